@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The FTP grammar, fed one byte at a time: one source for the BPF programs and
+ * for the host (unit tests, fuzzer). It allocates nothing, loops over nothing
+ * that a peer controls and keeps all its state in struct ftp_parser.
+ */
+#ifndef FTPNAT_FTP_H
+#define FTPNAT_FTP_H
+
+#include <linux/types.h>
+
+/* Client's commands that matter to NAT; everything else is FTP_COMMAND_OTHER. */
+enum ftp_command {
+	FTP_COMMAND_NONE, /* empty line */
+	FTP_COMMAND_OTHER,
+	FTP_COMMAND_PORT,
+	FTP_COMMAND_EPRT,
+	FTP_COMMAND_PASV,
+	FTP_COMMAND_EPSV,
+	FTP_COMMAND_EPSV_ALL, /* RFC 2428 section 4 */
+	FTP_COMMAND_LPRT,     /* RFC 1639 */
+	FTP_COMMAND_LPSV,
+	FTP_COMMAND_AUTH, /* RFC 4217 */
+	FTP_COMMAND_CCC,
+	FTP_COMMAND_REIN,
+	FTP_COMMAND_ABOR,
+	FTP_COMMAND_STAT,
+	FTP_COMMAND_QUIT,
+	FTP_COMMAND_MAX
+};
+
+enum ftp_form {
+	FTP_FORM_PLAIN,	    /* carries no address */
+	FTP_FORM_ADDRESS,   /* PORT, EPRT, 227 or 229 with a valid address */
+	FTP_FORM_MALFORMED, /* one of these that can't be parsed */
+};
+
+/* What a finished line says. Offsets count from the line's first byte. */
+struct ftp_line {
+	__u8 command;	/* enum ftp_command, client's lines */
+	__u8 form;	/* enum ftp_form */
+	__u8 final;	/* server's lines: last line of a reply */
+	__u8 delimiter; /* EPRT, 229 */
+	__u16 code; /* server's lines: reply code of a line that carries one, else 0 */
+	__u16 span_start; /* the bytes to replace: from the first digit (EPRT: of the address) ... */
+	__u16 span_len; /* ... to the last digit of the port */
+	__u16 port;	/* host order */
+	__be32 addr[4]; /* IPv4 as ::ffff:a.b.c.d; 229: not set */
+};
+
+/*
+ * Private to the grammar but for `line` (once a line is over) and `length`.
+ * All zero is a line's start outside of any reply.
+ */
+struct ftp_parser {
+	struct ftp_line line;
+	__u32 length; /* bytes of the line so far, 0 at a line's start, saturating at 65535 */
+	__u32 value; /* number, IPv6 group or verb being read */
+	__u16 reply; /* code of the multi-line reply that is open, outlives the line; 0: none */
+	__u8 state;
+	__u8 digits;   /* characters in `value` */
+	__u8 fields;   /* numbers before this one; 229: delimiters in a row */
+	__u8 protocol; /* EPRT: 1 or 2 */
+	__u8 groups;   /* IPv6 groups before this one */
+	__u8 gap;      /* groups before the '::', plus one; 0: none seen */
+	__u8 colons;   /* colons since the last IPv6 group */
+	__u8 pad[3];
+	__u8 octet[8];
+	__u16 group[8];
+};
+
+_Static_assert(sizeof(struct ftp_line) == 28, "no padding");
+_Static_assert(sizeof(struct ftp_parser) == 72, "no padding, and at most 128 of it");
+
+#endif

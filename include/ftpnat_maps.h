@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The one contract between the BPF programs and user space: layouts of all
+ * pinned maps. Plain data only, fixed widths, explicit padding (always zero).
+ * Any change of a layout raises FTPNAT_LAYOUT; the loader refuses maps that
+ * carry another.
+ *
+ * Byte order: __be16/__be32 are network order, all else is host order.
+ * Times are whole seconds of CLOCK_MONOTONIC.
+ */
+#ifndef FTPNAT_MAPS_H
+#define FTPNAT_MAPS_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#include "ftpnat_reasons.h"
+
+#define FTPNAT_LAYOUT 1
+
+/* Capacities that are part of the layout (limits: of the configuration are not). */
+#define FTPNAT_MAX_RULES     256  /* rule ids 0..255, kept by name over a reload */
+#define FTPNAT_MAX_SERVERS   1024 /* of all rules together */
+#define FTPNAT_MAX_RULE_SERVERS 64 /* of one rule */
+#define FTPNAT_MAX_SELECTORS 256  /* masquerade prefixes x control ports */
+#define FTPNAT_MAX_LISTENS   1024 /* of all publish rules together */
+#define FTPNAT_NAME_LEN      32   /* rule name with its final NUL */
+
+/* An IPv6 address, or an IPv4 one as ::ffff:a.b.c.d: one code path for both. */
+struct ftpnat_addr {
+	__be32 w[4];
+};
+
+/* A TCP connection as one direction of it looks on the wire. */
+struct ftpnat_tuple {
+	struct ftpnat_addr src;
+	struct ftpnat_addr dst;
+	__be16 sport;
+	__be16 dport;
+};
+
+/* ---- ftpnat_flows: tuple as a packet shows it -> what becomes of the packet ---- */
+
+enum ftpnat_kind { FTPNAT_CONTROL, FTPNAT_DATA, FTPNAT_KIND_MAX };
+
+/* ftpnat_flow.flags */
+#define FTPNAT_FLOW_CLIENT 0x01 /* packets from the FTP client; this entry owns the timer */
+#define FTPNAT_FLOW_ACTIVE 0x02 /* data connection that the server opened */
+
+/* ftpnat_flow.tcp: what this direction has shown so far */
+#define FTPNAT_TCP_SYN 0x01
+#define FTPNAT_TCP_ACK 0x02
+#define FTPNAT_TCP_FIN 0x04
+#define FTPNAT_TCP_RST 0x08
+
+/*
+ * One entry per direction; the other direction's key is `to` with its ends
+ * swapped. Both are inserted with BPF_NOEXIST and removed by the timer of the
+ * client's entry, nowhere else.
+ */
+struct ftpnat_flow {
+	struct bpf_timer timer;
+	__u64 packets;
+	__u64 bytes;            /* IP length, headers included */
+	struct ftpnat_tuple to; /* tuple after translation */
+	__u32 session;          /* id: key of ftpnat_sessions */
+	__u32 isn;              /* sequence number of this direction's SYN, host order */
+	__u32 created;
+	__u32 seen;             /* last packet */
+	__u16 rule;
+	__u8 kind;              /* enum ftpnat_kind */
+	__u8 flags;
+	__u8 tcp;
+	__u8 pad[7];
+};
+
+/* ---- ftpnat_expected: where an announced data connection will come -> where it goes ---- */
+
+struct ftpnat_expected_key {
+	struct ftpnat_addr peer; /* who alone may connect */
+	struct ftpnat_addr dst;
+	__be16 dport;
+	__u16 pad;
+};
+
+enum ftpnat_mode { FTPNAT_PASSIVE, FTPNAT_ACTIVE, FTPNAT_MODE_MAX };
+
+struct ftpnat_expected {
+	struct bpf_timer timer;
+	struct ftpnat_addr src; /* source after translation */
+	struct ftpnat_addr dst; /* destination after translation: the real end */
+	__be16 sport;           /* source port after translation; 0: keep it where it is free */
+	__be16 dport;
+	__u32 session;
+	__u32 created;
+	__u16 rule;
+	__u8 mode; /* enum ftpnat_mode */
+	__u8 pad;
+};
+
+/* ---- ftpnat_sessions: id -> one control connection ---- */
+
+enum ftpnat_dir { FTPNAT_FROM_CLIENT, FTPNAT_FROM_SERVER, FTPNAT_DIR_MAX };
+
+#define FTPNAT_MAX_EDITS 32   /* unacknowledged edits of one direction, power of two */
+#define FTPNAT_TEXT_LEN  1024 /* their replacement bytes, ring, power of two */
+#define FTPNAT_HELD_LEN  256  /* longest start of an address line that is kept, power of two */
+
+/* The sender's bytes [start, start + old_len) became new_len bytes of the text ring. */
+struct ftpnat_edit {
+	__u32 start; /* sender's sequence space */
+	__u16 old_len;
+	__u16 new_len;
+	__u16 text; /* offset in ftpnat_stream.text */
+	__u16 pad;
+};
+
+#include "ftpnat_ftp.h"
+
+/*
+ * One direction of a control connection. The sender's sequence number s is the
+ * receiver's s + base + the growth of all edits before it. Only packets of this
+ * direction change it, but for `acked` and `window`, which come from the other.
+ */
+struct ftpnat_stream {
+	__u32 next;  /* sender's: everything before it was parsed */
+	__u32 base;  /* growth of the edits that are acknowledged and gone */
+	__u32 acked; /* receiver's: highest acknowledgement seen */
+	__u32 taken; /* sender's: acknowledged to the sender by us up to here */
+	__be32 tsval;  /* receiver's newest timestamp; 0: sends none */
+	__be16 window; /* receiver's newest window */
+	__u8 first;    /* oldest edit */
+	__u8 edits;    /* number of edits */
+	__u16 text_head; /* next free byte of the text ring */
+	__u16 text_used;
+	__u16 held_len; /* bytes [next - held_len, next) are kept in `held` */
+	__u16 pad;
+	struct ftp_parser parser;
+	struct ftpnat_edit edit[FTPNAT_MAX_EDITS];
+	__u8 held[FTPNAT_HELD_LEN];
+	__u8 text[FTPNAT_TEXT_LEN];
+};
+
+#define FTPNAT_MAX_COMMANDS 32 /* commands without their final reply, power of two */
+
+/* ftpnat_session.flags */
+#define FTPNAT_SESSION_DOOR   0x01 /* `door` is an expectation that may still stand */
+#define FTPNAT_SESSION_OPAQUE 0x02 /* TLS: not parsed */
+
+struct ftpnat_session {
+	__u32 lock;
+	__u32 data_flows; /* data connections in ftpnat_flows */
+	__u16 rule;
+	__u8 flags;
+	__u8 first;    /* oldest command without its final reply */
+	__u8 commands; /* number of them */
+	__u8 pad[3];
+	struct ftpnat_tuple client; /* client -> what it dialled */
+	struct ftpnat_tuple server; /* the same connection as the server sees it */
+	struct ftpnat_expected_key door;
+	__u8 command[FTPNAT_MAX_COMMANDS]; /* enum ftp_command, with FTPNAT_REFUSED */
+	struct ftpnat_stream stream[FTPNAT_DIR_MAX];
+};
+
+/* ---- configuration: two slots, the one in force named by ftpnat_config.slot ---- */
+
+enum ftpnat_rule_kind { FTPNAT_PUBLISH, FTPNAT_MASQUERADE, FTPNAT_TRACK };
+enum ftpnat_source { FTPNAT_SOURCE_KEEP, FTPNAT_SOURCE_ADDRESS };
+
+/* ftpnat_rule.flags */
+#define FTPNAT_RULE_RETIRED 0x01 /* gone from the configuration, its sessions live on */
+#define FTPNAT_RULE_FOREIGN 0x02 /* foreign_data: allow */
+
+enum ftpnat_family { FTPNAT_V4, FTPNAT_V6, FTPNAT_FAMILY_MAX };
+
+/* ftpnat_rules[slot * FTPNAT_MAX_RULES + id]; an all-zero name is an unused id */
+struct ftpnat_rule {
+	char name[FTPNAT_NAME_LEN];
+	__u8 kind;   /* enum ftpnat_rule_kind */
+	__u8 source; /* publish: enum ftpnat_source */
+	__u8 modes;  /* bit 1 << enum ftpnat_mode: allowed */
+	__u8 flags;
+	__u16 data_port_min; /* host order, both included */
+	__u16 data_port_max;
+	__u16 servers;      /* publish: number of servers */
+	__u16 first_server; /* publish: first index within the slot of ftpnat_servers */
+	__u32 weight[FTPNAT_FAMILY_MAX]; /* publish: sum over the servers in use */
+	struct ftpnat_addr address[FTPNAT_FAMILY_MAX]; /* masquerade `to`; 0: the interface's own */
+	struct ftpnat_addr data_address[FTPNAT_FAMILY_MAX]; /* named in 227; 0: what was dialled */
+};
+
+/* ftpnat_servers[slot * FTPNAT_MAX_SERVERS + index] */
+struct ftpnat_server {
+	struct ftpnat_addr addr;
+	struct ftpnat_addr source; /* FTPNAT_SOURCE_ADDRESS: what this server sees as the client */
+	__be16 port;
+	__u16 weight; /* 0: not in use */
+};
+
+/* ftpnat_listens: what a client dials -> rule */
+struct ftpnat_listen_key {
+	struct ftpnat_addr addr;
+	__be16 port;
+	__u16 slot;
+};
+
+struct ftpnat_listen {
+	__u16 rule;
+	__u16 pad;
+};
+
+/* ftpnat_select[slot * FTPNAT_MAX_SELECTORS + index], first match wins */
+struct ftpnat_selector {
+	struct ftpnat_addr addr; /* clients' prefix */
+	struct ftpnat_addr mask;
+	__be16 port; /* control port */
+	__u16 rule;
+};
+
+/* ftpnat_ifaddrs: ifindex -> the interface's own addresses, for `to: interface` */
+struct ftpnat_ifaddr {
+	struct ftpnat_addr addr[FTPNAT_FAMILY_MAX];
+};
+
+/* ftpnat_config[0] */
+struct ftpnat_config {
+	__u32 layout; /* FTPNAT_LAYOUT */
+	__u32 slot;   /* 0 or 1: the half in force of all configuration tables */
+	__u32 selectors[2]; /* number per slot */
+	__u32 limit[FTPNAT_KIND_MAX]; /* connections */
+	__u32 limit_expected;
+	__u32 timeout[FTPNAT_KIND_MAX]; /* idle, seconds */
+	__u32 timeout_closing;
+	__u32 timeout_expected;
+};
+
+/* ---- what is counted ---- */
+
+/* ftpnat_usage[0], changed when something is created or removed */
+struct ftpnat_usage {
+	__u32 flows[FTPNAT_KIND_MAX]; /* connections */
+	__u32 expected;
+	__u32 next_session;
+};
+
+enum ftpnat_line { FTPNAT_LINE_PORT, FTPNAT_LINE_EPRT, FTPNAT_LINE_227, FTPNAT_LINE_229,
+		   FTPNAT_LINE_MAX };
+
+/* ftpnat_stats[rule], per CPU */
+struct ftpnat_rule_stats {
+	__u64 sessions;
+	__u64 data_connections;
+	__u64 lines[FTPNAT_LINE_MAX]; /* looked at and understood */
+	__u64 packets[FTPNAT_DIR_MAX];
+	__u64 bytes[FTPNAT_DIR_MAX];
+};
+
+/* ftpnat_reasons[enum ftpnat_reason], per CPU: __u64 */
+
+/* ---- the loader's own notes: ftpnat_state[0], for the next up, reload or down ---- */
+
+#define FTPNAT_MAX_INTERFACES 32
+#define FTPNAT_IFNAME_LEN     16
+
+struct ftpnat_interface {
+	char name[FTPNAT_IFNAME_LEN];
+	__u32 ifindex;
+	__u32 made_clsact; /* the qdisc is ours to remove */
+};
+
+/*
+ * Bound to every program of the instance: a tc filter is ours when its program
+ * holds this map, and the map lives as long as one of our filters does. Written
+ * before the step that it announces, so that a killed `up` can be cleaned up.
+ */
+struct ftpnat_state {
+	__u32 layout;
+	__u32 interfaces;
+	__u64 netns; /* inode of the network namespace */
+	__u64 bpffs; /* device of the bpffs that holds the pins */
+	__u32 config_id;  /* map ids, for the other instances to look into */
+	__u32 listens_id;
+	__u32 made_dirs; /* so many last parts of `pin` were made by us */
+	__u32 complete;  /* from the end of `up` to the begin of `down` */
+	char pin[128];
+	struct ftpnat_interface interface[FTPNAT_MAX_INTERFACES];
+};
+
+_Static_assert(sizeof(struct ftpnat_tuple) == 36, "no padding in a key");
+_Static_assert(sizeof(struct ftpnat_expected_key) == 36, "no padding in a key");
+_Static_assert(sizeof(struct ftpnat_listen_key) == 20, "no padding in a key");
+_Static_assert(sizeof(struct ftpnat_flow) == 96, "layout 1");
+_Static_assert(sizeof(struct ftpnat_expected) == 64, "layout 1");
+_Static_assert(sizeof(struct ftpnat_edit) == 12, "layout 1");
+_Static_assert(sizeof(struct ftpnat_session) < 4096 - 128, "one element fits a page");
+
+#endif
