@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Packets of a control connection: the session they belong to, the lock around
+ * it, sequence numbers of both directions, and what is answered in the
+ * receiver's place.
+ */
+#ifndef FTPNAT_BPF_CONTROL_H
+#define FTPNAT_BPF_CONTROL_H
+
+#include "segment.h"
+
+#define LOCK_TRIES (1 << 16)
+
+static long try_lock(__u32 i, struct ftpnat_session **session)
+{
+	(void)i;
+	return !__sync_val_compare_and_swap(&(*session)->lock, 0, 1);
+}
+
+/*
+ * A lock of our own and not bpf_spin_lock, under which no helper may be called
+ * before 6.x. Its holder runs with bottom halves off and never waits, so the
+ * other direction on another CPU is the only one ever seen waiting. 1 if held.
+ */
+static __always_inline int session_lock(struct ftpnat_session *session)
+{
+	return bpf_loop(LOCK_TRIES, try_lock, &session, 0) < LOCK_TRIES;
+}
+
+static __always_inline void session_unlock(struct ftpnat_session *session)
+{
+	__sync_fetch_and_and(&session->lock, 0);
+}
+
+static __always_inline void stream_begin(struct ftpnat_stream *stream, __u32 isn)
+{
+	stream->next = isn + 1;
+	stream->acked = isn + 1;
+	stream->taken = isn + 1;
+}
+
+/* The session of a control connection; made when both ends have shown their SYN. */
+static __always_inline struct ftpnat_session *session_get(const struct ftpnat_flow *client,
+							  const struct ftpnat_tuple *client_key,
+							  const struct ftpnat_flow *server)
+{
+	struct ftpnat_session *session, *blank;
+	__u32 id = client->session, zero = 0;
+
+	session = bpf_map_lookup_elem(&ftpnat_sessions, &id);
+	if (session)
+		return session;
+	if (!(client->tcp & server->tcp & FTPNAT_TCP_SYN))
+		return 0;
+	blank = bpf_map_lookup_elem(&ftpnat_blank, &zero);
+	if (!blank)
+		return 0;
+	blank->rule = client->rule;
+	blank->client = *client_key;
+	blank->server = client->to;
+	stream_begin(&blank->stream[FTPNAT_FROM_CLIENT], client->isn);
+	stream_begin(&blank->stream[FTPNAT_FROM_SERVER], server->isn);
+	bpf_map_update_elem(&ftpnat_sessions, &id, blank, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&ftpnat_sessions, &id);
+}
+
+/* Room for what a rewritten segment grows by. */
+static __always_inline void lower_mss(struct tcp_options *o)
+{
+	__u32 i = o->mss - 1 + 2;
+	__u32 mss;
+
+	if (!o->mss)
+		return;
+	mss = (__u32)option_byte(o, i) << 8 | option_byte(o, i + 1);
+	mss = mss > 2 * SEGMENT_ROOM ? mss - SEGMENT_ROOM : mss / 2;
+	o->new[bounded(i, OPTIONS_LEN)] = (__u8)(mss >> 8);
+	o->new[bounded(i + 1, OPTIONS_LEN)] = (__u8)mss;
+}
+
+#define SACK_BLOCKS 4
+
+/* SACK blocks speak of the other direction's bytes, as ACK numbers do. */
+static __always_inline void unmap_sack(struct tcp_options *o, struct ftpnat_stream *other)
+{
+	__u32 i;
+
+	if (!o->sack)
+		return;
+	for (i = 0; i < SACK_BLOCKS; i++) {
+		__u32 at = o->sack - 1 + 2 + i * 8;
+
+		if (i * 8 + 10 > o->sack_len)
+			break;
+		option_set32(o, at,
+			     bpf_htonl(stream_unmap(other, bpf_ntohl(option_get32(o, at)), 1)));
+		option_set32(o, at + 4,
+			     bpf_htonl(stream_unmap(other, bpf_ntohl(option_get32(o, at + 4)), 0)));
+	}
+}
+
+/* Flags of the packet become `flags`. 0 or -1. */
+static __always_inline long write_flags(struct __sk_buff *skb, struct packet *p, __u8 flags)
+{
+	__be16 old, new; /* data offset and flags */
+
+	if (bpf_skb_load_bytes(skb, p->l4 + TCP_OFF_FLAGS - 1, &old, sizeof(old)))
+		return -1;
+	new = (__be16)((old & ~bpf_htons(0xff)) | bpf_htons(flags));
+	p->flags = flags;
+	return write_tcp16(skb, p, TCP_OFF_FLAGS - 1, old, new);
+}
+
+/* Our own ACK echoes the sender's timestamp and says nothing selective. */
+static __always_inline void answer_options(struct tcp_options *o, __be32 tsval)
+{
+	__u32 i, at = o->timestamp - 1;
+
+	for (i = 0; i < OPTIONS_MAX; i++)
+		if (o->sack && i < o->sack_len)
+			o->new[bounded(o->sack - 1 + i, OPTIONS_LEN)] = OPT_NOP;
+	if (!o->timestamp)
+		return;
+	option_set32(o, at + 6, option_get32(o, at + 2));
+	option_set32(o, at + 2, tsval);
+}
+
+static __always_inline long swap_macs(struct __sk_buff *skb)
+{
+	__u8 mac[2 * ETH_ALEN], swapped[2 * ETH_ALEN];
+
+	if (bpf_skb_load_bytes(skb, 0, mac, sizeof(mac)))
+		return -1;
+	__builtin_memcpy(swapped, mac + ETH_ALEN, ETH_ALEN);
+	__builtin_memcpy(swapped + ETH_ALEN, mac, ETH_ALEN);
+	return bpf_skb_store_bytes(skb, 0, swapped, sizeof(swapped), 0);
+}
+
+/*
+ * Turns a segment that was held back whole into the receiver's ACK for it and
+ * sends it back: a sender under Nagle's rule says nothing more until then.
+ */
+static __always_inline int acknowledge(struct scan *c, int egress)
+{
+	struct ftpnat_stream *stream = c->stream;
+	struct __sk_buff *skb = c->skb;
+	struct packet *p = &c->s->packet;
+	struct tcp_options *o = &c->s->options;
+	struct ftpnat_tuple back;
+
+	stream->taken = stream->next;
+	if (bpf_skb_change_tail(skb, p->payload, 0) ||
+	    fix_tcp_csum(skb, p, ~payload_sum(c->s, c->in, p->len, 0)) ||
+	    write_ip_len(skb, p, p->payload - ETH_HLEN))
+		return FTPNAT_WRITE;
+	tuple_swap(&back, &p->tuple);
+	answer_options(o, stream->tsval);
+	if (swap_macs(skb) || write_headers(skb, p, &back, p->ack, stream->next) ||
+	    write_flags(skb, p, TH_ACK) ||
+	    write_tcp16(skb, p, TCP_OFF_WINDOW, bpf_htons(p->window), stream->window) ||
+	    options_write(skb, p, o))
+		return FTPNAT_WRITE;
+	skb->cb[4] = SEEN_MARK;
+	if (bpf_redirect(skb->ifindex, egress ? BPF_F_INGRESS : 0) != TC_ACT_REDIRECT)
+		return FTPNAT_WRITE;
+	return FTPNAT_ANSWERED;
+}
+
+/*
+ * A segment with payload, or the FIN behind held bytes. GO_ON with *seq for the
+ * receiver, or the reason with which the packet ends here.
+ */
+static __always_inline int control_payload(struct scan *c, __u32 *seq, int egress)
+{
+	struct ftpnat_stream *stream = c->stream;
+	struct packet *p = &c->s->packet;
+	struct segment *seg = &c->s->segment;
+	__u32 len = p->len > PAYLOAD_LEN ? PAYLOAD_LEN : p->len;
+	int fin = p->flags & TH_FIN;
+	__u32 from, until;
+	int verdict;
+
+	seg->start = p->seq;
+	seg->end = p->seq + p->len;
+	if (c->session->flags & FTPNAT_SESSION_OPAQUE) {
+		if (seq_before(stream->next, seg->end))
+			stream->next = seg->end;
+		return GO_ON;
+	}
+	/* what is lost before it may hold an address line that moves it */
+	if (seq_before(stream->next, p->seq))
+		return FTPNAT_AHEAD;
+	if (len && bpf_skb_load_bytes(c->skb, p->payload, c->in->byte,
+				      bounded_len(len, PAYLOAD_LEN)))
+		return FTPNAT_WRITE;
+	verdict = segment_scan(c);
+	if (verdict != GO_ON)
+		return verdict;
+
+	from = seg->start;
+	until = seg->end;
+	if (stream->held_len) {
+		if (fin && seg->end == stream->next) {
+			/* no more will come: held bytes go out before the FIN */
+			if (seq_before(held_from(stream), from))
+				from = held_from(stream);
+		} else if (seq_before(held_from(stream), until)) {
+			until = held_from(stream);
+		}
+	}
+	*seq = stream_map(stream, from);
+	if (!seq_before(from, until)) {
+		if (fin)
+			return GO_ON;
+		if (seq_before(stream->acked, stream_map(stream, held_from(stream))))
+			return FTPNAT_HELD; /* comes with the receiver's ACK of what is before */
+		return acknowledge(c, egress);
+	}
+	if (segment_untouched(c, from, until) && until == p->seq + p->len)
+		return GO_ON;
+	verdict = segment_compose(c, from, until);
+	if (verdict != GO_ON)
+		return verdict;
+	if (!c->s->segment.out_len)
+		return FTPNAT_HELD; /* cut inside an edit: its last byte will bring it */
+	if (fin && seg->at != p->seq + c->len && write_flags(c->skb, p, p->flags & ~TH_FIN))
+		return FTPNAT_WRITE;
+	return GO_ON;
+}
+
+/* With the session locked: GO_ON with seq and ack for the receiver, or a reason. */
+static __always_inline int control_locked(struct scan *c, __u32 *seq, __u32 *ack, int egress)
+{
+	struct packet *p = &c->s->packet;
+	struct ftpnat_stream *other = c->other;
+	struct tcp_options *o = &c->s->options;
+
+	if (p->flags & TH_ACK) {
+		if (!seq_before(stream_map(other, other->next) + 1, p->ack))
+			stream_acked(other, p->ack);
+		other->window = bpf_htons(p->window);
+		if (o->timestamp)
+			other->tsval = option_get32(o, o->timestamp - 1 + 2);
+		*ack = stream_unmap_ack(other, p->ack);
+		unmap_sack(o, other);
+	}
+	*seq = stream_map_held(c->stream, p->seq);
+	if (p->flags & TH_RST)
+		return GO_ON;
+	if (p->len || (p->flags & TH_FIN && c->stream->held_len))
+		return control_payload(c, seq, egress);
+	return GO_ON;
+}
+
+/* A packet of a control connection; its flow is up to date. Returns the final reason. */
+static __always_inline int control_packet(struct __sk_buff *skb, struct scratch *s,
+					  struct ftpnat_flow *flow, int egress)
+{
+	struct packet *p = &s->packet;
+	struct tcp_options *o = &s->options;
+	int from_client = flow->flags & FTPNAT_FLOW_CLIENT;
+	struct ftpnat_tuple other_key;
+	struct ftpnat_session *session;
+	struct ftpnat_flow *other;
+	__u32 seq = p->seq, ack = p->ack, in = 0, out = 1;
+	int verdict = GO_ON;
+	struct scan c = {
+		.skb = skb,
+		.s = s,
+	};
+
+	options_read(skb, p, o);
+	s->to = flow->to;
+	tuple_swap(&other_key, &flow->to);
+	other = bpf_map_lookup_elem(&ftpnat_flows, &other_key);
+	if (!other)
+		return FTPNAT_NO_SESSION;
+
+	if (p->flags & TH_SYN) {
+		lower_mss(o);
+	} else {
+		if (from_client)
+			session = session_get(flow, &p->tuple, other);
+		else
+			session = session_get(other, &other_key, flow);
+		c.in = bpf_map_lookup_elem(&ftpnat_payload, &in);
+		c.out = bpf_map_lookup_elem(&ftpnat_payload, &out);
+		if (session && c.in && c.out) {
+			s->segment.session = flow->session;
+			s->segment.dir = from_client ? FTPNAT_FROM_CLIENT : FTPNAT_FROM_SERVER;
+			s->segment.now = flow->seen;
+			c.session = session;
+			c.len = p->len;
+			c.stream = &session->stream[from_client ? FTPNAT_FROM_CLIENT :
+								  FTPNAT_FROM_SERVER];
+			c.other = &session->stream[from_client ? FTPNAT_FROM_SERVER :
+								 FTPNAT_FROM_CLIENT];
+			if (!session_lock(session))
+				return FTPNAT_SESSION_BUSY;
+			verdict = control_locked(&c, &seq, &ack, egress);
+			session_unlock(session);
+		} else if (!(p->flags & TH_RST)) {
+			return FTPNAT_NO_SESSION;
+		}
+	}
+	if (verdict != GO_ON)
+		return verdict;
+	if (write_headers(skb, p, &s->to, seq, ack) || options_write(skb, p, o))
+		return FTPNAT_WRITE;
+	return forward(skb, p, egress);
+}
+
+#endif

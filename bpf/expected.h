@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Expectations: an announced data connection may come once, from the one peer,
+ * while its session lives. Each has its own timer; a session has one at most.
+ */
+#ifndef FTPNAT_BPF_EXPECTED_H
+#define FTPNAT_BPF_EXPECTED_H
+
+#include <linux/errno.h>
+
+#include "scratch.h"
+
+#define CLOCK_MONOTONIC 1
+#define SECOND		1000000000ULL
+#define PORT_TRIES	64
+
+/* Removes an expectation; 0 for the one caller who did. */
+static __always_inline long expected_remove(struct ftpnat_expected_key *key,
+					    enum ftpnat_reason why)
+{
+	struct ftpnat_usage *usage = usage_get();
+	long rc = bpf_map_delete_elem(&ftpnat_expected, key);
+
+	if (rc)
+		return rc;
+	if (usage)
+		__sync_fetch_and_sub(&usage->expected, 1);
+	count(why);
+	return 0;
+}
+
+static int expected_expire(void *map, struct ftpnat_expected_key *key, struct ftpnat_expected *e)
+{
+	(void)map;
+	(void)e;
+	expected_remove(key, FTPNAT_EXPECTED_EXPIRED);
+	return 0;
+}
+
+/* Closes the session's door if it still stands; another session's is left alone. */
+static __always_inline void door_close(struct ftpnat_session *session, __u32 id,
+				       enum ftpnat_reason why)
+{
+	struct ftpnat_expected_key key = session->door;
+	struct ftpnat_expected *e;
+
+	if (!(session->flags & FTPNAT_SESSION_DOOR))
+		return;
+	session->flags &= ~FTPNAT_SESSION_DOOR;
+	e = bpf_map_lookup_elem(&ftpnat_expected, &key);
+	if (e && e->session == id)
+		expected_remove(&key, why);
+}
+
+/* Is this one of the control ports that rules publish? They are no data ports. */
+static __always_inline int is_listen(const struct ftpnat_expected_key *key)
+{
+	struct ftpnat_config *config = config_get();
+	struct ftpnat_listen_key listen = { .addr = key->dst, .port = key->dport };
+
+	if (!config)
+		return 0;
+	listen.slot = (__u16)config->slot;
+	return bpf_map_lookup_elem(&ftpnat_listens, &listen) != 0;
+}
+
+/* Attempt 0: the port as it is, if it is in the range; then random ones. */
+static long try_announce(__u32 attempt, struct announcement **announcement)
+{
+	struct announcement *a = *announcement;
+	__u16 port = bpf_ntohs(a->key.dport);
+	long rc;
+
+	if (attempt) {
+		__u32 range = (__u32)a->port_max - a->port_min + 1;
+
+		port = (__u16)(a->port_min + bpf_get_prandom_u32() % range);
+		a->key.dport = bpf_htons(port);
+	} else if (port < a->port_min || port > a->port_max) {
+		return 0;
+	}
+	if (is_listen(&a->key))
+		return 0;
+	rc = bpf_map_update_elem(&ftpnat_expected, &a->key, a->value, BPF_NOEXIST);
+	if (rc == -EEXIST)
+		return 0;
+	a->done = rc ? -1 : 1;
+	return 1;
+}
+
+/* Small ranges are searched to the end after the random tries. */
+static long try_next(__u32 i, struct announcement **announcement)
+{
+	struct announcement *a = *announcement;
+	__u32 port = a->port_min + i;
+
+	if (port > a->port_max)
+		return 1;
+	a->key.dport = bpf_htons(port);
+	return try_announce(0, announcement);
+}
+
+#define PORTS_SEARCHED 1024
+
+/*
+ * Opens a door for the session: GO_ON, or LINE_NO_PORT / LINE_FULL. The door
+ * that the session had is closed first, so its port is free again.
+ */
+static __always_inline int door_open(struct ftpnat_session *session, __u32 id,
+				     struct announcement *a)
+{
+	struct ftpnat_config *config = config_get();
+	struct ftpnat_usage *usage = usage_get();
+	struct ftpnat_expected *e;
+
+	if (!config || !usage)
+		return FTPNAT_LINE_FULL;
+	door_close(session, id, FTPNAT_EXPECTED_REPLACED);
+	if (__sync_fetch_and_add(&usage->expected, 1) >= config->limit_expected) {
+		__sync_fetch_and_sub(&usage->expected, 1);
+		return FTPNAT_LINE_FULL;
+	}
+	a->done = 0;
+	bpf_loop(PORT_TRIES, try_announce, &a, 0);
+	if (!a->done)
+		bpf_loop(PORTS_SEARCHED, try_next, &a, 0);
+	if (a->done != 1) {
+		__sync_fetch_and_sub(&usage->expected, 1);
+		return a->done ? FTPNAT_LINE_FULL : FTPNAT_LINE_NO_PORT;
+	}
+	e = bpf_map_lookup_elem(&ftpnat_expected, &a->key);
+	if (e) {
+		bpf_timer_init(&e->timer, &ftpnat_expected, CLOCK_MONOTONIC);
+		bpf_timer_set_callback(&e->timer, expected_expire);
+		bpf_timer_start(&e->timer, config->timeout_expected * SECOND, 0);
+	}
+	session->door = a->key;
+	session->flags |= FTPNAT_SESSION_DOOR;
+	count(FTPNAT_EXPECTED);
+	return GO_ON;
+}
+
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Connections: entering both directions into ftpnat_flows, their TCP state,
+ * and their end. A connection is removed where its client's entry is removed;
+ * whoever succeeds in that does the accounting.
+ */
+#ifndef FTPNAT_BPF_FLOW_H
+#define FTPNAT_BPF_FLOW_H
+
+#include "expected.h"
+
+
+/* Both directions have ended, or one was reset. RFC 7857: a reset may be spoofed, so this ages too. */
+static __always_inline int flow_closing(__u8 one, __u8 other)
+{
+	return ((one | other) & FTPNAT_TCP_RST) || ((one & other) & FTPNAT_TCP_FIN);
+}
+
+static __always_inline int flow_established(__u8 one, __u8 other)
+{
+	return (one & other) & FTPNAT_TCP_ACK;
+}
+
+/* Idle seconds that a connection in this state may live. */
+static __always_inline __u32 flow_timeout(const struct ftpnat_config *config, __u8 kind, __u8 one,
+					  __u8 other)
+{
+	if (flow_closing(one, other) || !flow_established(one, other))
+		return config->timeout_closing;
+	return config->timeout[kind & 1];
+}
+
+static __always_inline void session_remove(__u32 id)
+{
+	struct ftpnat_session *session = bpf_map_lookup_elem(&ftpnat_sessions, &id);
+
+	if (!session)
+		return;
+	door_close(session, id, FTPNAT_EXPECTED_CLOSED);
+	bpf_map_delete_elem(&ftpnat_sessions, &id);
+}
+
+/* Removes a connection, given its client's entry. */
+static __always_inline void flow_remove(struct ftpnat_tuple *key, struct ftpnat_flow *flow)
+{
+	struct ftpnat_usage *usage = usage_get();
+	struct ftpnat_session *session;
+	struct ftpnat_tuple reverse;
+	__u32 id = flow->session;
+	__u8 kind = flow->kind;
+
+	tuple_swap(&reverse, &flow->to);
+	if (bpf_map_delete_elem(&ftpnat_flows, key))
+		return;
+	bpf_map_delete_elem(&ftpnat_flows, &reverse);
+	if (usage)
+		__sync_fetch_and_sub(&usage->flows[kind & 1], 1);
+	if (kind == FTPNAT_CONTROL) {
+		session_remove(id);
+		count(FTPNAT_CONTROL_CLOSED);
+		return;
+	}
+	session = bpf_map_lookup_elem(&ftpnat_sessions, &id);
+	if (session)
+		__sync_fetch_and_sub(&session->data_flows, 1);
+	count(FTPNAT_DATA_CLOSED);
+}
+
+/* Does the session of this control connection carry a transfer? */
+static __always_inline int flow_has_data(const struct ftpnat_flow *flow)
+{
+	struct ftpnat_session *session;
+	__u32 id = flow->session;
+
+	if (flow->kind != FTPNAT_CONTROL)
+		return 0;
+	session = bpf_map_lookup_elem(&ftpnat_sessions, &id);
+	return session && session->data_flows;
+}
+
+/* Timer of a connection: removes it, or sleeps for what is left of its time. */
+static int flow_expire(void *map, struct ftpnat_tuple *key, struct ftpnat_flow *flow)
+{
+	struct ftpnat_config *config = config_get();
+	struct ftpnat_tuple reverse;
+	struct ftpnat_flow *peer;
+	__u32 idle, limit, now = now_seconds();
+	__u32 seen = flow->seen;
+	__u8 other = 0;
+
+	(void)map;
+	if (!config)
+		return 0;
+	tuple_swap(&reverse, &flow->to);
+	peer = bpf_map_lookup_elem(&ftpnat_flows, &reverse);
+	if (peer) {
+		other = peer->tcp;
+		if ((__s32)(peer->seen - seen) > 0)
+			seen = peer->seen;
+	}
+	limit = flow_timeout(config, flow->kind, flow->tcp, other);
+	idle = now - seen;
+	if ((__s32)idle < 0)
+		idle = 0;
+	if (idle >= limit && !flow_closing(flow->tcp, other) && flow_has_data(flow))
+		idle = 0; /* it lives as long as its transfers */
+	if (idle >= limit)
+		flow_remove(key, flow);
+	else
+		bpf_timer_start(&flow->timer, (limit - idle) * SECOND, 0);
+	return 0;
+}
+
+/* Looks up the entry that owns the timer, given an entry and its key. */
+static __always_inline struct ftpnat_flow *flow_owner(struct ftpnat_flow *flow)
+{
+	struct ftpnat_tuple reverse;
+
+	if (flow->flags & FTPNAT_FLOW_CLIENT)
+		return flow;
+	tuple_swap(&reverse, &flow->to);
+	return bpf_map_lookup_elem(&ftpnat_flows, &reverse);
+}
+
+static __always_inline void flow_image(struct flow_new *new, const struct ftpnat_tuple *to,
+				       __u8 flags, __u8 tcp, __u32 isn)
+{
+	struct ftpnat_flow *flow = (struct ftpnat_flow *)new->entry;
+
+	flow->to = *to;
+	flow->session = new->session;
+	flow->isn = isn;
+	flow->created = new->now;
+	flow->seen = new->now;
+	flow->rule = new->rule;
+	flow->kind = new->kind;
+	flow->flags = flags;
+	flow->tcp = tcp;
+}
+
+/* One try to enter the reverse direction: attempt 0 with the port as it is, then random ones. */
+static long try_port(__u32 attempt, struct flow_new **search)
+{
+	struct flow_new *new = *search;
+	long rc;
+
+	if (attempt) {
+		__u32 range = (__u32)new->port_max - new->port_min + 1;
+
+		new->to.sport = bpf_htons(new->port_min + bpf_get_prandom_u32() % range);
+	}
+	tuple_swap(&new->reverse, &new->to);
+	flow_image(new, &new->key, new->flags ^ FTPNAT_FLOW_CLIENT, 0, 0);
+	/* the other direction's `to` leads back: the key with its ends swapped */
+	tuple_swap(&((struct ftpnat_flow *)new->entry)->to, &new->key);
+	rc = bpf_map_update_elem(&ftpnat_flows, &new->reverse, new->entry, BPF_NOEXIST);
+	if (rc == -EEXIST)
+		return 0;
+	new->done = rc ? -1 : 1;
+	return 1;
+}
+
+/*
+ * Enters a connection whose first packet is at hand: reverse direction first,
+ * on another source port where that one is taken. GO_ON, or the reason of the
+ * refusal; nothing is left behind then.
+ */
+static __always_inline int flow_open(struct flow_new *new)
+{
+	struct ftpnat_config *config = config_get();
+	struct ftpnat_usage *usage = usage_get();
+	struct ftpnat_flow *owner;
+	long rc;
+
+	if (!config || !usage)
+		return FTPNAT_NO_MEMORY;
+	if (__sync_fetch_and_add(&usage->flows[new->kind & 1], 1) >= config->limit[new->kind & 1]) {
+		__sync_fetch_and_sub(&usage->flows[new->kind & 1], 1);
+		return new->kind == FTPNAT_CONTROL ? FTPNAT_CONTROL_FULL : FTPNAT_DATA_FULL;
+	}
+	new->done = 0;
+	bpf_loop(PORT_TRIES, try_port, &new, 0);
+	if (new->done != 1) {
+		__sync_fetch_and_sub(&usage->flows[new->kind & 1], 1);
+		return new->done ? FTPNAT_NO_MEMORY : FTPNAT_NO_PORT;
+	}
+	flow_image(new, &new->to, new->flags, FTPNAT_TCP_SYN, new->isn);
+	rc = bpf_map_update_elem(&ftpnat_flows, &new->key, new->entry, BPF_NOEXIST);
+	if (rc) {
+		bpf_map_delete_elem(&ftpnat_flows, &new->reverse);
+		__sync_fetch_and_sub(&usage->flows[new->kind & 1], 1);
+		return FTPNAT_NO_MEMORY;
+	}
+	owner = bpf_map_lookup_elem(&ftpnat_flows, new->flags & FTPNAT_FLOW_CLIENT ? &new->key : &new->reverse);
+	if (owner) {
+		bpf_timer_init(&owner->timer, &ftpnat_flows, CLOCK_MONOTONIC);
+		bpf_timer_set_callback(&owner->timer, flow_expire);
+		bpf_timer_start(&owner->timer, config->timeout_closing * SECOND, 0);
+	}
+	count(new->kind == FTPNAT_CONTROL ? FTPNAT_CONTROL_OPENED : FTPNAT_DATA_OPENED);
+	return GO_ON;
+}
+
+#endif

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The way of a packet: parse, look up its flow (or open one), translate it,
+ * send it on. Ingress and egress take the same way; egress is where packets
+ * of the gateway itself are first seen.
+ */
+#include "control.h"
+#include "data.h"
+
+/* Is this the first packet of a connection? */
+static __always_inline int begins(const struct packet *p)
+{
+	return (p->flags & (TH_SYN | TH_ACK | TH_RST | TH_FIN)) == TH_SYN;
+}
+
+/* Another connection with the tuple of one that has ended: make room for it. */
+__noinline int flow_reused(void)
+{
+	struct scratch *s = scratch_get();
+	struct ftpnat_flow *flow, *other;
+
+	if (!s)
+		return 0;
+	flow = bpf_map_lookup_elem(&ftpnat_flows, &s->packet.tuple);
+	if (!flow)
+		return 0;
+	tuple_swap(&s->to, &flow->to);
+	other = bpf_map_lookup_elem(&ftpnat_flows, &s->to);
+	if (!other || !flow_closing(flow->tcp, other->tcp))
+		return 0;
+	if (flow->flags & FTPNAT_FLOW_CLIENT)
+		flow_remove(&s->packet.tuple, flow);
+	else
+		flow_remove(&s->to, other);
+	return 1;
+}
+
+/* A flow has shown TCP flags for the first time: is this the end of its connection? */
+__noinline int flow_changed(__u8 before)
+{
+	struct scratch *s = scratch_get();
+	struct ftpnat_config *config = config_get();
+	struct ftpnat_session *session;
+	struct ftpnat_tuple *other_key;
+	struct ftpnat_flow *flow, *other, *owner;
+	__u32 id;
+
+	if (!s || !config)
+		return 0;
+	other_key = &s->to;
+	flow = bpf_map_lookup_elem(&ftpnat_flows, &s->packet.tuple);
+	if (!flow)
+		return 0;
+	if (flow->tcp & ~before & FTPNAT_TCP_SYN)
+		flow->isn = s->packet.seq;
+	tuple_swap(other_key, &flow->to);
+	other = bpf_map_lookup_elem(&ftpnat_flows, other_key);
+	if (!other || !flow_closing(flow->tcp, other->tcp) || flow_closing(before, other->tcp))
+		return 0;
+	owner = flow->flags & FTPNAT_FLOW_CLIENT ? flow : other;
+	bpf_timer_start(&owner->timer, config->timeout_closing * SECOND, 0);
+	if (flow->kind != FTPNAT_CONTROL)
+		return 0;
+	id = flow->session;
+	session = bpf_map_lookup_elem(&ftpnat_sessions, &id);
+	if (session)
+		door_close(session, id, FTPNAT_EXPECTED_CLOSED);
+	return 0;
+}
+
+/* Clocks, counters and TCP state of a connection. Only a change of state looks further. */
+static __always_inline void flow_seen(struct scratch *s, struct ftpnat_flow *flow)
+{
+	const struct packet *p = &s->packet;
+	__u32 now = now_seconds();
+	__u8 shown = 0, before;
+
+	flow->packets++;
+	flow->bytes += p->ip_len;
+	if (flow->seen != now)
+		flow->seen = now;
+	if (p->flags & TH_SYN)
+		shown |= FTPNAT_TCP_SYN;
+	if (p->flags & TH_ACK)
+		shown |= FTPNAT_TCP_ACK;
+	if (p->flags & TH_FIN)
+		shown |= FTPNAT_TCP_FIN;
+	if (p->flags & TH_RST)
+		shown |= FTPNAT_TCP_RST;
+	before = flow->tcp;
+	if ((before | shown) == before)
+		return;
+	flow->tcp = before | shown;
+	flow_changed(before);
+}
+
+/* At egress: has another hook already made this tuple out of the one that came? */
+static __always_inline int already_translated(const struct packet *p)
+{
+	struct ftpnat_tuple reverse;
+
+	tuple_swap(&reverse, &p->tuple);
+	return bpf_map_lookup_elem(&ftpnat_flows, &reverse) != 0;
+}
+
+/* Opens the flow that a SYN asks for: GO_ON, PASS, or the reason of the refusal. */
+__noinline int flow_begin(struct __sk_buff *skb, int egress)
+{
+	struct scratch *s = scratch_get();
+	struct packet *p;
+	int verdict;
+
+	if (!s)
+		return FTPNAT_PASS;
+	p = &s->packet;
+	if (egress && already_translated(p))
+		return FTPNAT_SEEN;
+	verdict = data_open(p, s);
+	if (verdict == FTPNAT_PASS)
+		verdict = control_open(skb, s, egress);
+	return verdict;
+}
+
+static __always_inline int handle(struct __sk_buff *skb, int egress)
+{
+	struct scratch *s = scratch_get();
+	struct ftpnat_flow *flow;
+	struct packet *p;
+	int verdict;
+
+	if (!s)
+		return FTPNAT_PASS;
+	p = &s->packet;
+	if (egress && skb->cb[4] == SEEN_MARK)
+		return FTPNAT_SEEN;
+	if (!egress && skb->pkt_type != PACKET_HOST)
+		return FTPNAT_OTHER_HOST;
+	if (skb->vlan_present)
+		return FTPNAT_VLAN;
+	verdict = parse_packet(skb, p);
+	if (verdict == FTPNAT_TRUNCATED && !pull_headers(skb))
+		verdict = parse_packet(skb, p);
+	if (verdict != GO_ON)
+		return verdict;
+
+	flow = bpf_map_lookup_elem(&ftpnat_flows, &p->tuple);
+	if (!flow || (begins(p) && flow_reused())) {
+		verdict = begins(p) ? flow_begin(skb, egress) : FTPNAT_PASS;
+		if (verdict != GO_ON)
+			return verdict;
+		flow = bpf_map_lookup_elem(&ftpnat_flows, &p->tuple);
+		if (!flow)
+			return FTPNAT_NO_MEMORY;
+	}
+	flow_seen(s, flow);
+	count_packet(flow->rule,
+		     flow->flags & FTPNAT_FLOW_CLIENT ? FTPNAT_FROM_CLIENT : FTPNAT_FROM_SERVER,
+		     p->ip_len);
+	if (flow->kind == FTPNAT_CONTROL)
+		return control_packet(skb, s, flow, egress);
+	s->to = flow->to;
+	if (write_headers(skb, p, &s->to, p->seq, p->ack))
+		return FTPNAT_WRITE;
+	return forward(skb, p, egress);
+}
+
+/* The one exit: every packet is counted by its reason, which says what becomes of it. */
+static __always_inline int leave(int reason)
+{
+	count(reason);
+	switch (reason) {
+	case FTPNAT_PASS:
+	case FTPNAT_SEEN:
+	case FTPNAT_TRANSLATED:
+	case FTPNAT_TRUNCATED:
+	case FTPNAT_FRAGMENT:
+	case FTPNAT_VLAN:
+	case FTPNAT_OTHER_HOST:
+		return TC_ACT_UNSPEC;
+	case FTPNAT_FORWARDED:
+	case FTPNAT_ANSWERED:
+		return TC_ACT_REDIRECT;
+	default:
+		return TC_ACT_SHOT;
+	}
+}
+
+SEC("tc")
+int ftpnat_ingress(struct __sk_buff *skb)
+{
+	return leave(handle(skb, 0));
+}
+
+SEC("tc")
+int ftpnat_egress(struct __sk_buff *skb)
+{
+	return leave(handle(skb, 1));
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* All maps, shared by the TC and XDP objects; layouts in include/ftpnat_maps.h. */
+#ifndef FTPNAT_BPF_MAPS_H
+#define FTPNAT_BPF_MAPS_H
+
+#include <bpf/bpf_helpers.h>
+
+#include "ftpnat_maps.h"
+
+/*
+ * Flows, sessions and expectations are allocated when they come (NO_PREALLOC):
+ * memory follows use, and max_entries, set by the loader from `limits`, only
+ * backs up the exact count kept in ftpnat_usage.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 2); /* loader: 2 * (limits.control + limits.data) */
+	__type(key, struct ftpnat_tuple);
+	__type(value, struct ftpnat_flow);
+} ftpnat_flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1); /* loader: limits.control */
+	__type(key, __u32);
+	__type(value, struct ftpnat_session);
+} ftpnat_sessions SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1); /* loader: limits.expected */
+	__type(key, struct ftpnat_expected_key);
+	__type(value, struct ftpnat_expected);
+} ftpnat_expected SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ftpnat_config);
+} ftpnat_config SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * FTPNAT_MAX_RULES);
+	__type(key, __u32);
+	__type(value, struct ftpnat_rule);
+} ftpnat_rules SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * FTPNAT_MAX_SERVERS);
+	__type(key, __u32);
+	__type(value, struct ftpnat_server);
+} ftpnat_servers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2 * FTPNAT_MAX_LISTENS);
+	__type(key, struct ftpnat_listen_key);
+	__type(value, struct ftpnat_listen);
+} ftpnat_listens SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * FTPNAT_MAX_SELECTORS);
+	__type(key, __u32);
+	__type(value, struct ftpnat_selector);
+} ftpnat_select SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct ftpnat_ifaddr);
+} ftpnat_ifaddrs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ftpnat_usage);
+} ftpnat_usage SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, FTPNAT_MAX_RULES);
+	__type(key, __u32);
+	__type(value, struct ftpnat_rule_stats);
+} ftpnat_stats SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, FTPNAT_REASON_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} ftpnat_reasons SEC(".maps");
+
+/* Only the loader reads and writes it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ftpnat_state);
+} ftpnat_state SEC(".maps");
+
+#endif

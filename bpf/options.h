@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* TCP options of control packets: found once, changed in a copy, written back whole. */
+#ifndef FTPNAT_BPF_OPTIONS_H
+#define FTPNAT_BPF_OPTIONS_H
+
+#include "nat.h"
+
+#define OPTIONS_MAX 40
+#define OPTIONS_LEN 64 /* of the buffers: power of two */
+
+#define OPT_END	      0
+#define OPT_NOP	      1
+#define OPT_MSS	      2
+#define OPT_SACK      5
+#define OPT_TIMESTAMP 8
+
+struct tcp_options {
+	__u8 len; /* bytes of options in the packet */
+	__u8 at;
+	__u8 mss; /* offset of the option, plus one; 0: absent */
+	__u8 sack;
+	__u8 timestamp;
+	__u8 sack_len; /* of the option, its two first bytes included */
+	__u8 pad[2];
+	__u8 old[OPTIONS_LEN] __attribute__((aligned(8)));
+	__u8 new[OPTIONS_LEN] __attribute__((aligned(8)));
+};
+
+static __always_inline __u8 option_byte(const struct tcp_options *o, __u32 i)
+{
+	return o->new[bounded(i, OPTIONS_LEN)];
+}
+
+static __always_inline __be32 option_get32(const struct tcp_options *o, __u32 i)
+{
+	return bpf_htonl((__u32)option_byte(o, i) << 24 | (__u32)option_byte(o, i + 1) << 16 |
+			 (__u32)option_byte(o, i + 2) << 8 | option_byte(o, i + 3));
+}
+
+static __always_inline void option_set32(struct tcp_options *o, __u32 i, __be32 value)
+{
+	__u32 v = bpf_ntohl(value);
+
+	o->new[bounded(i, OPTIONS_LEN)] = (__u8)(v >> 24);
+	o->new[bounded(i + 1, OPTIONS_LEN)] = (__u8)(v >> 16);
+	o->new[bounded(i + 2, OPTIONS_LEN)] = (__u8)(v >> 8);
+	o->new[bounded(i + 3, OPTIONS_LEN)] = (__u8)v;
+}
+
+static long walk_option(__u32 i, struct tcp_options **options)
+{
+	struct tcp_options *o = *options;
+	__u8 kind, len;
+
+	(void)i;
+	if (o->at >= o->len)
+		return 1;
+	kind = option_byte(o, o->at);
+	if (kind == OPT_END)
+		return 1;
+	if (kind == OPT_NOP) {
+		o->at++;
+		return 0;
+	}
+	len = option_byte(o, o->at + 1);
+	if (len < 2 || o->at + len > o->len)
+		return 1;
+	if (kind == OPT_MSS && len == 4)
+		o->mss = o->at + 1;
+	else if (kind == OPT_TIMESTAMP && len == 10)
+		o->timestamp = o->at + 1;
+	else if (kind == OPT_SACK && len >= 10) {
+		o->sack = o->at + 1;
+		o->sack_len = len;
+	}
+	o->at += len;
+	return 0;
+}
+
+/* Reads the options of the packet; offsets in *o are one more than where they stand. */
+static __always_inline void options_read(struct __sk_buff *skb, const struct packet *p,
+					 struct tcp_options *o)
+{
+	__u32 len = p->payload - p->l4 - sizeof(struct tcphdr);
+
+	o->len = 0;
+	o->mss = 0;
+	o->sack = 0;
+	o->timestamp = 0;
+	if (!len || len > OPTIONS_MAX)
+		return;
+	__builtin_memset(o->new, 0, sizeof(o->new));
+	if (bpf_skb_load_bytes(skb, p->l4 + sizeof(struct tcphdr), o->new,
+			       bounded_len(len, OPTIONS_LEN)))
+		return;
+	__builtin_memcpy(o->old, o->new, sizeof(o->old));
+	o->len = (__u8)len;
+	o->at = 0;
+	bpf_loop(OPTIONS_MAX, walk_option, &o, 0);
+}
+
+/* Writes the options back if they were changed. 0 or -1. */
+static __always_inline long options_write(struct __sk_buff *skb, struct packet *p,
+					 struct tcp_options *o)
+{
+	__s64 diff;
+
+	if (!o->len)
+		return 0;
+	/* equal bytes leave the sum as it is, and so the packet */
+	diff = bpf_csum_diff((__be32 *)o->old, OPTIONS_MAX, (__be32 *)o->new, OPTIONS_MAX, 0);
+	if (bpf_skb_store_bytes(skb, p->l4 + sizeof(struct tcphdr), o->new,
+				bounded_len(o->len, OPTIONS_LEN), 0))
+		return -1;
+	return fix_tcp_csum(skb, p, diff);
+}
+
+#endif

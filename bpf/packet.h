@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Parsing: what a frame is, in host order where it is arithmetic, in network
+ * order where it is only compared and copied. Parsers return data and change
+ * nothing.
+ */
+#ifndef FTPNAT_BPF_PACKET_H
+#define FTPNAT_BPF_PACKET_H
+
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/pkt_cls.h>
+#include <linux/tcp.h>
+
+#include <bpf/bpf_endian.h>
+
+#include "count.h"
+
+#define TH_FIN 0x01
+#define TH_SYN 0x02
+#define TH_RST 0x04
+#define TH_PSH 0x08
+#define TH_ACK 0x10
+
+#define TCP_OFF_SEQ   4
+#define TCP_OFF_ACK   8
+#define TCP_OFF_FLAGS 13
+#define TCP_OFF_WINDOW 14
+#define TCP_OFF_CSUM  16
+
+#define IP_FRAGMENTED 0x3fff /* MF and the offset */
+
+/* enough for Ethernet, the longest IPv4 header and the longest TCP header */
+#define HEADERS_MAX (ETH_HLEN + 60 + 60)
+
+struct packet {
+	struct ftpnat_tuple tuple;
+	__u32 seq;
+	__u32 ack;
+	__u32 ip_len;  /* IP packet, headers included, without Ethernet padding */
+	__u32 len;     /* TCP payload */
+	__u32 l4;      /* offset of the TCP header in the frame */
+	__u32 payload; /* offset of the TCP payload in the frame */
+	__u16 window;
+	__u8 flags; /* TH_* */
+	__u8 ttl;
+	__u8 v6;
+};
+
+static __always_inline void addr_from_v4(struct ftpnat_addr *a, __be32 v4)
+{
+	a->w[0] = 0;
+	a->w[1] = 0;
+	a->w[2] = bpf_htonl(0xffff);
+	a->w[3] = v4;
+}
+
+static __always_inline void addr_from_v6(struct ftpnat_addr *a, const struct in6_addr *v6)
+{
+	__builtin_memcpy(a, v6, sizeof(*a));
+}
+
+static __always_inline int addr_is_v4(const struct ftpnat_addr *a)
+{
+	return !a->w[0] && !a->w[1] && a->w[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline int addr_is_zero(const struct ftpnat_addr *a)
+{
+	return !(a->w[0] | a->w[1] | a->w[2] | a->w[3]);
+}
+
+static __always_inline int addr_equal(const struct ftpnat_addr *a, const struct ftpnat_addr *b)
+{
+	return a->w[3] == b->w[3] && a->w[2] == b->w[2] && a->w[1] == b->w[1] &&
+	       a->w[0] == b->w[0];
+}
+
+static __always_inline void tuple_swap(struct ftpnat_tuple *out, const struct ftpnat_tuple *in)
+{
+	out->src = in->dst;
+	out->dst = in->src;
+	out->sport = in->dport;
+	out->dport = in->sport;
+}
+
+/* Makes the headers linear and writable; all packet pointers are stale after it. */
+static __always_inline long pull_headers(struct __sk_buff *skb)
+{
+	__u32 len = skb->len;
+
+	return bpf_skb_pull_data(skb, len < HEADERS_MAX ? len : HEADERS_MAX);
+}
+
+/* Negative: go on; else the enum ftpnat_reason with which the program ends. */
+#define GO_ON (-1)
+
+/* Fills *p from the frame: GO_ON, or why it is not for us: PASS (no TCP), FRAGMENT, TRUNCATED. */
+static __always_inline int parse_packet(struct __sk_buff *skb, struct packet *p)
+{
+	void *data = (void *)(long)skb->data;
+	void *data_end = (void *)(long)skb->data_end;
+	const struct tcphdr *tcp;
+	__u32 l4, doff;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		const struct iphdr *ip = data + ETH_HLEN;
+
+		if ((void *)(ip + 1) > data_end)
+			return FTPNAT_TRUNCATED;
+		if (ip->version != 4 || ip->ihl < 5)
+			return FTPNAT_TRUNCATED;
+		if (ip->protocol != IPPROTO_TCP)
+			return FTPNAT_PASS;
+		if (ip->frag_off & bpf_htons(IP_FRAGMENTED))
+			return FTPNAT_FRAGMENT;
+		l4 = ETH_HLEN + ip->ihl * 4;
+		p->ip_len = bpf_ntohs(ip->tot_len);
+		if (!p->ip_len && skb->gso_size) /* BIG TCP */
+			p->ip_len = skb->len - ETH_HLEN;
+		p->ttl = ip->ttl;
+		p->v6 = 0;
+		addr_from_v4(&p->tuple.src, ip->saddr);
+		addr_from_v4(&p->tuple.dst, ip->daddr);
+	} else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
+		const struct ipv6hdr *ip6 = data + ETH_HLEN;
+
+		if ((void *)(ip6 + 1) > data_end)
+			return FTPNAT_TRUNCATED;
+		if (ip6->version != 6)
+			return FTPNAT_TRUNCATED;
+		if (ip6->nexthdr == IPPROTO_FRAGMENT)
+			return FTPNAT_FRAGMENT;
+		if (ip6->nexthdr != IPPROTO_TCP)
+			return FTPNAT_PASS;
+		l4 = ETH_HLEN + sizeof(*ip6);
+		p->ip_len = sizeof(*ip6) + bpf_ntohs(ip6->payload_len);
+		p->ttl = ip6->hop_limit;
+		p->v6 = 1;
+		addr_from_v6(&p->tuple.src, &ip6->saddr);
+		addr_from_v6(&p->tuple.dst, &ip6->daddr);
+	} else {
+		return FTPNAT_PASS;
+	}
+
+	tcp = data + l4;
+	if ((void *)(tcp + 1) > data_end)
+		return FTPNAT_TRUNCATED;
+	doff = tcp->doff * 4;
+	if (doff < sizeof(*tcp) || ETH_HLEN + p->ip_len < l4 + doff ||
+	    ETH_HLEN + p->ip_len > skb->len)
+		return FTPNAT_TRUNCATED;
+
+	p->tuple.sport = tcp->source;
+	p->tuple.dport = tcp->dest;
+	p->seq = bpf_ntohl(tcp->seq);
+	p->ack = bpf_ntohl(tcp->ack_seq);
+	p->window = bpf_ntohs(tcp->window);
+	p->flags = ((const __u8 *)tcp)[TCP_OFF_FLAGS];
+	p->l4 = l4;
+	p->payload = l4 + doff;
+	p->len = ETH_HLEN + p->ip_len - p->payload;
+	return GO_ON;
+}
+
+#endif

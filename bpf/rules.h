@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Which rule a new control connection falls under, and what it becomes by it. */
+#ifndef FTPNAT_BPF_RULES_H
+#define FTPNAT_BPF_RULES_H
+
+#include "flow.h"
+#include "forward.h"
+
+static __always_inline struct ftpnat_rule *rule_get(const struct ftpnat_config *config, __u16 id)
+{
+	__u32 key = (config->slot & 1) * FTPNAT_MAX_RULES + id;
+
+	return bpf_map_lookup_elem(&ftpnat_rules, &key);
+}
+
+static long pick_server(__u32 i, struct scratch **scratch)
+{
+	struct scratch *s = *scratch;
+	struct ftpnat_server *server;
+	__u32 key = s->walk.first + i;
+
+	if (i >= s->walk.number)
+		return 1;
+	server = bpf_map_lookup_elem(&ftpnat_servers, &key);
+	if (!server)
+		return 1;
+	if (addr_is_v4(&server->addr) != addr_is_v4(&s->flow.key.src))
+		return 0;
+	if (s->walk.ticket < server->weight) {
+		s->walk.found = key;
+		return 1;
+	}
+	s->walk.ticket -= server->weight;
+	return 0;
+}
+
+/* publish: the server for this connection, of the client's family and by weight. */
+static __always_inline int publish(const struct ftpnat_config *config,
+				   const struct ftpnat_rule *rule, struct scratch *s)
+{
+	struct flow_new *new = &s->flow;
+	struct ftpnat_server *server;
+	__u32 weight = addr_is_v4(&new->key.src) ? rule->weight[FTPNAT_V4] :
+						   rule->weight[FTPNAT_V6];
+
+	if (!weight)
+		return FTPNAT_NO_SERVER;
+	s->walk.first = (config->slot & 1) * FTPNAT_MAX_SERVERS + rule->first_server;
+	s->walk.number = rule->servers;
+	s->walk.ticket = bpf_get_prandom_u32() % weight;
+	s->walk.found = WALK_NONE;
+	bpf_loop(FTPNAT_MAX_RULE_SERVERS, pick_server, &s, 0);
+	server = bpf_map_lookup_elem(&ftpnat_servers, &s->walk.found);
+	if (!server)
+		return FTPNAT_NO_SERVER;
+	new->to.src = new->key.src;
+	if (rule->source == FTPNAT_SOURCE_ADDRESS) {
+		if (addr_is_zero(&server->source))
+			return FTPNAT_NO_ADDRESS;
+		new->to.src = server->source;
+	}
+	new->to.dst = server->addr;
+	new->to.sport = new->key.sport;
+	new->to.dport = server->port;
+	return GO_ON;
+}
+
+/* masquerade: the rule's address, or the one of the interface that the route leaves by. */
+static __always_inline int masquerade(struct __sk_buff *skb, const struct ftpnat_rule *rule,
+				      struct flow_new *new, int egress)
+{
+	__u32 family = addr_is_v4(&new->key.src) ? FTPNAT_V4 : FTPNAT_V6;
+
+	new->to = new->key;
+	new->to.src = rule->address[family];
+	if (addr_is_zero(&new->to.src)) {
+		struct ftpnat_ifaddr *own;
+		struct bpf_fib_lookup fib;
+		__u32 ifindex = skb->ifindex;
+
+		if (!egress) {
+			fib_params(&fib, &new->key, family == FTPNAT_V6, ifindex, 0);
+			bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
+			ifindex = fib.ifindex;
+		}
+		own = bpf_map_lookup_elem(&ftpnat_ifaddrs, &ifindex);
+		if (own)
+			new->to.src = own->addr[family];
+	}
+	return addr_is_zero(&new->to.src) ? FTPNAT_NO_ADDRESS : GO_ON;
+}
+
+static long try_selector(__u32 i, struct scratch **scratch)
+{
+	struct scratch *s = *scratch;
+	const struct ftpnat_tuple *t = &s->flow.key;
+	struct ftpnat_selector *selector;
+	__u32 key = s->walk.first + i;
+
+	if (i >= s->walk.number)
+		return 1;
+	selector = bpf_map_lookup_elem(&ftpnat_select, &key);
+	if (!selector)
+		return 1;
+	if (selector->port != t->dport || addr_is_v4(&selector->addr) != addr_is_v4(&t->src) ||
+	    ((t->src.w[0] ^ selector->addr.w[0]) & selector->mask.w[0]) ||
+	    ((t->src.w[1] ^ selector->addr.w[1]) & selector->mask.w[1]) ||
+	    ((t->src.w[2] ^ selector->addr.w[2]) & selector->mask.w[2]) ||
+	    ((t->src.w[3] ^ selector->addr.w[3]) & selector->mask.w[3]))
+		return 0;
+	s->walk.found = selector->rule;
+	return 1;
+}
+
+/*
+ * A SYN that belongs to no flow and no expectation: opens a control connection
+ * if a rule says so. GO_ON when it did, PASS when no rule cares, else the
+ * reason of the refusal.
+ */
+static __always_inline int control_open(struct __sk_buff *skb, struct scratch *s, int egress)
+{
+	const struct packet *p = &s->packet;
+	struct ftpnat_config *config = config_get();
+	struct ftpnat_listen_key listen_key = {
+		.addr = p->tuple.dst,
+		.port = p->tuple.dport,
+	};
+	struct flow_new *new = &s->flow;
+	struct ftpnat_listen *listen;
+	struct ftpnat_rule_stats *stats;
+	struct ftpnat_usage *usage;
+	struct ftpnat_rule *rule;
+	int verdict;
+
+	if (!config)
+		return FTPNAT_PASS;
+	new->key = p->tuple;
+	listen_key.slot = (__u16)config->slot;
+	listen = bpf_map_lookup_elem(&ftpnat_listens, &listen_key);
+	if (listen) {
+		new->rule = listen->rule;
+		rule = rule_get(config, new->rule);
+		if (!rule)
+			return FTPNAT_PASS;
+		verdict = publish(config, rule, s);
+	} else {
+		s->walk.first = (config->slot & 1) * FTPNAT_MAX_SELECTORS;
+		s->walk.number = config->selectors[config->slot & 1];
+		s->walk.found = WALK_NONE;
+		if (s->walk.number)
+			bpf_loop(FTPNAT_MAX_SELECTORS, try_selector, &s, 0);
+		if (s->walk.found >= FTPNAT_MAX_RULES)
+			return FTPNAT_PASS;
+		new->rule = (__u16)s->walk.found;
+		rule = rule_get(config, new->rule);
+		if (!rule)
+			return FTPNAT_PASS;
+		verdict = masquerade(skb, rule, new, egress);
+	}
+	if (verdict != GO_ON)
+		return verdict;
+
+	usage = usage_get();
+	if (!usage)
+		return FTPNAT_NO_MEMORY;
+	new->session = __sync_fetch_and_add(&usage->next_session, 1);
+	new->isn = p->seq;
+	new->port_min = 1024;
+	new->port_max = 65535;
+	new->kind = FTPNAT_CONTROL;
+	new->flags = FTPNAT_FLOW_CLIENT;
+	new->now = now_seconds();
+	verdict = flow_open(new);
+	stats = rule_stats(new->rule);
+	if (verdict == GO_ON && stats)
+		stats->sessions += 1;
+	return verdict;
+}
+
+#endif

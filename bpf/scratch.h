@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Per-CPU working memory for what doesn't fit the 512 bytes of BPF stack. The
+ * programs run with bottom halves off and are never entered twice on one CPU.
+ */
+#ifndef FTPNAT_BPF_SCRATCH_H
+#define FTPNAT_BPF_SCRATCH_H
+
+#include "options.h"
+
+#define PAYLOAD_LEN 16384 /* power of two; of a segment with edits more is left to retransmission */
+
+/* A connection about to be entered into ftpnat_flows, and what comes of it. */
+struct flow_new {
+	struct ftpnat_tuple key;     /* as the first packet shows it */
+	struct ftpnat_tuple to;      /* as it will be */
+	struct ftpnat_tuple reverse; /* key of the other direction */
+	__u32 session;
+	__u32 isn;
+	__u16 rule;
+	__u16 port_min; /* source ports to choose from */
+	__u16 port_max;
+	__u8 kind;
+	__u8 flags; /* of the entry of the first packet */
+	__u32 now;
+	int done; /* of the search for a port: 1 found, 0 not yet, -1 no memory */
+	/* zeroed image of an entry; not a struct ftpnat_flow, whose timer only hashes may hold */
+	__u64 entry[sizeof(struct ftpnat_flow) / 8];
+};
+
+/* The payload of a control segment on its way through the edit log. */
+struct segment {
+	__u32 start; /* sender's sequence number of payload.byte[0] */
+	__u32 end;
+	__u32 held_from; /* first byte not yet delivered that this segment may carry */
+	__u32 line;	 /* first byte of the line being scanned */
+	__u32 session;	 /* id */
+	__u32 fresh;	 /* first byte that was not parsed before */
+	__u32 now;
+	__u16 held_len;	 /* bytes from held_from on that are in the session, not in the packet */
+	__u16 reply;	 /* the parser's multi-line reply when `line` began */
+	__u8 dir;	 /* enum ftpnat_dir */
+	__u8 fin;
+	__u8 full;	 /* the edit log is full: the line at `line` has to come again */
+	__u8 releasing;	 /* held bytes are in front of the line being scanned */
+	__u32 text_len;	 /* replacement, see text */
+	__u8 text[64];
+
+	/* writing the log entry of one edit */
+	__u32 edit_from; /* sender's: the edit, ... */
+	__u32 edit_to;
+	__u32 text_from; /* ... and the part of it that `text` stands for */
+	__u32 text_to;
+
+	/* composing the payload that the receiver gets */
+	__u32 at;	/* sender's: next byte */
+	__u32 until;	/* sender's: end of what may be sent */
+	__u32 out_len;
+	__u32 limit; /* most bytes that fit */
+	__u32 edit;	/* index of the edit at or after `at` */
+	__u32 text_done; /* bytes of its replacement already out */
+
+	struct ftp_parser before; /* the parser as it was when the segment came */
+};
+
+/* A door about to be opened: ports to search, and what came of it. */
+struct announcement {
+	struct ftpnat_expected_key key;
+	__u16 port_min;
+	__u16 port_max;
+	int done; /* 1 entered, 0 not yet, -1 no memory */
+	__u64 value[sizeof(struct ftpnat_expected) / 8]; /* zeroed image, as flow_new.entry */
+};
+
+/* Which server, or which masquerade rule: the state of a walk. */
+struct walk {
+	__u32 first; /* index into the table */
+	__u32 number;
+	__u32 ticket; /* weight still to walk past */
+	__u32 found;  /* what is looked for, WALK_NONE: not yet */
+};
+
+#define WALK_NONE (~0U)
+
+struct scratch {
+	struct packet packet;
+	struct segment segment;
+	struct flow_new flow;
+	struct ftpnat_tuple to; /* translation of the packet at hand */
+	struct ftpnat_expected_key expected_key;
+	struct announcement announcement;
+	struct walk walk;
+	__u32 sum; /* of a payload */
+	__u32 sum_len;
+	struct tcp_options options;
+};
+
+struct payload {
+	__u8 byte[PAYLOAD_LEN];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} ftpnat_scratch SEC(".maps");
+
+/* 0: the payload as it came, 1: as it leaves */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct payload);
+} ftpnat_payload SEC(".maps");
+
+/* zeroed image of a session about to be entered */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ftpnat_session);
+} ftpnat_blank SEC(".maps");
+
+static __always_inline struct scratch *scratch_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&ftpnat_scratch, &zero);
+}
+
+static __always_inline struct ftpnat_config *config_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&ftpnat_config, &zero);
+}
+
+static __always_inline struct ftpnat_usage *usage_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&ftpnat_usage, &zero);
+}
+
+#endif

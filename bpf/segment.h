@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The payload of one control segment: its new bytes are fed to the grammar,
+ * finished lines to the session; what has to be replaced goes into the edit
+ * log, and the payload that the receiver gets is composed from packet, held
+ * bytes and log. A retransmission takes the same way without the first half.
+ */
+#ifndef FTPNAT_BPF_SEGMENT_H
+#define FTPNAT_BPF_SEGMENT_H
+
+#include "session.h"
+#include "stream.h"
+
+/*
+ * The most that a segment may grow: a held start of a line and some edits. The
+ * MSS of control connections is lowered by it.
+ */
+#define SEGMENT_ROOM 320
+
+struct scan {
+	struct __sk_buff *skb;
+	struct ftpnat_session *session;
+	struct ftpnat_stream *stream; /* of the packet's direction */
+	struct ftpnat_stream *other;
+	struct scratch *s;
+	struct payload *in;  /* as it came */
+	struct payload *out; /* as it leaves */
+	__u32 len;	     /* payload as it came */
+};
+
+/* A byte as the sender sent it. */
+static __always_inline __u8 raw_byte(const struct scan *c, __u32 seq)
+{
+	const struct segment *seg = &c->s->segment;
+	__u32 held = seq - seg->held_from;
+
+	if (held < seg->held_len)
+		return c->stream->held[bounded(held, FTPNAT_HELD_LEN)];
+	return c->in->byte[bounded(seq - seg->start, PAYLOAD_LEN)];
+}
+
+static long edit_byte(__u32 i, struct scan *c)
+{
+	struct ftpnat_stream *stream = c->stream;
+	struct segment *seg = &c->s->segment;
+	__u32 before = seg->text_from - seg->edit_from;
+	__u8 byte;
+
+	if (i < before)
+		byte = raw_byte(c, seg->edit_from + i);
+	else if (i < before + seg->text_len)
+		byte = seg->text[bounded(i - before, sizeof(seg->text))];
+	else
+		byte = raw_byte(c, seg->text_to + (i - before - seg->text_len));
+	stream->text[bounded(stream->text_head + i, FTPNAT_TEXT_LEN)] = byte;
+	return 0;
+}
+
+/* Enters an edit: raw bytes up to text_from, `text`, raw bytes from text_to. Room was checked. */
+static __always_inline void edit_add(struct scan *c)
+{
+	struct ftpnat_stream *stream = c->stream;
+	struct segment *seg = &c->s->segment;
+	struct ftpnat_edit *e = edit_at(stream, stream->edits);
+	__u32 old_len = seg->edit_to - seg->edit_from;
+	__u32 new_len = old_len - (seg->text_to - seg->text_from) + seg->text_len;
+
+	e->start = seg->edit_from;
+	e->old_len = (__u16)old_len;
+	e->new_len = (__u16)new_len;
+	e->text = (__u16)bounded(stream->text_head, FTPNAT_TEXT_LEN);
+	bpf_loop(new_len & (FTPNAT_TEXT_LEN - 1), edit_byte, c, 0);
+	stream->text_head += new_len;
+	stream->text_used += new_len;
+	stream->edits++;
+}
+
+/* Held bytes turned out to be no address line: they go out as they are with what follows. */
+static __always_inline void release_held(struct scan *c)
+{
+	struct segment *seg = &c->s->segment;
+
+	seg->releasing = 0;
+	if (!stream_has_room(c->stream, FTPNAT_HELD_LEN)) {
+		seg->full = 1;
+		return;
+	}
+	seg->edit_from = seg->held_from;
+	seg->edit_to = c->stream->next;
+	seg->text_from = seg->edit_to;
+	seg->text_to = seg->edit_to;
+	seg->text_len = 0;
+	edit_add(c);
+}
+
+/* The line [seg->line, stream->next) is whole. */
+static __always_inline void line_end(struct scan *c)
+{
+	struct ftpnat_stream *stream = c->stream;
+	struct segment *seg = &c->s->segment;
+	const struct ftp_line *line = &stream->parser.line;
+	int client = seg->dir == FTPNAT_FROM_CLIENT;
+	int whole;
+
+	/* a door opened for a line that can't be changed would be the wrong one */
+	if ((seg->releasing || line->form == FTP_FORM_ADDRESS ||
+	     (!client && command_awaits_address(c->session))) &&
+	    !stream_has_room(stream, FTPNAT_HELD_LEN + sizeof(seg->text))) {
+		seg->full = 1;
+		return;
+	}
+	seg->text_len = 0;
+	whole = session_line(c->session);
+
+	if (!seg->text_len && !seg->releasing)
+		return;
+	if (whole || !seg->text_len) {
+		seg->text_from = seg->text_len ? seg->line : stream->next;
+		seg->text_to = stream->next;
+	} else {
+		seg->text_from = seg->line + line->span_start;
+		seg->text_to = seg->text_from + line->span_len;
+	}
+	if (seg->releasing) {
+		seg->edit_from = seg->held_from;
+		seg->edit_to = stream->next;
+	} else {
+		seg->edit_from = seg->text_from;
+		seg->edit_to = seg->text_to;
+		if (seq_before(seg->edit_from, seg->fresh))
+			return; /* its start has left already: only a refusal can come so late */
+	}
+	seg->releasing = 0;
+	edit_add(c);
+}
+
+/* May the unfinished line still have to be changed? */
+static __always_inline int line_undecided(const struct scan *c)
+{
+	const struct ftp_parser *p = &c->stream->parser;
+
+	if (!p->length || p->length >= FTPNAT_HELD_LEN)
+		return 0;
+	if (c->s->segment.dir == FTPNAT_FROM_CLIENT)
+		return ftp_may_become_command_address(p);
+	if (command_first(c->session) & COMMAND_REFUSED)
+		return !p->reply;
+	return command_awaits_address(c->session) && ftp_may_become_reply_address(p);
+}
+
+static long scan_byte(__u32 i, struct scan *c)
+{
+	struct ftpnat_stream *stream = c->stream;
+	struct segment *seg = &c->s->segment;
+	__u32 offset = stream->next - seg->start;
+	__u8 byte;
+	int done;
+
+	(void)i;
+	if (stream->next == seg->end)
+		return 1;
+	/* longer segments come in pieces */
+	if (offset && !(offset & (PAYLOAD_LEN - 1))) {
+		__u32 len = seg->end - stream->next;
+
+		if (len > PAYLOAD_LEN)
+			len = PAYLOAD_LEN;
+		if (bpf_skb_load_bytes(c->skb, c->s->packet.payload + offset, c->in->byte,
+				       bounded_len(len, PAYLOAD_LEN)))
+			return 1;
+	}
+	byte = c->in->byte[bounded(offset, PAYLOAD_LEN)];
+	done = feed_byte(&stream->parser, byte, seg->dir);
+	stream->next++;
+	if (done) {
+		line_end(c);
+		if (seg->full)
+			return 1;
+		ftp_line_start(&stream->parser);
+		seg->line = stream->next;
+		seg->reply = stream->parser.reply;
+	} else if (seg->releasing && !line_undecided(c)) {
+		release_held(c);
+		if (seg->full)
+			return 1;
+	}
+	return 0;
+}
+
+static long hold_byte(__u32 i, struct scan *c)
+{
+	struct segment *seg = &c->s->segment;
+
+	if (i >= FTPNAT_HELD_LEN)
+		return 1;
+	c->stream->held[bounded(i, FTPNAT_HELD_LEN)] = raw_byte(c, seg->line + i);
+	return 0;
+}
+
+/*
+ * Parses what is new in the segment and decides what of it is held back.
+ * GO_ON, or LOG_FULL: nothing of the segment can go on.
+ */
+static __always_inline int segment_scan(struct scan *c)
+{
+	struct ftpnat_stream *stream = c->stream;
+	struct segment *seg = &c->s->segment;
+	__u32 fresh = seg->end - stream->next;
+
+	seg->full = 0;
+	seg->fresh = stream->next;
+	seg->held_len = stream->held_len;
+	seg->held_from = held_from(stream);
+	seg->line = stream->next - stream->parser.length;
+	seg->reply = stream->parser.reply;
+	seg->releasing = stream->held_len > 0;
+	if ((__s32)fresh <= 0)
+		return GO_ON;
+	seg->before = stream->parser;
+	stream->held_len = 0;
+	bpf_loop(fresh & 0xffff, scan_byte, c, 0);
+
+	if (seg->full) {
+		/* as if the segment had ended before this line */
+		seg->releasing = 0;
+		if (seq_before(seg->line, seg->fresh)) {
+			stream->parser = seg->before;
+			stream->held_len = seg->held_len;
+			stream->next = seg->fresh;
+			return FTPNAT_LOG_FULL;
+		}
+		ftp_line_start(&stream->parser);
+		stream->parser.reply = seg->reply;
+		stream->next = seg->line;
+		seg->end = seg->line;
+		return seq_before(seg->start, seg->end) ? GO_ON : FTPNAT_LOG_FULL;
+	}
+	if (seg->releasing ||
+	    (line_undecided(c) && !seq_before(seg->line, seg->fresh))) {
+		bpf_loop(stream->parser.length, hold_byte, c, 0);
+		stream->held_len = (__u16)stream->parser.length;
+		seg->held_from = seg->line;
+		seg->held_len = stream->held_len;
+	}
+	return GO_ON;
+}
+
+static long compose_byte(__u32 i, struct scan *c)
+{
+	struct ftpnat_stream *stream = c->stream;
+	struct segment *seg = &c->s->segment;
+	struct ftpnat_edit *e = edit_at(stream, seg->edit);
+
+	(void)i;
+	if (!seq_before(seg->at, seg->until))
+		return 1;
+	if (seg->edit < stream->edits && !seq_before(seg->at, e->start)) {
+		__u32 end = e->start + e->old_len;
+
+		if (!seg->text_done &&
+		    (seq_before(seg->until, end) || seg->out_len + e->new_len > seg->limit)) {
+			seg->until = seg->at; /* all of an edit or nothing */
+			return 1;
+		}
+		if (seg->text_done < e->new_len) {
+			c->out->byte[bounded(seg->out_len, PAYLOAD_LEN)] =
+				stream->text[bounded(e->text + seg->text_done, FTPNAT_TEXT_LEN)];
+			seg->text_done++;
+			seg->out_len++;
+			return 0;
+		}
+		seg->at = end;
+		seg->text_done = 0;
+		seg->edit++;
+		return 0;
+	}
+	if (seg->out_len >= seg->limit)
+		return 1;
+	c->out->byte[bounded(seg->out_len, PAYLOAD_LEN)] = raw_byte(c, seg->at);
+	seg->at++;
+	seg->out_len++;
+	return 0;
+}
+
+/* First edit that doesn't end at or before `seq`. */
+static long skip_edit(__u32 i, struct scan *c)
+{
+	struct segment *seg = &c->s->segment;
+	struct ftpnat_edit *e = edit_at(c->stream, i);
+
+	if (i >= c->stream->edits || seq_before(seg->at, e->start + e->old_len))
+		return 1;
+	seg->edit = i + 1;
+	return 0;
+}
+
+/*
+ * Does the receiver get the bytes [from, until) as they are in the packet? Sets
+ * seg->edit either way.
+ */
+static __always_inline int segment_untouched(struct scan *c, __u32 from, __u32 until)
+{
+	struct segment *seg = &c->s->segment;
+
+	seg->at = from;
+	seg->edit = 0;
+	if (until != seg->end || seq_before(from, seg->start))
+		return 0;
+	if (!c->stream->edits)
+		return 1;
+	bpf_loop(FTPNAT_MAX_EDITS, skip_edit, c, 0);
+	return seg->edit >= c->stream->edits ||
+	       !seq_before(edit_at(c->stream, seg->edit)->start, until);
+}
+
+struct summing {
+	struct payload *payload;
+	struct scratch *s;
+};
+
+#define SUM_CHUNK 512 /* the helper's limit before 6.13 */
+
+static long sum_chunk(__u32 i, struct summing *c)
+{
+	__u32 off = i * SUM_CHUNK, len;
+
+	if (off >= c->s->sum_len)
+		return 1;
+	len = (c->s->sum_len - off + 3) & ~3U; /* padded with zeros */
+	if (len > SUM_CHUNK)
+		len = SUM_CHUNK;
+	barrier_var(len);
+	if (len > SUM_CHUNK)
+		return 1;
+	off = bounded(off, PAYLOAD_LEN) & ~(SUM_CHUNK - 1U);
+	c->s->sum = (__u32)bpf_csum_diff(0, 0, (__be32 *)(c->payload->byte + off), len,
+					 c->s->sum);
+	return 0;
+}
+
+/* Internet checksum of a payload, added to `seed`; pads the buffer with zeros. */
+static __always_inline __u32 payload_sum(struct scratch *s, struct payload *payload, __u32 len,
+					 __u32 seed)
+{
+	struct summing c = { .payload = payload, .s = s };
+
+	__u32 i;
+
+	for (i = 0; i < 3 && (len + i) & 3; i++)
+		payload->byte[bounded(len + i, PAYLOAD_LEN)] = 0;
+	s->sum_len = len;
+	s->sum = seed;
+	bpf_loop(PAYLOAD_LEN / SUM_CHUNK, sum_chunk, &c, 0);
+	return s->sum;
+}
+
+/*
+ * Replaces the packet's payload by what the receiver gets for [from, until).
+ * Where it doesn't fit, the rest is left to retransmission and the FIN with it.
+ * GO_ON or FTPNAT_WRITE.
+ */
+static __always_inline int segment_compose(struct scan *c, __u32 from, __u32 until)
+{
+	struct packet *p = &c->s->packet;
+	struct segment *seg = &c->s->segment;
+	__u32 len, old;
+
+	seg->at = from;
+	seg->until = until;
+	seg->out_len = 0;
+	seg->text_done = 0;
+	seg->limit = (c->skb->gso_size ? c->skb->gso_size : p->len) + SEGMENT_ROOM;
+	if (seg->limit > PAYLOAD_LEN)
+		seg->limit = PAYLOAD_LEN;
+	if (p->len > PAYLOAD_LEN) /* the scan has left its last piece there */
+		if (bpf_skb_load_bytes(c->skb, p->payload, c->in->byte, PAYLOAD_LEN))
+			return FTPNAT_WRITE;
+	bpf_loop(PAYLOAD_LEN + 2 * FTPNAT_MAX_EDITS, compose_byte, c, 0);
+
+	/* longer ones are GSO frames, whose checksum is still to be computed */
+	old = p->len > PAYLOAD_LEN ? 0 : payload_sum(c->s, c->in, p->len, 0);
+	len = seg->out_len;
+	if (bpf_skb_change_tail(c->skb, p->payload + len, 0))
+		return FTPNAT_WRITE;
+	if (len && bpf_skb_store_bytes(c->skb, p->payload, c->out->byte,
+				       bounded_len(len, PAYLOAD_LEN), 0))
+		return FTPNAT_WRITE;
+	if (fix_tcp_csum(c->skb, p, payload_sum(c->s, c->out, len, ~old)) ||
+	    write_ip_len(c->skb, p, p->payload - ETH_HLEN + len))
+		return FTPNAT_WRITE;
+	p->len = len;
+	return GO_ON;
+}
+
+#endif

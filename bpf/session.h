@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The FTP session: which commands wait for their reply, and what an address
+ * line means for the rule: which door it opens, what the other side has to read
+ * instead, or why it is refused.
+ */
+#ifndef FTPNAT_BPF_SESSION_H
+#define FTPNAT_BPF_SESSION_H
+
+#include "expected.h"
+#include "ftp_grammar.h"
+#include "ftp_text.h"
+#include "rules.h"
+
+/* ftpnat_session.command: the command was changed so that the server refuses it */
+#define COMMAND_REFUSED 0x80
+
+#define FTP_DATA_PORT	     20
+#define FTP_FIRST_DATA_PORT  1024 /* RFC 2577 section 3: no data connection to a port below */
+
+/* What a client reads where policy refuses; at most sizeof(segment.text). */
+static const char refusal_text[4][64] = {
+	"425 No free data port, try again later.\r\n",
+	"425 Too many data connections announced, try again later.\r\n",
+	"500 Data connections to another host are refused.\r\n",
+	"500 This kind of data connection is refused.\r\n",
+};
+
+static __always_inline __u32 refusal_index(enum ftpnat_reason why)
+{
+	switch (why) {
+	case FTPNAT_LINE_NO_PORT:
+		return 0;
+	case FTPNAT_LINE_FULL:
+		return 1;
+	case FTPNAT_LINE_FOREIGN:
+		return 2;
+	default:
+		return 3;
+	}
+}
+
+static __always_inline void refusal_write(struct segment *seg, __u32 index)
+{
+	__u32 i;
+
+	for (i = 0; i < sizeof(refusal_text[0]); i++) {
+		char c = refusal_text[index & 3][i];
+
+		if (!c)
+			break;
+		seg->text[i] = c;
+	}
+	seg->text_len = i;
+}
+
+static __always_inline void command_push(struct ftpnat_session *session, __u8 command)
+{
+	if (session->commands == FTPNAT_MAX_COMMANDS) {
+		/* more in flight than anyone sends: forget the oldest */
+		session->first++;
+		session->commands--;
+	}
+	session->command[bounded(session->first + session->commands, FTPNAT_MAX_COMMANDS)] =
+		command;
+	session->commands++;
+}
+
+/* The oldest command without its final reply, FTP_COMMAND_NONE if there is none. */
+static __always_inline __u8 command_first(const struct ftpnat_session *session)
+{
+	if (!session->commands)
+		return FTP_COMMAND_NONE;
+	return session->command[bounded(session->first, FTPNAT_MAX_COMMANDS)];
+}
+
+static __always_inline void command_pop(struct ftpnat_session *session)
+{
+	if (!session->commands)
+		return;
+	session->first++;
+	session->commands--;
+}
+
+/* Does the oldest command wait for a reply that we may have to change? */
+static __always_inline int command_awaits_address(const struct ftpnat_session *session)
+{
+	__u8 command = command_first(session);
+
+	return command == FTP_COMMAND_PASV || command == FTP_COMMAND_EPSV ||
+	       (command & COMMAND_REFUSED);
+}
+
+static __always_inline void count_line(__u16 rule, enum ftpnat_line line)
+{
+	struct ftpnat_rule_stats *stats = rule_stats(rule);
+
+	if (stats)
+		stats->lines[line & 3] += 1;
+}
+
+/* Opens the door described in s->announcement; the port found is in its key. */
+static __always_inline int announce(struct ftpnat_session *session, struct scratch *s, __u16 min,
+				    __u16 max)
+{
+	s->announcement.port_min = min;
+	s->announcement.port_max = max;
+	return door_open(session, s->segment.session, &s->announcement);
+}
+
+/*
+ * PORT or EPRT: the server will connect to the client. GO_ON with the text that
+ * the server has to read in its place (none: as it is), else why it is refused.
+ */
+static __always_inline int announce_active(struct ftpnat_session *session,
+					   const struct ftpnat_rule *rule, struct scratch *s,
+					   const struct ftp_line *line)
+{
+	struct ftpnat_expected *e = (struct ftpnat_expected *)s->announcement.value;
+	struct ftpnat_expected_key *key = &s->announcement.key;
+	const struct ftpnat_addr *named = (const struct ftpnat_addr *)line->addr;
+	int keep = addr_equal(&session->client.src, &session->server.src);
+	int verdict;
+
+	if (!(rule->modes & (1 << FTPNAT_ACTIVE)))
+		return FTPNAT_LINE_MODE;
+	if (!addr_equal(named, &session->client.src) && !(rule->flags & FTPNAT_RULE_FOREIGN))
+		return FTPNAT_LINE_FOREIGN;
+	if (line->port < FTP_FIRST_DATA_PORT)
+		return FTPNAT_LINE_PRIVILEGED;
+
+	key->peer = session->server.dst;
+	key->dst = session->server.src;
+	key->dport = bpf_htons(line->port);
+	key->pad = 0;
+	/* RFC 959: from port 20 of the address that the client dialled */
+	e->src = session->client.dst;
+	e->sport = rule->kind == FTPNAT_PUBLISH ? bpf_htons(FTP_DATA_PORT) : 0;
+	e->dst = *named;
+	e->dport = bpf_htons(line->port);
+	e->session = s->segment.session;
+	e->created = s->segment.now;
+	e->rule = session->rule;
+	e->mode = FTPNAT_ACTIVE;
+	if (keep) {
+		key->dst = *named;
+		verdict = announce(session, s, line->port, line->port);
+	} else if (rule->kind == FTPNAT_PUBLISH) {
+		verdict = announce(session, s, FTP_FIRST_DATA_PORT, 65535);
+	} else {
+		verdict = announce(session, s, rule->data_port_min, rule->data_port_max);
+	}
+	if (verdict != GO_ON)
+		return verdict;
+	if (addr_equal(&key->dst, named) && key->dport == e->dport)
+		return GO_ON;
+	if (line->delimiter)
+		s->segment.text_len = ftp_write_eprt(s->segment.text, key->dst.w,
+						     bpf_ntohs(key->dport), line->delimiter);
+	else
+		s->segment.text_len =
+			ftp_write_port(s->segment.text, key->dst.w, bpf_ntohs(key->dport));
+	return GO_ON;
+}
+
+/* 227 or 229: the client will connect to the server. As announce_active(). */
+static __always_inline int announce_passive(struct ftpnat_session *session,
+					    const struct ftpnat_rule *rule, struct scratch *s,
+					    const struct ftp_line *line)
+{
+	struct ftpnat_expected *e = (struct ftpnat_expected *)s->announcement.value;
+	struct ftpnat_expected_key *key = &s->announcement.key;
+	const struct ftpnat_addr *named = (const struct ftpnat_addr *)line->addr;
+	const struct ftpnat_addr *shown = &session->client.dst;
+	const struct ftpnat_addr *server = &session->server.dst;
+	int v4 = addr_is_v4(shown);
+	int verdict;
+
+	if (!(rule->modes & (1 << FTPNAT_PASSIVE)))
+		return FTPNAT_LINE_MODE;
+	if (line->code == 229)
+		named = server;
+	/* a server may know the address by which it is published */
+	if (addr_equal(named, shown))
+		named = server;
+	if (!addr_equal(named, server) && !(rule->flags & FTPNAT_RULE_FOREIGN))
+		return FTPNAT_LINE_FOREIGN;
+
+	key->peer = session->client.src;
+	key->dst = *shown;
+	key->dport = bpf_htons(line->port);
+	key->pad = 0;
+	e->src = session->server.src;
+	e->sport = 0;
+	e->dst = *named;
+	e->dport = bpf_htons(line->port);
+	e->session = s->segment.session;
+	e->created = s->segment.now;
+	e->rule = session->rule;
+	e->mode = FTPNAT_PASSIVE;
+	if (rule->kind == FTPNAT_PUBLISH) {
+		verdict = announce(session, s, rule->data_port_min, rule->data_port_max);
+	} else {
+		/* the server isn't translated: the client reaches it where it said */
+		key->dst = *named;
+		verdict = announce(session, s, line->port, line->port);
+	}
+	if (verdict != GO_ON)
+		return verdict;
+
+	if (line->code == 229) {
+		if (key->dport != e->dport)
+			s->segment.text_len =
+				ftp_write_epsv_port(s->segment.text, bpf_ntohs(key->dport));
+		return GO_ON;
+	}
+	shown = &key->dst;
+	if (rule->kind == FTPNAT_PUBLISH && v4 && !addr_is_zero(&rule->data_address[FTPNAT_V4]))
+		shown = &rule->data_address[FTPNAT_V4];
+	if (!addr_equal(shown, (const struct ftpnat_addr *)line->addr) || key->dport != e->dport)
+		s->segment.text_len =
+			ftp_write_port(s->segment.text, shown->w, bpf_ntohs(key->dport));
+	return GO_ON;
+}
+
+/* A whole line of the client. Sets segment.text if its address has to be replaced. */
+static __always_inline void client_line(struct ftpnat_session *session, struct scratch *s,
+					const struct ftp_line *line)
+{
+	struct ftpnat_config *config = config_get();
+	struct ftpnat_rule *rule;
+	__u8 command = line->command;
+	int verdict;
+
+	if (command == FTP_COMMAND_NONE)
+		return;
+	if (command == FTP_COMMAND_LPRT || command == FTP_COMMAND_LPSV)
+		count(FTPNAT_LINE_LPRT);
+	if (line->form == FTP_FORM_MALFORMED)
+		count(FTPNAT_LINE_MALFORMED);
+	if (line->form == FTP_FORM_ADDRESS && config) {
+		rule = rule_get(config, session->rule);
+		if (!rule)
+			return;
+		count_line(session->rule, command == FTP_COMMAND_EPRT ? FTPNAT_LINE_EPRT :
+									FTPNAT_LINE_PORT);
+		verdict = announce_active(session, rule, s, line);
+		if (verdict != GO_ON) {
+			/* an address that no server takes */
+			struct ftpnat_addr *any = &s->announcement.key.dst;
+
+			__builtin_memset(any, 0, sizeof(*any));
+			/* the server has to refuse it; its reply then becomes ours */
+			count(verdict);
+			command = (__u8)(COMMAND_REFUSED | refusal_index(verdict));
+			if (line->delimiter)
+				s->segment.text_len = ftp_write_eprt(s->segment.text, any->w, 0,
+								     line->delimiter);
+			else
+				s->segment.text_len = ftp_write_port(s->segment.text, any->w, 0);
+		}
+	}
+	command_push(session, command);
+}
+
+/*
+ * A whole line of the server. Sets segment.text; the return value says if it
+ * stands for the whole line instead of the address only.
+ */
+static __always_inline int server_line(struct ftpnat_session *session, struct scratch *s,
+				       const struct ftp_line *line)
+{
+	struct ftpnat_config *config = config_get();
+	struct ftpnat_rule *rule;
+	__u8 command = command_first(session);
+	int verdict;
+
+	if (!line->final || line->code < 200)
+		return 0; /* inside a reply, or a preliminary one */
+	command_pop(session);
+
+	if (command & COMMAND_REFUSED) {
+		refusal_write(&s->segment, command);
+		return 1;
+	}
+	switch (command) {
+	case FTP_COMMAND_PORT:
+	case FTP_COMMAND_EPRT:
+		if (line->code >= 400)
+			door_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
+		break;
+	case FTP_COMMAND_AUTH:
+		if (line->code == 234) {
+			session->flags |= FTPNAT_SESSION_OPAQUE;
+			count(FTPNAT_OPAQUE);
+		}
+		break;
+	}
+	if (line->code != 227 && line->code != 229)
+		return 0;
+	if ((line->code == 227 && command != FTP_COMMAND_PASV) ||
+	    (line->code == 229 && command != FTP_COMMAND_EPSV)) {
+		count(FTPNAT_LINE_UNASKED);
+		return 0;
+	}
+	if (line->form != FTP_FORM_ADDRESS || !config) {
+		count(FTPNAT_LINE_MALFORMED);
+		return 0;
+	}
+	rule = rule_get(config, session->rule);
+	if (!rule)
+		return 0;
+	count_line(session->rule, line->code == 227 ? FTPNAT_LINE_227 : FTPNAT_LINE_229);
+	verdict = announce_passive(session, rule, s, line);
+	if (verdict == GO_ON)
+		return 0;
+	count(verdict);
+	refusal_write(&s->segment, refusal_index(verdict));
+	return 1;
+}
+
+/* The line that the stream's parser has finished, see client_line() and server_line(). */
+__noinline int session_line(struct ftpnat_session *session)
+{
+	struct scratch *s = scratch_get();
+
+	if (!session || !s)
+		return 0;
+	if (s->segment.dir == FTPNAT_FROM_SERVER)
+		return server_line(session, s, &session->stream[FTPNAT_FROM_SERVER].parser.line);
+	client_line(session, s, &session->stream[FTPNAT_FROM_CLIENT].parser.line);
+	return 0;
+}
+
+/* Feeds one byte to the grammar: 1 when it ended a line. */
+__noinline int feed_byte(struct ftp_parser *parser, __u8 byte, int dir)
+{
+	if (!parser)
+		return 0;
+	if (dir == FTPNAT_FROM_CLIENT)
+		return ftp_feed_command(parser, byte);
+	return ftp_feed_reply(parser, byte);
+}
+
+#endif

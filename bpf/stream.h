@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The stream edit log: what keeps both ends of a control connection in step
+ * although lines changed their length between them. Pure functions over struct
+ * ftpnat_stream, compiled for BPF and for the host (tests). Sequence arithmetic
+ * is modulo 2^32.
+ *
+ * An edit is atomic: the segment that holds its last byte carries all of its
+ * replacement, a segment that ends before that carries none of it, and an ACK
+ * inside a replacement acknowledges nothing of it. Bytes held back from the
+ * receiver count as an edit whose replacement is not there yet.
+ */
+#ifndef FTPNAT_BPF_STREAM_H
+#define FTPNAT_BPF_STREAM_H
+
+#include "ftpnat_maps.h"
+#include "verifier.h"
+
+static __always_inline int seq_before(__u32 a, __u32 b)
+{
+	return (__s32)(a - b) < 0;
+}
+
+static __always_inline struct ftpnat_edit *edit_at(struct ftpnat_stream *s, __u32 i)
+{
+	return &s->edit[bounded(s->first + i, FTPNAT_MAX_EDITS)];
+}
+
+static __always_inline __u32 held_from(const struct ftpnat_stream *s)
+{
+	return s->next - s->held_len;
+}
+
+/* Sender's sequence number -> receiver's; inside an edit: the start of its replacement. */
+__noinline __u32 stream_map(struct ftpnat_stream *s, __u32 seq)
+{
+	__u32 growth, i;
+
+	if (!s)
+		return seq;
+	growth = s->base;
+	for (i = 0; i < FTPNAT_MAX_EDITS; i++) {
+		struct ftpnat_edit *e = edit_at(s, i);
+
+		if (i >= s->edits || !seq_before(e->start, seq))
+			return seq + growth;
+		if (seq_before(seq, e->start + e->old_len))
+			return e->start + growth;
+		growth += (__u32)e->new_len - e->old_len;
+	}
+	return seq + growth;
+}
+
+/* The same for a sequence number that may lie within or behind held bytes. */
+static __always_inline __u32 stream_map_held(struct ftpnat_stream *s, __u32 seq)
+{
+	if (s->held_len && seq_before(held_from(s), seq))
+		seq = seq_before(s->next, seq) ? seq - s->held_len : held_from(s);
+	return stream_map(s, seq);
+}
+
+/*
+ * Receiver's sequence number -> sender's, for ACK numbers and the edges of SACK
+ * blocks. Inside a replacement: the start of the edit, or its end if `up`.
+ */
+__noinline __u32 stream_unmap(struct ftpnat_stream *s, __u32 seq, int up)
+{
+	__u32 growth, i;
+
+	if (!s)
+		return seq;
+	growth = s->base;
+	for (i = 0; i < FTPNAT_MAX_EDITS; i++) {
+		struct ftpnat_edit *e = edit_at(s, i);
+
+		if (i >= s->edits || !seq_before(e->start + growth, seq))
+			return seq - growth;
+		if (seq_before(seq, e->start + growth + e->new_len))
+			return up ? e->start + e->old_len : e->start;
+		growth += (__u32)e->new_len - e->old_len;
+	}
+	return seq - growth;
+}
+
+/* An ACK number of the receiver, as the sender has to see it. */
+static __always_inline __u32 stream_unmap_ack(struct ftpnat_stream *s, __u32 ack)
+{
+	__u32 seq = stream_unmap(s, ack, 0);
+
+	/* held bytes are acknowledged with what is before them, and what was once stays so */
+	if (s->held_len && seq == held_from(s))
+		s->taken = s->next;
+	return seq_before(seq, s->taken) ? s->taken : seq;
+}
+
+/* Notes the receiver's ACK and forgets the edits that it covers whole. */
+__noinline int stream_acked(struct ftpnat_stream *s, __u32 ack)
+{
+	__u32 i;
+
+	if (!s)
+		return 0;
+	if (seq_before(s->acked, ack))
+		s->acked = ack;
+	for (i = 0; i < FTPNAT_MAX_EDITS; i++) {
+		struct ftpnat_edit *e = edit_at(s, 0);
+
+		if (!s->edits || seq_before(s->acked, e->start + s->base + e->new_len))
+			return 0;
+		s->base += (__u32)e->new_len - e->old_len;
+		s->text_used -= e->new_len;
+		s->first++;
+		s->edits--;
+	}
+	return 0;
+}
+
+/* Is there room for one more edit whose replacement has `len` bytes? */
+static __always_inline int stream_has_room(const struct ftpnat_stream *s, __u32 len)
+{
+	return s->edits < FTPNAT_MAX_EDITS && s->text_used + len <= FTPNAT_TEXT_LEN;
+}
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the verifier needs to be told, and nothing else uses inline assembly.
+ * Compiler and kernel for which each was needed are named with it.
+ */
+#ifndef FTPNAT_BPF_VERIFIER_H
+#define FTPNAT_BPF_VERIFIER_H
+
+#include <linux/types.h>
+
+#ifdef __bpf__
+#include <bpf/bpf_helpers.h>
+#else
+#define barrier_var(var) ((void)(var))
+#endif
+
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+#ifndef __noinline
+#define __noinline __attribute__((noinline))
+#endif
+
+/*
+ * libbpf's barrier_var(v) is for a value whose bounds the compiler knows and
+ * therefore drops, but which the verifier has to see checked (clang 14 and 19,
+ * all kernels).
+ */
+
+/*
+ * A __noinline function that isn't static is verified once for itself, with
+ * nothing known of its arguments, and not again on each path to it: what keeps
+ * these programs far below the verifier's limit. Its pointers may be NULL,
+ * and for 6.1 they are not good as keys and values of maps.
+ */
+
+/*
+ * The context of a bpf_loop callback is a pointer on the stack to memory that
+ * the verifier doesn't track (a map value), never a struct with numbers on the
+ * stack: 6.18 gives up on such ("verifier bug: stack slot 6, total slots 0").
+ */
+
+/* index, kept below the power of two `size` by a mask the compiler can't drop */
+static __always_inline __u32 bounded(__u32 index, __u32 size)
+{
+	barrier_var(index);
+	return index & (size - 1);
+}
+
+/*
+ * length of 1..size, size a power of two, for a helper that takes no empty
+ * buffer: 6.1 and 6.12 see no lower bound in a comparison.
+ */
+static __always_inline __u32 bounded_len(__u32 len, __u32 size)
+{
+	return bounded(len - 1, size) + 1;
+}
+
+#endif
