@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* What right configuration files mean; test_config_errors.c has the wrong ones. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "config.h"
+#include "util.h"
+
+#define INTERFACES "interfaces: [eth0]\n"
+#define RULE                                                                             \
+	"publish:\n  - name: files\n    listen: 192.0.2.10:21\n    servers: 10.9.0.10:21\n"
+
+/* As `check` would print it. */
+static char *printed(const struct config *cfg)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *file = open_memstream(&text, &len);
+
+	assert_non_null(file);
+	assert_int_equal(config_print_text(file, cfg), 0);
+	assert_int_equal(fclose(file), 0);
+	return text;
+}
+
+static struct config *parsed(const char *yaml)
+{
+	struct config_error err = { "" };
+	struct config *cfg = NULL;
+	int ret = config_parse_text("rules.yaml", yaml, strlen(yaml), &cfg, &err);
+
+	assert_string_equal(err.text, "");
+	assert_int_equal(ret, 0);
+	return cfg;
+}
+
+/* ---- what a file means, as its effective configuration ---- */
+
+#define DEFAULT_END                                                                      \
+	"limits: {control: 65536, data: 1048576, expected: 65536}\n"                     \
+	"timeouts: {control: 7440s, data: 7440s, closing: 240s, expected: 60s}\n"
+#define SERVER(text) "      - {server: \"" text "\", weight: 1}\n"
+#define RULE_END                                                                         \
+	"    modes: [passive, active]\n"                                                 \
+	"    foreign_data: deny\n"
+
+struct row {
+	const char *name;
+	const char *yaml;
+	const char *effective;
+};
+
+static const struct row rows[] = {
+	{ "smallest publish rule, all defaults", INTERFACES RULE,
+	  "interfaces: [eth0]\n"
+	  "xdp: auto\n"
+	  "publish:\n"
+	  "  - name: files\n"
+	  "    listen: [\"192.0.2.10:21\"]\n"
+	  "    servers:\n" SERVER("10.9.0.10:21") "    source: keep\n"
+						  "    data_ports: 1024-65535\n" RULE_END
+						  "    tls: pass\n" DEFAULT_END },
+	{ "smallest masquerade rule, all defaults",
+	  INTERFACES
+	  "masquerade:\n  - {name: lan, clients: 192.168.5.0/24, to: interface}\n",
+	  "interfaces: [eth0]\n"
+	  "xdp: auto\n"
+	  "masquerade:\n"
+	  "  - name: lan\n"
+	  "    clients: [192.168.5.0/24]\n"
+	  "    to: [interface]\n"
+	  "    control_ports: [21]\n"
+	  "    data_ports: 1024-65535\n" RULE_END DEFAULT_END },
+	{ "smallest track rule, all defaults",
+	  INTERFACES "track:\n  - {name: dmz, servers: 198.51.100.7}\n",
+	  "interfaces: [eth0]\n"
+	  "xdp: auto\n"
+	  "track:\n"
+	  "  - name: dmz\n"
+	  "    servers: [198.51.100.7/32]\n"
+	  "    control_ports: [21]\n" DEFAULT_END },
+	{ "everything at once, scalars where lists may be",
+	  "interfaces: eth0\n"
+	  "xdp: off\n"
+	  "publish:\n"
+	  "  - name: files\n"
+	  "    listen: [192.0.2.10:2121, \"[2001:DB8:0::10]:21\"]\n"
+	  "    servers: [10.9.0.10:21, {server: \"[fd00::10]:21\", weight: 1000}]\n"
+	  "    source: [\"fd00::1\", 10.9.0.1]\n"
+	  "    data_ports: 50000\n"
+	  "    data_address: 198.51.100.1\n"
+	  "    data_address_for:\n"
+	  "      - {clients: 10.0.0.0/8, address: 10.1.2.3}\n"
+	  "    modes: passive\n"
+	  "    foreign_data: allow\n"
+	  "    tls: deny\n"
+	  "    tls_data_ports: 60000-60099\n"
+	  "  - name: 2nd.rule\n"
+	  "    listen: 192.0.2.11:21\n"
+	  "    servers: {server: \"10.9.0.11:21\"}\n"
+	  "    source: gateway\n"
+	  "    data_address: ftp.example.com\n"
+	  "masquerade:\n"
+	  "  - name: lan\n"
+	  "    clients: [192.168.5.0/24, 2001:db8:5::/48]\n"
+	  "    to: [203.0.113.7, interface]\n"
+	  "    control_ports: 2121\n"
+	  "    data_ports: 1-65535\n"
+	  "    modes: [active]\n"
+	  "    foreign_data: allow\n"
+	  "  - name: \"null\"\n"
+	  "    clients: ::/0\n"
+	  "    to: 2001:db8::7\n"
+	  "track:\n"
+	  "  - name: dmz\n"
+	  "    servers: [198.51.100.0/24]\n"
+	  "    clients: 10.0.0.0/8\n"
+	  "    control_ports: [21, 49]\n"
+	  "guard:\n"
+	  "  - {interface: eth0, ports: [20, 1024-65535]}\n"
+	  "limits: {control: 1, data: 67108864}\n"
+	  "timeouts: {control: 2h, data: 30d, closing: 5m, expected: 1}\n"
+	  "metrics: {listen: \"0.0.0.0:9821\"}\n",
+	  "interfaces: [eth0]\n"
+	  "xdp: \"off\"\n"
+	  "publish:\n"
+	  "  - name: files\n"
+	  "    listen: [\"192.0.2.10:2121\", \"[2001:db8::10]:21\"]\n"
+	  "    servers:\n" SERVER(
+		  "10.9.0.10:21") "      - {server: \"[fd00::10]:21\", weight: 1000}\n"
+				  "    source: [\"10.9.0.1\", \"fd00::1\"]\n"
+				  "    data_ports: \"50000\"\n"
+				  "    data_address: [\"198.51.100.1\"]\n"
+				  "    data_address_for:\n"
+				  "      - {clients: 10.0.0.0/8, address: \"10.1.2.3\"}\n"
+				  "    modes: [passive]\n"
+				  "    foreign_data: allow\n"
+				  "    tls: deny\n"
+				  "    tls_data_ports: 60000-60099\n"
+				  "  - name: \"2nd.rule\"\n"
+				  "    listen: [\"192.0.2.11:21\"]\n"
+				  "    servers:\n" SERVER(
+					  "10.9.0.11:21") "    source: gateway\n"
+							  "    data_ports: 1024-65535\n"
+							  "    data_address: [ftp.example.com]\n" RULE_END
+							  "    tls: pass\n"
+							  "masquerade:\n"
+							  "  - name: lan\n"
+							  "    clients: [192.168.5.0/24, \"2001:db8:5::/48\"]\n"
+							  "    to: [\"203.0.113.7\", interface]\n"
+							  "    control_ports: [2121]\n"
+							  "    data_ports: 1-65535\n"
+							  "    modes: [active]\n"
+							  "    foreign_data: allow\n"
+							  "  - name: \"null\"\n"
+							  "    clients: [\"::/0\"]\n"
+							  "    to: [\"2001:db8::7\"]\n"
+							  "    control_ports: [21]\n"
+							  "    data_ports: 1024-65535\n" RULE_END
+							  "track:\n"
+							  "  - name: dmz\n"
+							  "    servers: [198.51.100.0/24]\n"
+							  "    clients: [10.0.0.0/8]\n"
+							  "    control_ports: [21, 49]\n"
+							  "guard:\n"
+							  "  - interface: eth0\n"
+							  "    ports: [\"20\", 1024-65535]\n"
+							  "limits: {control: 1, data: 67108864, expected: 65536}\n"
+							  "timeouts: {control: 7200s, data: 2592000s, closing: 300s, expected: 1s}\n"
+							  "metrics: {listen: \"0.0.0.0:9821\"}\n" },
+	{ "anchors and aliases",
+	  INTERFACES "publish:\n"
+		     "  - name: &name files\n"
+		     "    listen: 192.0.2.10:21\n"
+		     "    servers: &servers [10.9.0.10:21]\n"
+		     "  - name: more\n"
+		     "    listen: 192.0.2.11:21\n"
+		     "    servers: *servers\n",
+	  "interfaces: [eth0]\n"
+	  "xdp: auto\n"
+	  "publish:\n"
+	  "  - name: files\n"
+	  "    listen: [\"192.0.2.10:21\"]\n"
+	  "    servers:\n" SERVER(
+		  "10.9.0.10:21") "    source: keep\n"
+				  "    data_ports: 1024-65535\n" RULE_END
+				  "    tls: pass\n"
+				  "  - name: more\n"
+				  "    listen: [\"192.0.2.11:21\"]\n"
+				  "    servers:\n" SERVER(
+					  "10.9.0.10:21") "    source: keep\n"
+							  "    data_ports: 1024-65535\n" RULE_END
+							  "    tls: pass\n" DEFAULT_END },
+	{ "names that need quotes, empty lists of other kinds",
+	  "interfaces: ['a\"b\\c', 'wlan#0', on]\nmasquerade: []\nguard: []\n" RULE,
+	  "interfaces: [\"a\\\"b\\\\c\", \"wlan#0\", \"on\"]\n"
+	  "xdp: auto\n"
+	  "publish:\n"
+	  "  - name: files\n"
+	  "    listen: [\"192.0.2.10:21\"]\n"
+	  "    servers:\n" SERVER("10.9.0.10:21") "    source: keep\n"
+						  "    data_ports: 1024-65535\n" RULE_END
+						  "    tls: pass\n" DEFAULT_END },
+	{ "one name per prefix and port",
+	  INTERFACES
+	  "masquerade:\n"
+	  "  - {name: a, clients: 10.0.0.0/8, to: interface, control_ports: 21}\n"
+	  "  - {name: b, clients: 10.0.0.0/8, to: interface, control_ports: 2121}\n",
+	  "interfaces: [eth0]\n"
+	  "xdp: auto\n"
+	  "masquerade:\n"
+	  "  - name: a\n"
+	  "    clients: [10.0.0.0/8]\n"
+	  "    to: [interface]\n"
+	  "    control_ports: [21]\n"
+	  "    data_ports: 1024-65535\n" RULE_END "  - name: b\n"
+	  "    clients: [10.0.0.0/8]\n"
+	  "    to: [interface]\n"
+	  "    control_ports: [2121]\n"
+	  "    data_ports: 1024-65535\n" RULE_END DEFAULT_END },
+};
+
+static void each_row(void **state)
+{
+	const struct row *row = *state;
+	_cleanup_config_ struct config *cfg = parsed(row->yaml);
+	_cleanup_free_ char *text = printed(cfg);
+	_cleanup_config_ struct config *again = parsed(text);
+	_cleanup_free_ char *text_again = printed(again);
+	json_auto_t *json = config_to_json(cfg), *json_again = config_to_json(again);
+
+	assert_string_equal(text, row->effective);
+	assert_string_equal(text_again, text);
+	assert_non_null(json);
+	assert_true(json_equal(json, json_again));
+}
+
+/* ---- the model, which the loader reads ---- */
+
+static void test_publish(void **state)
+{
+	_cleanup_config_ struct config *cfg = parsed(
+		INTERFACES
+		"publish:\n"
+		"  - name: files\n"
+		"    listen: [192.0.2.10:2121, \"[2001:db8::10]:21\"]\n"
+		"    servers: [10.9.0.10:21, {server: \"[fd00::10]:21\", weight: 3}]\n"
+		"    source: [10.9.0.1, \"fd00::1\"]\n"
+		"    data_ports: 50000-50009\n"
+		"    modes: [active]\n"
+		"    foreign_data: allow\n");
+	const struct config_publish *publish;
+	struct ftpnat_endpoint endpoint;
+	struct ftpnat_addr addr;
+
+	(void)state;
+	assert_string_equal(cfg->path, "rules.yaml");
+	assert_int_equal(cfg->interfaces_n, 1);
+	assert_string_equal(cfg->interfaces[0].name, "eth0");
+	assert_int_equal(cfg->interfaces[0].at.line, 1);
+	assert_int_equal(cfg->interfaces[0].at.column, 14);
+	assert_int_equal(cfg->publish_n, 1);
+	assert_int_equal(cfg->masquerade_n, 0);
+	publish = &cfg->publish[0];
+	assert_string_equal(publish->rule.name, "files");
+	assert_int_equal(publish->rule.at.line, 3);
+	assert_int_equal(publish->listens_n, 2);
+	assert_int_equal(ftpnat_endpoint_parse("192.0.2.10:2121", &endpoint), 0);
+	assert_int_equal(publish->listens[0].endpoint.port, htons(2121));
+	assert_true(
+		ftpnat_addr_equal(&publish->listens[0].endpoint.addr, &endpoint.addr));
+	assert_int_equal(publish->listens[1].at.line, 4);
+	assert_int_equal(publish->servers_n, 2);
+	assert_int_equal(publish->servers[0].weight, 1);
+	assert_int_equal(publish->servers[1].weight, 3);
+	assert_int_equal(publish->source, CONFIG_SOURCE_ADDRESS);
+	assert_int_equal(ftpnat_addr_parse("10.9.0.1", &addr), 0);
+	assert_true(ftpnat_addr_equal(&publish->source_address.family[FTPNAT_V4], &addr));
+	assert_int_equal(ftpnat_addr_parse("fd00::1", &addr), 0);
+	assert_true(ftpnat_addr_equal(&publish->source_address.family[FTPNAT_V6], &addr));
+	assert_int_equal(publish->data_ports.min, 50000);
+	assert_int_equal(publish->data_ports.max, 50009);
+	assert_int_equal(publish->modes, 1 << FTPNAT_ACTIVE);
+	assert_true(publish->foreign_data);
+	assert_null(publish->data_host);
+	assert_int_equal(publish->data_address.at.line, 0);
+}
+
+static void test_masquerade(void **state)
+{
+	_cleanup_config_ struct config *cfg =
+		parsed(INTERFACES "masquerade:\n"
+				  "  - name: lan\n"
+				  "    clients: [192.168.5.0/24, 2001:db8:5::/48]\n"
+				  "    to: [interface, 203.0.113.7]\n"
+				  "timeouts: {control: 2h}\n");
+	const struct config_masquerade *lan = cfg->masquerade;
+	struct ftpnat_addr addr;
+
+	(void)state;
+	assert_int_equal(cfg->masquerade_n, 1);
+	assert_int_equal(lan->clients_n, 2);
+	assert_int_equal(lan->clients[0].prefix.len, 24);
+	assert_int_equal(lan->clients[1].prefix.len, 48);
+	assert_true(lan->to_interface);
+	assert_int_equal(ftpnat_addr_parse("203.0.113.7", &addr), 0);
+	assert_true(ftpnat_addr_equal(&lan->to.family[FTPNAT_V4], &addr));
+	assert_true(ftpnat_addr_is_none(&lan->to.family[FTPNAT_V6]));
+	assert_int_equal(lan->control_ports_n, 1);
+	assert_int_equal(lan->control_ports[0].port, 21);
+	assert_int_equal(lan->modes, 1 << FTPNAT_ACTIVE | 1 << FTPNAT_PASSIVE);
+	assert_int_equal(cfg->timeouts.control, 7200);
+	assert_int_equal(cfg->timeouts.data, 7440);
+	assert_int_equal(cfg->limits.data, 1048576);
+}
+
+static void test_json(void **state)
+{
+	_cleanup_config_ struct config *cfg = parsed(INTERFACES RULE);
+	json_auto_t *json = config_to_json(cfg);
+	json_auto_t *expected = json_pack(
+		"{s:i, s:[{s:[s], s:s, s:[{s:s, s:[s], s:[{s:s, s:i}], s:s, s:s, s:[s, s], s:s, s:s}], "
+		"s:{s:i, s:i, s:i}, s:{s:i, s:i, s:i, s:i}}]}",
+		"schema", 1, "check", "interfaces", "eth0", "xdp", "auto", "publish",
+		"name", "files", "listen", "192.0.2.10:21", "servers", "server",
+		"10.9.0.10:21", "weight", 1, "source", "keep", "data_ports", "1024-65535",
+		"modes", "passive", "active", "foreign_data", "deny", "tls", "pass",
+		"limits", "control", 65536, "data", 1048576, "expected", 65536,
+		"timeouts", "control", 7440, "data", 7440, "closing", 240, "expected",
+		60);
+
+	(void)state;
+	assert_non_null(expected);
+	assert_true(json_equal(json, expected));
+}
+
+static void test_host_names(void **state)
+{
+	static const struct {
+		const char *name;
+		bool good;
+	} names[] = {
+		{ "ftp.example.com", true },
+		{ "ftp.example.com.", true },
+		{ "localhost", true },
+		{ "a-b.c-d", true },
+		{ "xn--bcher-kva.example", true },
+		{ "3com.com", true },
+		{ "ftp_1.lan", true },
+		{ "1.2.3", false },
+		{ "300.1.2.3", false },
+		{ "-a.com", false },
+		{ "a-.com", false },
+		{ "a-", false },
+		{ "a..com", false },
+		{ ".com", false },
+		{ "a b", false },
+		{ "a:b", false },
+		{ "0123456789012345678901234567890123456789012345678901234567890123.com",
+		  false },
+	};
+	char yaml[512];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct config_error err = { "" };
+		_cleanup_config_ struct config *cfg = NULL;
+		int len = snprintf(yaml, sizeof(yaml),
+				   INTERFACES RULE "    data_address: '%s'\n",
+				   names[i].name);
+		int ret = config_load_text("rules.yaml", yaml, (size_t)len, &cfg, &err);
+
+		assert_int_equal(ret, names[i].good ? 0 : -EINVAL);
+		if (names[i].good)
+			assert_string_equal(cfg->publish[0].data_host, names[i].name);
+	}
+}
+
+static void test_error_at(void **state)
+{
+	_cleanup_config_ struct config *cfg = parsed(INTERFACES RULE);
+	struct config_error err;
+	char name[1200];
+
+	(void)state;
+	assert_int_equal(config_error_at(&err, cfg, cfg->interfaces[0].at, -ENODEV,
+					 "no interface %s", "eth0"),
+			 -ENODEV);
+	assert_string_equal(err.text, "rules.yaml:1:14: no interface eth0");
+	memset(name, 'x', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	config_error_at(&err, cfg, cfg->interfaces[0].at, -ENODEV, "no interface %s",
+			name);
+	assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
+	assert_string_equal(err.text + sizeof(err.text) - 4, "...");
+}
+
+/* The examples are found from where this file was when it was built. */
+static void test_examples(void **state)
+{
+	char pattern[4096], *slash;
+	glob_t found;
+
+	(void)state;
+	assert_true(snprintf(pattern, sizeof(pattern), "%s", __FILE__) <
+		    (int)sizeof(pattern) - 64);
+	slash = strrchr(pattern, '/');
+	strcpy(slash ? slash + 1 : pattern, "../../docs/examples/*.yaml");
+	assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+	assert_in_range(found.gl_pathc, 3, 100);
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		struct config_error err = { "" };
+		_cleanup_config_ struct config *cfg = NULL;
+		int ret = config_load(found.gl_pathv[i], &cfg, &err);
+		_cleanup_config_ struct config *again = NULL;
+		_cleanup_free_ char *text = NULL;
+		_cleanup_free_ char *text_again = NULL;
+
+		assert_string_equal(err.text, "");
+		assert_int_equal(ret, 0);
+		text = printed(cfg);
+		again = parsed(text);
+		text_again = printed(again);
+		assert_string_equal(text_again, text);
+	}
+	globfree(&found);
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[ARRAY_SIZE(rows)];
+	static const struct CMUnitTest others[] = {
+		cmocka_unit_test(test_publish),	 cmocka_unit_test(test_masquerade),
+		cmocka_unit_test(test_json),	 cmocka_unit_test(test_host_names),
+		cmocka_unit_test(test_error_at), cmocka_unit_test(test_examples),
+	};
+	int failed;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		tests[i] = (struct CMUnitTest){ rows[i].name, each_row, NULL, NULL,
+						(void *)&rows[i] };
+	failed = cmocka_run_group_tests_name("config_rows", tests, NULL, NULL);
+	return failed + cmocka_run_group_tests_name("config", others, NULL, NULL);
+}
