@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# `make help` lists the targets. Output goes to build/ and ./ftpnat-load.
+
+VERSION   := 0.1
+BUILD     ?= build
+PROGRAM   ?= ftpnat-load
+PREFIX    ?= /usr/local
+DESTDIR   ?=
+BPF_CLANG ?= clang
+BPFTOOL   ?= bpftool
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-8s %s\n'
+endif
+
+# bpftool lives in /usr/sbin, which is not in every user's PATH.
+export PATH := $(PATH):/usr/sbin:/sbin
+
+LIBS      := libbpf jansson yaml-0.1
+WARNINGS  := -Wall -Wextra -Werror -Wshadow
+CFLAGS    ?= -O2 -g
+USER_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DFTPNAT_VERSION='"$(VERSION)"' $(WARNINGS) \
+	      -Wstrict-prototypes -Wmissing-prototypes -Iinclude -Iuser -I$(BUILD) \
+	      $(LIBS_CFLAGS) $(CFLAGS)
+
+BPF_MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
+BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -std=gnu11 $(WARNINGS) -Wimplicit-int-conversion \
+	      -Wenum-conversion -Wimplicit-fallthrough -Wtype-limits -nostdinc \
+	      -Iinclude -Ibpf -idirafter /usr/include/$(BPF_MULTIARCH) -idirafter /usr/include
+
+USER_SRC  := $(wildcard user/*.c)
+USER_OBJ  := $(USER_SRC:%.c=$(BUILD)/%.o)
+LIB_OBJ   := $(filter-out $(BUILD)/user/main.o,$(USER_OBJ))
+UNIT_SRC  := $(wildcard tests/unit/test_*.c)
+UNIT      := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
+
+# Asked once, and only by targets that compile.
+LIBS_CFLAGS = $(eval LIBS_CFLAGS := $$(shell pkg-config --cflags $(LIBS)))$(LIBS_CFLAGS)
+LIBS_LDLIBS = $(eval LIBS_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIBS_LDLIBS)
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all bpf tools unit check demo lint format install uninstall clean help
+
+all: $(PROGRAM) ## build ./ftpnat-load (default)
+
+# ---- tools and libraries: say what is missing in one line ----
+
+tools:
+	@scripts/deps --check build
+
+$(BUILD)/.tools: scripts/deps
+	@scripts/deps --check build
+	@mkdir -p $(@D) && touch $@
+
+# ---- BPF ----
+
+bpf: $(BUILD)/ftpnat_tc.bpf.o ## build the BPF object only
+
+$(BUILD)/%.bpf.o: bpf/%.bpf.c $(BUILD)/.tools
+	$(say) CLANG $@
+	$(Q)$(BPF_CLANG) $(BPF_CFLAGS) -MD -MP -c $< -o $@
+
+%.skel.h: %.bpf.o
+	$(say) GEN $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $(notdir $*) > $@
+
+# ---- user space ----
+
+$(BUILD)/user/dataplane.o: $(BUILD)/ftpnat_tc.skel.h
+
+$(BUILD)/user/%.o: user/%.c $(BUILD)/.tools
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(USER_CFLAGS) -MD -MP -c $< -o $@
+
+$(BUILD)/libftpnat.a: $(LIB_OBJ)
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(PROGRAM): $(BUILD)/user/main.o $(BUILD)/libftpnat.a
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_LDLIBS) -o $@
+
+# ---- tests ----
+
+unit: $(UNIT) $(BUILD)/refused/ftpnat-load ## build the unit tests (build/tests/test_*)
+
+$(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libftpnat.a
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(USER_CFLAGS) -Ibpf -Itests/unit -MD -MP -MF $@.d $< $(BUILD)/libftpnat.a \
+		$(LDFLAGS) $(LIBS_LDLIBS) -lcmocka -o $@
+
+# The loader with a program that no verifier accepts, for the test of that message.
+$(BUILD)/refused/ftpnat_tc.bpf.o: tests/unit/refused.bpf.c $(BUILD)/.tools
+	$(say) CLANG $@
+	@mkdir -p $(@D)
+	$(Q)$(BPF_CLANG) $(BPF_CFLAGS) -MD -MP -c $< -o $@
+
+$(BUILD)/refused/ftpnat-load: user/dataplane.c $(BUILD)/refused/ftpnat_tc.skel.h \
+		$(BUILD)/user/main.o $(BUILD)/libftpnat.a
+	$(say) LINK $@
+	$(Q)$(CC) -I$(@D) $(USER_CFLAGS) $(LDFLAGS) $(filter %.c %.o %.a,$^) $(LIBS_LDLIBS) -o $@
+
+# Use all CPUs unless told otherwise.
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+check: ## install what is missing, build, run all tests (root)
+	@scripts/deps build test
+	@$(MAKE) --no-print-directory $(JOBS) all unit
+	@tests/run
+
+demo: ## install what is missing, build, show FTP through the gateway (root)
+	@scripts/deps build test
+	@$(MAKE) --no-print-directory $(JOBS) all
+	@scripts/demo
+
+# ---- style ----
+
+STYLED   = $(wildcard include/*.h bpf/*.[ch] user/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch])
+SHELL_SRC = $(shell grep -lE '^\#!.*\b(ba)?sh\b' scripts/* tests/run .ci/run 2>/dev/null)
+
+lint: $(BUILD)/ftpnat_tc.skel.h ## clang-format, clang-tidy, shellcheck
+	@scripts/deps --check lint
+	$(say) FORMAT
+	$(Q)clang-format --dry-run -Werror $(STYLED)
+	$(say) TIDY
+	$(Q)clang-tidy --quiet $(USER_SRC) -- $(USER_CFLAGS)
+	$(say) SHELL
+	$(Q)shellcheck $(SHELL_SRC)
+
+format: ## put the C sources in the project's format
+	@scripts/deps --check lint
+	$(Q)clang-format -i $(STYLED)
+
+# ---- the rest ----
+
+install: all ## install to $(DESTDIR)$(PREFIX)
+	$(say) INSTALL $(DESTDIR)$(PREFIX)/sbin/ftpnat-load
+	$(Q)install -D -m 0755 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/ftpnat-load
+
+uninstall: ## remove what install installed
+	$(Q)rm -f $(DESTDIR)$(PREFIX)/sbin/ftpnat-load
+
+clean: ## remove everything that was built
+	$(Q)rm -rf $(BUILD) $(PROGRAM)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo '  Variables: V=1, PREFIX, DESTDIR, CC, BPF_CLANG, CFLAGS'
+
+-include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d)

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "apply.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <string.h>
+
+#include "hostaddr.h"
+#include "log.h"
+#include "map_walk.h"
+#include "rule_ids.h"
+#include "util.h"
+
+static const __u32 first = 0;
+
+/* One writing of a slot. */
+struct slot {
+	const struct dataplane *dataplane;
+	const struct config *config;
+	__u32 number;
+	__u32 servers;
+	__u32 selectors;
+	struct rule_ids ids;
+};
+
+static int put(const struct dataplane *dataplane, const char *map, const void *key,
+	       const void *value)
+{
+	if (bpf_map_update_elem(dataplane_map(dataplane, map), key, value, BPF_ANY))
+		return err_r(-errno, "can't write to map %s: %s", map, strerror(errno));
+	return 0;
+}
+
+static struct ftpnat_rule *take_rule(struct slot *slot, const struct config_rule *rule,
+				     enum ftpnat_rule_kind kind)
+{
+	struct ftpnat_rule *taken = rule_ids_take(&slot->ids, rule->name, kind);
+
+	if (!taken)
+		pr_err("no place for rule %s: more than %d rules, counting removed ones that still "
+		       "have connections",
+		       rule->name, FTPNAT_MAX_RULES);
+	return taken;
+}
+
+static __u16 rule_id(const struct slot *slot, const struct ftpnat_rule *rule)
+{
+	return (__u16)(rule - slot->ids.next);
+}
+
+static int put_listen(const struct slot *slot, const struct ftpnat_endpoint *endpoint,
+		      __u16 rule)
+{
+	const struct ftpnat_listen_key key = { .addr = endpoint->addr,
+					       .port = endpoint->port,
+					       .slot = (__u16)slot->number };
+	const struct ftpnat_listen listen = { .rule = rule };
+
+	return put(slot->dataplane, "ftpnat_listens", &key, &listen);
+}
+
+/* What the server sees as the client, for `source: gateway` and `source: ADDRESS`. */
+static int server_source(const struct config_publish *publish,
+			 const struct config_server *from, struct ftpnat_addr *source)
+{
+	char text[FTPNAT_ADDR_STRLEN];
+	int err;
+
+	if (publish->source == CONFIG_SOURCE_ADDRESS)
+		*source = publish->source_address
+				  .family[ftpnat_addr_family(&from->endpoint.addr)];
+	if (publish->source != CONFIG_SOURCE_GATEWAY)
+		return 0;
+	err = host_source_towards(&from->endpoint, source);
+	if (err)
+		return err_r(
+			err,
+			"rule %s: no source address towards server %s: %s (add a route, or "
+			"name the address in `source`)",
+			publish->rule.name, ftpnat_addr_str(text, &from->endpoint.addr),
+			strerror(-err));
+	return 0;
+}
+
+static int put_server(struct slot *slot, const struct config_publish *publish,
+		      const struct config_server *from, struct ftpnat_rule *rule)
+{
+	struct ftpnat_server server = { .addr = from->endpoint.addr,
+					.port = from->endpoint.port,
+					.weight = (__u16)from->weight };
+	__u32 key = slot->number * FTPNAT_MAX_SERVERS + slot->servers;
+	int err = server_source(publish, from, &server.source);
+
+	if (err)
+		return err;
+	rule->weight[ftpnat_addr_family(&server.addr)] += from->weight;
+	rule->servers++;
+	slot->servers++;
+	return put(slot->dataplane, "ftpnat_servers", &key, &server);
+}
+
+static int put_publish(struct slot *slot, const struct config_publish *publish)
+{
+	struct ftpnat_rule *rule = take_rule(slot, &publish->rule, FTPNAT_PUBLISH);
+	int err = rule ? 0 : -ENOSPC;
+
+	if (err)
+		return err;
+	rule->source = publish->source == CONFIG_SOURCE_KEEP ? FTPNAT_SOURCE_KEEP :
+							       FTPNAT_SOURCE_ADDRESS;
+	rule->modes = publish->modes;
+	rule->flags = publish->foreign_data ? FTPNAT_RULE_FOREIGN : 0;
+	rule->data_port_min = publish->data_ports.min;
+	rule->data_port_max = publish->data_ports.max;
+	rule->first_server = (__u16)slot->servers;
+	memcpy(rule->data_address, publish->data_address.family,
+	       sizeof(rule->data_address));
+	if (publish->data_host)
+		err = host_resolve(publish->data_host, rule->data_address);
+	for (size_t i = 0; !err && i < publish->servers_n; i++)
+		err = put_server(slot, publish, &publish->servers[i], rule);
+	for (size_t i = 0; !err && i < publish->listens_n; i++)
+		err = put_listen(slot, &publish->listens[i].endpoint,
+				 rule_id(slot, rule));
+	return err;
+}
+
+static int put_selector(struct slot *slot, const struct ftpnat_prefix *clients,
+			__u16 port, __u16 rule)
+{
+	const struct ftpnat_selector selector = { .addr = clients->addr,
+						  .mask = ftpnat_prefix_mask(clients),
+						  .port = htons(port),
+						  .rule = rule };
+	__u32 key = slot->number * FTPNAT_MAX_SELECTORS + slot->selectors;
+
+	if (slot->selectors == FTPNAT_MAX_SELECTORS)
+		return err_r(-ENOSPC,
+			     "masquerade: more than %d pairs of clients and control port",
+			     FTPNAT_MAX_SELECTORS);
+	slot->selectors++;
+	return put(slot->dataplane, "ftpnat_select", &key, &selector);
+}
+
+static int put_masquerade(struct slot *slot, const struct config_masquerade *masquerade)
+{
+	struct ftpnat_rule *rule = take_rule(slot, &masquerade->rule, FTPNAT_MASQUERADE);
+	int err = rule ? 0 : -ENOSPC;
+
+	if (err)
+		return err;
+	rule->modes = masquerade->modes;
+	rule->flags = masquerade->foreign_data ? FTPNAT_RULE_FOREIGN : 0;
+	rule->data_port_min = masquerade->data_ports.min;
+	rule->data_port_max = masquerade->data_ports.max;
+	memcpy(rule->address, masquerade->to.family, sizeof(rule->address));
+	for (size_t i = 0; i < masquerade->clients_n; i++)
+		for (size_t j = 0; !err && j < masquerade->control_ports_n; j++)
+			err = put_selector(slot, &masquerade->clients[i].prefix,
+					   masquerade->control_ports[j].port,
+					   rule_id(slot, rule));
+	return err;
+}
+
+/* Listens left in the slot from the configuration before the one in force. */
+struct stale_listens {
+	__u16 slot;
+	size_t number;
+	struct ftpnat_listen_key key[2 * FTPNAT_MAX_LISTENS];
+};
+
+static int see_listen(const void *key, const void *value, void *arg)
+{
+	struct stale_listens *stale = arg;
+	const struct ftpnat_listen_key *listen = key;
+
+	(void)value;
+	if (listen->slot == stale->slot && stale->number < ARRAY_SIZE(stale->key))
+		stale->key[stale->number++] = *listen;
+	return 0;
+}
+
+static int clear_listens(const struct slot *slot)
+{
+	_cleanup_free_ struct stale_listens *stale = calloc(1, sizeof(*stale));
+	int fd = dataplane_map(slot->dataplane, "ftpnat_listens");
+	int err;
+
+	if (!stale)
+		return -ENOMEM;
+	stale->slot = (__u16)slot->number;
+	err = map_walk(fd, see_listen, stale);
+	for (size_t i = 0; i < stale->number; i++)
+		bpf_map_delete_elem(fd, &stale->key[i]);
+	return err;
+}
+
+static int see_flow(const void *key, const void *value, void *arg)
+{
+	const struct ftpnat_flow *flow = value;
+	bool *in_use = arg;
+
+	(void)key;
+	if (flow->rule < FTPNAT_MAX_RULES)
+		in_use[flow->rule] = true;
+	return 0;
+}
+
+/* Read the rules in force; count the flows only if that may free an id. */
+static int begin_ids(struct slot *slot, const struct ftpnat_config *now)
+{
+	bool in_use[FTPNAT_MAX_RULES] = { false }, retired = false;
+	int rules_fd = dataplane_map(slot->dataplane, "ftpnat_rules"), err = 0;
+
+	for (__u32 id = 0; now->layout && id < FTPNAT_MAX_RULES; id++) {
+		__u32 key = now->slot * FTPNAT_MAX_RULES + id;
+
+		if (bpf_map_lookup_elem(rules_fd, &key, &slot->ids.old[id]))
+			return -errno;
+		retired = retired || (slot->ids.old[id].flags & FTPNAT_RULE_RETIRED);
+	}
+	if (retired)
+		err = map_walk(dataplane_map(slot->dataplane, "ftpnat_flows"), see_flow,
+			       in_use);
+	if (err)
+		return err;
+	rule_ids_begin(&slot->ids, in_use);
+	return 0;
+}
+
+static int put_rules(struct slot *slot)
+{
+	int err = 0;
+
+	rule_ids_end(&slot->ids);
+	for (__u32 id = 0; !err && id < FTPNAT_MAX_RULES; id++) {
+		__u32 key = slot->number * FTPNAT_MAX_RULES + id;
+
+		err = put(slot->dataplane, "ftpnat_rules", &key, &slot->ids.next[id]);
+	}
+	return err;
+}
+
+static int fill_slot(struct slot *slot, const struct ftpnat_config *now)
+{
+	const struct config *config = slot->config;
+	int err = begin_ids(slot, now) ?: clear_listens(slot);
+
+	if (err)
+		return err_r(err, "can't read the maps in force: %s", strerror(-err));
+	for (size_t i = 0; !err && i < config->publish_n; i++)
+		err = put_publish(slot, &config->publish[i]);
+	for (size_t i = 0; !err && i < config->masquerade_n; i++)
+		err = put_masquerade(slot, &config->masquerade[i]);
+	return err ?: put_rules(slot);
+}
+
+/* ftpnat_config as it will be, from what it is. */
+static void fill_config(struct ftpnat_config *next, const struct config *config,
+			const struct slot *slot)
+{
+	next->layout = FTPNAT_LAYOUT;
+	next->slot = slot->number;
+	next->selectors[slot->number] = slot->selectors;
+	next->limit[FTPNAT_CONTROL] = config->limits.control;
+	next->limit[FTPNAT_DATA] = config->limits.data;
+	next->limit_expected = config->limits.expected;
+	next->timeout[FTPNAT_CONTROL] = config->timeouts.control;
+	next->timeout[FTPNAT_DATA] = config->timeouts.data;
+	next->timeout_closing = config->timeouts.closing;
+	next->timeout_expected = config->timeouts.expected;
+}
+
+int apply_prepare(struct apply *apply, const struct dataplane *dataplane,
+		  const struct config *config)
+{
+	_cleanup_free_ struct slot *slot = calloc(1, sizeof(*slot));
+	struct ftpnat_config *next = &apply->next;
+	int err;
+
+	*apply = (struct apply){ .dataplane = dataplane, .config = config };
+	if (!slot)
+		return err_r(-ENOMEM, "out of memory");
+	if (bpf_map_lookup_elem(dataplane_map(dataplane, "ftpnat_config"), &first, next))
+		return err_r(-errno, "can't read ftpnat_config: %s", strerror(errno));
+	slot->dataplane = dataplane;
+	slot->config = config;
+	slot->number = next->layout ? !next->slot : 0;
+	err = fill_slot(slot, next);
+	if (err)
+		return err;
+	memcpy(apply->reused, slot->ids.reused, sizeof(apply->reused));
+	fill_config(next, config, slot);
+	return 0;
+}
+
+/* An id's new rule starts from zero. */
+static int clear_stats(const struct dataplane *dataplane, __u32 id)
+{
+	int cpus = libbpf_num_possible_cpus();
+	_cleanup_free_ struct ftpnat_rule_stats *zero = NULL;
+
+	if (cpus < 0)
+		return err_r(cpus, "can't count CPUs: %s", strerror(-cpus));
+	zero = calloc((size_t)cpus, sizeof(*zero));
+	return zero ? put(dataplane, "ftpnat_stats", &id, zero) : -ENOMEM;
+}
+
+static bool is_attached(const struct ftpnat_state *state, __u32 ifindex)
+{
+	for (__u32 i = 0; i < state->interfaces; i++)
+		if (state->interface[i].ifindex == ifindex)
+			return true;
+	return false;
+}
+
+static int put_interface_addrs(const struct dataplane *dataplane,
+			       const struct ftpnat_state *state)
+{
+	int fd = dataplane_map(dataplane, "ftpnat_ifaddrs"), err = 0;
+	__u32 key, next;
+
+	for (bool more = !bpf_map_get_next_key(fd, NULL, &next); more;) {
+		key = next;
+		more = !bpf_map_get_next_key(fd, &key, &next);
+		if (!is_attached(state, key))
+			bpf_map_delete_elem(fd, &key);
+	}
+	for (__u32 i = 0; !err && i < state->interfaces; i++) {
+		const struct ftpnat_interface *interface = &state->interface[i];
+		struct ftpnat_ifaddr value;
+
+		err = host_interface_addrs(interface->name, value.addr);
+		if (err)
+			return err_r(err, "can't list the addresses of %s: %s",
+				     interface->name, strerror(-err));
+		err = put(dataplane, "ftpnat_ifaddrs", &interface->ifindex, &value);
+	}
+	return err;
+}
+
+int apply_commit(const struct apply *apply, const struct ftpnat_state *state)
+{
+	const struct dataplane *dataplane = apply->dataplane;
+	struct ftpnat_config all_but_slot = apply->next;
+	int err = put_interface_addrs(dataplane, state);
+
+	for (__u32 id = 0; !err && id < FTPNAT_MAX_RULES; id++)
+		if (apply->reused[id])
+			err = clear_stats(dataplane, id);
+	/* The slot last: whoever sees it, sees also what it counts on. */
+	all_but_slot.slot = !apply->next.slot;
+	return err							      ?:
+		       put(dataplane, "ftpnat_config", &first, &all_but_slot) ?:
+		       put(dataplane, "ftpnat_config", &first, &apply->next);
+}
+
+int apply_check_claims(const struct instance *self, const struct config *config)
+{
+	for (size_t i = 0; i < config->publish_n; i++)
+		for (size_t j = 0; j < config->publish[i].listens_n; j++) {
+			const struct config_listen *listen =
+				&config->publish[i].listens[j];
+			const struct ftpnat_listen_key key = {
+				.addr = listen->endpoint.addr,
+				.port = listen->endpoint.port
+			};
+			char text[FTPNAT_ENDPOINT_STRLEN], dir[sizeof(self->state.pin)];
+			int err = instance_claims(self, &key, dir);
+
+			if (err < 0)
+				return err_r(err, "can't look for other instances: %s",
+					     strerror(-err));
+			if (err)
+				return err_r(
+					-EADDRINUSE,
+					"%s:%u:%u: listen %s is already owned by another "
+					"instance at %s",
+					config->path, listen->at.line, listen->at.column,
+					ftpnat_endpoint_str(text, &listen->endpoint.addr,
+							    listen->endpoint.port),
+					dir);
+		}
+	return 0;
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* stats: counters per rule and per reason, occupancy; all CPUs summed up. */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <string.h>
+
+#include "log.h"
+#include "table.h"
+#include "view.h"
+
+static const char *const reason_names[] = {
+#define X(symbol, string, help) [FTPNAT_##symbol] = string,
+	FTPNAT_REASONS(X)
+#undef X
+};
+_Static_assert(ARRAY_SIZE(reason_names) == FTPNAT_REASON_MAX, "each reason has a name");
+
+static const char *const line_names[] = {
+	[FTPNAT_LINE_PORT] = "PORT",
+	[FTPNAT_LINE_EPRT] = "EPRT",
+	[FTPNAT_LINE_227] = "227",
+	[FTPNAT_LINE_229] = "229",
+};
+_Static_assert(ARRAY_SIZE(line_names) == FTPNAT_LINE_MAX, "each line has a name");
+
+struct stats {
+	struct ftpnat_rule_stats rule[FTPNAT_MAX_RULES];
+	__u64 reason[FTPNAT_REASON_MAX];
+	struct view_table tables[VIEW_TABLE_MAX];
+};
+
+/* Sum up the values of all CPUs: `words` counters of 64 bits each. */
+static int read_counters(int fd, __u32 key, __u64 *sum, size_t words)
+{
+	int cpus = libbpf_num_possible_cpus();
+	_cleanup_free_ __u64 *values = cpus > 0 ? calloc((size_t)cpus * words, 8) : NULL;
+
+	if (!values)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(fd, &key, values))
+		return -errno;
+	for (size_t i = 0; i < (size_t)cpus * words; i++)
+		sum[i % words] += values[i];
+	return 0;
+}
+
+static int read_stats(const struct view *view, struct stats *stats)
+{
+	_cleanup_close_ int rules_fd = view_map(view, "ftpnat_stats");
+	_cleanup_close_ int reasons_fd = view_map(view, "ftpnat_reasons");
+	int err = 0;
+
+	_Static_assert(sizeof(stats->rule[0]) % 8 == 0, "counters only");
+	if (rules_fd < 0 || reasons_fd < 0)
+		return -ENOENT;
+	for (__u32 id = 0; !err && id < FTPNAT_MAX_RULES; id++)
+		if (view->rules[id].name[0])
+			err = read_counters(rules_fd, id, (__u64 *)&stats->rule[id],
+					    sizeof(stats->rule[id]) / 8);
+	for (__u32 reason = 0; !err && reason < FTPNAT_REASON_MAX; reason++)
+		err = read_counters(reasons_fd, reason, &stats->reason[reason], 1);
+	if (err)
+		return err_r(err, "can't read the counters: %s", strerror(-err));
+	return view_tables(view, stats->tables);
+}
+
+static json_t *both_ways(const __u64 count[FTPNAT_DIR_MAX])
+{
+	return json_pack("{s:I, s:I}", "out", (json_int_t)count[FTPNAT_FROM_CLIENT], "in",
+			 (json_int_t)count[FTPNAT_FROM_SERVER]);
+}
+
+static json_t *rule_json(const char *name, const struct ftpnat_rule_stats *rule)
+{
+	json_t *lines = json_object();
+
+	for (int line = 0; line < FTPNAT_LINE_MAX; line++)
+		json_object_set_new(lines, line_names[line],
+				    json_integer((json_int_t)rule->lines[line]));
+	return json_pack("{s:s, s:I, s:I, s:o, s:o, s:o}", "name", name, "sessions",
+			 (json_int_t)rule->sessions, "data_connections",
+			 (json_int_t)rule->data_connections, "lines", lines, "bytes",
+			 both_ways(rule->bytes), "packets", both_ways(rule->packets));
+}
+
+static json_t *to_json(const struct view *view, const struct stats *stats)
+{
+	json_t *rules = json_array(), *reasons = json_object();
+
+	for (int id = 0; id < FTPNAT_MAX_RULES; id++)
+		if (view->rules[id].name[0])
+			json_array_append_new(rules, rule_json(view->rules[id].name,
+							       &stats->rule[id]));
+	for (int i = 0; i < FTPNAT_REASON_MAX; i++)
+		json_object_set_new(reasons, reason_names[i],
+				    json_integer((json_int_t)stats->reason[i]));
+	return json_pack("{s:i, s:o, s:o, s:o}", "schema", 1, "rules", rules, "reasons",
+			 reasons, "tables", view_tables_json(stats->tables));
+}
+
+static void print_rules(const struct view *view, const struct stats *stats)
+{
+	static const char *const titles[] = { "RULE", "SESSIONS", "DATA",
+					      "PORT", "EPRT",	  "227",
+					      "229",  "PACKETS",  "BYTES (OUT/IN)",
+					      NULL };
+	_cleanup_table_ struct table table;
+
+	table_begin(&table, titles);
+	for (int id = 0; id < FTPNAT_MAX_RULES; id++) {
+		const struct ftpnat_rule_stats *rule = &stats->rule[id];
+
+		if (!view->rules[id].name[0])
+			continue;
+		table_cell(&table, "%s", view->rules[id].name);
+		table_cell(&table, "%llu", rule->sessions);
+		table_cell(&table, "%llu", rule->data_connections);
+		for (int line = 0; line < FTPNAT_LINE_MAX; line++)
+			table_cell(&table, "%llu", rule->lines[line]);
+		table_cell(&table, "%llu/%llu", rule->packets[FTPNAT_FROM_CLIENT],
+			   rule->packets[FTPNAT_FROM_SERVER]);
+		table_cell(&table, "%llu/%llu", rule->bytes[FTPNAT_FROM_CLIENT],
+			   rule->bytes[FTPNAT_FROM_SERVER]);
+	}
+}
+
+/* Only what has happened. */
+static void print_reasons(const struct stats *stats)
+{
+	static const char *const titles[] = { "REASON", "COUNT", NULL };
+	_cleanup_table_ struct table table;
+
+	table_begin(&table, titles);
+	for (int i = 0; i < FTPNAT_REASON_MAX; i++) {
+		if (!stats->reason[i])
+			continue;
+		table_cell(&table, "%s", reason_names[i]);
+		table_cell(&table, "%llu", stats->reason[i]);
+	}
+}
+
+static int show(const struct options *options)
+{
+	_cleanup_free_ struct stats *stats = calloc(1, sizeof(*stats));
+	_cleanup_view_ struct view view;
+	int err = view_open(&view, options);
+
+	if (!err && !stats)
+		err = err_r(-ENOMEM, "out of memory");
+	err = err ?: read_stats(&view, stats);
+	if (err)
+		return EXIT_RUNTIME;
+	if (options->json)
+		return view_print_json(to_json(&view, stats));
+	print_rules(&view, stats);
+	putchar('\n');
+	print_reasons(stats);
+	putchar('\n');
+	view_tables_print(stats->tables);
+	return 0;
+}
+
+int verb_stats(const struct options *options)
+{
+	int err;
+
+	if (options->watch && options->json)
+		return err_r(EXIT_USAGE, "--watch prints text: leave out --json");
+	for (;;) {
+		err = show(options);
+		if (err || !options->watch)
+			return err;
+		putchar('\n');
+		if (fflush(stdout))
+			return err_r(EXIT_RUNTIME, "can't write to standard output: %s",
+				     strerror(errno));
+		sleep(options->watch);
+	}
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "log.h"
+#include "options.h"
+#include "pin.h"
+#include "util.h"
+
+#ifndef FTPNAT_VERSION
+#define FTPNAT_VERSION "0"
+#endif
+
+#define SEE_HELP "see `ftpnat-load --help`"
+
+static const struct verb {
+	const char *name;
+	const char *arguments;
+	const char *help;
+	int (*run)(const struct options *options);
+} verbs[] = {
+	{ "check", "", "parse the configuration and print what is in effect",
+	  verb_check },
+	{ "up", "", "load, attach and apply; when already up, the same as reload",
+	  verb_up },
+	{ "reload", "", "new configuration and programs, no connection lost",
+	  verb_reload },
+	{ "down", "", "detach and remove all that this instance made", verb_down },
+	{ "status", "", "interfaces, programs, rules, occupancy, what is degraded",
+	  verb_status },
+	{ "stats", "[--watch SECONDS]", "counters per rule and per reason", verb_stats },
+	{ "flows", "[--rule NAME] [--client ADDRESS]", "control and data connections",
+	  verb_flows },
+	{ "expected", "", "data connections announced and not yet seen", verb_expected },
+	{ "servers", "", "published servers, their connections and weight",
+	  verb_servers },
+};
+
+/* Of the interface, not of this version. */
+static const char *const later_verbs[] = { "events", "top", "metrics", "run" };
+
+/* Long options without a letter. */
+enum { OPT_RULE = 256, OPT_CLIENT, OPT_WATCH };
+
+static const struct option long_options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "pin", required_argument, NULL, 'p' },
+	{ "netns", required_argument, NULL, 'n' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "rule", required_argument, NULL, OPT_RULE },
+	{ "client", required_argument, NULL, OPT_CLIENT },
+	{ "watch", required_argument, NULL, OPT_WATCH },
+	{ 0 },
+};
+
+static void print_help(void)
+{
+	printf("Usage: ftpnat-load [OPTIONS] VERB\n\n"
+	       "Verbs:\n");
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		printf("  %-9s %s\n", verbs[i].name, verbs[i].help);
+		if (*verbs[i].arguments)
+			printf("  %-9s %s\n", "", verbs[i].arguments);
+	}
+	printf("\nOptions, before or after the verb:\n"
+	       "  -c, --config FILE      configuration (default " CONFIG_DEFAULT_PATH
+	       ")\n"
+	       "  -p, --pin DIR          folder of this instance in bpffs (default " PIN_DIR_DEFAULT
+	       ")\n"
+	       "  -n, --netns NAME|PATH  act on another network namespace\n"
+	       "  -j, --json             one JSON document instead of text\n"
+	       "  -h, --help             this text\n"
+	       "  -V, --version          version\n\n"
+	       "Exit codes: 0 done, 1 failed at run time, 2 wrong usage or configuration.\n");
+}
+
+static int set_pin(struct options *options, char *dir)
+{
+	size_t len = strlen(dir);
+
+	while (len > 1 && dir[len - 1] == '/')
+		dir[--len] = '\0';
+	if (dir[0] != '/' || len == 1)
+		return err_r(
+			EXIT_USAGE,
+			"--pin %s: an absolute path in a bpffs is needed, such as " PIN_DIR_DEFAULT,
+			dir);
+	if (len >= sizeof(((struct ftpnat_state *)NULL)->pin))
+		return err_r(EXIT_USAGE, "--pin: the path is longer than %zu characters",
+			     sizeof(((struct ftpnat_state *)NULL)->pin) - 1);
+	options->pin = dir;
+	return 0;
+}
+
+static int set_watch(struct options *options, const char *text)
+{
+	char *end;
+	unsigned long seconds = strtoul(text, &end, 10);
+
+	if (*end || text[0] < '0' || text[0] > '9' || !seconds || seconds > 86400)
+		return err_r(EXIT_USAGE,
+			     "--watch %s: a number of seconds from 1 to 86400 is needed",
+			     text);
+	options->watch = (unsigned int)seconds;
+	return 0;
+}
+
+static int set_client(struct options *options, const char *text)
+{
+	if (ftpnat_addr_parse(text, &options->client_addr))
+		return err_r(EXIT_USAGE, "--client %s: an IPv4 or IPv6 address is needed",
+			     text);
+	options->client = text;
+	return 0;
+}
+
+static int set_option(struct options *options, int option, char **argv)
+{
+	switch (option) {
+	case 'c':
+		options->config = optarg;
+		return 0;
+	case 'p':
+		return set_pin(options, optarg);
+	case 'n':
+		options->netns = optarg;
+		return 0;
+	case 'j':
+		options->json = true;
+		return 0;
+	case OPT_RULE:
+		options->rule = optarg;
+		return 0;
+	case OPT_CLIENT:
+		return set_client(options, optarg);
+	case OPT_WATCH:
+		return set_watch(options, optarg);
+	case ':':
+		return err_r(EXIT_USAGE, "option %s needs a value: " SEE_HELP,
+			     argv[optind - 1]);
+	default:
+		return err_r(EXIT_USAGE, "unknown option %s: " SEE_HELP,
+			     argv[optind - 1]);
+	}
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (!strcmp(name, verbs[i].name))
+			return &verbs[i];
+	for (size_t i = 0; i < ARRAY_SIZE(later_verbs); i++)
+		if (!strcmp(name, later_verbs[i])) {
+			pr_err("%s: not in this version: " SEE_HELP, name);
+			return NULL;
+		}
+	pr_err("unknown verb %s: " SEE_HELP, name);
+	return NULL;
+}
+
+/* Options that only one verb takes. */
+static int check_options(const struct options *options, const struct verb *verb)
+{
+	if ((options->rule || options->client) && verb->run != verb_flows)
+		return err_r(EXIT_USAGE,
+			     "--rule and --client belong to flows: " SEE_HELP);
+	if (options->watch && verb->run != verb_stats)
+		return err_r(EXIT_USAGE, "--watch belongs to stats: " SEE_HELP);
+	return 0;
+}
+
+static int run_verb(const struct options *options, int argc, char **argv)
+{
+	const struct verb *verb;
+	int err;
+
+	if (!argc)
+		return err_r(EXIT_USAGE, "no verb: " SEE_HELP);
+	verb = find_verb(argv[0]);
+	if (!verb)
+		return EXIT_USAGE;
+	if (argc > 1 && verb->run == verb_servers &&
+	    (!strcmp(argv[1], "drain") || !strcmp(argv[1], "resume")))
+		return err_r(EXIT_USAGE, "servers %s: not in this version: " SEE_HELP,
+			     argv[1]);
+	if (argc > 1)
+		return err_r(EXIT_USAGE, "%s takes no argument %s: " SEE_HELP, verb->name,
+			     argv[1]);
+	err = check_options(options, verb) ?: verb->run(options);
+	if (!err && (fflush(stdout) || ferror(stdout)))
+		return err_r(EXIT_RUNTIME, "can't write to standard output: %s",
+			     strerror(errno));
+	return err;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = { .config = CONFIG_DEFAULT_PATH,
+				   .pin = PIN_DIR_DEFAULT };
+	int option, err;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":c:p:n:jhV", long_options, NULL)) !=
+	       -1) {
+		if (option == 'h') {
+			print_help();
+			return 0;
+		}
+		if (option == 'V') {
+			printf("ftpnat-load " FTPNAT_VERSION "\n");
+			return 0;
+		}
+		err = set_option(&options, option, argv);
+		if (err)
+			return err;
+	}
+	return run_verb(&options, argc - optind, argv + optind);
+}

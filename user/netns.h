@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Network namespaces: entering one, telling them apart. */
+#ifndef FTPNAT_NETNS_H
+#define FTPNAT_NETNS_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Move to the network namespace NAME (of /run/netns) or PATH; the mount namespace,
+ * and with it bpffs, stays. Reports its errors.
+ */
+int netns_enter(const char *name_or_path);
+
+/* Inode of the network namespace that we are in: its identity while it lives. */
+int netns_inode(__u64 *inode);
+
+/*
+ * Does a namespace with this inode live, under a name in /run/netns or in a process?
+ * `how` gets what to give to --netns.
+ */
+bool netns_find(__u64 inode, char *how, size_t size);
+
+#endif

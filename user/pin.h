@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The instance's folder in bpffs: where it may lie, who may work on it, what is in it. */
+#ifndef FTPNAT_PIN_H
+#define FTPNAT_PIN_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define PIN_DIR_DEFAULT "/sys/fs/bpf/ftpnat"
+#define PIN_PATH_MAX	192 /* folder (ftpnat_state.pin) and a name */
+
+/*
+ * Make sure that DIR lies in a bpffs that outlives the command. With `mount`, mount
+ * bpffs on /sys/fs/bpf when nothing is there. Reports its errors.
+ */
+int pin_check(const char *dir, bool mount);
+
+/*
+ * Lock the bpffs that DIR lies in: one command at a time, also of other instances, so
+ * that two can't claim the same listen. `device` gets the bpffs' identity. Reports.
+ */
+int pin_lock(const char *dir, int *lock_fd, __u64 *device);
+
+/* Number of last parts of DIR that don't exist yet. */
+unsigned int pin_missing_dirs(const char *dir);
+
+/* mkdir -p. Reports its errors. */
+int pin_make_dir(const char *dir);
+
+/* Remove the `parts` last parts of DIR as far as they are empty. */
+void pin_remove_dir(const char *dir, unsigned int parts);
+
+/* Descriptor of a pinned map or program, or -errno. */
+int pin_open(const char *dir, const char *name);
+
+/* Pin, in place of what is pinned under this name, at no moment leaving nothing there. */
+int pin_replace(const char *dir, const char *name, int fd);
+
+int pin_unlink(const char *dir, const char *name);
+
+/* Unpin everything called ftpnat_*, `last` at the end. */
+int pin_unlink_all(const char *dir, const char *last);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What hangs on an interface: the questions that libbpf's bpf_tc_* don't answer. */
+#ifndef FTPNAT_RTNL_H
+#define FTPNAT_RTNL_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+
+enum tc_hook { TC_HOOK_INGRESS, TC_HOOK_EGRESS, TC_HOOK_MAX };
+
+enum tc_qdisc { TC_QDISC_NONE, TC_QDISC_CLSACT, TC_QDISC_INGRESS };
+
+struct tc_filter {
+	enum tc_hook hook;
+	__u32 handle;
+	__u32 priority;
+	__u32 prog_id; /* 0: not a BPF filter */
+};
+
+/* What holds the place (handle ffff:) that clsact would take, or -errno. */
+int rtnl_qdisc(int ifindex);
+
+/*
+ * Calls `each` for every filter of the interface's clsact; a return other than 0 ends
+ * the walk and is returned. -errno if the kernel can't be asked.
+ */
+int rtnl_filters(int ifindex, int (*each)(const struct tc_filter *filter, void *arg),
+		 void *arg);
+
+#endif

@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * up, reload, down. Every step that changes the system is written to the pinned state
+ * map before it is taken, so that the next up, reload or down can finish or undo what a
+ * killed one left behind.
+ */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <net/if.h>
+#include <string.h>
+
+#include "apply.h"
+#include "attach.h"
+#include "config.h"
+#include "instance.h"
+#include "log.h"
+#include "netns.h"
+#include "options.h"
+#include "pin.h"
+#include "util.h"
+
+/* One run of up, reload or down. */
+struct run {
+	const struct config *config;
+	int lock_fd;
+	__u64 netns;
+	__u64 bpffs;
+	struct instance instance;
+	struct dataplane dataplane;
+	struct apply apply;
+	struct ftpnat_state wanted; /* interfaces of the configuration */
+};
+
+#define RUN_INIT                                                                         \
+	{                                                                                \
+		.lock_fd = -1, .instance = INSTANCE_INIT                                 \
+	}
+
+static void run_end(struct run *run)
+{
+	dataplane_close(&run->dataplane);
+	instance_close(&run->instance);
+	close_fd(&run->lock_fd);
+}
+
+static int need_root(const char *verb)
+{
+	if (geteuid() == 0)
+		return 0;
+	return err_r(-EPERM, "must be root: try `sudo ftpnat-load %s`", verb);
+}
+
+static int load_config(const char *path, struct config **config)
+{
+	struct config_error error = { 0 };
+	int err = config_load(path, config, &error);
+
+	if (!err)
+		return 0;
+	pr_err("%s", error.text);
+	return err == -ENOMEM ? EXIT_RUNTIME : EXIT_USAGE;
+}
+
+/* ---- interfaces ---- */
+
+static int find_interfaces(struct run *run)
+{
+	const struct config *config = run->config;
+
+	if (config->interfaces_n > FTPNAT_MAX_INTERFACES)
+		return err_r(-E2BIG, "more than %d interfaces", FTPNAT_MAX_INTERFACES);
+	for (size_t i = 0; i < config->interfaces_n; i++) {
+		const struct config_interface *from = &config->interfaces[i];
+		struct ftpnat_interface *to = &run->wanted.interface[i];
+
+		to->ifindex = if_nametoindex(from->name);
+		if (!to->ifindex)
+			return err_r(
+				-ENODEV,
+				"%s:%u:%u: no interface %s in this network namespace "
+				"(see `ip link`)",
+				config->path, from->at.line, from->at.column, from->name);
+		memcpy(to->name, from->name, sizeof(to->name));
+		run->wanted.interfaces++;
+	}
+	return 0;
+}
+
+static struct ftpnat_interface *find_interface(struct ftpnat_state *state, __u32 ifindex)
+{
+	for (__u32 i = 0; i < state->interfaces; i++)
+		if (state->interface[i].ifindex == ifindex)
+			return &state->interface[i];
+	return NULL;
+}
+
+static int save_instance(void *arg)
+{
+	return instance_save(arg);
+}
+
+static int attach_interface(struct run *run, __u32 ifindex)
+{
+	struct instance *instance = &run->instance;
+	struct ftpnat_interface *interface = find_interface(&instance->state, ifindex);
+	int err = attach_clsact(interface, save_instance, instance);
+
+	for (enum tc_hook hook = 0; !err && hook < TC_HOOK_MAX; hook++)
+		err = attach_filter(interface, hook,
+				    dataplane_prog(&run->dataplane, hook),
+				    instance->state_id);
+	return err;
+}
+
+/* What up, reload and down begin with: root, namespace, interfaces, bpffs, lock. */
+static int begin(struct run *run, const struct options *options, const char *verb,
+		 bool mount)
+{
+	int err = need_root(verb);
+
+	if (!err && options->netns)
+		err = netns_enter(options->netns);
+	if (!err && run->config)
+		err = find_interfaces(run);
+	return err				      ?:
+		       netns_inode(&run->netns)	      ?:
+		       pin_check(options->pin, mount) ?:
+		       pin_lock(options->pin, &run->lock_fd, &run->bpffs);
+}
+
+/* ---- up ---- */
+
+/* What is written down before anything is made. */
+static int begin_state(struct run *run, const struct options *options)
+{
+	struct ftpnat_state *state = &run->instance.state;
+	int err =
+		dataplane_map_id(&run->dataplane, "ftpnat_config", &state->config_id) ?:
+			dataplane_map_id(&run->dataplane, "ftpnat_listens", &state->listens_id) ?:
+			dataplane_map_id(&run->dataplane, STATE_MAP,
+					 &run->instance.state_id);
+
+	if (err)
+		return err;
+	state->layout = FTPNAT_LAYOUT;
+	state->netns = run->netns;
+	state->bpffs = run->bpffs;
+	if (run->instance.state_fd >= 0)
+		return 0;
+	memcpy(state->interface, run->wanted.interface, sizeof(state->interface));
+	state->interfaces = run->wanted.interfaces;
+	state->made_dirs = pin_missing_dirs(options->pin);
+	snprintf(state->pin, sizeof(state->pin), "%s", options->pin);
+	run->instance.dir = options->pin;
+	run->instance.state_fd = dup(dataplane_map(&run->dataplane, STATE_MAP));
+	return run->instance.state_fd < 0 ? -errno : 0;
+}
+
+static void undo_up(struct instance **instance)
+{
+	if (*instance)
+		instance_remove(*instance);
+}
+
+static int fresh_up(struct run *run, const struct options *options)
+{
+	_cleanup_(undo_up) struct instance *undo = NULL;
+	struct instance *instance = &run->instance;
+	int err = dataplane_load(&run->dataplane, &run->config->limits, NULL)	   ?:
+			  begin_state(run, options)				   ?:
+			  apply_prepare(&run->apply, &run->dataplane, run->config) ?:
+			  apply_commit(&run->apply, &instance->state)		   ?:
+			  instance_save(instance);
+
+	if (err)
+		return err;
+	undo = instance;
+	err = pin_make_dir(options->pin)				       ?:
+		      pin_replace(options->pin, STATE_MAP, instance->state_fd) ?:
+		      dataplane_pin_maps(&run->dataplane, options->pin)	       ?:
+		      dataplane_pin_programs(&run->dataplane, options->pin);
+	for (__u32 i = 0; !err && i < run->wanted.interfaces; i++)
+		err = attach_interface(run, run->wanted.interface[i].ifindex);
+	if (err)
+		return err;
+	instance->state.complete = 1;
+	err = instance_save(instance);
+	if (!err)
+		TAKE_PTR(undo);
+	return err;
+}
+
+/* ---- reload ---- */
+
+/* The filters before a reload, to go back to. */
+struct before {
+	struct run *run;
+	struct ftpnat_state state;
+	int prog_fd[FTPNAT_MAX_INTERFACES][TC_HOOK_MAX];
+};
+
+static void free_before(struct before **before)
+{
+	for (int i = 0; *before && i < FTPNAT_MAX_INTERFACES; i++)
+		for (enum tc_hook hook = 0; hook < TC_HOOK_MAX; hook++)
+			close_fd(&(*before)->prog_fd[i][hook]);
+	free(*before);
+}
+
+static int remember(struct run *run, struct before **out)
+{
+	struct before *before = calloc(1, sizeof(*before));
+	const struct instance *instance = &run->instance;
+	int err = 0;
+
+	if (!before)
+		return err_r(-ENOMEM, "out of memory");
+	memset(before->prog_fd, 0xff, sizeof(before->prog_fd));
+	before->run = run;
+	before->state = instance->state;
+	*out = before;
+	for (__u32 i = 0; !err && i < before->state.interfaces; i++) {
+		__u32 id[TC_HOOK_MAX];
+
+		err = attach_query(&before->state.interface[i], instance->state_id, id);
+		for (enum tc_hook hook = 0; !err && hook < TC_HOOK_MAX; hook++)
+			before->prog_fd[i][hook] =
+				id[hook] ? bpf_prog_get_fd_by_id(id[hook]) : -1;
+	}
+	return err ? err_r(err, "can't list tc filters: %s", strerror(-err)) : 0;
+}
+
+/* Back to the filters before; interfaces that came new are let go. */
+static void go_back(struct before *before)
+{
+	struct instance *instance = &before->run->instance;
+
+	for (__u32 i = 0; i < before->state.interfaces; i++)
+		for (enum tc_hook hook = 0; hook < TC_HOOK_MAX; hook++)
+			if (before->prog_fd[i][hook] >= 0)
+				attach_filter(&before->state.interface[i], hook,
+					      before->prog_fd[i][hook],
+					      instance->state_id);
+	for (__u32 i = 0; i < instance->state.interfaces; i++)
+		if (!find_interface(&before->state, instance->state.interface[i].ifindex))
+			instance_leave(instance, &instance->state.interface[i]);
+	instance->state = before->state;
+	instance_save(instance);
+}
+
+static void undo_reload(struct before **before)
+{
+	if (*before)
+		go_back(*before);
+}
+
+/* Forget interfaces that are gone; with `unwanted`, let go of those not in the configuration. */
+static int drop_interfaces(struct run *run, bool unwanted)
+{
+	struct instance *instance = &run->instance;
+	struct ftpnat_state *state = &instance->state;
+	__u32 kept = 0;
+	int err = 0;
+
+	for (__u32 i = 0; i < state->interfaces; i++) {
+		struct ftpnat_interface interface = state->interface[i];
+		char name[IF_NAMESIZE];
+		bool gone = !if_indextoname(interface.ifindex, name);
+		int failed = 0;
+
+		if (!gone && unwanted &&
+		    !find_interface(&run->wanted, interface.ifindex)) {
+			failed = instance_leave(instance, &interface);
+			gone = !failed;
+			err = failed ?: err;
+		}
+		if (!gone)
+			state->interface[kept++] = interface;
+	}
+	state->interfaces = kept;
+	memset(&state->interface[kept], 0,
+	       (FTPNAT_MAX_INTERFACES - kept) * sizeof(*state->interface));
+	return err;
+}
+
+static int add_interfaces(struct run *run)
+{
+	struct ftpnat_state *state = &run->instance.state;
+
+	for (__u32 i = 0; i < run->wanted.interfaces; i++) {
+		const struct ftpnat_interface *wanted = &run->wanted.interface[i];
+		struct ftpnat_interface *known = find_interface(state, wanted->ifindex);
+
+		if (known) {
+			memcpy(known->name, wanted->name, sizeof(known->name));
+			continue;
+		}
+		if (state->interfaces == FTPNAT_MAX_INTERFACES)
+			return err_r(
+				-E2BIG,
+				"more than %d interfaces, old and new together: reload in two "
+				"steps",
+				FTPNAT_MAX_INTERFACES);
+		state->interface[state->interfaces++] = *wanted;
+	}
+	return 0;
+}
+
+static int switch_over(struct run *run)
+{
+	int err = 0;
+
+	for (__u32 i = 0; !err && i < run->wanted.interfaces; i++)
+		err = attach_interface(run, run->wanted.interface[i].ifindex);
+	return err ?: apply_commit(&run->apply, &run->instance.state);
+}
+
+static int reload(struct run *run, const struct options *options)
+{
+	_cleanup_(free_before) struct before *before = NULL;
+	_cleanup_(undo_reload) struct before *undo = NULL;
+	struct instance *instance = &run->instance;
+	int err =
+		instance_check_layout(instance) ?:
+			dataplane_load(&run->dataplane, &run->config->limits, options->pin) ?:
+			apply_prepare(&run->apply, &run->dataplane, run->config) ?:
+			remember(run, &before);
+
+	if (err)
+		return err;
+	undo = before;
+	drop_interfaces(run, false);
+	err = add_interfaces(run)					?:
+		      begin_state(run, options)				?:
+		      instance_save(instance)				?:
+		      dataplane_pin_maps(&run->dataplane, options->pin) ?:
+									  switch_over(run);
+	if (err)
+		return err;
+	TAKE_PTR(undo);
+	err = drop_interfaces(run, true);
+	return instance_save(instance)					     ?:
+		       dataplane_pin_programs(&run->dataplane, options->pin) ?:
+									       err;
+}
+
+/* ---- the verbs ---- */
+
+/* An instance of another network namespace can only be dealt with there, or when that is gone. */
+static int check_namespace(struct run *run)
+{
+	struct ftpnat_state *state = &run->instance.state;
+	char how[64];
+
+	if (state->netns == run->netns)
+		return 0;
+	if (netns_find(state->netns, how, sizeof(how)))
+		return err_r(
+			-EXDEV,
+			"the instance at %s belongs to another network namespace: use --netns %s",
+			run->instance.dir, how);
+	state->interfaces = 0; /* gone with their namespace */
+	return 0;
+}
+
+/* 0: an instance is up at the pin folder; -ENOENT: none is, also no remains of one. */
+static int open_instance(struct run *run, const struct options *options)
+{
+	int err = instance_open(&run->instance, options->pin, run->netns, run->bpffs) ?:
+			  check_namespace(run);
+
+	if (err)
+		return err;
+	if (run->instance.state.netns == run->netns && run->instance.state.complete &&
+	    !run->instance.unpinned)
+		return 0;
+	/* Its namespace is gone, or its pins are, or a command was killed over it. */
+	err = instance_remove(&run->instance);
+	instance_close(&run->instance);
+	run->instance = (struct instance)INSTANCE_INIT;
+	return err ?: -ENOENT;
+}
+
+static int up_or_reload(const struct options *options, const char *verb, bool may_start)
+{
+	_cleanup_config_ struct config *config = NULL;
+	_cleanup_(run_end) struct run run = RUN_INIT;
+	int err = load_config(options->config, &config);
+
+	if (err)
+		return err;
+	run.config = config;
+	err = begin(&run, options, verb, may_start);
+	if (err)
+		return EXIT_RUNTIME;
+	err = open_instance(&run, options);
+	if (err == -ENOENT && !may_start)
+		pr_err("not up at %s: run `ftpnat-load up`, or name the instance with --pin",
+		       options->pin);
+	if (err && (err != -ENOENT || !may_start))
+		return EXIT_RUNTIME;
+	run.instance.state.netns = run.netns;
+	if (apply_check_claims(&run.instance, config))
+		return EXIT_RUNTIME;
+	err = err ? fresh_up(&run, options) : reload(&run, options);
+	return err ? EXIT_RUNTIME : 0;
+}
+
+int verb_up(const struct options *options)
+{
+	return up_or_reload(options, "up", true);
+}
+
+int verb_reload(const struct options *options)
+{
+	return up_or_reload(options, "reload", false);
+}
+
+int verb_down(const struct options *options)
+{
+	_cleanup_(run_end) struct run run = RUN_INIT;
+	int err = begin(&run, options, "down", false);
+
+	if (err)
+		return EXIT_RUNTIME;
+	err = instance_open(&run.instance, options->pin, run.netns, run.bpffs);
+	if (err == -ENOENT) {
+		pr_err("not up at %s: nothing to do", options->pin);
+		return 0;
+	}
+	err = err ?: check_namespace(&run) ?: instance_remove(&run.instance);
+	return err ? EXIT_RUNTIME : 0;
+}
+
+int verb_check(const struct options *options)
+{
+	_cleanup_config_ struct config *config = NULL;
+	json_t *json;
+	int err = load_config(options->config, &config);
+
+	if (err)
+		return err;
+	if (!options->json) {
+		config_print_text(stdout, config);
+		return 0;
+	}
+	json = config_to_json(config);
+	if (!json)
+		return err_r(EXIT_RUNTIME, "out of memory");
+	json_dumpf(json, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(json);
+	return 0;
+}
