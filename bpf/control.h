@@ -254,7 +254,7 @@ static __always_inline int control_locked(struct scan *c, __u32 *seq, __u32 *ack
 
 /* A packet of a control connection; its flow is up to date. Returns the final reason. */
 static __always_inline int control_packet(struct __sk_buff *skb, struct scratch *s,
-					  struct ftpnat_flow *flow, int egress)
+					  struct ftpnat_flow *flow, int way, int egress)
 {
 	struct packet *p = &s->packet;
 	struct tcp_options *o = &s->options;
@@ -270,7 +270,6 @@ static __always_inline int control_packet(struct __sk_buff *skb, struct scratch 
 	};
 
 	options_read(skb, p, o);
-	s->to = flow->to;
 	tuple_swap(&other_key, &flow->to);
 	other = bpf_map_lookup_elem(&ftpnat_flows, &other_key);
 	if (!other)
@@ -307,7 +306,7 @@ static __always_inline int control_packet(struct __sk_buff *skb, struct scratch 
 		return verdict;
 	if (write_headers(skb, p, &s->to, seq, ack) || options_write(skb, p, o))
 		return FTPNAT_WRITE;
-	return forward(skb, p, egress);
+	return way == FTPNAT_FORWARDED ? forward(skb, s, egress) : FTPNAT_TRANSLATED;
 }
 
 #endif

@@ -9,7 +9,7 @@
 #ifndef FTPNAT_BPF_FORWARD_H
 #define FTPNAT_BPF_FORWARD_H
 
-#include "nat.h"
+#include "scratch.h"
 
 #define AF_INET  2
 #define AF_INET6 10
@@ -37,40 +37,53 @@ static __always_inline void fib_params(struct bpf_fib_lookup *fib, const struct 
 	}
 }
 
-/* Sends a translated packet on. Returns the reason with which the program ends. */
-__noinline int forward(struct __sk_buff *skb, struct packet *p, int egress)
+/*
+ * Where the packet in the scratch memory goes as s->to, before anything of it
+ * is written: FORWARDED (s->next_hop says where), TRANSLATED (up the stack or on
+ * its way), TOO_BIG (s->mtu says for what) or TTL.
+ */
+__noinline int route(struct __sk_buff *skb, int egress)
 {
-	struct bpf_redir_neigh nh = {};
+	struct scratch *s = scratch_get();
 	struct bpf_fib_lookup fib;
+	struct packet *p;
 	__u32 size;
 	long rc;
 
-	if (!p)
-		return FTPNAT_WRITE;
+	if (!s)
+		return FTPNAT_NO_MEMORY;
+	p = &s->packet;
+	if (egress && addr_equal(&p->tuple.dst, &s->to.dst))
+		return FTPNAT_TRANSLATED;
 	size = p->ip_len;
 	/* a GSO frame is cut before it meets the link's MTU */
 	if (skb->gso_size && size > p->payload - ETH_HLEN + skb->gso_size)
 		size = p->payload - ETH_HLEN + skb->gso_size;
-	fib_params(&fib, &p->tuple, p->v6, skb->ifindex, size);
+	fib_params(&fib, &s->to, p->v6, skb->ifindex, size);
 	rc = bpf_fib_lookup(skb, &fib, sizeof(fib), egress ? BPF_FIB_LOOKUP_OUTPUT : 0);
-	if (rc == BPF_FIB_LKUP_RET_FRAG_NEEDED)
-		return FTPNAT_TOO_BIG;
+	if (rc == BPF_FIB_LKUP_RET_FRAG_NEEDED) {
+		s->mtu = fib.mtu_result;
+		/* a packet that may be cut is the stack's to cut */
+		return p->df ? FTPNAT_TOO_BIG : FTPNAT_TRANSLATED;
+	}
 	if (rc != BPF_FIB_LKUP_RET_SUCCESS && rc != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return FTPNAT_TRANSLATED; /* ours to receive, or the stack's to refuse */
+	if (!egress && p->ttl <= 1)
+		return FTPNAT_TTL;
+	s->ifindex = fib.ifindex;
+	s->next_hop.nh_family = fib.family;
+	__builtin_memcpy(s->next_hop.ipv6_nh, fib.ipv6_dst, sizeof(s->next_hop.ipv6_nh));
+	return FTPNAT_FORWARDED;
+}
 
-	if (!egress) {
-		if (p->ttl <= 1)
-			return FTPNAT_TTL;
-		if (write_ttl(skb, p))
-			return FTPNAT_WRITE;
-	}
-	nh.nh_family = fib.family;
-	if (fib.family == AF_INET6)
-		__builtin_memcpy(nh.ipv6_nh, fib.ipv6_dst, sizeof(nh.ipv6_nh));
-	else
-		nh.ipv4_nh = fib.ipv4_dst;
+/* Sends a packet that route() found a way for and that is translated now. */
+static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, int egress)
+{
+	if (!egress && write_ttl(skb, &s->packet))
+		return FTPNAT_WRITE;
 	skb->cb[4] = SEEN_MARK;
-	if (bpf_redirect_neigh(fib.ifindex, &nh, sizeof(nh), 0) != TC_ACT_REDIRECT)
+	if (bpf_redirect_neigh(s->ifindex, &s->next_hop, sizeof(s->next_hop), 0) !=
+	    TC_ACT_REDIRECT)
 		return FTPNAT_WRITE;
 	return FTPNAT_FORWARDED;
 }

@@ -126,7 +126,7 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 	struct scratch *s = scratch_get();
 	struct ftpnat_flow *flow;
 	struct packet *p;
-	int verdict;
+	int verdict, way;
 
 	if (!s)
 		return FTPNAT_PASS;
@@ -156,12 +156,15 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 	count_packet(flow->rule,
 		     flow->flags & FTPNAT_FLOW_CLIENT ? FTPNAT_FROM_CLIENT : FTPNAT_FROM_SERVER,
 		     p->ip_len);
-	if (flow->kind == FTPNAT_CONTROL)
-		return control_packet(skb, s, flow, egress);
 	s->to = flow->to;
+	way = route(skb, egress);
+	if (way != FTPNAT_FORWARDED && way != FTPNAT_TRANSLATED)
+		return way;
+	if (flow->kind == FTPNAT_CONTROL)
+		return control_packet(skb, s, flow, way, egress);
 	if (write_headers(skb, p, &s->to, p->seq, p->ack))
 		return FTPNAT_WRITE;
-	return forward(skb, p, egress);
+	return way == FTPNAT_FORWARDED ? forward(skb, s, egress) : FTPNAT_TRANSLATED;
 }
 
 /* The one exit: every packet is counted by its reason, which says what becomes of it. */

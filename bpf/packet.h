@@ -31,7 +31,8 @@
 #define TCP_OFF_WINDOW 14
 #define TCP_OFF_CSUM  16
 
-#define IP_FRAGMENTED 0x3fff /* MF and the offset */
+#define IP_DONT_FRAGMENT 0x4000
+#define IP_FRAGMENTED	 0x3fff /* MF and the offset */
 
 /* enough for Ethernet, the longest IPv4 header and the longest TCP header */
 #define HEADERS_MAX (ETH_HLEN + 60 + 60)
@@ -48,6 +49,7 @@ struct packet {
 	__u8 flags; /* TH_* */
 	__u8 ttl;
 	__u8 v6;
+	__u8 df; /* must not be cut on its way */
 };
 
 static __always_inline void addr_from_v4(struct ftpnat_addr *a, __be32 v4)
@@ -123,6 +125,7 @@ static __always_inline int parse_packet(struct __sk_buff *skb, struct packet *p)
 			p->ip_len = skb->len - ETH_HLEN;
 		p->ttl = ip->ttl;
 		p->v6 = 0;
+		p->df = !!(ip->frag_off & bpf_htons(IP_DONT_FRAGMENT));
 		addr_from_v4(&p->tuple.src, ip->saddr);
 		addr_from_v4(&p->tuple.dst, ip->daddr);
 	} else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
@@ -140,6 +143,7 @@ static __always_inline int parse_packet(struct __sk_buff *skb, struct packet *p)
 		p->ip_len = sizeof(*ip6) + bpf_ntohs(ip6->payload_len);
 		p->ttl = ip6->hop_limit;
 		p->v6 = 1;
+		p->df = 1;
 		addr_from_v6(&p->tuple.src, &ip6->saddr);
 		addr_from_v6(&p->tuple.dst, &ip6->daddr);
 	} else {

@@ -90,6 +90,9 @@ struct scratch {
 	struct ftpnat_expected_key expected_key;
 	struct announcement announcement;
 	struct walk walk;
+	struct bpf_redir_neigh next_hop; /* of the packet at hand */
+	__u32 ifindex;
+	__u32 mtu;
 	__u32 sum; /* of a payload */
 	__u32 sum_len;
 	struct tcp_options options;
