@@ -4,8 +4,8 @@
  * send it on. Ingress and egress take the same way; egress is where packets
  * of the gateway itself are first seen.
  */
-#include "control.h"
 #include "data.h"
+#include "icmp.h"
 
 /* Is this the first packet of a connection? */
 static __always_inline int begins(const struct packet *p)
@@ -140,6 +140,8 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 	verdict = parse_packet(skb, p);
 	if (verdict == FTPNAT_TRUNCATED && !pull_headers(skb))
 		verdict = parse_packet(skb, p);
+	if (verdict == FTPNAT_PASS)
+		return icmp_packet(skb, egress);
 	if (verdict != GO_ON)
 		return verdict;
 

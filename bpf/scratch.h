@@ -82,6 +82,14 @@ struct walk {
 
 #define WALK_NONE (~0U)
 
+/* The packet that an ICMP error quotes. */
+struct quoted {
+	struct ftpnat_tuple tuple;
+	__u32 ip; /* offset of its IP header in the frame */
+	__u32 l4; /* offset of its TCP header */
+	__u32 seq;
+};
+
 struct scratch {
 	struct packet packet;
 	struct segment segment;
@@ -90,6 +98,7 @@ struct scratch {
 	struct ftpnat_expected_key expected_key;
 	struct announcement announcement;
 	struct walk walk;
+	struct quoted quoted;
 	struct bpf_redir_neigh next_hop; /* of the packet at hand */
 	__u32 ifindex;
 	__u32 mtu;

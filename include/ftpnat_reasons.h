@@ -51,7 +51,8 @@
 	X(DATA_OPENED, "data_opened", "data connection opened")                          \
 	X(DATA_CLOSED, "data_closed", "data connection ended or expired")                \
 	X(LINE_LPRT, "line_lprt", "LPRT or LPSV (RFC 1639), unchanged")                  \
-	X(OPAQUE, "opaque", "session went to TLS, no longer parsed")
+	X(OPAQUE, "opaque", "session went to TLS, no longer parsed")                      \
+	X(ICMP, "icmp", "ICMP error about a connection of ours, translated")
 
 enum ftpnat_reason {
 #define X(symbol, string, help) FTPNAT_##symbol,

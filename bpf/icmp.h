@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * ICMP errors (RFC 5508): one that quotes a packet as we translated it goes to
+ * who sent that packet, and quotes it as it was sent, sequence number included,
+ * for its TCP takes no other. An error never refreshes a clock nor ends a flow.
+ */
+#ifndef FTPNAT_BPF_ICMP_H
+#define FTPNAT_BPF_ICMP_H
+
+#include "control.h"
+
+/* linux/icmp.h would bring in the C library */
+#define ICMP_DEST_UNREACH   3
+#define ICMP_TIME_EXCEEDED  11
+#define ICMP_PARAMETERPROB  12
+#define ICMPV6_DEST_UNREACH 1
+#define ICMPV6_PARAMPROB    4
+
+#define ICMP_LEN      8 /* header in front of the quoted packet */
+#define ICMP_OFF_CSUM 2
+#define QUOTED_TCP    8 /* bytes that every error quotes: ports and sequence number */
+
+static __always_inline int icmp_is_error(const struct packet *p, __u8 type)
+{
+	if (p->v6)
+		return type >= ICMPV6_DEST_UNREACH && type <= ICMPV6_PARAMPROB;
+	return type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED ||
+	       type == ICMP_PARAMETERPROB;
+}
+
+/* Fills *p with the outer and *q with the quoted header: GO_ON or PASS. */
+static __always_inline int parse_icmp(struct __sk_buff *skb, struct packet *p, struct quoted *q)
+{
+	struct tcp_front front;
+	__u8 type;
+
+	p->flags = 0;
+	p->df = 0;
+	p->tuple.sport = 0;
+	p->tuple.dport = 0;
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		struct iphdr ip;
+
+		if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)) || ip.ihl != 5 ||
+		    ip.protocol != IPPROTO_ICMP || ip.frag_off & bpf_htons(IP_FRAGMENTED))
+			return FTPNAT_PASS;
+		p->v6 = 0;
+		p->ttl = ip.ttl;
+		p->ip_len = bpf_ntohs(ip.tot_len);
+		p->l4 = ETH_HLEN + sizeof(ip);
+		addr_from_v4(&p->tuple.src, ip.saddr);
+		addr_from_v4(&p->tuple.dst, ip.daddr);
+		q->ip = p->l4 + ICMP_LEN;
+		if (bpf_skb_load_bytes(skb, q->ip, &ip, sizeof(ip)) || ip.ihl < 5 ||
+		    ip.protocol != IPPROTO_TCP || ip.frag_off & bpf_htons(0x1fff))
+			return FTPNAT_PASS;
+		q->l4 = q->ip + ip.ihl * 4;
+		addr_from_v4(&q->tuple.src, ip.saddr);
+		addr_from_v4(&q->tuple.dst, ip.daddr);
+	} else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
+		struct ipv6hdr ip6;
+
+		if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip6, sizeof(ip6)) ||
+		    ip6.nexthdr != IPPROTO_ICMPV6)
+			return FTPNAT_PASS;
+		p->v6 = 1;
+		p->ttl = ip6.hop_limit;
+		p->ip_len = sizeof(ip6) + bpf_ntohs(ip6.payload_len);
+		p->l4 = ETH_HLEN + sizeof(ip6);
+		addr_from_v6(&p->tuple.src, &ip6.saddr);
+		addr_from_v6(&p->tuple.dst, &ip6.daddr);
+		q->ip = p->l4 + ICMP_LEN;
+		if (bpf_skb_load_bytes(skb, q->ip, &ip6, sizeof(ip6)) ||
+		    ip6.nexthdr != IPPROTO_TCP)
+			return FTPNAT_PASS;
+		q->l4 = q->ip + sizeof(ip6);
+		addr_from_v6(&q->tuple.src, &ip6.saddr);
+		addr_from_v6(&q->tuple.dst, &ip6.daddr);
+	} else {
+		return FTPNAT_PASS;
+	}
+	if (bpf_skb_load_bytes(skb, p->l4, &type, sizeof(type)) || !icmp_is_error(p, type) ||
+	    bpf_skb_load_bytes(skb, q->l4, &front, QUOTED_TCP))
+		return FTPNAT_PASS;
+	q->tuple.sport = front.sport;
+	q->tuple.dport = front.dport;
+	q->seq = bpf_ntohl(front.seq);
+	p->payload = q->ip;
+	p->len = 0;
+	return GO_ON;
+}
+
+/* The quoted sequence number as its sender knows it. */
+static __always_inline __u32 unmap_quoted(const struct ftpnat_flow *reverse, __u32 seq)
+{
+	struct ftpnat_session *session;
+	__u32 id = reverse->session;
+
+	if (reverse->kind != FTPNAT_CONTROL)
+		return seq;
+	session = bpf_map_lookup_elem(&ftpnat_sessions, &id);
+	if (!session || !session_lock(session))
+		return seq;
+	/* the quoted packet went against the direction of this entry */
+	if (reverse->flags & FTPNAT_FLOW_CLIENT)
+		seq = stream_unmap(&session->stream[FTPNAT_FROM_SERVER], seq, 0);
+	else
+		seq = stream_unmap(&session->stream[FTPNAT_FROM_CLIENT], seq, 0);
+	session_unlock(session);
+	return seq;
+}
+
+/* Addresses of an IP header at `ip`, quoted or outer; *diff is what sums over them change by. */
+static __always_inline long write_ip_addresses(struct __sk_buff *skb, int v6, __u32 ip,
+					       struct ftpnat_tuple *old, struct ftpnat_tuple *new,
+					       __s64 *diff)
+{
+	*diff = bpf_csum_diff((__be32 *)&old->src, 32, (__be32 *)&new->src, 32, 0);
+	if (v6)
+		return bpf_skb_store_bytes(skb, ip + offsetof(struct ipv6hdr, saddr), &new->src, 32,
+					   0);
+	if (bpf_skb_store_bytes(skb, ip + offsetof(struct iphdr, saddr), &new->src.w[3], 4, 0) ||
+	    bpf_skb_store_bytes(skb, ip + offsetof(struct iphdr, daddr), &new->dst.w[3], 4, 0))
+		return -1;
+	return bpf_l3_csum_replace(skb, ip + offsetof(struct iphdr, check), 0, *diff, 0);
+}
+
+/* Rewrites outer and quoted headers. In IPv4 the IP checksums make up for the addresses. */
+static __always_inline long write_icmp(struct __sk_buff *skb, struct scratch *s, struct quoted *q,
+				       struct ftpnat_tuple *sent, __u32 seq)
+{
+	struct packet *p = &s->packet;
+	__u32 csum = p->l4 + ICMP_OFF_CSUM;
+	struct tcp_front old, new;
+	__s64 diff;
+
+	tcp_front(&old, &q->tuple, q->seq, 0);
+	tcp_front(&new, sent, seq, 0);
+	diff = bpf_csum_diff((__be32 *)&old, QUOTED_TCP, (__be32 *)&new, QUOTED_TCP, 0);
+	if (bpf_skb_store_bytes(skb, q->l4, &new, QUOTED_TCP, 0) ||
+	    bpf_l4_csum_replace(skb, csum, 0, diff, 0) ||
+	    write_ip_addresses(skb, p->v6, q->ip, &q->tuple, sent, &diff))
+		return -1;
+	if (p->v6 && bpf_l4_csum_replace(skb, csum, 0, diff, 0))
+		return -1;
+	if (write_ip_addresses(skb, p->v6, ETH_HLEN, &p->tuple, &s->to, &diff))
+		return -1;
+	if (p->v6 && bpf_l4_csum_replace(skb, csum, 0, diff, BPF_F_PSEUDO_HDR))
+		return -1;
+	p->tuple = s->to;
+	return 0;
+}
+
+/* A packet that is no TCP: an ICMP error about a flow of ours, or none of our business. */
+__noinline int icmp_packet(struct __sk_buff *skb, int egress)
+{
+	struct scratch *s = scratch_get();
+	struct ftpnat_tuple *reverse_key, *sent;
+	struct ftpnat_flow *reverse;
+	struct quoted *q;
+	int way;
+
+	if (!s)
+		return FTPNAT_PASS;
+	q = &s->quoted;
+	if (parse_icmp(skb, &s->packet, q) != GO_ON)
+		return FTPNAT_PASS;
+	/* a quoted packet is as we sent it: its answers are the other direction's key */
+	reverse_key = &s->flow.key;
+	tuple_swap(reverse_key, &q->tuple);
+	reverse = bpf_map_lookup_elem(&ftpnat_flows, reverse_key);
+	if (!reverse)
+		return FTPNAT_PASS;
+	sent = &s->flow.to;
+	tuple_swap(sent, &reverse->to);
+	/* hosts behind a translated address are not named by their errors either */
+	s->to.src = s->packet.tuple.src;
+	if (!addr_equal(&reverse->to.src, &reverse_key->src))
+		s->to.src = reverse->to.src;
+	s->to.dst = reverse->to.dst;
+	s->to.sport = 0;
+	s->to.dport = 0;
+	way = route(skb, egress);
+	if (way != FTPNAT_FORWARDED && way != FTPNAT_TRANSLATED)
+		return way;
+	if (write_icmp(skb, s, q, sent, unmap_quoted(reverse, q->seq)))
+		return FTPNAT_WRITE;
+	count(FTPNAT_ICMP);
+	return way == FTPNAT_FORWARDED ? forward(skb, s, egress) : FTPNAT_TRANSLATED;
+}
+
+#endif
