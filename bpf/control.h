@@ -125,17 +125,6 @@ static __always_inline void answer_options(struct tcp_options *o, __be32 tsval)
 	option_set32(o, at + 2, tsval);
 }
 
-static __always_inline long swap_macs(struct __sk_buff *skb)
-{
-	__u8 mac[2 * ETH_ALEN], swapped[2 * ETH_ALEN];
-
-	if (bpf_skb_load_bytes(skb, 0, mac, sizeof(mac)))
-		return -1;
-	__builtin_memcpy(swapped, mac + ETH_ALEN, ETH_ALEN);
-	__builtin_memcpy(swapped + ETH_ALEN, mac, ETH_ALEN);
-	return bpf_skb_store_bytes(skb, 0, swapped, sizeof(swapped), 0);
-}
-
 /*
  * Turns a segment that was held back whole into the receiver's ACK for it and
  * sends it back: a sender under Nagle's rule says nothing more until then.
@@ -155,13 +144,10 @@ static __always_inline int acknowledge(struct scan *c, int egress)
 		return FTPNAT_WRITE;
 	tuple_swap(&back, &p->tuple);
 	answer_options(o, stream->tsval);
-	if (swap_macs(skb) || write_headers(skb, p, &back, p->ack, stream->next) ||
+	if (write_headers(skb, p, &back, p->ack, stream->next) ||
 	    write_flags(skb, p, TH_ACK) ||
 	    write_tcp16(skb, p, TCP_OFF_WINDOW, bpf_htons(p->window), stream->window) ||
-	    options_write(skb, p, o))
-		return FTPNAT_WRITE;
-	skb->cb[4] = SEEN_MARK;
-	if (bpf_redirect(skb->ifindex, egress ? BPF_F_INGRESS : 0) != TC_ACT_REDIRECT)
+	    options_write(skb, p, o) || send_back(skb, egress))
 		return FTPNAT_WRITE;
 	return FTPNAT_ANSWERED;
 }

@@ -88,4 +88,19 @@ static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, int
 	return FTPNAT_FORWARDED;
 }
 
+/* Sends what the packet was turned into back to where it came from. 0 or -1. */
+static __always_inline long send_back(struct __sk_buff *skb, int egress)
+{
+	__u8 mac[2 * ETH_ALEN], swapped[2 * ETH_ALEN];
+
+	if (bpf_skb_load_bytes(skb, 0, mac, sizeof(mac)))
+		return -1;
+	__builtin_memcpy(swapped, mac + ETH_ALEN, ETH_ALEN);
+	__builtin_memcpy(swapped + ETH_ALEN, mac, ETH_ALEN);
+	if (bpf_skb_store_bytes(skb, 0, swapped, sizeof(swapped), 0))
+		return -1;
+	skb->cb[4] = SEEN_MARK;
+	return bpf_redirect(skb->ifindex, egress ? BPF_F_INGRESS : 0) != TC_ACT_REDIRECT;
+}
+
 #endif

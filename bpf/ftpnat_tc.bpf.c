@@ -4,8 +4,8 @@
  * send it on. Ingress and egress take the same way; egress is where packets
  * of the gateway itself are first seen.
  */
+#include "answer.h"
 #include "data.h"
-#include "icmp.h"
 
 /* Is this the first packet of a connection? */
 static __always_inline int begins(const struct packet *p)
@@ -160,8 +160,8 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 		     p->ip_len);
 	s->to = flow->to;
 	way = route(skb, egress);
-	if (way != FTPNAT_FORWARDED && way != FTPNAT_TRANSLATED)
-		return way;
+	if (way == FTPNAT_TOO_BIG || way == FTPNAT_TTL)
+		return answer_error(skb, way, egress);
 	if (flow->kind == FTPNAT_CONTROL)
 		return control_packet(skb, s, flow, way, egress);
 	if (write_headers(skb, p, &s->to, p->seq, p->ack))
@@ -184,6 +184,8 @@ static __always_inline int leave(int reason)
 		return TC_ACT_UNSPEC;
 	case FTPNAT_FORWARDED:
 	case FTPNAT_ANSWERED:
+	case FTPNAT_TOO_BIG:
+	case FTPNAT_TTL:
 		return TC_ACT_REDIRECT;
 	default:
 		return TC_ACT_SHOT;

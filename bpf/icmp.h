@@ -181,8 +181,8 @@ __noinline int icmp_packet(struct __sk_buff *skb, int egress)
 	s->to.sport = 0;
 	s->to.dport = 0;
 	way = route(skb, egress);
-	if (way != FTPNAT_FORWARDED && way != FTPNAT_TRANSLATED)
-		return way;
+	if (way == FTPNAT_TOO_BIG || way == FTPNAT_TTL)
+		return FTPNAT_ICMP_DROPPED; /* RFC 1122 section 3.2.2: no error about an error */
 	if (write_icmp(skb, s, q, sent, unmap_quoted(reverse, q->seq)))
 		return FTPNAT_WRITE;
 	count(FTPNAT_ICMP);

@@ -98,6 +98,7 @@ struct scratch {
 	struct ftpnat_expected_key expected_key;
 	struct announcement announcement;
 	struct walk walk;
+	__u8 answer[192] __attribute__((aligned(8))); /* start of a packet that an ICMP error quotes */
 	struct quoted quoted;
 	struct bpf_redir_neigh next_hop; /* of the packet at hand */
 	__u32 ifindex;

@@ -31,8 +31,8 @@
 	X(AHEAD, "ahead", "control segment ahead of a lost one, left to retransmission") \
 	X(LOG_FULL, "edit_log_full", "control segment left to retransmission: too many edits unacknowledged") \
 	X(SESSION_BUSY, "session_busy", "control packet left to retransmission: session locked") \
-	X(TTL, "ttl_exceeded", "hop limit used up")                                      \
-	X(TOO_BIG, "too_big", "packet larger than the next link's MTU")                  \
+	X(TTL, "ttl_exceeded", "hop limit used up, answered with an ICMP error")                                      \
+	X(TOO_BIG, "too_big", "packet larger than the next link's MTU, answered with an ICMP error")                  \
 	X(WRITE, "write_failed", "packet could not be changed, dropped")                 \
 	X(LINE_MALFORMED, "line_malformed", "looks like an address line but can't be parsed, unchanged") \
 	X(LINE_FOREIGN, "line_foreign", "address line names another host, refused")      \
@@ -52,7 +52,8 @@
 	X(DATA_CLOSED, "data_closed", "data connection ended or expired")                \
 	X(LINE_LPRT, "line_lprt", "LPRT or LPSV (RFC 1639), unchanged")                  \
 	X(OPAQUE, "opaque", "session went to TLS, no longer parsed")                      \
-	X(ICMP, "icmp", "ICMP error about a connection of ours, translated")
+	X(ICMP, "icmp", "ICMP error about a connection of ours, translated")              \
+	X(ICMP_DROPPED, "icmp_dropped", "ICMP error that can't go on: hop limit or size")
 
 enum ftpnat_reason {
 #define X(symbol, string, help) FTPNAT_##symbol,

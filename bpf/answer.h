@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The ICMP errors that a router owes: packet too big for the next link, hop
+ * limit used up. The packet itself, still as its sender sent it, becomes the
+ * error: cut to its headers, new ones in front, and back where it came from.
+ */
+#ifndef FTPNAT_BPF_ANSWER_H
+#define FTPNAT_BPF_ANSWER_H
+
+#include "icmp.h"
+
+#define ICMP_FRAG_NEEDED  4
+#define ICMPV6_PKT_TOOBIG 2
+#define ICMPV6_TIME_EXCEED 3
+#define ANSWER_TTL	  64
+#define ANSWER_TOS	  0xc0 /* RFC 1812 section 4.3.2.5: precedence 6 */
+#define QUOTED_HEADER	  20   /* of TCP: without it the helpers won't cut */
+
+struct icmp_header {
+	__u8 type;
+	__u8 code;
+	__be16 csum;
+	__be32 mtu;
+};
+
+/* The sum of the pseudo header and all that ICMPv6 covers begins with this. */
+struct icmp6_pseudo {
+	__be32 len;
+	__be32 next_header;
+};
+
+static __always_inline __u16 fold(__u32 sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (__u16)sum;
+}
+
+/*
+ * A sender that leaves its TCP checksum to the device (CHECKSUM_PARTIAL, which
+ * we can't see) leaves the quoted one to it too, after our sum was taken. So
+ * the quoted checksum gets the value q for which both give the same sum:
+ * rest + q = -q modulo 65535, and 32768 is the half of 1 there.
+ */
+static __always_inline __u16 neutral_csum(__u16 rest)
+{
+	return (__u16)((65535U - rest % 65535U) % 65535U * 32768ULL % 65535U);
+}
+
+/* Sum of `len` bytes of the quoted packet in s->answer, a multiple of 4. */
+static __always_inline __u32 quoted_sum(struct scratch *s, __u32 from, __u32 len, __u32 seed)
+{
+	return (__u32)bpf_csum_diff(0, 0, (__be32 *)(s->answer + bounded(from, 64)), len, seed);
+}
+
+static __always_inline long write_answer_v4(struct __sk_buff *skb, struct scratch *s, __u32 len,
+					    __u32 sum, struct icmp_header *icmp)
+{
+	struct packet *p = &s->packet;
+	struct iphdr ip = {
+		.version = 4,
+		.ihl = 5,
+		.tos = ANSWER_TOS,
+		.tot_len = bpf_htons((__u16)(sizeof(ip) + sizeof(*icmp) + len)),
+		.ttl = ANSWER_TTL,
+		.protocol = IPPROTO_ICMP,
+		.saddr = p->tuple.dst.w[3],
+		.daddr = p->tuple.src.w[3],
+	};
+
+	ip.check = (__u16)~fold((__u32)bpf_csum_diff(0, 0, (__be32 *)&ip, sizeof(ip), 0));
+	sum = (__u32)bpf_csum_diff(0, 0, (__be32 *)icmp, sizeof(*icmp), sum);
+	icmp->csum = (__u16)~fold(sum);
+	return bpf_skb_store_bytes(skb, ETH_HLEN, &ip, sizeof(ip), 0) ||
+	       bpf_skb_store_bytes(skb, ETH_HLEN + sizeof(ip), icmp, sizeof(*icmp), 0);
+}
+
+static __always_inline long write_answer_v6(struct __sk_buff *skb, struct scratch *s, __u32 len,
+					    __u32 sum, struct icmp_header *icmp)
+{
+	struct packet *p = &s->packet;
+	struct icmp6_pseudo pseudo = {
+		.len = bpf_htonl(sizeof(*icmp) + len),
+		.next_header = bpf_htonl(IPPROTO_ICMPV6),
+	};
+	struct ipv6hdr ip6 = {
+		.version = 6,
+		.payload_len = bpf_htons((__u16)(sizeof(*icmp) + len)),
+		.nexthdr = IPPROTO_ICMPV6,
+		.hop_limit = ANSWER_TTL,
+	};
+
+	__builtin_memcpy(&ip6.saddr, &p->tuple.dst, sizeof(ip6.saddr));
+	__builtin_memcpy(&ip6.daddr, &p->tuple.src, sizeof(ip6.daddr));
+	sum = (__u32)bpf_csum_diff(0, 0, (__be32 *)&p->tuple, 32, sum);
+	sum = (__u32)bpf_csum_diff(0, 0, (__be32 *)&pseudo, sizeof(pseudo), sum);
+	sum = (__u32)bpf_csum_diff(0, 0, (__be32 *)icmp, sizeof(*icmp), sum);
+	icmp->csum = (__u16)~fold(sum);
+	return bpf_skb_store_bytes(skb, ETH_HLEN, &ip6, sizeof(ip6), 0) ||
+	       bpf_skb_store_bytes(skb, ETH_HLEN + sizeof(ip6), icmp, sizeof(*icmp), 0);
+}
+
+/* Answers the packet in the scratch memory; `why` is TOO_BIG or TTL and is returned unless it failed. */
+__noinline int answer_error(struct __sk_buff *skb, int why, int egress)
+{
+	struct scratch *s = scratch_get();
+	struct icmp_header icmp = {};
+	struct packet *p;
+	__u32 tcp, len, sum, room;
+	__u16 csum;
+
+	if (!s)
+		return FTPNAT_NO_MEMORY;
+	p = &s->packet;
+	tcp = p->l4 - ETH_HLEN; /* length of the IP header */
+	len = tcp + QUOTED_HEADER;
+	if (tcp < sizeof(struct iphdr) || tcp > 60 || tcp & 3)
+		return FTPNAT_WRITE;
+	__builtin_memset(s->answer, 0, sizeof(s->answer));
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, s->answer, bounded_len(len, 128)))
+		return FTPNAT_WRITE;
+	*(__be16 *)(s->answer + (bounded(tcp + TCP_OFF_CSUM, 128) & ~1U)) = 0;
+	csum = neutral_csum(fold(quoted_sum(s, tcp, QUOTED_HEADER, 0)));
+	*(__be16 *)(s->answer + (bounded(tcp + TCP_OFF_CSUM, 128) & ~1U)) = csum;
+	sum = quoted_sum(s, 0, 80, 0); /* zeros behind it */
+
+	if (why == FTPNAT_TOO_BIG) {
+		icmp.type = p->v6 ? ICMPV6_PKT_TOOBIG : ICMP_DEST_UNREACH;
+		icmp.code = p->v6 ? 0 : ICMP_FRAG_NEEDED;
+		icmp.mtu = bpf_htonl(s->mtu);
+	} else {
+		icmp.type = p->v6 ? ICMPV6_TIME_EXCEED : ICMP_TIME_EXCEEDED;
+	}
+	room = sizeof(icmp) + (p->v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
+	if (bpf_skb_change_tail(skb, ETH_HLEN + len, 0) ||
+	    bpf_skb_store_bytes(skb, p->l4 + TCP_OFF_CSUM, &csum, sizeof(csum), 0) ||
+	    bpf_skb_adjust_room(skb, (__s32)room, BPF_ADJ_ROOM_MAC, 0))
+		return FTPNAT_WRITE;
+	if (p->v6 ? write_answer_v6(skb, s, len, sum, &icmp) :
+		    write_answer_v4(skb, s, len, sum, &icmp))
+		return FTPNAT_WRITE;
+	return send_back(skb, egress) ? FTPNAT_WRITE : why;
+}
+
+#endif
