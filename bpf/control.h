@@ -238,28 +238,37 @@ static __always_inline int control_locked(struct scan *c, __u32 *seq, __u32 *ack
 	return GO_ON;
 }
 
-/* A packet of a control connection; its flow is up to date. Returns the final reason. */
-static __always_inline int control_packet(struct __sk_buff *skb, struct scratch *s,
-					  struct ftpnat_flow *flow, int way, int egress)
+/*
+ * The packet in the scratch memory, of a control connection: its flow is up to
+ * date, its way is known. Returns the final reason.
+ */
+__noinline int control_packet(struct __sk_buff *skb, int way, int egress)
 {
-	struct packet *p = &s->packet;
-	struct tcp_options *o = &s->options;
-	int from_client = flow->flags & FTPNAT_FLOW_CLIENT;
-	struct ftpnat_tuple other_key;
+	struct scratch *s = scratch_get();
+	struct scan c = { .skb = skb };
+	struct ftpnat_tuple *other_key;
 	struct ftpnat_session *session;
-	struct ftpnat_flow *other;
-	__u32 seq = p->seq, ack = p->ack, in = 0, out = 1;
-	int verdict = GO_ON;
-	struct scan c = {
-		.skb = skb,
-		.s = s,
-	};
+	struct ftpnat_flow *flow, *other;
+	struct tcp_options *o;
+	struct packet *p;
+	__u32 seq, ack, in = 0, out = 1;
+	int from_client, verdict = GO_ON;
 
-	options_read(skb, p, o);
-	tuple_swap(&other_key, &flow->to);
-	other = bpf_map_lookup_elem(&ftpnat_flows, &other_key);
-	if (!other)
+	if (!s)
+		return FTPNAT_NO_MEMORY;
+	c.s = s;
+	p = &s->packet;
+	o = &s->options;
+	seq = p->seq;
+	ack = p->ack;
+	flow = bpf_map_lookup_elem(&ftpnat_flows, &p->tuple);
+	other_key = &s->flow.reverse;
+	tuple_swap(other_key, &s->to);
+	other = bpf_map_lookup_elem(&ftpnat_flows, other_key);
+	if (!flow || !other)
 		return FTPNAT_NO_SESSION;
+	from_client = flow->flags & FTPNAT_FLOW_CLIENT;
+	options_read(skb, p, o);
 
 	if (p->flags & TH_SYN) {
 		lower_mss(o);
@@ -267,7 +276,7 @@ static __always_inline int control_packet(struct __sk_buff *skb, struct scratch 
 		if (from_client)
 			session = session_get(flow, &p->tuple, other);
 		else
-			session = session_get(other, &other_key, flow);
+			session = session_get(other, other_key, flow);
 		c.in = bpf_map_lookup_elem(&ftpnat_payload, &in);
 		c.out = bpf_map_lookup_elem(&ftpnat_payload, &out);
 		if (session && c.in && c.out) {

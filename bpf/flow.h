@@ -160,6 +160,57 @@ static long try_port(__u32 attempt, struct flow_new **search)
 	return 1;
 }
 
+/* A connection has ended: it may be removed before its time where room is needed. */
+static __always_inline void flow_closed(struct ftpnat_tuple *key, __u8 kind)
+{
+	if (kind == FTPNAT_CONTROL)
+		bpf_map_push_elem(&ftpnat_closed_c, key, BPF_EXIST);
+	else
+		bpf_map_push_elem(&ftpnat_closed_d, key, BPF_EXIST);
+}
+
+/* Removes the connection that ended first; 1 when there is room now or nothing left to remove. */
+static long try_reclaim(__u32 i, struct flow_new **reclaim)
+{
+	struct flow_new *new = *reclaim;
+	struct ftpnat_flow *flow, *other;
+	long rc;
+
+	(void)i;
+	if (new->kind == FTPNAT_CONTROL)
+		rc = bpf_map_pop_elem(&ftpnat_closed_c, &new->closed);
+	else
+		rc = bpf_map_pop_elem(&ftpnat_closed_d, &new->closed);
+	if (rc)
+		return 1;
+	flow = bpf_map_lookup_elem(&ftpnat_flows, &new->closed);
+	if (!flow || flow->kind != new->kind || !(flow->flags & FTPNAT_FLOW_CLIENT))
+		return 0;
+	tuple_swap(&new->reverse, &flow->to);
+	other = bpf_map_lookup_elem(&ftpnat_flows, &new->reverse);
+	if (other && !flow_closing(flow->tcp, other->tcp))
+		return 0; /* its tuple lives again */
+	flow_remove(&new->closed, flow);
+	return 1;
+}
+
+#define RECLAIM_TRIES 64
+
+/* Counts one more connection of this kind, if need be in the place of one that has ended. */
+static __always_inline int flow_reserve(struct ftpnat_usage *usage,
+					const struct ftpnat_config *config, struct flow_new *new)
+{
+	__u32 *used = &usage->flows[new->kind & 1];
+
+	if (__sync_fetch_and_add(used, 1) < config->limit[new->kind & 1])
+		return 1;
+	bpf_loop(RECLAIM_TRIES, try_reclaim, &new, 0);
+	if (*used <= config->limit[new->kind & 1])
+		return 1;
+	__sync_fetch_and_sub(used, 1);
+	return 0;
+}
+
 /*
  * Enters a connection whose first packet is at hand: reverse direction first,
  * on another source port where that one is taken. GO_ON, or the reason of the
@@ -174,10 +225,8 @@ static __always_inline int flow_open(struct flow_new *new)
 
 	if (!config || !usage)
 		return FTPNAT_NO_MEMORY;
-	if (__sync_fetch_and_add(&usage->flows[new->kind & 1], 1) >= config->limit[new->kind & 1]) {
-		__sync_fetch_and_sub(&usage->flows[new->kind & 1], 1);
+	if (!flow_reserve(usage, config, new))
 		return new->kind == FTPNAT_CONTROL ? FTPNAT_CONTROL_FULL : FTPNAT_DATA_FULL;
-	}
 	new->done = 0;
 	bpf_loop(PORT_TRIES, try_port, &new, 0);
 	if (new->done != 1) {

@@ -59,6 +59,7 @@ __noinline int flow_changed(__u8 before)
 		return 0;
 	owner = flow->flags & FTPNAT_FLOW_CLIENT ? flow : other;
 	bpf_timer_start(&owner->timer, config->timeout_closing * SECOND, 0);
+	flow_closed(flow->flags & FTPNAT_FLOW_CLIENT ? &s->packet.tuple : other_key, flow->kind);
 	if (flow->kind != FTPNAT_CONTROL)
 		return 0;
 	id = flow->session;
@@ -163,7 +164,7 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 	if (way == FTPNAT_TOO_BIG || way == FTPNAT_TTL)
 		return answer_error(skb, way, egress);
 	if (flow->kind == FTPNAT_CONTROL)
-		return control_packet(skb, s, flow, way, egress);
+		return control_packet(skb, way, egress);
 	if (write_headers(skb, p, &s->to, p->seq, p->ack))
 		return FTPNAT_WRITE;
 	return way == FTPNAT_FORWARDED ? forward(skb, s, egress) : FTPNAT_TRANSLATED;

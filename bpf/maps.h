@@ -78,6 +78,22 @@ struct {
 	__type(value, struct ftpnat_ifaddr);
 } ftpnat_ifaddrs SEC(".maps");
 
+/*
+ * Connections that have ended, oldest first, by the key of their client's
+ * entry: where a table is full they make room, and only they.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, FTPNAT_MAX_CLOSED);
+	__type(value, struct ftpnat_tuple);
+} ftpnat_closed_c SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, FTPNAT_MAX_CLOSED);
+	__type(value, struct ftpnat_tuple);
+} ftpnat_closed_d SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

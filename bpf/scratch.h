@@ -15,6 +15,7 @@ struct flow_new {
 	struct ftpnat_tuple key;     /* as the first packet shows it */
 	struct ftpnat_tuple to;      /* as it will be */
 	struct ftpnat_tuple reverse; /* key of the other direction */
+	struct ftpnat_tuple closed;  /* key of a connection that has to make room */
 	__u32 session;
 	__u32 isn;
 	__u16 rule;

@@ -24,6 +24,7 @@
 #define FTPNAT_MAX_RULE_SERVERS 64 /* of one rule */
 #define FTPNAT_MAX_SELECTORS 256  /* masquerade prefixes x control ports */
 #define FTPNAT_MAX_LISTENS   1024 /* of all publish rules together */
+#define FTPNAT_MAX_CLOSED    16384 /* ended connections remembered for reuse, of each kind */
 #define FTPNAT_NAME_LEN      32   /* rule name with its final NUL */
 
 /* An IPv6 address, or an IPv4 one as ::ffff:a.b.c.d: one code path for both. */
