@@ -104,7 +104,7 @@ static __always_inline void line_end(struct scan *c)
 
 	/* a door opened for a line that can't be changed would be the wrong one */
 	if ((seg->releasing || line->form == FTP_FORM_ADDRESS ||
-	     (!client && command_awaits_address(c->session))) &&
+	     (!client && c->session->awaiting)) &&
 	    !stream_has_room(stream, FTPNAT_HELD_LEN + sizeof(seg->text))) {
 		seg->full = 1;
 		return;
@@ -145,7 +145,7 @@ static __always_inline int line_undecided(const struct scan *c)
 		return ftp_may_become_command_address(p);
 	if (command_first(c->session) & COMMAND_REFUSED)
 		return !p->reply;
-	return command_awaits_address(c->session) && ftp_may_become_reply_address(p);
+	return c->session->awaiting && ftp_may_become_reply_address(p);
 }
 
 static long scan_byte(__u32 i, struct scan *c)

@@ -54,16 +54,11 @@ static __always_inline void refusal_write(struct segment *seg, __u32 index)
 	seg->text_len = i;
 }
 
-static __always_inline void command_push(struct ftpnat_session *session, __u8 command)
+/* Will the reply to this command have to be looked at, and perhaps changed? */
+static __always_inline int awaits_address(__u8 command)
 {
-	if (session->commands == FTPNAT_MAX_COMMANDS) {
-		/* more in flight than anyone sends: forget the oldest */
-		session->first++;
-		session->commands--;
-	}
-	session->command[bounded(session->first + session->commands, FTPNAT_MAX_COMMANDS)] =
-		command;
-	session->commands++;
+	return command == FTP_COMMAND_PASV || command == FTP_COMMAND_EPSV ||
+	       (command & COMMAND_REFUSED);
 }
 
 /* The oldest command without its final reply, FTP_COMMAND_NONE if there is none. */
@@ -78,17 +73,41 @@ static __always_inline void command_pop(struct ftpnat_session *session)
 {
 	if (!session->commands)
 		return;
+	if (awaits_address(command_first(session)))
+		session->awaiting--;
 	session->first++;
 	session->commands--;
 }
 
-/* Does the oldest command wait for a reply that we may have to change? */
-static __always_inline int command_awaits_address(const struct ftpnat_session *session)
+static __always_inline void command_push(struct ftpnat_session *session, __u8 command)
 {
-	__u8 command = command_first(session);
+	if (session->commands == FTPNAT_MAX_COMMANDS)
+		command_pop(session); /* more in flight than anyone sends */
+	session->command[bounded(session->first + session->commands, FTPNAT_MAX_COMMANDS)] =
+		command;
+	session->commands++;
+	if (awaits_address(command))
+		session->awaiting++;
+}
 
-	return command == FTP_COMMAND_PASV || command == FTP_COMMAND_EPSV ||
-	       (command & COMMAND_REFUSED);
+/*
+ * Takes the oldest such command and all before it: servers differ in how many
+ * replies a transfer that is aborted gets, and no other command has this one.
+ */
+static __always_inline int command_take(struct ftpnat_session *session, __u8 command)
+{
+	__u32 i;
+
+	if (!session->awaiting)
+		return 0;
+	for (i = 0; i < FTPNAT_MAX_COMMANDS && session->commands; i++) {
+		__u8 first = command_first(session);
+
+		command_pop(session);
+		if (first == command)
+			return 1;
+	}
+	return 0;
 }
 
 static __always_inline void count_line(__u16 rule, enum ftpnat_line line)
@@ -277,32 +296,29 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 
 	if (!line->final || line->code < 200)
 		return 0; /* inside a reply, or a preliminary one */
-	command_pop(session);
 
-	if (command & COMMAND_REFUSED) {
+	if (line->code == 227 || line->code == 229) {
+		if (!command_take(session, line->code == 227 ? FTP_COMMAND_PASV :
+							       FTP_COMMAND_EPSV)) {
+			count(FTPNAT_LINE_UNASKED);
+			return 0;
+		}
+	} else {
+		command_pop(session);
+	}
+	/* the last line of several can't get another code than the first had */
+	if (command & COMMAND_REFUSED && line->code >= 400 && !s->segment.reply) {
 		refusal_write(&s->segment, command);
 		return 1;
 	}
-	switch (command) {
-	case FTP_COMMAND_PORT:
-	case FTP_COMMAND_EPRT:
-		if (line->code >= 400)
-			door_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
-		break;
-	case FTP_COMMAND_AUTH:
-		if (line->code == 234) {
-			session->flags |= FTPNAT_SESSION_OPAQUE;
-			count(FTPNAT_OPAQUE);
-		}
-		break;
+	if (command == FTP_COMMAND_AUTH && line->code == 234) {
+		session->flags |= FTPNAT_SESSION_OPAQUE;
+		count(FTPNAT_OPAQUE);
 	}
+	if ((command == FTP_COMMAND_PORT || command == FTP_COMMAND_EPRT) && line->code >= 400)
+		door_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
 	if (line->code != 227 && line->code != 229)
 		return 0;
-	if ((line->code == 227 && command != FTP_COMMAND_PASV) ||
-	    (line->code == 229 && command != FTP_COMMAND_EPSV)) {
-		count(FTPNAT_LINE_UNASKED);
-		return 0;
-	}
 	if (line->form != FTP_FORM_ADDRESS || !config) {
 		count(FTPNAT_LINE_MALFORMED);
 		return 0;
@@ -315,6 +331,8 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 	if (verdict == GO_ON)
 		return 0;
 	count(verdict);
+	if (s->segment.reply)
+		return 0; /* as above; no door was opened */
 	refusal_write(&s->segment, refusal_index(verdict));
 	return 1;
 }

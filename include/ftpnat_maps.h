@@ -155,7 +155,8 @@ struct ftpnat_session {
 	__u8 flags;
 	__u8 first;    /* oldest command without its final reply */
 	__u8 commands; /* number of them */
-	__u8 pad[3];
+	__u8 awaiting; /* of these, PASV, EPSV and refused ones */
+	__u8 pad[2];
 	struct ftpnat_tuple client; /* client -> what it dialled */
 	struct ftpnat_tuple server; /* the same connection as the server sees it */
 	struct ftpnat_expected_key door;
