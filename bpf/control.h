@@ -81,12 +81,12 @@ static __always_inline void lower_mss(struct tcp_options *o)
 #define SACK_BLOCKS 4
 
 /* SACK blocks speak of the other direction's bytes, as ACK numbers do. */
-static __always_inline void unmap_sack(struct tcp_options *o, struct ftpnat_stream *other)
+__noinline int unmap_sack(struct tcp_options *o, struct ftpnat_stream *other)
 {
 	__u32 i;
 
-	if (!o->sack)
-		return;
+	if (!o || !other || !o->sack)
+		return 0;
 	for (i = 0; i < SACK_BLOCKS; i++) {
 		__u32 at = o->sack - 1 + 2 + i * 8;
 
@@ -97,6 +97,7 @@ static __always_inline void unmap_sack(struct tcp_options *o, struct ftpnat_stre
 		option_set32(o, at + 4,
 			     bpf_htonl(stream_unmap(other, bpf_ntohl(option_get32(o, at + 4)), 0)));
 	}
+	return 0;
 }
 
 /* Flags of the packet become `flags`. 0 or -1. */

@@ -7,6 +7,7 @@
 #ifndef FTPNAT_BPF_FLOW_H
 #define FTPNAT_BPF_FLOW_H
 
+#include "events.h"
 #include "expected.h"
 
 
@@ -50,6 +51,8 @@ static __always_inline void flow_remove(struct ftpnat_tuple *key, struct ftpnat_
 	__u8 kind = flow->kind;
 
 	tuple_swap(&reverse, &flow->to);
+	event_flow(kind == FTPNAT_CONTROL ? FTPNAT_CONTROL_CLOSED : FTPNAT_DATA_CLOSED, key,
+		   &flow->to, id, flow->rule, kind);
 	if (bpf_map_delete_elem(&ftpnat_flows, key))
 		return;
 	bpf_map_delete_elem(&ftpnat_flows, &reverse);
@@ -221,10 +224,12 @@ static __always_inline int flow_open(struct flow_new *new)
 	struct ftpnat_config *config = config_get();
 	struct ftpnat_usage *usage = usage_get();
 	struct ftpnat_flow *owner;
+	enum ftpnat_reason opened;
 	long rc;
 
 	if (!config || !usage)
 		return FTPNAT_NO_MEMORY;
+	opened = new->kind == FTPNAT_CONTROL ? FTPNAT_CONTROL_OPENED : FTPNAT_DATA_OPENED;
 	if (!flow_reserve(usage, config, new))
 		return new->kind == FTPNAT_CONTROL ? FTPNAT_CONTROL_FULL : FTPNAT_DATA_FULL;
 	new->done = 0;
@@ -246,7 +251,14 @@ static __always_inline int flow_open(struct flow_new *new)
 		bpf_timer_set_callback(&owner->timer, flow_expire);
 		bpf_timer_start(&owner->timer, config->timeout_closing * SECOND, 0);
 	}
-	count(new->kind == FTPNAT_CONTROL ? FTPNAT_CONTROL_OPENED : FTPNAT_DATA_OPENED);
+	count(opened);
+	if (new->flags & FTPNAT_FLOW_CLIENT) {
+		event_flow(opened, &new->key, &new->to, new->session, new->rule, new->kind);
+	} else {
+		tuple_swap(&new->closed, &new->key);
+		event_flow(opened, &new->reverse, &new->closed, new->session, new->rule,
+			   new->kind);
+	}
 	return GO_ON;
 }
 

@@ -78,6 +78,11 @@ struct {
 	__type(value, struct ftpnat_ifaddr);
 } ftpnat_ifaddrs SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, FTPNAT_EVENTS_SIZE);
+} ftpnat_events SEC(".maps");
+
 /*
  * Connections that have ended, oldest first, by the key of their client's
  * entry: where a table is full they make room, and only they.

@@ -78,33 +78,37 @@ static long walk_option(__u32 i, struct tcp_options **options)
 }
 
 /* Reads the options of the packet; offsets in *o are one more than where they stand. */
-static __always_inline void options_read(struct __sk_buff *skb, const struct packet *p,
-					 struct tcp_options *o)
+__noinline int options_read(struct __sk_buff *skb, struct packet *p, struct tcp_options *o)
 {
-	__u32 len = p->payload - p->l4 - sizeof(struct tcphdr);
+	__u32 len;
 
+	if (!p || !o)
+		return -1;
+	len = p->payload - p->l4 - sizeof(struct tcphdr);
 	o->len = 0;
 	o->mss = 0;
 	o->sack = 0;
 	o->timestamp = 0;
 	if (!len || len > OPTIONS_MAX)
-		return;
+		return 0;
 	__builtin_memset(o->new, 0, sizeof(o->new));
 	if (bpf_skb_load_bytes(skb, p->l4 + sizeof(struct tcphdr), o->new,
 			       bounded_len(len, OPTIONS_LEN)))
-		return;
+		return -1;
 	__builtin_memcpy(o->old, o->new, sizeof(o->old));
 	o->len = (__u8)len;
 	o->at = 0;
 	bpf_loop(OPTIONS_MAX, walk_option, &o, 0);
+	return 0;
 }
 
 /* Writes the options back if they were changed. 0 or -1. */
-static __always_inline long options_write(struct __sk_buff *skb, struct packet *p,
-					 struct tcp_options *o)
+__noinline int options_write(struct __sk_buff *skb, struct packet *p, struct tcp_options *o)
 {
 	__s64 diff;
 
+	if (!p || !o)
+		return -1;
 	if (!o->len)
 		return 0;
 	/* equal bytes leave the sum as it is, and so the packet */
@@ -112,7 +116,7 @@ static __always_inline long options_write(struct __sk_buff *skb, struct packet *
 	if (bpf_skb_store_bytes(skb, p->l4 + sizeof(struct tcphdr), o->new,
 				bounded_len(o->len, OPTIONS_LEN), 0))
 		return -1;
-	return fix_tcp_csum(skb, p, diff);
+	return fix_tcp_csum(skb, p, diff) ? -1 : 0;
 }
 
 #endif

@@ -41,7 +41,8 @@ struct segment {
 	__u16 held_len;	 /* bytes from held_from on that are in the session, not in the packet */
 	__u16 reply;	 /* the parser's multi-line reply when `line` began */
 	__u8 dir;	 /* enum ftpnat_dir */
-	__u8 fin;
+	__u8 pad;
+	__u32 why;	 /* enum ftpnat_reason of the line just read; PASS: nothing to tell */
 	__u8 full;	 /* the edit log is full: the line at `line` has to come again */
 	__u8 releasing;	 /* held bytes are in front of the line being scanned */
 	__u32 text_len;	 /* replacement, see text */
@@ -111,6 +112,7 @@ struct scratch {
 
 struct payload {
 	__u8 byte[PAYLOAD_LEN];
+	__u8 behind[FTPNAT_EVENT_LINE]; /* may be read, never used */
 };
 
 struct {

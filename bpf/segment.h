@@ -8,6 +8,7 @@
 #ifndef FTPNAT_BPF_SEGMENT_H
 #define FTPNAT_BPF_SEGMENT_H
 
+#include "events.h"
 #include "session.h"
 #include "stream.h"
 
@@ -93,6 +94,51 @@ static __always_inline void release_held(struct scan *c)
 	edit_add(c);
 }
 
+/* Byte i of the line at seg->line, into the session. */
+static long hold_byte(__u32 i, struct scan *c)
+{
+	struct segment *seg = &c->s->segment;
+
+	if (i >= FTPNAT_HELD_LEN)
+		return 1;
+	c->stream->held[bounded(i, FTPNAT_HELD_LEN)] = raw_byte(c, seg->line + i);
+	return 0;
+}
+
+/* Tells of the line [seg->line, stream->next): as it came, and what of it is replaced. */
+static __always_inline void event_line(struct scan *c, int whole)
+{
+	struct ftpnat_line_event *e;
+	struct segment *seg = &c->s->segment;
+	const struct ftp_line *line = &c->stream->parser.line;
+	__u32 offset = bounded(seg->line - seg->start, PAYLOAD_LEN);
+
+	e = bpf_ringbuf_reserve(&ftpnat_events, sizeof(*e), 0);
+	if (!e) {
+		count(FTPNAT_EVENTS_LOST);
+		return;
+	}
+	event_fill(&e->event, seg->why);
+	e->event.session = seg->session;
+	e->event.client = c->session->client;
+	e->event.server = c->session->server;
+	e->event.rule = c->session->rule;
+	e->event.kind = FTPNAT_CONTROL;
+	e->event.dir = seg->dir;
+	e->line_len = (__u16)c->stream->parser.length;
+	e->span_start = whole ? 0 : line->span_start;
+	e->span_len = whole ? e->line_len : line->span_len;
+	e->text_len = (__u16)seg->text_len;
+	bpf_probe_read_kernel(e->text, sizeof(e->text), seg->text);
+	if (seg->releasing) {
+		bpf_loop(c->stream->parser.length, hold_byte, c, 0);
+		bpf_probe_read_kernel(e->line, sizeof(e->line), c->stream->held);
+	} else {
+		bpf_probe_read_kernel(e->line, sizeof(e->line), c->in->byte + offset);
+	}
+	bpf_ringbuf_submit(e, 0);
+}
+
 /* The line [seg->line, stream->next) is whole. */
 static __always_inline void line_end(struct scan *c)
 {
@@ -109,8 +155,9 @@ static __always_inline void line_end(struct scan *c)
 		seg->full = 1;
 		return;
 	}
-	seg->text_len = 0;
 	whole = session_line(c->session);
+	if (seg->why)
+		event_line(c, whole);
 
 	if (!seg->text_len && !seg->releasing)
 		return;
@@ -184,16 +231,6 @@ static long scan_byte(__u32 i, struct scan *c)
 		if (seg->full)
 			return 1;
 	}
-	return 0;
-}
-
-static long hold_byte(__u32 i, struct scan *c)
-{
-	struct segment *seg = &c->s->segment;
-
-	if (i >= FTPNAT_HELD_LEN)
-		return 1;
-	c->stream->held[bounded(i, FTPNAT_HELD_LEN)] = raw_byte(c, seg->line + i);
 	return 0;
 }
 

@@ -110,6 +110,13 @@ static __always_inline int command_take(struct ftpnat_session *session, __u8 com
 	return 0;
 }
 
+/* What is to be told of the line at hand. */
+static __always_inline void line_is(struct scratch *s, enum ftpnat_reason why)
+{
+	count(why);
+	s->segment.why = why;
+}
+
 static __always_inline void count_line(__u16 rule, enum ftpnat_line line)
 {
 	struct ftpnat_rule_stats *stats = rule_stats(rule);
@@ -141,7 +148,7 @@ static __always_inline int announce_active(struct ftpnat_session *session,
 	int keep = addr_equal(&session->client.src, &session->server.src);
 	int verdict;
 
-	if (!(rule->modes & (1 << FTPNAT_ACTIVE)))
+	if (!(rule->modes & (1 << FTPNAT_ACTIVE)) || session->flags & FTPNAT_SESSION_EPSV)
 		return FTPNAT_LINE_MODE;
 	if (!addr_equal(named, &session->client.src) && !(rule->flags & FTPNAT_RULE_FOREIGN))
 		return FTPNAT_LINE_FOREIGN;
@@ -195,7 +202,8 @@ static __always_inline int announce_passive(struct ftpnat_session *session,
 	int v4 = addr_is_v4(shown);
 	int verdict;
 
-	if (!(rule->modes & (1 << FTPNAT_PASSIVE)))
+	if (!(rule->modes & (1 << FTPNAT_PASSIVE)) ||
+	    (line->code == 227 && session->flags & FTPNAT_SESSION_EPSV))
 		return FTPNAT_LINE_MODE;
 	if (line->code == 229)
 		named = server;
@@ -254,9 +262,9 @@ static __always_inline void client_line(struct ftpnat_session *session, struct s
 	if (command == FTP_COMMAND_NONE)
 		return;
 	if (command == FTP_COMMAND_LPRT || command == FTP_COMMAND_LPSV)
-		count(FTPNAT_LINE_LPRT);
+		line_is(s, FTPNAT_LINE_LPRT);
 	if (line->form == FTP_FORM_MALFORMED)
-		count(FTPNAT_LINE_MALFORMED);
+		line_is(s, FTPNAT_LINE_MALFORMED);
 	if (line->form == FTP_FORM_ADDRESS && config) {
 		rule = rule_get(config, session->rule);
 		if (!rule)
@@ -270,13 +278,16 @@ static __always_inline void client_line(struct ftpnat_session *session, struct s
 
 			__builtin_memset(any, 0, sizeof(*any));
 			/* the server has to refuse it; its reply then becomes ours */
-			count(verdict);
+			line_is(s, verdict);
 			command = (__u8)(COMMAND_REFUSED | refusal_index(verdict));
 			if (line->delimiter)
 				s->segment.text_len = ftp_write_eprt(s->segment.text, any->w, 0,
 								     line->delimiter);
 			else
 				s->segment.text_len = ftp_write_port(s->segment.text, any->w, 0);
+		} else {
+			line_is(s, s->segment.text_len ? FTPNAT_LINE_REWRITTEN :
+							 FTPNAT_LINE_UNCHANGED);
 		}
 	}
 	command_push(session, command);
@@ -300,7 +311,7 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 	if (line->code == 227 || line->code == 229) {
 		if (!command_take(session, line->code == 227 ? FTP_COMMAND_PASV :
 							       FTP_COMMAND_EPSV)) {
-			count(FTPNAT_LINE_UNASKED);
+			line_is(s, FTPNAT_LINE_UNASKED);
 			return 0;
 		}
 	} else {
@@ -313,14 +324,21 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 	}
 	if (command == FTP_COMMAND_AUTH && line->code == 234) {
 		session->flags |= FTPNAT_SESSION_OPAQUE;
-		count(FTPNAT_OPAQUE);
+		line_is(s, FTPNAT_OPAQUE);
+	}
+	if (command == FTP_COMMAND_EPSV_ALL && line->code < 300)
+		session->flags |= FTPNAT_SESSION_EPSV; /* RFC 2428 section 4 */
+	if (command == FTP_COMMAND_REIN && line->code < 300) {
+		/* RFC 959: as right after the connection was made */
+		session->flags &= ~FTPNAT_SESSION_EPSV;
+		door_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
 	}
 	if ((command == FTP_COMMAND_PORT || command == FTP_COMMAND_EPRT) && line->code >= 400)
 		door_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
 	if (line->code != 227 && line->code != 229)
 		return 0;
 	if (line->form != FTP_FORM_ADDRESS || !config) {
-		count(FTPNAT_LINE_MALFORMED);
+		line_is(s, FTPNAT_LINE_MALFORMED);
 		return 0;
 	}
 	rule = rule_get(config, session->rule);
@@ -328,9 +346,11 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 		return 0;
 	count_line(session->rule, line->code == 227 ? FTPNAT_LINE_227 : FTPNAT_LINE_229);
 	verdict = announce_passive(session, rule, s, line);
-	if (verdict == GO_ON)
+	if (verdict == GO_ON) {
+		line_is(s, s->segment.text_len ? FTPNAT_LINE_REWRITTEN : FTPNAT_LINE_UNCHANGED);
 		return 0;
-	count(verdict);
+	}
+	line_is(s, verdict);
 	if (s->segment.reply)
 		return 0; /* as above; no door was opened */
 	refusal_write(&s->segment, refusal_index(verdict));
@@ -344,6 +364,8 @@ __noinline int session_line(struct ftpnat_session *session)
 
 	if (!session || !s)
 		return 0;
+	s->segment.text_len = 0;
+	s->segment.why = FTPNAT_PASS;
 	if (s->segment.dir == FTPNAT_FROM_SERVER)
 		return server_line(session, s, &session->stream[FTPNAT_FROM_SERVER].parser.line);
 	client_line(session, s, &session->stream[FTPNAT_FROM_CLIENT].parser.line);

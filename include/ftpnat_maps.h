@@ -147,6 +147,7 @@ struct ftpnat_stream {
 /* ftpnat_session.flags */
 #define FTPNAT_SESSION_DOOR   0x01 /* `door` is an expectation that may still stand */
 #define FTPNAT_SESSION_OPAQUE 0x02 /* TLS: not parsed */
+#define FTPNAT_SESSION_EPSV   0x04 /* EPSV ALL was accepted: no other mode any more */
 
 struct ftpnat_session {
 	__u32 lock;
@@ -259,6 +260,35 @@ struct ftpnat_rule_stats {
 
 /* ftpnat_reasons[enum ftpnat_reason], per CPU: __u64 */
 
+/* ---- ftpnat_events: what happens, as it happens ---- */
+
+#define FTPNAT_EVENTS_SIZE (1 << 20) /* of the ring buffer, power of two and of pages */
+#define FTPNAT_EVENT_LINE  192	     /* bytes of a line that an event shows, at most */
+#define FTPNAT_EVENT_TEXT  64
+
+/* A connection or a line; of a connection, only this much is there. */
+struct ftpnat_event {
+	__u64 time;    /* nanoseconds of CLOCK_MONOTONIC */
+	__u32 reason;  /* enum ftpnat_reason */
+	__u32 session; /* id */
+	struct ftpnat_tuple client; /* client -> what it dialled */
+	struct ftpnat_tuple server; /* the same connection as the server sees it */
+	__u16 rule;
+	__u8 kind; /* enum ftpnat_kind */
+	__u8 dir;  /* enum ftpnat_dir, of a line */
+	__u32 pad;
+};
+
+struct ftpnat_line_event {
+	struct ftpnat_event event;
+	__u16 line_len;	  /* of the whole line, which may be longer than what is shown */
+	__u16 span_start; /* the bytes that `text` replaced; an empty text: nothing was */
+	__u16 span_len;
+	__u16 text_len;
+	__u8 line[FTPNAT_EVENT_LINE];
+	__u8 text[FTPNAT_EVENT_TEXT];
+};
+
 /* ---- the loader's own notes: ftpnat_state[0], for the next up, reload or down ---- */
 
 #define FTPNAT_MAX_INTERFACES 32
@@ -293,6 +323,8 @@ _Static_assert(sizeof(struct ftpnat_expected_key) == 36, "no padding in a key");
 _Static_assert(sizeof(struct ftpnat_listen_key) == 20, "no padding in a key");
 _Static_assert(sizeof(struct ftpnat_flow) == 96, "layout 1");
 _Static_assert(sizeof(struct ftpnat_expected) == 64, "layout 1");
+_Static_assert(sizeof(struct ftpnat_event) == 96, "layout 1");
+_Static_assert(sizeof(struct ftpnat_line_event) == 360, "layout 1");
 _Static_assert(sizeof(struct ftpnat_edit) == 12, "layout 1");
 _Static_assert(sizeof(struct ftpnat_session) < 4096 - 128, "one element fits a page");
 

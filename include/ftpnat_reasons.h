@@ -53,6 +53,9 @@
 	X(LINE_LPRT, "line_lprt", "LPRT or LPSV (RFC 1639), unchanged")                  \
 	X(OPAQUE, "opaque", "session went to TLS, no longer parsed")                      \
 	X(ICMP, "icmp", "ICMP error about a connection of ours, translated")              \
+	X(LINE_REWRITTEN, "line_rewritten", "address line whose address or port was replaced") \
+	X(LINE_UNCHANGED, "line_unchanged", "address line that is right for the other side as it is") \
+	X(EVENTS_LOST, "events_lost", "events that found the ring buffer full")          \
 	X(ICMP_DROPPED, "icmp_dropped", "ICMP error that can't go on: hop limit or size")
 
 enum ftpnat_reason {

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What an operator may want to follow. Without a reader the ring buffer fills and stays full. */
+#ifndef FTPNAT_BPF_EVENTS_H
+#define FTPNAT_BPF_EVENTS_H
+
+#include "scratch.h"
+
+static __always_inline void event_fill(struct ftpnat_event *e, enum ftpnat_reason reason)
+{
+	e->time = bpf_ktime_get_ns();
+	e->reason = reason;
+	e->pad = 0;
+}
+
+/* A connection was opened, refused or has ended; `key` and `to` are its client's entry. */
+static __always_inline void event_flow(enum ftpnat_reason reason, const struct ftpnat_tuple *key,
+				       const struct ftpnat_tuple *to, __u32 session, __u16 rule,
+				       __u8 kind)
+{
+	struct ftpnat_event *e = bpf_ringbuf_reserve(&ftpnat_events, sizeof(*e), 0);
+
+	if (!e) {
+		count(FTPNAT_EVENTS_LOST);
+		return;
+	}
+	event_fill(e, reason);
+	e->session = session;
+	e->client = *key;
+	e->server = *to;
+	e->rule = rule;
+	e->kind = kind;
+	e->dir = 0;
+	bpf_ringbuf_submit(e, 0);
+}
+
+#endif
