@@ -1,0 +1,260 @@
+"""A lab of network namespaces: clients -- gateway -- servers.
+
+Client i hangs on 10.1.i.0/24 and fd00:1:i::/64, server j on 10.2.j.0/24 and
+fd00:2:j::/64; the gateway is .1, the host .2. Interfaces are called eth0 in the
+hosts, c1, c2, ... and s1, s2, ... in the gateway. Published addresses (VIPs)
+are 192.0.2.10, 192.0.2.11, ... and 2001:db8::10, 2001:db8::11, ...
+"""
+
+import contextlib
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+NETNS_DIR = "/run/netns"
+DEADLINE = 10.0  # seconds that a condition may take to come true
+CLONE_NEWNET = 0x40000000
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class LabError(Exception):
+    """A part of the lab did not do what it is there for."""
+
+
+def wait_until(condition, what, deadline=DEADLINE):
+    """Polls until condition() is true and returns its value."""
+    end = time.monotonic() + deadline
+    pause = 0.002
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise LabError(f"after {deadline:g} s still not: {what}")
+        time.sleep(pause)
+        pause = min(pause * 2, 0.1)
+
+
+def run(argv, check=True, timeout=60, **options):
+    """Runs a command to its end; its output is in the error when it fails."""
+    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="replace", timeout=timeout, **options)
+    if check and done.returncode:
+        raise LabError(f"{' '.join(map(str, argv))}: exit {done.returncode}\n{done.stdout}")
+    return done
+
+
+def _setns(path):
+    with open(path, "rb") as ns:
+        if _libc.setns(ns.fileno(), CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), f"setns {path}")
+
+
+def _scratch():
+    """Where files are quick: memory, if there is enough for the big ones."""
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage("/dev/shm").free > 6 << 30:
+            return "/dev/shm"
+    return None
+
+
+class Process:
+    """A long-running command with its output in a file."""
+
+    def __init__(self, argv, log, **options):
+        self.name = os.path.basename(log)
+        self.log = log
+        with open(log, "wb") as out:
+            self.popen = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out,
+                                          stderr=subprocess.STDOUT, start_new_session=True, **options)
+
+    def output(self):
+        with open(self.log, errors="replace") as log:
+            return log.read()
+
+    def alive(self):
+        return self.popen.poll() is None
+
+    def stop(self):
+        if self.alive():
+            self.popen.terminate()
+            try:
+                self.popen.wait(3)
+            except subprocess.TimeoutExpired:
+                self.popen.kill()
+        self.popen.wait()
+
+
+class Node:
+    """One namespace of the lab."""
+
+    def __init__(self, lab, short):
+        self.lab = lab
+        self.short = short
+        self.name = f"{lab.name}-{short}"
+        self.path = f"{NETNS_DIR}/{self.name}"
+        self.ip4 = self.ip6 = None  # address of a host with one interface
+        run(["ip", "netns", "add", self.name])
+        self.sysctl("net/ipv6/conf/all/accept_dad", 0)
+        self.sysctl("net/ipv6/conf/default/accept_dad", 0)
+        self.ip("link set lo up")
+
+    def address(self, family):
+        return self.ip4 if family == "v4" else self.ip6
+
+    def ip(self, *commands):
+        """Runs `ip` commands in this namespace."""
+        run(["ip", "-n", self.name, "-batch", "-"], input="\n".join(commands) + "\n")
+
+    def sysctl(self, key, value):
+        with self.inside(), open(f"/proc/sys/{key}", "w") as file:
+            file.write(str(value))
+
+    @contextlib.contextmanager
+    def inside(self):
+        """This thread's new sockets and commands belong to the namespace."""
+        with open("/proc/thread-self/ns/net", "rb") as home:
+            _setns(self.path)
+            try:
+                yield self
+            finally:
+                if _libc.setns(home.fileno(), CLONE_NEWNET):
+                    raise OSError(ctypes.get_errno(), "setns back")
+
+    def command(self, argv):
+        return ["nsenter", f"--net={self.path}", "--", *map(str, argv)]
+
+    def run(self, argv, **options):
+        return run(self.command(argv), **options)
+
+    def start(self, argv, name, **options):
+        """Starts a command that lives until the lab is closed."""
+        log = os.path.join(self.lab.dir, f"{name}.log")
+        process = Process(self.command(argv), log, **options)
+        self.lab.processes.append(process)
+        return process
+
+    def listening(self, address, port):
+        """True when a TCP socket listens on the address."""
+        host = f"[{address}]" if ":" in address else address
+        output = self.run(["ss", "-Hltn"]).stdout
+        return any(line.split()[3] == f"{host}:{port}" for line in output.splitlines())
+
+
+class Lab:
+    """The namespaces and all that was started in them. Close it."""
+
+    def __init__(self, name, clients=1, servers=1, vip="own", route_back=True,
+                 neighbours="dynamic"):
+        self.name = f"ftpnat-{name}"
+        self.vip = vip
+        self.neighbours = neighbours
+        self.processes = []
+        self.closers = []  # called first of all when the lab closes
+        remove_namespaces(self.name)
+        self.dir = tempfile.mkdtemp(prefix=f"{self.name}.", dir=_scratch())
+        os.chmod(self.dir, 0o755)
+        try:
+            self.gw = Node(self, "gw")
+            self.gw.sysctl("net/ipv4/ip_forward", 1)
+            self.gw.sysctl("net/ipv6/conf/all/forwarding", 1)
+            self.clients = [self._host("cl", "c", 1, i) for i in range(1, clients + 1)]
+            self.servers = [self._host("sv", "s", 2, i) for i in range(1, servers + 1)]
+            for node in self.clients + (self.servers if route_back else []):
+                node.ip(f"route add default via {node.gw4}", f"route add ::/0 via {node.gw6}")
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+    @property
+    def client(self):
+        return self.clients[0]
+
+    @property
+    def server(self):
+        return self.servers[0]
+
+    @property
+    def interfaces(self):
+        """The gateway's interfaces."""
+        return [node.gw_interface for node in self.clients + self.servers]
+
+    def _host(self, kind, letter, net, index):
+        node = Node(self, f"{kind}{index}")
+        node.gw_interface = f"{letter}{index}"
+        node.gw4, node.ip4 = f"10.{net}.{index}.1", f"10.{net}.{index}.2"
+        node.gw6, node.ip6 = f"fd00:{net}:{index}::1", f"fd00:{net}:{index}::2"
+        run(["ip", "link", "add", "eth0", "netns", node.name, "type", "veth",
+             "peer", "name", node.gw_interface, "netns", self.gw.name])
+        for end, name, ip4, ip6 in ((node, "eth0", node.ip4, node.ip6),
+                                    (self.gw, node.gw_interface, node.gw4, node.gw6)):
+            end.ip(f"addr add {ip4}/24 dev {name}", f"addr add {ip6}/64 dev {name} nodad",
+                   f"link set {name} up")
+        if self.neighbours == "permanent":
+            self._neighbour(node, "eth0", self.gw, node.gw_interface, node.gw4, node.gw6)
+            self._neighbour(self.gw, node.gw_interface, node, "eth0", node.ip4, node.ip6)
+        return node
+
+    @staticmethod
+    def _neighbour(node, interface, peer, peer_interface, *addresses):
+        mac = peer.run(["ip", "-br", "link", "show", peer_interface]).stdout.split()[2]
+        node.ip(*(f"neigh replace {address} lladdr {mac} dev {interface} nud permanent"
+                  for address in addresses))
+
+    def vips(self, index=0):
+        """The index-th published addresses, (IPv4, IPv6)."""
+        vip4, vip6 = f"192.0.2.{10 + index}", f"2001:db8::{10 + index}"
+        if self.vip == "own":
+            interface = self.clients[0].gw_interface if self.clients else "lo"
+            self.gw.ip(f"addr replace {vip4}/32 dev {interface}",
+                       f"addr replace {vip6}/128 dev {interface} nodad")
+        return vip4, vip6
+
+    def file(self, name):
+        return os.path.join(self.dir, name)
+
+    def report(self):
+        """What the processes said: the part of a failure's story that only they know."""
+        parts = []
+        for process in self.processes:
+            state = "" if process.alive() else f" (ended, exit {process.popen.returncode})"
+            parts.append(f"--- {process.name}{state}\n{process.output()[-6000:]}")
+        return "\n".join(parts)
+
+    def close(self):
+        for closer in reversed(self.closers):
+            with contextlib.suppress(Exception):
+                closer()
+        for process in reversed(self.processes):
+            process.stop()
+        remove_namespaces(self.name)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def _pids_of(namespace):
+    return [int(pid) for pid in run(["ip", "netns", "pids", namespace], check=False).stdout.split()
+            if pid.isdigit() and int(pid) != os.getpid()]
+
+
+def remove_namespaces(lab_name):
+    """Removes the namespaces of one lab, with the processes left in them."""
+    if not os.path.isdir(NETNS_DIR):
+        return
+    for namespace in sorted(os.listdir(NETNS_DIR)):
+        if not namespace.startswith(lab_name + "-"):
+            continue
+        for pid in _pids_of(namespace):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        run(["ip", "netns", "del", namespace], check=False)

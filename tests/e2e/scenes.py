@@ -1,0 +1,97 @@
+"""Pieces that many tests share: usual configurations and transfers that are compared."""
+
+import hashlib
+import itertools
+import os
+
+import pytest
+
+from clients import Account, Session
+from lab import run
+from servers import endpoint
+
+_number = itertools.count(1)
+
+
+def need(cls):
+    """Skips the test when a server or client is absent."""
+    reason = cls.missing()
+    if reason:
+        pytest.skip(reason)
+    return cls
+
+
+def ends(addresses, port=21):
+    return [endpoint(address, port) for address in addresses]
+
+
+def publish(name, vips, servers, port=21, **more):
+    """A publish rule; servers: Server objects, or (Server, weight)."""
+    listed = []
+    for entry in servers:
+        server, weight = entry if isinstance(entry, tuple) else (entry, None)
+        for end in ends(server.addresses, server.port):
+            listed.append({"server": end, "weight": weight} if weight else end)
+    return {"name": name, "listen": ends(vips, port), "servers": listed, **more}
+
+
+def masquerade(name, to=("interface", "interface"), clients=("10.1.0.0/16", "fd00:1::/32"), **more):
+    """Two rules, NAME4 and NAME6."""
+    return [{"name": f"{name}{version}", "clients": prefix, "to": address, **more}
+            for version, prefix, address in zip("46", clients, to)]
+
+
+def pick(pair, family):
+    return pair[0] if family == "v4" else pair[1]
+
+
+def single(make_lab, cls, kind="keep", rule=None, **options):
+    """A lab with one server behind one rule; returns it, the server and the addresses to dial.
+
+    rule: more keys of the rule; options: of the lab.
+    """
+    lab = make_lab(route_back=kind == "keep", **options)
+    server = need(cls)(lab.server).start()
+    if kind == "masquerade":
+        lab.gateway.up({"masquerade": masquerade("lan", **rule or {})})
+        return lab, server, server.addresses
+    source = "gateway" if kind == "full" else "keep"
+    vips = lab.vips()
+    lab.gateway.up({"publish": [publish("files", vips, [server], source=source, **rule or {})]})
+    return lab, server, vips
+
+
+def digest(path):
+    sha = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            sha.update(block)
+    return sha.hexdigest()
+
+
+def random_file(path, size):
+    """A file of `size` bytes that repeat nowhere."""
+    command = (f"openssl enc -aes-128-ctr -nosalt -K {os.urandom(16).hex()} -iv {'0' * 32} "
+               f"-in /dev/zero 2>/dev/null | head -c {size} >{path}")
+    run(["sh", "-c", command])
+    return path
+
+
+def exchange(client, node, server, account, method, size=200_000, source=None):
+    """Uploads and downloads a new file and compares both; returns what the client said."""
+    number = next(_number)
+    upload = random_file(node.lab.file(f"up{number}"), size)
+    download = node.lab.file(f"down{number}")
+    said = client.transfer(node, account, method, upload, f"file{number}", download, source)
+    stored, want = server.path(f"file{number}"), digest(upload)
+    for path in (stored, download):
+        assert os.path.exists(path), f"{path} was not transferred\n{said}"
+        assert digest(path) == want, f"{path} differs\n{said}"
+    for path in (stored, download, upload):
+        os.unlink(path)
+    return said
+
+
+def login(node, host, server, method="EPSV", port=21, source=None):
+    """An open ftplib session; to be called inside the node."""
+    return Session(method, source).open(Account(host, server, port))

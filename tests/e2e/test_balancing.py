@@ -1,0 +1,88 @@
+"""Several clients at once with several weighted servers."""
+
+import collections
+import concurrent.futures
+import ftplib
+import io
+
+import pytest
+
+from clients import Account, ClientError, Session
+from scenes import login, need, pick, publish
+from servers import Proftpd, Pyftpdlib, Vsftpd
+
+METHODS = (("v4", "EPSV"), ("v4", "PASV"), ("v4", "PORT"), ("v4", "EPRT"),
+           ("v6", "EPSV"), ("v6", "EPRT"))
+
+
+def converse(node, vips, server, number):
+    """One session; returns the name of the server that all of it went to."""
+    # the kernel's helper and pyftpdlib disagree about EPRT over IPv6
+    usable = METHODS[:-1] if node.lab.gateway.kind == "kernel" else METHODS
+    family, method = usable[number % len(usable)]
+    session = Session(method)
+    try:
+        with node.inside():
+            session.open(Account(pick(vips, family), server))
+            name = session.server_name()
+            for turn in range(3):
+                content = f"{node.name} {number} {turn}".encode() * 1000
+                assert session.read("server-name").decode() == name
+                session.storbinary(f"STOR {node.short}-{number}", io.BytesIO(content))
+                assert session.read(f"{node.short}-{number}") == content
+            session.quit()
+    except (OSError, EOFError, ftplib.Error) as error:
+        raise ClientError("\n".join([f"{node.name}: {error!r}", *session.said])) from error
+    return name
+
+
+def crowd(lab, vips, server, sessions, workers=4):
+    with concurrent.futures.ThreadPoolExecutor(workers * len(lab.clients)) as pool:
+        jobs = [pool.submit(converse, node, vips, server, number)
+                for number in range(sessions) for node in lab.clients]
+        return collections.Counter(job.result() for job in jobs)
+
+
+@pytest.mark.parametrize("source", ["keep", "gateway"])
+def test_weighted_servers(make_lab, source):
+    lab = make_lab(clients=3, servers=3, route_back=source == "keep")
+    servers = [Pyftpdlib(node).start() for node in lab.servers]
+    vips = lab.vips()
+    weights = list(zip(servers, (3, 1, 1)))
+    lab.gateway.up({"publish": [publish("files", vips, weights, source=source)]})
+    met = crowd(lab, vips, servers[0], 40)
+    assert sum(met.values()) == 120
+    assert set(met) == {server.name for server in servers}
+    if lab.gateway.kind == "ftpnat":
+        heavy = met[servers[0].name]
+        assert 45 < heavy < 100, f"72 of 120 expected with weight 3 of 5: {met}"
+
+
+def test_many_clients_of_different_servers(make_lab):
+    """Two rules with the same login, each client talks with both at once."""
+    lab = make_lab(clients=3, servers=2)
+    kinds = [need(Proftpd)(lab.servers[0]).start(), Pyftpdlib(lab.servers[1]).start()]
+    vips = [lab.vips(index) for index in range(2)]
+    lab.gateway.up({"publish": [publish(server.kind, dial, [server])
+                                for server, dial in zip(kinds, vips)]})
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(crowd, lab, dial, server, 12, 2)
+                for server, dial in zip(kinds, vips)]
+        for job, server in zip(jobs, kinds):
+            assert job.result() == {server.name: 36}
+
+
+def test_anonymous_and_users_side_by_side(make_lab):
+    """vsftpd and proftpd behind one address, told apart by the control port."""
+    lab = make_lab(clients=2, servers=2)
+    plain, users = need(Vsftpd)(lab.servers[0]).start(), need(Proftpd)(lab.servers[1]).start()
+    vips = lab.vips()
+    lab.gateway.up({"publish": [publish("plain", vips, [plain]),
+                                publish("users", vips, [users], port=2121)]})
+    for family, method in METHODS:
+        for node in lab.clients:
+            with node.inside():
+                for server, port in ((plain, 21), (users, 2121)):
+                    session = login(node, pick(vips, family), server, method, port)
+                    assert session.read("server-name").decode() == server.name
+                    session.quit()

@@ -1,0 +1,205 @@
+"""flows, expected, servers and stats: what they say of entries put into the maps by hand."""
+
+import ipaddress
+import json
+import os
+import struct
+import time
+
+import pytest
+
+from loader_host import INTERFACES, PUBLISH, host, sh
+
+CONTROL, DATA = 0, 1
+CLIENT, ACTIVE = 0x01, 0x02
+SYN, ACK, FIN, RST = 0x01, 0x02, 0x04, 0x08
+
+
+def address(text):
+    ip = ipaddress.ip_address(text)
+    return ip.packed if ip.version == 6 else b"\0" * 10 + b"\xff\xff" + ip.packed
+
+
+def end(text):
+    host_part, port = text.rsplit(":", 1)
+    return address(host_part.strip("[]")), struct.pack("!H", int(port))
+
+
+def tuple_bytes(source, destination):
+    (src, sport), (dst, dport) = end(source), end(destination)
+    return src + dst + sport + dport
+
+
+def put(host, name, key, value):
+    sh("bpftool", "map", "update", "pinned", os.path.join(host.pin, name), "key", "hex",
+       *key.hex(" ").split(), "value", "hex", *value.hex(" ").split())
+
+
+def put_flow(host, key, to, *, kind=CONTROL, flags=0, tcp=SYN | ACK, packets=0, size=0,
+             created=0, seen=0, rule=0):
+    value = struct.pack("=16xQQ36sIIIIHBBB7x", packets, size, tuple_bytes(*to), 1, 0, created, seen,
+                        rule, kind, flags, tcp)
+    put(host, "ftpnat_flows", tuple_bytes(*key), value)
+
+
+def put_connection(host, client, public, source, real, *, out=(0, 0), back=(0, 0),
+                   tcp=(SYN | ACK, SYN | ACK), flags=0, **options):
+    put_flow(host, (client, public), (source, real), flags=CLIENT | flags, tcp=tcp[0],
+             packets=out[0], size=out[1], **options)
+    put_flow(host, (real, source), (public, client), flags=flags, tcp=tcp[1],
+             packets=back[0], size=back[1], **options)
+
+
+def listing(host, *argv):
+    done = host.load(*argv, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    doc = json.loads(done.stdout)
+    assert doc.pop("schema") == 1
+    return doc
+
+
+@pytest.fixture
+def up(host):
+    host.up()
+    return host
+
+
+def test_nothing_there_is_an_empty_list(up):
+    assert listing(up, "flows") == {"flows": []}
+    assert listing(up, "expected") == {"expected": []}
+
+
+def test_flow_is_one_entry_with_both_directions(up):
+    now = int(time.monotonic())
+    put_connection(up, "198.51.100.7:40000", "192.0.2.10:2121", "198.51.100.7:40000", "10.9.0.11:21",
+                   out=(3, 180), back=(2, 130), created=now - 20, seen=now - 5)
+    (flow,) = listing(up, "flows")["flows"]
+    assert 20 <= flow.pop("age") <= 25
+    assert 5 <= flow.pop("idle") <= 10
+    assert flow == {
+        "rule": "files", "kind": "control", "state": "established",
+        "client": "198.51.100.7:40000", "public": "192.0.2.10:2121", "real": "10.9.0.11:21",
+        "source": "198.51.100.7:40000",
+        "packets": {"out": 3, "in": 2}, "bytes": {"out": 180, "in": 130},
+    }
+
+
+def test_flow_over_ipv6_has_brackets(up):
+    put_connection(up, "[2001:db8:1::2]:40000", "[2001:db8::10]:21", "[2001:db8:1::2]:40000",
+                   "[fd00::9]:21", kind=DATA, rule=1)
+    (flow,) = listing(up, "flows")["flows"]
+    assert (flow["client"], flow["public"], flow["real"]) == (
+        "[2001:db8:1::2]:40000", "[2001:db8::10]:21", "[fd00::9]:21")
+    assert (flow["rule"], flow["kind"]) == ("lan", "data")
+
+
+@pytest.mark.parametrize("client, server, state", [
+    (SYN, 0, "new"),
+    (SYN, SYN | ACK, "new"),
+    (SYN | ACK, SYN | ACK, "established"),
+    (SYN | ACK | FIN, SYN | ACK, "closing"),
+    (SYN | ACK | FIN, SYN | ACK | FIN, "closing"),
+    (SYN | ACK, SYN | ACK | RST, "closed"),
+])
+def test_flow_state(up, client, server, state):
+    put_connection(up, "198.51.100.7:40000", "192.0.2.10:2121", "198.51.100.7:40000", "10.9.0.11:21",
+                   tcp=(client, server))
+    assert [flow["state"] for flow in listing(up, "flows")["flows"]] == [state]
+
+
+def test_flows_are_filtered_by_rule_and_client(up):
+    for port, rule in ((40000, 0), (40001, 1)):
+        put_connection(up, f"198.51.100.7:{port}", "192.0.2.10:2121", f"198.51.100.7:{port}",
+                       "10.9.0.11:21", rule=rule)
+    put_connection(up, "198.51.100.8:40000", "192.0.2.10:2121", "198.51.100.8:40000", "10.9.0.11:21")
+
+    def clients(*argv):
+        return sorted(flow["client"] for flow in listing(up, "flows", *argv)["flows"])
+
+    assert clients("--rule", "lan") == ["198.51.100.7:40001"]
+    assert clients("--client", "198.51.100.8") == ["198.51.100.8:40000"]
+    assert clients("--rule", "lan", "--client", "198.51.100.8") == []
+    assert len(clients()) == 3
+
+
+def test_many_flows_are_all_listed_once(up):
+    for port in range(20000, 20150):
+        put_connection(up, f"198.51.100.7:{port}", "192.0.2.10:2121", f"198.51.100.7:{port}",
+                       "10.9.0.11:21")
+    ports = [int(flow["client"].split(":")[1]) for flow in listing(up, "flows")["flows"]]
+    assert sorted(ports) == list(range(20000, 20150))
+    text = up.load("flows").stdout.splitlines()
+    assert len(text) == 151
+    assert len({line.index("control") for line in text[1:]}) == 1, "columns are aligned"
+
+
+@pytest.mark.parametrize("mode, peer, destination, client", [
+    (0, "198.51.100.7", "10.9.0.11:30000", "198.51.100.7"),
+    (1, "10.9.0.11", "198.51.100.7:30000", "198.51.100.7"),
+])
+def test_expected(up, mode, peer, destination, client):
+    public = "192.0.2.10:50000"
+    key = address(peer) + end(public)[0] + end(public)[1] + b"\0\0"
+    dst, dport = end(destination)
+    value = struct.pack("=16x16s16s2s2sIIHBx", address(peer), dst, b"\0\0", dport, 1,
+                        int(time.monotonic()) - 3, 0, mode)
+    put(up, "ftpnat_expected", key, value)
+    (entry,) = listing(up, "expected")["expected"]
+    assert 3 <= entry.pop("age") <= 8
+    assert entry == {"rule": "files", "client": client, "public": public, "real": destination,
+                     "mode": ("passive", "active")[mode]}
+
+
+def test_servers_count_their_control_connections(up):
+    put_connection(up, "198.51.100.7:40000", "192.0.2.10:2121", "198.51.100.7:40000", "10.9.0.11:21")
+    put_connection(up, "198.51.100.7:40001", "192.0.2.10:2121", "198.51.100.7:40001", "10.9.0.11:21")
+    put_connection(up, "198.51.100.7:40002", "192.0.2.10:50000", "198.51.100.7:40002",
+                   "10.9.0.11:30000", kind=DATA)
+    assert listing(up, "servers")["servers"] == [
+        {"rule": "files", "address": "10.9.0.10:21", "weight": 1, "connections": 0},
+        {"rule": "files", "address": "10.9.0.11:21", "weight": 1, "connections": 2},
+    ]
+
+
+def test_stats_sum_up_all_cpus(up):
+    shown = json.loads(sh("bpftool", "-j", "map", "lookup", "pinned", f"{up.pin}/ftpnat_stats", "key",
+                          "0", "0", "0", "0").stdout)
+    cpus = len(shown["values"])
+    # sessions, data connections, four kinds of line, packets and bytes both ways
+    one = struct.pack("=10Q", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
+    put(up, "ftpnat_stats", struct.pack("=I", 0), one)  # bpftool writes it to every CPU
+    doc = listing(up, "stats")
+    assert set(doc) == {"rules", "reasons", "tables"}
+    assert doc["rules"][0] == {
+        "name": "files", "sessions": cpus, "data_connections": 2 * cpus,
+        "lines": {"PORT": 3 * cpus, "EPRT": 4 * cpus, "227": 5 * cpus, "229": 6 * cpus},
+        "packets": {"out": 7 * cpus, "in": 8 * cpus}, "bytes": {"out": 9 * cpus, "in": 10 * cpus},
+    }
+    assert {"pass", "translated", "control_full"} <= set(doc["reasons"])
+    assert {"name": "expected", "used": 0, "size": 65536} in doc["tables"]
+
+
+def test_text_of_stats_has_only_reasons_that_happened(up):
+    put(up, "ftpnat_reasons", struct.pack("=I", 0), struct.pack("=Q", 1))
+    text = up.load("stats").stdout
+    assert "\npass " in text
+    assert "control_full" not in text
+
+
+def test_full_table_is_degraded(up):
+    put(up, "ftpnat_usage", struct.pack("=I", 0), struct.pack("=4I", 0, 0, 65536, 0))
+    degraded = up.status()["degraded"]
+    assert any("Table expected is full" in sentence for sentence in degraded)
+
+
+def test_forwarding_that_a_rule_needs_and_is_off_is_degraded(host):
+    def forwarding(value):
+        sh("ip", "netns", "exec", host.netns, "sysctl", "-qw", f"net.ipv4.ip_forward={value}")
+        return [s for s in host.status()["degraded"] if "forwarding" in s]
+
+    local = PUBLISH.replace('"10.9.0.10:21", "10.9.0.11:21"', '"10.9.0.1:21"')
+    host.up(config=INTERFACES + local)
+    assert forwarding(0) == [], "the server is this host"
+    assert host.load("reload").returncode == 0
+    assert "net.ipv4.ip_forward" in forwarding(0)[0]
+    assert forwarding(1) == []

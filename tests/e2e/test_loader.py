@@ -1,0 +1,350 @@
+"""ftpnat-load up, reload, down and status: what they make, what they leave, how they refuse.
+
+The namespace and the pin folder are named after the test and removed before and after it.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from loader_host import (BPFFS, COMMAND, CONFIG, INTERFACES, MASQUERADE, REFUSED, host,
+                         refused, sh)
+
+# ---- up, up again, down ----
+
+def test_up_attaches_and_pins_and_down_leaves_nothing(host):
+    before = host.everything()
+    host.up()
+    for interface in ("v0", "v1"):
+        assert host.programs(interface, "ingress") == ["ftpnat_ingress"]
+        assert host.programs(interface, "egress") == ["ftpnat_egress"]
+    assert {"ftpnat_flows", "ftpnat_config", "ftpnat_state", "ftpnat_ingress"} <= set(os.listdir(host.pin))
+    done = host.load("down")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert host.everything() == before
+
+
+def test_up_twice_is_harmless(host):
+    host.up()
+    maps = sh("bpftool", "-j", "map", "show", "pinned", f"{host.pin}/ftpnat_flows").stdout
+    host.up()
+    assert host.programs("v0", "ingress") == ["ftpnat_ingress"]
+    assert host.programs("v0", "egress") == ["ftpnat_egress"]
+    again = sh("bpftool", "-j", "map", "show", "pinned", f"{host.pin}/ftpnat_flows").stdout
+    assert json.loads(again)["id"] == json.loads(maps)["id"], "connections live in this map"
+
+
+def test_down_when_not_up_is_harmless(host):
+    done = host.load("down")
+    assert done.returncode == 0
+    assert "not up" in done.stderr
+
+
+def test_listings_need_an_instance(host):
+    for verb in ("status", "stats", "flows", "expected", "servers", "reload"):
+        refused(host.load(verb), 1, "not up at", "ftpnat-load up")
+
+
+def test_maps_are_readable_by_bpftool(host):
+    host.up()
+    rules = json.loads(sh("bpftool", "-j", "map", "dump", "pinned", f"{host.pin}/ftpnat_rules").stdout)
+    assert rules[0]["formatted"]["value"]["name"] == "files"
+
+
+def test_pin_folder_below_a_missing_one_is_made_and_removed(host):
+    deep = host.pin + "/deep/er"
+    host.up(pin=deep)
+    assert os.path.exists(deep + "/ftpnat_flows")
+    assert host.load("down", pin=deep).returncode == 0
+    assert not os.path.exists(host.pin)
+
+
+# ---- what is not ours stays ----
+
+def test_clsact_that_was_there_stays(host):
+    host.tc("qdisc", "add", "dev", "v0", "clsact")
+    before = host.everything()
+    host.up()
+    assert host.load("down").returncode == 0
+    assert host.everything() == before
+
+
+def test_clsact_of_ours_stays_while_others_use_it(host):
+    host.up()
+    host.tc("filter", "add", "dev", "v0", "ingress", "bpf", "bytecode", "1,6 0 0 0", "flowid", "1:1")
+    assert host.load("down").returncode == 0
+    assert "flowid 1:1" in host.tc("filter", "show", "dev", "v0", "ingress")
+    assert "dev v1 parent ffff:fff1" not in host.tc("qdisc", "show")
+
+
+def test_two_instances_side_by_side(host):
+    before = host.everything()
+    other = CONFIG.replace("2121", "2122").replace("192.168.5.0", "192.168.6.0")
+    host.up()
+    host.up(config=other, pin=host.pin + "-2")
+    assert host.programs("v0", "ingress") == ["ftpnat_ingress"] * 2
+    first = host.status()["programs"][0]["id"]
+    assert host.load("down", pin=host.pin + "-2").returncode == 0
+    assert host.program_id("v0", "ingress") == [first]
+    assert host.load("down").returncode == 0
+    assert host.everything() == before
+
+
+def test_clsact_goes_with_the_last_of_two_instances(host):
+    before = host.everything()
+    host.up()
+    host.up(config=CONFIG.replace("2121", "2122"), pin=host.pin + "-2")
+    assert host.load("down").returncode == 0
+    assert host.programs("v0", "ingress") == ["ftpnat_ingress"]
+    assert host.load("down", pin=host.pin + "-2").returncode == 0
+    assert host.everything() == before
+
+
+def test_second_instance_with_the_same_listen_is_refused(host):
+    host.up()
+    before = host.everything()
+    done = host.load("up", pin=host.pin + "-2")
+    refused(done, 1, "192.0.2.10:2121", f"already owned by another instance at {host.pin}",
+            "ftpnat.yaml:4:")
+    assert host.everything() == before
+    assert host.load("down").returncode == 0
+    host.up(pin=host.pin + "-2")
+
+
+# ---- interfaces ----
+
+def test_missing_interface_is_named_and_nothing_is_left(host):
+    before = host.everything()
+    done = host.load("up", config=CONFIG.replace("v1", "v9"))
+    refused(done, 1, "ftpnat.yaml:1:", "no interface v9")
+    assert host.everything() == before
+
+
+def test_interface_listed_twice_is_a_configuration_error(host):
+    before = host.everything()
+    refused(host.load("up", config=CONFIG.replace("v1", "v0")), 2, "ftpnat.yaml:1:", "v0")
+    assert host.everything() == before
+
+
+def test_interface_with_an_ingress_qdisc_is_refused_and_undone(host):
+    host.tc("qdisc", "add", "dev", "v1", "ingress")
+    before = host.everything()
+    refused(host.load("up"), 1, "v1 has an ingress qdisc")
+    assert host.everything() == before
+
+
+def test_interface_vanishing_while_up(host):
+    host.up()
+    host.ip("link", "del", "v0")  # and with it v1
+    degraded = host.status()["degraded"]
+    assert any("v0 is gone" in sentence for sentence in degraded)
+    done = host.load("down")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert host.everything()["pins"] == []
+
+
+def test_interface_made_anew_is_attached_by_up(host):
+    host.up()
+    host.ip("link", "del", "v0")
+    host.add_veth()
+    assert any("v0 was made anew" in sentence for sentence in host.status()["degraded"])
+    host.up()
+    assert host.programs("v0", "ingress") == ["ftpnat_ingress"]
+    assert host.status()["interfaces"][0]["hooks"] == ["ingress", "egress"]
+
+
+def test_filter_removed_by_hand_is_seen_and_mended(host):
+    host.up()
+    host.tc("filter", "del", "dev", "v0", "ingress")
+    assert any("ingress filter of v0" in sentence for sentence in host.status()["degraded"])
+    host.up()
+    assert host.programs("v0", "ingress") == ["ftpnat_ingress"]
+
+
+# ---- reload ----
+
+def test_reload_attaches_new_interfaces_and_lets_go_of_old_ones(host):
+    host.up(config=CONFIG.replace("[v0, v1]", "[v0]"))
+    assert host.load("reload", config=CONFIG.replace("[v0, v1]", "[v1]")).returncode == 0
+    assert host.programs("v1", "egress") == ["ftpnat_egress"]
+    assert "clsact ffff: dev v0" not in host.tc("qdisc", "show")
+    assert [i["name"] for i in host.status()["interfaces"]] == ["v1"]
+
+
+def test_failed_reload_leaves_the_old_in_force(host):
+    host.up()
+    before = host.everything(), host.status()
+    refused(host.load("reload", config=CONFIG.replace("v1", "v9")), 1, "no interface v9")
+    refused(host.load("reload", config=CONFIG + "limits: {data: 2000000}\n"), 1, "a map can't grow",
+            "`down`, then `up`")
+    host.ip("link", "add", "d0", "type", "veth", "peer", "name", "d1")
+    host.tc("qdisc", "add", "dev", "d0", "ingress")
+    refused(host.load("reload", config=CONFIG.replace("[v0, v1]", "[v0, v1, d0]")), 1, "d0 has an ingress")
+    host.ip("link", "del", "d0")
+    assert (host.everything(), host.status()) == before
+
+
+def test_limits_may_be_lowered_by_reload(host):
+    host.up()
+    assert host.load("reload", config=CONFIG + "limits: {data: 1000}\n").returncode == 0
+    sizes = {table["name"]: table["size"] for table in host.status()["tables"]}
+    assert sizes["data"] == 1000
+
+
+def test_rules_keep_their_ids_and_removed_ones_retire(host):
+    def names():
+        dump = sh("bpftool", "-j", "map", "dump", "pinned", f"{host.pin}/ftpnat_rules").stdout
+        slot = json.loads(sh("bpftool", "-j", "map", "dump", "pinned", f"{host.pin}/ftpnat_config")
+                          .stdout)[0]["formatted"]["value"]["slot"]
+        rules = [e["formatted"]["value"] for e in json.loads(dump)][slot * 256:slot * 256 + 256]
+        return [(r["name"], r["flags"] & 1) for r in rules if r["name"]]
+
+    host.up()
+    assert names() == [("files", 0), ("lan", 0)]
+    only_lan = INTERFACES + MASQUERADE
+    assert host.load("reload", config=only_lan).returncode == 0
+    assert names() == [("files", 1), ("lan", 0)]
+    assert host.load("reload", config=only_lan.replace("lan", "lan2")).returncode == 0
+    assert ("files", 1) not in names(), "nothing used it"
+    assert ("lan", 1) in names()
+    assert host.load("reload").returncode == 0
+    assert ("lan", 0) in names(), "a rule that comes back has its id again"
+
+
+# ---- killed half-way ----
+
+@pytest.mark.parametrize("verb", ["up", "down"])
+@pytest.mark.parametrize("after", ["up", "down"])
+def test_killed_command_is_made_good_by_the_next(host, verb, after):
+    before = host.everything()
+    begin = time.monotonic()
+    host.up()
+    whole = time.monotonic() - begin
+    for step in range(16):
+        host.load("up" if verb == "down" else "down")
+        command = subprocess.Popen([COMMAND, "-n", host.netns, "-p", host.pin, "-c",
+                                    host.write(CONFIG), verb])
+        time.sleep(whole * step / 14)
+        command.kill()
+        command.wait()
+        done = host.load(after)
+        assert done.returncode == 0, done.stderr
+        if after == "up":
+            assert host.programs("v0", "ingress") == ["ftpnat_ingress"]
+            assert len(host.status()["programs"]) == 2
+            assert host.load("down").returncode == 0
+        assert host.everything() == before
+
+
+# ---- where it can't work ----
+
+def test_not_root(host):
+    before = host.everything()
+    program = shutil.copy(COMMAND, host.dir)
+    done = sh("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", program,
+              "-c", host.write(CONFIG), "-p", host.pin, "up", check=False)
+    refused(done, 1, "must be root")
+    assert host.everything() == before
+
+
+def test_no_bpffs_in_a_mount_namespace_of_its_own(host):
+    script = f'umount -l {BPFFS}; exec "$@"'
+    done = sh("unshare", "-m", "sh", "-c", script, "sh", COMMAND, "-n", host.netns, "-p", host.pin,
+              "-c", host.write(CONFIG), "up", check=False)
+    refused(done, 1, "no bpffs", "--netns")
+
+
+def test_inside_ip_netns_exec_it_names_netns(host):
+    done = sh("ip", "netns", "exec", host.netns, COMMAND, "-p", host.pin, "-c", host.write(CONFIG),
+              "up", check=False)
+    refused(done, 1, "ip netns exec", "--netns")
+
+
+def test_pin_folder_outside_bpffs_is_refused(host):
+    refused(host.load("up", pin=host.dir + "/pins"), 1, "not in a bpffs", "--pin")
+    assert not os.path.exists(host.dir + "/pins")
+
+
+def test_missing_network_namespace(host):
+    done = sh(COMMAND, "-n", "ftpnat-none", "-c", host.write(CONFIG), "up", check=False)
+    refused(done, 1, "no network namespace", "ftpnat-none")
+
+
+def test_instance_of_another_network_namespace_is_left_alone(host):
+    host.up()
+    for verb in ("up", "down"):
+        done = sh(COMMAND, "-p", host.pin, "-c", host.write(CONFIG.replace("[v0, v1]", "[lo]")), verb,
+                  check=False)
+        refused(done, 1, f"--netns {host.netns}")
+    assert host.programs("v0", "ingress") == ["ftpnat_ingress"]
+
+
+def test_instance_of_a_gone_network_namespace_can_be_taken_down(host):
+    host.up()
+    sh("ip", "netns", "del", host.netns)
+    done = sh(COMMAND, "-p", host.pin, "down", check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not os.path.exists(host.pin)
+
+
+def test_pins_removed_by_hand(host):
+    before = host.everything()
+    host.up()
+    shutil.rmtree(host.pin)
+    host.up()
+    assert host.programs("v0", "ingress") == ["ftpnat_ingress"], "not beside the orphaned one"
+    shutil.rmtree(host.pin)
+    assert host.load("down").returncode == 0
+    assert host.everything() == before
+
+
+def test_map_creation_refused_names_map_and_limit(host):
+    before = host.everything()
+    done = host.load("up", config=CONFIG + "limits: {control: 67108864, data: 67108864}\n")
+    if done.returncode == 0:
+        pytest.skip("this machine has memory for tables of the highest limits")
+    refused(done, 1, "can't create map ftpnat_", "lower limits.")
+    assert len(done.stderr.splitlines()) == 1
+    assert host.everything() == before
+
+
+def test_program_that_the_verifier_refuses(host):
+    if not os.path.exists(REFUSED):
+        pytest.fail(f"{REFUSED} is not built (`make unit`)")
+    before = host.everything()
+    done = host.load("up", command=REFUSED)
+    refused(done, 1, "refuses program ftpnat_ingress", "invalid access to packet")
+    assert len(done.stderr.splitlines()) <= 12, "last lines, not pages"
+    assert host.everything() == before
+
+
+# ---- usage ----
+
+@pytest.mark.parametrize("argv, words", [
+    ([], "no verb"),
+    (["upp"], "unknown verb upp"),
+    (["up", "now"], "no argument now"),
+    (["up", "--quick"], "unknown option --quick"),
+    (["up", "-c"], "needs a value"),
+    (["status", "--rule", "files"], "belong to flows"),
+    (["flows", "--client", "10.0.0"], "address"),
+    (["stats", "--watch", "soon"], "seconds"),
+    (["-p", "relative", "status"], "absolute path"),
+    (["events"], "not in this version"),
+])
+@pytest.mark.no_root
+def test_wrong_usage(argv, words):
+    done = sh(COMMAND, *argv, check=False)
+    refused(done, 2, words)
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.no_root
+def test_help_and_version_go_to_standard_output():
+    for option in ("-h", "--help", "-V", "--version"):
+        done = sh(COMMAND, "up", option)
+        assert done.stdout and not done.stderr
