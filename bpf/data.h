@@ -23,6 +23,10 @@ static __always_inline int data_open(const struct packet *p, struct scratch *s)
 	e = bpf_map_lookup_elem(&ftpnat_expected, key);
 	if (!e)
 		return FTPNAT_PASS;
+	if (expected_stale(e)) {
+		expected_remove(key, FTPNAT_EXPECTED_EXPIRED);
+		return FTPNAT_PASS;
+	}
 
 	mode = e->mode;
 	new->key = p->tuple;

@@ -37,6 +37,14 @@ static int expected_expire(void *map, struct ftpnat_expected_key *key, struct ft
 	return 0;
 }
 
+/* Has it outlived its time? Its timer may have got no memory, see flow_arm(). */
+static __always_inline int expected_stale(const struct ftpnat_expected *e)
+{
+	struct ftpnat_config *config = config_get();
+
+	return !config || now_seconds() - e->created > config->timeout_expected;
+}
+
 /* Closes the session's door if it still stands; another session's is left alone. */
 static __always_inline void door_close(struct ftpnat_session *session, __u32 id,
 				       enum ftpnat_reason why)
@@ -130,9 +138,10 @@ static __always_inline int door_open(struct ftpnat_session *session, __u32 id,
 	}
 	e = bpf_map_lookup_elem(&ftpnat_expected, &a->key);
 	if (e) {
-		bpf_timer_init(&e->timer, &ftpnat_expected, CLOCK_MONOTONIC);
-		bpf_timer_set_callback(&e->timer, expected_expire);
-		bpf_timer_start(&e->timer, config->timeout_expected * SECOND, 0);
+		/* without a timer it closes with its session, and expected_stale() sees to its time */
+		if (!bpf_timer_init(&e->timer, &ftpnat_expected, CLOCK_MONOTONIC) &&
+		    !bpf_timer_set_callback(&e->timer, expected_expire))
+			bpf_timer_start(&e->timer, config->timeout_expected * SECOND, 0);
 	}
 	session->door = a->key;
 	session->flags |= FTPNAT_SESSION_DOOR;

@@ -114,15 +114,33 @@ static int flow_expire(void *map, struct ftpnat_tuple *key, struct ftpnat_flow *
 	return 0;
 }
 
-/* Looks up the entry that owns the timer, given an entry and its key. */
-static __always_inline struct ftpnat_flow *flow_owner(struct ftpnat_flow *flow)
+/*
+ * Starts the timer of a client's entry anew. Its memory may be refused for a
+ * moment (6.18: -ENOMEM where this CPU was interrupted in the allocator); then
+ * the next change of the connection's state tries again. 0 or -errno.
+ */
+static __always_inline long flow_arm(struct ftpnat_flow *owner, __u32 seconds)
 {
-	struct ftpnat_tuple reverse;
+	long rc;
 
-	if (flow->flags & FTPNAT_FLOW_CLIENT)
-		return flow;
-	tuple_swap(&reverse, &flow->to);
-	return bpf_map_lookup_elem(&ftpnat_flows, &reverse);
+	if (!(owner->flags & FTPNAT_FLOW_TIMER)) {
+		rc = bpf_timer_init(&owner->timer, &ftpnat_flows, CLOCK_MONOTONIC);
+		if (rc && rc != -EBUSY)
+			return rc;
+		rc = bpf_timer_set_callback(&owner->timer, flow_expire);
+		if (rc)
+			return rc;
+		owner->flags |= FTPNAT_FLOW_TIMER;
+	}
+	return bpf_timer_start(&owner->timer, seconds * SECOND, 0);
+}
+
+/* Has nothing been seen of it for longer than its timer would have waited? */
+static __always_inline int flow_forgotten(const struct ftpnat_config *config,
+					  const struct ftpnat_flow *flow)
+{
+	return !(flow->flags & FTPNAT_FLOW_TIMER) &&
+	       now_seconds() - flow->seen > config->timeout_closing;
 }
 
 static __always_inline void flow_image(struct flow_new *new, const struct ftpnat_tuple *to,
@@ -175,11 +193,14 @@ static __always_inline void flow_closed(struct ftpnat_tuple *key, __u8 kind)
 /* Removes the connection that ended first; 1 when there is room now or nothing left to remove. */
 static long try_reclaim(__u32 i, struct flow_new **reclaim)
 {
+	struct ftpnat_config *config = config_get();
 	struct flow_new *new = *reclaim;
 	struct ftpnat_flow *flow, *other;
 	long rc;
 
 	(void)i;
+	if (!config)
+		return 1;
 	if (new->kind == FTPNAT_CONTROL)
 		rc = bpf_map_pop_elem(&ftpnat_closed_c, &new->closed);
 	else
@@ -191,7 +212,7 @@ static long try_reclaim(__u32 i, struct flow_new **reclaim)
 		return 0;
 	tuple_swap(&new->reverse, &flow->to);
 	other = bpf_map_lookup_elem(&ftpnat_flows, &new->reverse);
-	if (other && !flow_closing(flow->tcp, other->tcp))
+	if (other && !flow_closing(flow->tcp, other->tcp) && !flow_forgotten(config, flow))
 		return 0; /* its tuple lives again */
 	flow_remove(&new->closed, flow);
 	return 1;
@@ -225,6 +246,7 @@ static __always_inline int flow_open(struct flow_new *new)
 	struct ftpnat_usage *usage = usage_get();
 	struct ftpnat_flow *owner;
 	enum ftpnat_reason opened;
+	struct ftpnat_tuple *key;
 	long rc;
 
 	if (!config || !usage)
@@ -245,12 +267,10 @@ static __always_inline int flow_open(struct flow_new *new)
 		__sync_fetch_and_sub(&usage->flows[new->kind & 1], 1);
 		return FTPNAT_NO_MEMORY;
 	}
-	owner = bpf_map_lookup_elem(&ftpnat_flows, new->flags & FTPNAT_FLOW_CLIENT ? &new->key : &new->reverse);
-	if (owner) {
-		bpf_timer_init(&owner->timer, &ftpnat_flows, CLOCK_MONOTONIC);
-		bpf_timer_set_callback(&owner->timer, flow_expire);
-		bpf_timer_start(&owner->timer, config->timeout_closing * SECOND, 0);
-	}
+	key = new->flags & FTPNAT_FLOW_CLIENT ? &new->key : &new->reverse;
+	owner = bpf_map_lookup_elem(&ftpnat_flows, key);
+	if (owner && flow_arm(owner, config->timeout_closing))
+		flow_closed(key, new->kind); /* may be reclaimed if it never gets one */
 	count(opened);
 	if (new->flags & FTPNAT_FLOW_CLIENT) {
 		event_flow(opened, &new->key, &new->to, new->session, new->rule, new->kind);

@@ -60,7 +60,8 @@ __noinline int route(struct __sk_buff *skb, int egress)
 	if (skb->gso_size && size > p->payload - ETH_HLEN + skb->gso_size)
 		size = p->payload - ETH_HLEN + skb->gso_size;
 	fib_params(&fib, &s->to, p->v6, skb->ifindex, size);
-	rc = bpf_fib_lookup(skb, &fib, sizeof(fib), egress ? BPF_FIB_LOOKUP_OUTPUT : 0);
+	/* also at egress as if it had come in: BPF_FIB_LOOKUP_OUTPUT would keep the interface */
+	rc = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
 	if (rc == BPF_FIB_LKUP_RET_FRAG_NEEDED) {
 		s->mtu = fib.mtu_result;
 		/* a packet that may be cut is the stack's to cut */

@@ -47,6 +47,8 @@ __noinline int flow_changed(__u8 before)
 
 	if (!s || !config)
 		return 0;
+	/* both FINs on two CPUs: each shows its own before it looks at the other's */
+	__sync_fetch_and_add(&s->barrier, 1);
 	other_key = &s->to;
 	flow = bpf_map_lookup_elem(&ftpnat_flows, &s->packet.tuple);
 	if (!flow)
@@ -55,10 +57,15 @@ __noinline int flow_changed(__u8 before)
 		flow->isn = s->packet.seq;
 	tuple_swap(other_key, &flow->to);
 	other = bpf_map_lookup_elem(&ftpnat_flows, other_key);
-	if (!other || !flow_closing(flow->tcp, other->tcp) || flow_closing(before, other->tcp))
+	if (!other)
 		return 0;
 	owner = flow->flags & FTPNAT_FLOW_CLIENT ? flow : other;
-	bpf_timer_start(&owner->timer, config->timeout_closing * SECOND, 0);
+	if (!flow_closing(flow->tcp, other->tcp) || flow_closing(before, other->tcp)) {
+		if (!(owner->flags & FTPNAT_FLOW_TIMER))
+			flow_arm(owner, config->timeout_closing);
+		return 0;
+	}
+	flow_arm(owner, config->timeout_closing);
 	flow_closed(flow->flags & FTPNAT_FLOW_CLIENT ? &s->packet.tuple : other_key, flow->kind);
 	if (flow->kind != FTPNAT_CONTROL)
 		return 0;

@@ -34,8 +34,20 @@ static long pick_server(__u32 i, struct scratch **scratch)
 	return 0;
 }
 
+/* Is this an address of the gateway itself? */
+static __always_inline int is_local(struct __sk_buff *skb, const struct ftpnat_tuple *key,
+				    const struct ftpnat_addr *addr)
+{
+	struct ftpnat_tuple to = *key;
+	struct bpf_fib_lookup fib;
+
+	to.dst = *addr;
+	fib_params(&fib, &to, !addr_is_v4(addr), skb->ifindex, 0);
+	return bpf_fib_lookup(skb, &fib, sizeof(fib), 0) == BPF_FIB_LKUP_RET_NOT_FWDED;
+}
+
 /* publish: the server for this connection, of the client's family and by weight. */
-static __always_inline int publish(const struct ftpnat_config *config,
+static __always_inline int publish(struct __sk_buff *skb, const struct ftpnat_config *config,
 				   const struct ftpnat_rule *rule, struct scratch *s)
 {
 	struct flow_new *new = &s->flow;
@@ -54,7 +66,8 @@ static __always_inline int publish(const struct ftpnat_config *config,
 	if (!server)
 		return FTPNAT_NO_SERVER;
 	new->to.src = new->key.src;
-	if (rule->source == FTPNAT_SOURCE_ADDRESS) {
+	/* a server on this host takes no packet that comes in with this host's address */
+	if (rule->source == FTPNAT_SOURCE_ADDRESS && !is_local(skb, &new->key, &server->addr)) {
 		if (addr_is_zero(&server->source))
 			return FTPNAT_NO_ADDRESS;
 		new->to.src = server->source;
@@ -142,7 +155,7 @@ static __always_inline int control_open(struct __sk_buff *skb, struct scratch *s
 		rule = rule_get(config, new->rule);
 		if (!rule)
 			return FTPNAT_PASS;
-		verdict = publish(config, rule, s);
+		verdict = publish(skb, config, rule, s);
 	} else {
 		s->walk.first = (config->slot & 1) * FTPNAT_MAX_SELECTORS;
 		s->walk.number = config->selectors[config->slot & 1];

@@ -105,6 +105,7 @@ struct scratch {
 	struct bpf_redir_neigh next_hop; /* of the packet at hand */
 	__u32 ifindex;
 	__u32 mtu;
+	__u32 barrier; /* an atomic operation is one */
 	__u32 sum; /* of a payload */
 	__u32 sum_len;
 	struct tcp_options options;

@@ -47,6 +47,7 @@ enum ftpnat_kind { FTPNAT_CONTROL, FTPNAT_DATA, FTPNAT_KIND_MAX };
 /* ftpnat_flow.flags */
 #define FTPNAT_FLOW_CLIENT 0x01 /* packets from the FTP client; this entry owns the timer */
 #define FTPNAT_FLOW_ACTIVE 0x02 /* data connection that the server opened */
+#define FTPNAT_FLOW_TIMER  0x04 /* the client's entry: its timer runs */
 
 /* ftpnat_flow.tcp: what this direction has shown so far */
 #define FTPNAT_TCP_SYN 0x01
