@@ -9,12 +9,12 @@
 
 #include "icmp.h"
 
-#define ICMP_FRAG_NEEDED  4
-#define ICMPV6_PKT_TOOBIG 2
+#define ICMP_FRAG_NEEDED   4
+#define ICMPV6_PKT_TOOBIG  2
 #define ICMPV6_TIME_EXCEED 3
-#define ANSWER_TTL	  64
-#define ANSWER_TOS	  0xc0 /* RFC 1812 section 4.3.2.5: precedence 6 */
-#define QUOTED_HEADER	  20   /* of TCP: without it the helpers won't cut */
+#define ANSWER_TTL	   64
+#define ANSWER_TOS	   0xc0 /* RFC 1812 section 4.3.2.5: precedence 6 */
+#define QUOTED_HEADER	   20	/* of TCP: without it the helpers won't cut */
 
 struct icmp_header {
 	__u8 type;
@@ -48,13 +48,16 @@ static __always_inline __u16 neutral_csum(__u16 rest)
 }
 
 /* Sum of `len` bytes of the quoted packet in s->answer, a multiple of 4. */
-static __always_inline __u32 quoted_sum(struct scratch *s, __u32 from, __u32 len, __u32 seed)
+static __always_inline __u32 quoted_sum(struct scratch *s, __u32 from, __u32 len,
+					__u32 seed)
 {
-	return (__u32)bpf_csum_diff(0, 0, (__be32 *)(s->answer + bounded(from, 64)), len, seed);
+	return (__u32)bpf_csum_diff(0, 0, (__be32 *)(s->answer + bounded(from, 64)), len,
+				    seed);
 }
 
-static __always_inline long write_answer_v4(struct __sk_buff *skb, struct scratch *s, __u32 len,
-					    __u32 sum, struct icmp_header *icmp)
+static __always_inline long write_answer_v4(struct __sk_buff *skb, struct scratch *s,
+					    __u32 len, __u32 sum,
+					    struct icmp_header *icmp)
 {
 	struct packet *p = &s->packet;
 	struct iphdr ip = {
@@ -75,8 +78,9 @@ static __always_inline long write_answer_v4(struct __sk_buff *skb, struct scratc
 	       bpf_skb_store_bytes(skb, ETH_HLEN + sizeof(ip), icmp, sizeof(*icmp), 0);
 }
 
-static __always_inline long write_answer_v6(struct __sk_buff *skb, struct scratch *s, __u32 len,
-					    __u32 sum, struct icmp_header *icmp)
+static __always_inline long write_answer_v6(struct __sk_buff *skb, struct scratch *s,
+					    __u32 len, __u32 sum,
+					    struct icmp_header *icmp)
 {
 	struct packet *p = &s->packet;
 	struct icmp6_pseudo pseudo = {

@@ -40,9 +40,9 @@ static __always_inline void stream_begin(struct ftpnat_stream *stream, __u32 isn
 }
 
 /* The session of a control connection; made when both ends have shown their SYN. */
-static __always_inline struct ftpnat_session *session_get(const struct ftpnat_flow *client,
-							  const struct ftpnat_tuple *client_key,
-							  const struct ftpnat_flow *server)
+static __always_inline struct ftpnat_session *
+session_get(const struct ftpnat_flow *client, const struct ftpnat_tuple *client_key,
+	    const struct ftpnat_flow *server)
 {
 	struct ftpnat_session *session, *blank;
 	__u32 id = client->session, zero = 0;
@@ -93,15 +93,18 @@ __noinline int unmap_sack(struct tcp_options *o, struct ftpnat_stream *other)
 		if (i * 8 + 10 > o->sack_len)
 			break;
 		option_set32(o, at,
-			     bpf_htonl(stream_unmap(other, bpf_ntohl(option_get32(o, at)), 1)));
+			     bpf_htonl(stream_unmap(other, bpf_ntohl(option_get32(o, at)),
+						    1)));
 		option_set32(o, at + 4,
-			     bpf_htonl(stream_unmap(other, bpf_ntohl(option_get32(o, at + 4)), 0)));
+			     bpf_htonl(stream_unmap(
+				     other, bpf_ntohl(option_get32(o, at + 4)), 0)));
 	}
 	return 0;
 }
 
 /* Flags of the packet become `flags`. 0 or -1. */
-static __always_inline long write_flags(struct __sk_buff *skb, struct packet *p, __u8 flags)
+static __always_inline long write_flags(struct __sk_buff *skb, struct packet *p,
+					__u8 flags)
 {
 	__be16 old, new; /* data offset and flags */
 
@@ -210,13 +213,15 @@ static __always_inline int control_payload(struct scan *c, __u32 *seq, int egres
 		return verdict;
 	if (!c->s->segment.out_len)
 		return FTPNAT_HELD; /* cut inside an edit: its last byte will bring it */
-	if (fin && seg->at != p->seq + c->len && write_flags(c->skb, p, p->flags & ~TH_FIN))
+	if (fin && seg->at != p->seq + c->len &&
+	    write_flags(c->skb, p, p->flags & ~TH_FIN))
 		return FTPNAT_WRITE;
 	return GO_ON;
 }
 
 /* With the session locked: GO_ON with seq and ack for the receiver, or a reason. */
-static __always_inline int control_locked(struct scan *c, __u32 *seq, __u32 *ack, int egress)
+static __always_inline int control_locked(struct scan *c, __u32 *seq, __u32 *ack,
+					  int egress)
 {
 	struct packet *p = &c->s->packet;
 	struct ftpnat_stream *other = c->other;
@@ -282,7 +287,8 @@ __noinline int control_packet(struct __sk_buff *skb, int way, int egress)
 		c.out = bpf_map_lookup_elem(&ftpnat_payload, &out);
 		if (session && c.in && c.out) {
 			s->segment.session = flow->session;
-			s->segment.dir = from_client ? FTPNAT_FROM_CLIENT : FTPNAT_FROM_SERVER;
+			s->segment.dir = from_client ? FTPNAT_FROM_CLIENT :
+						       FTPNAT_FROM_SERVER;
 			s->segment.now = flow->seen;
 			c.session = session;
 			c.len = p->len;

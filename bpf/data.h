@@ -52,7 +52,7 @@ static __always_inline int data_open(const struct packet *p, struct scratch *s)
 	if (expected_remove(key, FTPNAT_EXPECTED_USED)) {
 		/* another SYN was faster through the same door */
 		struct ftpnat_tuple *owner_key =
-			new->flags & FTPNAT_FLOW_CLIENT ? &new->key : &new->reverse;
+			new->flags &FTPNAT_FLOW_CLIENT ? &new->key : &new->reverse;
 		struct ftpnat_flow *owner = bpf_map_lookup_elem(&ftpnat_flows, owner_key);
 
 		if (owner)

@@ -13,9 +13,10 @@ static __always_inline void event_fill(struct ftpnat_event *e, enum ftpnat_reaso
 }
 
 /* A connection was opened, refused or has ended; `key` and `to` are its client's entry. */
-static __always_inline void event_flow(enum ftpnat_reason reason, const struct ftpnat_tuple *key,
-				       const struct ftpnat_tuple *to, __u32 session, __u16 rule,
-				       __u8 kind)
+static __always_inline void event_flow(enum ftpnat_reason reason,
+				       const struct ftpnat_tuple *key,
+				       const struct ftpnat_tuple *to, __u32 session,
+				       __u16 rule, __u8 kind)
 {
 	struct ftpnat_event *e = bpf_ringbuf_reserve(&ftpnat_events, sizeof(*e), 0);
 

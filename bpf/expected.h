@@ -29,7 +29,8 @@ static __always_inline long expected_remove(struct ftpnat_expected_key *key,
 	return 0;
 }
 
-static int expected_expire(void *map, struct ftpnat_expected_key *key, struct ftpnat_expected *e)
+static int expected_expire(void *map, struct ftpnat_expected_key *key,
+			   struct ftpnat_expected *e)
 {
 	(void)map;
 	(void)e;

@@ -10,7 +10,6 @@
 #include "events.h"
 #include "expected.h"
 
-
 /* Both directions have ended, or one was reset. RFC 7857: a reset may be spoofed, so this ages too. */
 static __always_inline int flow_closing(__u8 one, __u8 other)
 {
@@ -23,8 +22,8 @@ static __always_inline int flow_established(__u8 one, __u8 other)
 }
 
 /* Idle seconds that a connection in this state may live. */
-static __always_inline __u32 flow_timeout(const struct ftpnat_config *config, __u8 kind, __u8 one,
-					  __u8 other)
+static __always_inline __u32 flow_timeout(const struct ftpnat_config *config, __u8 kind,
+					  __u8 one, __u8 other)
 {
 	if (flow_closing(one, other) || !flow_established(one, other))
 		return config->timeout_closing;
@@ -42,7 +41,8 @@ static __always_inline void session_remove(__u32 id)
 }
 
 /* Removes a connection, given its client's entry. */
-static __always_inline void flow_remove(struct ftpnat_tuple *key, struct ftpnat_flow *flow)
+static __always_inline void flow_remove(struct ftpnat_tuple *key,
+					struct ftpnat_flow *flow)
 {
 	struct ftpnat_usage *usage = usage_get();
 	struct ftpnat_session *session;
@@ -51,8 +51,8 @@ static __always_inline void flow_remove(struct ftpnat_tuple *key, struct ftpnat_
 	__u8 kind = flow->kind;
 
 	tuple_swap(&reverse, &flow->to);
-	event_flow(kind == FTPNAT_CONTROL ? FTPNAT_CONTROL_CLOSED : FTPNAT_DATA_CLOSED, key,
-		   &flow->to, id, flow->rule, kind);
+	event_flow(kind == FTPNAT_CONTROL ? FTPNAT_CONTROL_CLOSED : FTPNAT_DATA_CLOSED,
+		   key, &flow->to, id, flow->rule, kind);
 	if (bpf_map_delete_elem(&ftpnat_flows, key))
 		return;
 	bpf_map_delete_elem(&ftpnat_flows, &reverse);
@@ -143,8 +143,9 @@ static __always_inline int flow_forgotten(const struct ftpnat_config *config,
 	       now_seconds() - flow->seen > config->timeout_closing;
 }
 
-static __always_inline void flow_image(struct flow_new *new, const struct ftpnat_tuple *to,
-				       __u8 flags, __u8 tcp, __u32 isn)
+static __always_inline void flow_image(struct flow_new *new,
+				       const struct ftpnat_tuple *to, __u8 flags,
+				       __u8 tcp, __u32 isn)
 {
 	struct ftpnat_flow *flow = (struct ftpnat_flow *)new->entry;
 
@@ -166,7 +167,7 @@ static long try_port(__u32 attempt, struct flow_new **search)
 	long rc;
 
 	if (attempt) {
-		__u32 range = (__u32)new->port_max - new->port_min + 1;
+		__u32 range = (__u32) new->port_max - new->port_min + 1;
 
 		new->to.sport = bpf_htons(new->port_min + bpf_get_prandom_u32() % range);
 	}
@@ -212,7 +213,8 @@ static long try_reclaim(__u32 i, struct flow_new **reclaim)
 		return 0;
 	tuple_swap(&new->reverse, &flow->to);
 	other = bpf_map_lookup_elem(&ftpnat_flows, &new->reverse);
-	if (other && !flow_closing(flow->tcp, other->tcp) && !flow_forgotten(config, flow))
+	if (other && !flow_closing(flow->tcp, other->tcp) &&
+	    !flow_forgotten(config, flow))
 		return 0; /* its tuple lives again */
 	flow_remove(&new->closed, flow);
 	return 1;
@@ -222,7 +224,8 @@ static long try_reclaim(__u32 i, struct flow_new **reclaim)
 
 /* Counts one more connection of this kind, if need be in the place of one that has ended. */
 static __always_inline int flow_reserve(struct ftpnat_usage *usage,
-					const struct ftpnat_config *config, struct flow_new *new)
+					const struct ftpnat_config *config,
+					struct flow_new *new)
 {
 	__u32 *used = &usage->flows[new->kind & 1];
 
@@ -253,7 +256,8 @@ static __always_inline int flow_open(struct flow_new *new)
 		return FTPNAT_NO_MEMORY;
 	opened = new->kind == FTPNAT_CONTROL ? FTPNAT_CONTROL_OPENED : FTPNAT_DATA_OPENED;
 	if (!flow_reserve(usage, config, new))
-		return new->kind == FTPNAT_CONTROL ? FTPNAT_CONTROL_FULL : FTPNAT_DATA_FULL;
+		return new->kind == FTPNAT_CONTROL ? FTPNAT_CONTROL_FULL :
+						     FTPNAT_DATA_FULL;
 	new->done = 0;
 	bpf_loop(PORT_TRIES, try_port, &new, 0);
 	if (new->done != 1) {
@@ -267,13 +271,14 @@ static __always_inline int flow_open(struct flow_new *new)
 		__sync_fetch_and_sub(&usage->flows[new->kind & 1], 1);
 		return FTPNAT_NO_MEMORY;
 	}
-	key = new->flags & FTPNAT_FLOW_CLIENT ? &new->key : &new->reverse;
+	key = new->flags &FTPNAT_FLOW_CLIENT ? &new->key : &new->reverse;
 	owner = bpf_map_lookup_elem(&ftpnat_flows, key);
 	if (owner && flow_arm(owner, config->timeout_closing))
 		flow_closed(key, new->kind); /* may be reclaimed if it never gets one */
 	count(opened);
 	if (new->flags & FTPNAT_FLOW_CLIENT) {
-		event_flow(opened, &new->key, &new->to, new->session, new->rule, new->kind);
+		event_flow(opened, &new->key, &new->to, new->session, new->rule,
+			   new->kind);
 	} else {
 		tuple_swap(&new->closed, &new->key);
 		event_flow(opened, &new->reverse, &new->closed, new->session, new->rule,

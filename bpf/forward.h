@@ -11,14 +11,15 @@
 
 #include "scratch.h"
 
-#define AF_INET  2
+#define AF_INET	 2
 #define AF_INET6 10
 
 /* skb->cb[4] of a packet that an earlier hook of ours redirected */
 #define SEEN_MARK 0x66e47b31
 
-static __always_inline void fib_params(struct bpf_fib_lookup *fib, const struct ftpnat_tuple *t,
-				       int v6, __u32 ifindex, __u32 ip_len)
+static __always_inline void fib_params(struct bpf_fib_lookup *fib,
+				       const struct ftpnat_tuple *t, int v6,
+				       __u32 ifindex, __u32 ip_len)
 {
 	__builtin_memset(fib, 0, sizeof(*fib));
 	fib->ifindex = ifindex;

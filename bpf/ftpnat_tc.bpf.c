@@ -66,7 +66,8 @@ __noinline int flow_changed(__u8 before)
 		return 0;
 	}
 	flow_arm(owner, config->timeout_closing);
-	flow_closed(flow->flags & FTPNAT_FLOW_CLIENT ? &s->packet.tuple : other_key, flow->kind);
+	flow_closed(flow->flags & FTPNAT_FLOW_CLIENT ? &s->packet.tuple : other_key,
+		    flow->kind);
 	if (flow->kind != FTPNAT_CONTROL)
 		return 0;
 	id = flow->session;
@@ -166,7 +167,8 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 	}
 	flow_seen(s, flow);
 	count_packet(flow->rule,
-		     flow->flags & FTPNAT_FLOW_CLIENT ? FTPNAT_FROM_CLIENT : FTPNAT_FROM_SERVER,
+		     flow->flags & FTPNAT_FLOW_CLIENT ? FTPNAT_FROM_CLIENT :
+							FTPNAT_FROM_SERVER,
 		     p->ip_len);
 	s->to = flow->to;
 	way = route(skb, egress);

@@ -29,7 +29,8 @@ static __always_inline int icmp_is_error(const struct packet *p, __u8 type)
 }
 
 /* Fills *p with the outer and *q with the quoted header: GO_ON or PASS. */
-static __always_inline int parse_icmp(struct __sk_buff *skb, struct packet *p, struct quoted *q)
+static __always_inline int parse_icmp(struct __sk_buff *skb, struct packet *p,
+				      struct quoted *q)
 {
 	struct tcp_front front;
 	__u8 type;
@@ -79,8 +80,8 @@ static __always_inline int parse_icmp(struct __sk_buff *skb, struct packet *p, s
 	} else {
 		return FTPNAT_PASS;
 	}
-	if (bpf_skb_load_bytes(skb, p->l4, &type, sizeof(type)) || !icmp_is_error(p, type) ||
-	    bpf_skb_load_bytes(skb, q->l4, &front, QUOTED_TCP))
+	if (bpf_skb_load_bytes(skb, p->l4, &type, sizeof(type)) ||
+	    !icmp_is_error(p, type) || bpf_skb_load_bytes(skb, q->l4, &front, QUOTED_TCP))
 		return FTPNAT_PASS;
 	q->tuple.sport = front.sport;
 	q->tuple.dport = front.dport;
@@ -112,22 +113,25 @@ static __always_inline __u32 unmap_quoted(const struct ftpnat_flow *reverse, __u
 
 /* Addresses of an IP header at `ip`, quoted or outer; *diff is what sums over them change by. */
 static __always_inline long write_ip_addresses(struct __sk_buff *skb, int v6, __u32 ip,
-					       struct ftpnat_tuple *old, struct ftpnat_tuple *new,
-					       __s64 *diff)
+					       struct ftpnat_tuple *old,
+					       struct ftpnat_tuple *new, __s64 *diff)
 {
 	*diff = bpf_csum_diff((__be32 *)&old->src, 32, (__be32 *)&new->src, 32, 0);
 	if (v6)
-		return bpf_skb_store_bytes(skb, ip + offsetof(struct ipv6hdr, saddr), &new->src, 32,
-					   0);
-	if (bpf_skb_store_bytes(skb, ip + offsetof(struct iphdr, saddr), &new->src.w[3], 4, 0) ||
-	    bpf_skb_store_bytes(skb, ip + offsetof(struct iphdr, daddr), &new->dst.w[3], 4, 0))
+		return bpf_skb_store_bytes(skb, ip + offsetof(struct ipv6hdr, saddr),
+					   &new->src, 32, 0);
+	if (bpf_skb_store_bytes(skb, ip + offsetof(struct iphdr, saddr), &new->src.w[3],
+				4, 0) ||
+	    bpf_skb_store_bytes(skb, ip + offsetof(struct iphdr, daddr), &new->dst.w[3],
+				4, 0))
 		return -1;
 	return bpf_l3_csum_replace(skb, ip + offsetof(struct iphdr, check), 0, *diff, 0);
 }
 
 /* Rewrites outer and quoted headers. In IPv4 the IP checksums make up for the addresses. */
-static __always_inline long write_icmp(struct __sk_buff *skb, struct scratch *s, struct quoted *q,
-				       struct ftpnat_tuple *sent, __u32 seq)
+static __always_inline long write_icmp(struct __sk_buff *skb, struct scratch *s,
+				       struct quoted *q, struct ftpnat_tuple *sent,
+				       __u32 seq)
 {
 	struct packet *p = &s->packet;
 	__u32 csum = p->l4 + ICMP_OFF_CSUM;

@@ -17,8 +17,8 @@ struct tcp_front {
 	__be32 ack;
 };
 
-static __always_inline void tcp_front(struct tcp_front *f, const struct ftpnat_tuple *t, __u32 seq,
-				      __u32 ack)
+static __always_inline void tcp_front(struct tcp_front *f, const struct ftpnat_tuple *t,
+				      __u32 seq, __u32 ack)
 {
 	f->sport = t->sport;
 	f->dport = t->dport;
@@ -28,7 +28,7 @@ static __always_inline void tcp_front(struct tcp_front *f, const struct ftpnat_t
 
 /* Addresses of p->tuple become those of `to`. 0 or -errno. */
 static __always_inline long write_addresses(struct __sk_buff *skb, struct packet *p,
-					   const struct ftpnat_tuple *to)
+					    const struct ftpnat_tuple *to)
 {
 	__s64 diff;
 
@@ -38,15 +38,16 @@ static __always_inline long write_addresses(struct __sk_buff *skb, struct packet
 	/* src and dst are neighbours in a tuple as in both IP headers */
 	diff = bpf_csum_diff((__be32 *)&p->tuple.src, 32, (__be32 *)&to->src, 32, 0);
 	if (p->v6) {
-		if (bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct ipv6hdr, saddr), &to->src,
-					32, 0))
+		if (bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct ipv6hdr, saddr),
+					&to->src, 32, 0))
 			return -1;
 	} else {
 		__be32 addrs[2] = { to->src.w[3], to->dst.w[3] };
 
-		if (bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct iphdr, saddr), addrs,
-					sizeof(addrs), 0) ||
-		    bpf_l3_csum_replace(skb, ETH_HLEN + offsetof(struct iphdr, check), 0, diff, 0))
+		if (bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct iphdr, saddr),
+					addrs, sizeof(addrs), 0) ||
+		    bpf_l3_csum_replace(skb, ETH_HLEN + offsetof(struct iphdr, check), 0,
+					diff, 0))
 			return -1;
 	}
 	return bpf_l4_csum_replace(skb, p->l4 + TCP_OFF_CSUM, 0, diff, BPF_F_PSEUDO_HDR);
@@ -56,8 +57,8 @@ static __always_inline long write_addresses(struct __sk_buff *skb, struct packet
  * Writes addresses, ports and sequence numbers; p->tuple, seq and ack follow.
  * 0, or -1: the packet is half written and must be dropped.
  */
-__noinline int write_headers(struct __sk_buff *skb, struct packet *p, struct ftpnat_tuple *to,
-			     __u32 seq, __u32 ack)
+__noinline int write_headers(struct __sk_buff *skb, struct packet *p,
+			     struct ftpnat_tuple *to, __u32 seq, __u32 ack)
 {
 	struct tcp_front old, new;
 
@@ -84,8 +85,8 @@ __noinline int write_headers(struct __sk_buff *skb, struct packet *p, struct ftp
 }
 
 /* One 16-bit word of the TCP header, at an even offset. */
-static __always_inline long write_tcp16(struct __sk_buff *skb, struct packet *p, __u32 off,
-				       __be16 old, __be16 new)
+static __always_inline long write_tcp16(struct __sk_buff *skb, struct packet *p,
+					__u32 off, __be16 old, __be16 new)
 {
 	if (old == new)
 		return 0;
@@ -95,35 +96,40 @@ static __always_inline long write_tcp16(struct __sk_buff *skb, struct packet *p,
 }
 
 /* Bytes of the TCP header or payload that were `old` became `new`: checksum only. */
-static __always_inline long fix_tcp_csum(struct __sk_buff *skb, struct packet *p, __s64 diff)
+static __always_inline long fix_tcp_csum(struct __sk_buff *skb, struct packet *p,
+					 __s64 diff)
 {
 	return bpf_l4_csum_replace(skb, p->l4 + TCP_OFF_CSUM, 0, diff, 0);
 }
 
 /* The IP packet gets another length: both length fields and the pseudo header. */
-static __always_inline long write_ip_len(struct __sk_buff *skb, struct packet *p, __u32 ip_len)
+static __always_inline long write_ip_len(struct __sk_buff *skb, struct packet *p,
+					 __u32 ip_len)
 {
 	__be16 old, new;
 
 	if (p->v6) {
 		__be16 len = bpf_htons(ip_len - sizeof(struct ipv6hdr));
 
-		if (bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct ipv6hdr, payload_len), &len,
-					sizeof(len), 0))
+		if (bpf_skb_store_bytes(skb,
+					ETH_HLEN + offsetof(struct ipv6hdr, payload_len),
+					&len, sizeof(len), 0))
 			return -1;
 	} else {
 		old = bpf_htons(p->ip_len);
 		new = bpf_htons(ip_len);
-		if (bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct iphdr, tot_len), &new,
-					sizeof(new), 0) ||
-		    bpf_l3_csum_replace(skb, ETH_HLEN + offsetof(struct iphdr, check), old, new, 2))
+		if (bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct iphdr, tot_len),
+					&new, sizeof(new), 0) ||
+		    bpf_l3_csum_replace(skb, ETH_HLEN + offsetof(struct iphdr, check),
+					old, new, 2))
 			return -1;
 	}
 	/* TCP length of the pseudo header */
 	old = bpf_htons(p->ip_len - (p->l4 - ETH_HLEN));
 	new = bpf_htons(ip_len - (p->l4 - ETH_HLEN));
 	p->ip_len = ip_len;
-	return bpf_l4_csum_replace(skb, p->l4 + TCP_OFF_CSUM, old, new, BPF_F_PSEUDO_HDR | 2);
+	return bpf_l4_csum_replace(skb, p->l4 + TCP_OFF_CSUM, old, new,
+				   BPF_F_PSEUDO_HDR | 2);
 }
 
 /* TTL or hop limit less one; the caller made sure that it is above 1. */
@@ -132,9 +138,11 @@ static __always_inline long write_ttl(struct __sk_buff *skb, struct packet *p)
 	__u8 ttl = p->ttl - 1;
 
 	if (p->v6)
-		return bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct ipv6hdr, hop_limit),
+		return bpf_skb_store_bytes(skb,
+					   ETH_HLEN + offsetof(struct ipv6hdr, hop_limit),
 					   &ttl, sizeof(ttl), 0);
-	if (bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct iphdr, ttl), &ttl, sizeof(ttl), 0))
+	if (bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct iphdr, ttl), &ttl,
+				sizeof(ttl), 0))
 		return -1;
 	/* the TTL is the high byte of its checksum word */
 	return bpf_l3_csum_replace(skb, ETH_HLEN + offsetof(struct iphdr, check),

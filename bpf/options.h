@@ -33,7 +33,8 @@ static __always_inline __u8 option_byte(const struct tcp_options *o, __u32 i)
 
 static __always_inline __be32 option_get32(const struct tcp_options *o, __u32 i)
 {
-	return bpf_htonl((__u32)option_byte(o, i) << 24 | (__u32)option_byte(o, i + 1) << 16 |
+	return bpf_htonl((__u32)option_byte(o, i) << 24 |
+			 (__u32)option_byte(o, i + 1) << 16 |
 			 (__u32)option_byte(o, i + 2) << 8 | option_byte(o, i + 3));
 }
 
@@ -78,7 +79,8 @@ static long walk_option(__u32 i, struct tcp_options **options)
 }
 
 /* Reads the options of the packet; offsets in *o are one more than where they stand. */
-__noinline int options_read(struct __sk_buff *skb, struct packet *p, struct tcp_options *o)
+__noinline int options_read(struct __sk_buff *skb, struct packet *p,
+			    struct tcp_options *o)
 {
 	__u32 len;
 
@@ -103,7 +105,8 @@ __noinline int options_read(struct __sk_buff *skb, struct packet *p, struct tcp_
 }
 
 /* Writes the options back if they were changed. 0 or -1. */
-__noinline int options_write(struct __sk_buff *skb, struct packet *p, struct tcp_options *o)
+__noinline int options_write(struct __sk_buff *skb, struct packet *p,
+			     struct tcp_options *o)
 {
 	__s64 diff;
 
@@ -112,7 +115,8 @@ __noinline int options_write(struct __sk_buff *skb, struct packet *p, struct tcp
 	if (!o->len)
 		return 0;
 	/* equal bytes leave the sum as it is, and so the packet */
-	diff = bpf_csum_diff((__be32 *)o->old, OPTIONS_MAX, (__be32 *)o->new, OPTIONS_MAX, 0);
+	diff = bpf_csum_diff((__be32 *)o->old, OPTIONS_MAX, (__be32 *)o->new, OPTIONS_MAX,
+			     0);
 	if (bpf_skb_store_bytes(skb, p->l4 + sizeof(struct tcphdr), o->new,
 				bounded_len(o->len, OPTIONS_LEN), 0))
 		return -1;

@@ -25,11 +25,11 @@
 #define TH_PSH 0x08
 #define TH_ACK 0x10
 
-#define TCP_OFF_SEQ   4
-#define TCP_OFF_ACK   8
-#define TCP_OFF_FLAGS 13
+#define TCP_OFF_SEQ    4
+#define TCP_OFF_ACK    8
+#define TCP_OFF_FLAGS  13
 #define TCP_OFF_WINDOW 14
-#define TCP_OFF_CSUM  16
+#define TCP_OFF_CSUM   16
 
 #define IP_DONT_FRAGMENT 0x4000
 #define IP_FRAGMENTED	 0x3fff /* MF and the offset */
@@ -75,13 +75,15 @@ static __always_inline int addr_is_zero(const struct ftpnat_addr *a)
 	return !(a->w[0] | a->w[1] | a->w[2] | a->w[3]);
 }
 
-static __always_inline int addr_equal(const struct ftpnat_addr *a, const struct ftpnat_addr *b)
+static __always_inline int addr_equal(const struct ftpnat_addr *a,
+				      const struct ftpnat_addr *b)
 {
 	return a->w[3] == b->w[3] && a->w[2] == b->w[2] && a->w[1] == b->w[1] &&
 	       a->w[0] == b->w[0];
 }
 
-static __always_inline void tuple_swap(struct ftpnat_tuple *out, const struct ftpnat_tuple *in)
+static __always_inline void tuple_swap(struct ftpnat_tuple *out,
+				       const struct ftpnat_tuple *in)
 {
 	out->src = in->dst;
 	out->dst = in->src;

@@ -6,7 +6,8 @@
 #include "flow.h"
 #include "forward.h"
 
-static __always_inline struct ftpnat_rule *rule_get(const struct ftpnat_config *config, __u16 id)
+static __always_inline struct ftpnat_rule *rule_get(const struct ftpnat_config *config,
+						    __u16 id)
 {
 	__u32 key = (config->slot & 1) * FTPNAT_MAX_RULES + id;
 
@@ -47,7 +48,8 @@ static __always_inline int is_local(struct __sk_buff *skb, const struct ftpnat_t
 }
 
 /* publish: the server for this connection, of the client's family and by weight. */
-static __always_inline int publish(struct __sk_buff *skb, const struct ftpnat_config *config,
+static __always_inline int publish(struct __sk_buff *skb,
+				   const struct ftpnat_config *config,
 				   const struct ftpnat_rule *rule, struct scratch *s)
 {
 	struct flow_new *new = &s->flow;
@@ -67,7 +69,8 @@ static __always_inline int publish(struct __sk_buff *skb, const struct ftpnat_co
 		return FTPNAT_NO_SERVER;
 	new->to.src = new->key.src;
 	/* a server on this host takes no packet that comes in with this host's address */
-	if (rule->source == FTPNAT_SOURCE_ADDRESS && !is_local(skb, &new->key, &server->addr)) {
+	if (rule->source == FTPNAT_SOURCE_ADDRESS &&
+	    !is_local(skb, &new->key, &server->addr)) {
 		if (addr_is_zero(&server->source))
 			return FTPNAT_NO_ADDRESS;
 		new->to.src = server->source;
@@ -79,7 +82,8 @@ static __always_inline int publish(struct __sk_buff *skb, const struct ftpnat_co
 }
 
 /* masquerade: the rule's address, or the one of the interface that the route leaves by. */
-static __always_inline int masquerade(struct __sk_buff *skb, const struct ftpnat_rule *rule,
+static __always_inline int masquerade(struct __sk_buff *skb,
+				      const struct ftpnat_rule *rule,
 				      struct flow_new *new, int egress)
 {
 	__u32 family = addr_is_v4(&new->key.src) ? FTPNAT_V4 : FTPNAT_V6;
@@ -115,7 +119,8 @@ static long try_selector(__u32 i, struct scratch **scratch)
 	selector = bpf_map_lookup_elem(&ftpnat_select, &key);
 	if (!selector)
 		return 1;
-	if (selector->port != t->dport || addr_is_v4(&selector->addr) != addr_is_v4(&t->src) ||
+	if (selector->port != t->dport ||
+	    addr_is_v4(&selector->addr) != addr_is_v4(&t->src) ||
 	    ((t->src.w[0] ^ selector->addr.w[0]) & selector->mask.w[0]) ||
 	    ((t->src.w[1] ^ selector->addr.w[1]) & selector->mask.w[1]) ||
 	    ((t->src.w[2] ^ selector->addr.w[2]) & selector->mask.w[2]) ||
@@ -130,7 +135,8 @@ static long try_selector(__u32 i, struct scratch **scratch)
  * if a rule says so. GO_ON when it did, PASS when no rule cares, else the
  * reason of the refusal.
  */
-static __always_inline int control_open(struct __sk_buff *skb, struct scratch *s, int egress)
+static __always_inline int control_open(struct __sk_buff *skb, struct scratch *s,
+					int egress)
 {
 	const struct packet *p = &s->packet;
 	struct ftpnat_config *config = config_get();

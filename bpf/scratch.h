@@ -8,12 +8,13 @@
 
 #include "options.h"
 
-#define PAYLOAD_LEN 16384 /* power of two; of a segment with edits more is left to retransmission */
+#define PAYLOAD_LEN                                                                      \
+	16384 /* power of two; of a segment with edits more is left to retransmission */
 
 /* A connection about to be entered into ftpnat_flows, and what comes of it. */
 struct flow_new {
 	struct ftpnat_tuple key;     /* as the first packet shows it */
-	struct ftpnat_tuple to;      /* as it will be */
+	struct ftpnat_tuple to;	     /* as it will be */
 	struct ftpnat_tuple reverse; /* key of the other direction */
 	struct ftpnat_tuple closed;  /* key of a connection that has to make room */
 	__u32 session;
@@ -38,14 +39,14 @@ struct segment {
 	__u32 session;	 /* id */
 	__u32 fresh;	 /* first byte that was not parsed before */
 	__u32 now;
-	__u16 held_len;	 /* bytes from held_from on that are in the session, not in the packet */
-	__u16 reply;	 /* the parser's multi-line reply when `line` began */
-	__u8 dir;	 /* enum ftpnat_dir */
+	__u16 held_len; /* bytes from held_from on that are in the session, not in the packet */
+	__u16 reply; /* the parser's multi-line reply when `line` began */
+	__u8 dir;    /* enum ftpnat_dir */
 	__u8 pad;
-	__u32 why;	 /* enum ftpnat_reason of the line just read; PASS: nothing to tell */
-	__u8 full;	 /* the edit log is full: the line at `line` has to come again */
-	__u8 releasing;	 /* held bytes are in front of the line being scanned */
-	__u32 text_len;	 /* replacement, see text */
+	__u32 why; /* enum ftpnat_reason of the line just read; PASS: nothing to tell */
+	__u8 full; /* the edit log is full: the line at `line` has to come again */
+	__u8 releasing; /* held bytes are in front of the line being scanned */
+	__u32 text_len; /* replacement, see text */
 	__u8 text[64];
 
 	/* writing the log entry of one edit */
@@ -55,11 +56,11 @@ struct segment {
 	__u32 text_to;
 
 	/* composing the payload that the receiver gets */
-	__u32 at;	/* sender's: next byte */
-	__u32 until;	/* sender's: end of what may be sent */
+	__u32 at;    /* sender's: next byte */
+	__u32 until; /* sender's: end of what may be sent */
 	__u32 out_len;
-	__u32 limit; /* most bytes that fit */
-	__u32 edit;	/* index of the edit at or after `at` */
+	__u32 limit;	 /* most bytes that fit */
+	__u32 edit;	 /* index of the edit at or after `at` */
 	__u32 text_done; /* bytes of its replacement already out */
 
 	struct ftp_parser before; /* the parser as it was when the segment came */
@@ -71,7 +72,8 @@ struct announcement {
 	__u16 port_min;
 	__u16 port_max;
 	int done; /* 1 entered, 0 not yet, -1 no memory */
-	__u64 value[sizeof(struct ftpnat_expected) / 8]; /* zeroed image, as flow_new.entry */
+	__u64 value[sizeof(struct ftpnat_expected) /
+		    8]; /* zeroed image, as flow_new.entry */
 };
 
 /* Which server, or which masquerade rule: the state of a walk. */
@@ -100,13 +102,14 @@ struct scratch {
 	struct ftpnat_expected_key expected_key;
 	struct announcement announcement;
 	struct walk walk;
-	__u8 answer[192] __attribute__((aligned(8))); /* start of a packet that an ICMP error quotes */
+	__u8 answer[192] __attribute__((
+		aligned(8))); /* start of a packet that an ICMP error quotes */
 	struct quoted quoted;
 	struct bpf_redir_neigh next_hop; /* of the packet at hand */
 	__u32 ifindex;
 	__u32 mtu;
 	__u32 barrier; /* an atomic operation is one */
-	__u32 sum; /* of a payload */
+	__u32 sum;     /* of a payload */
 	__u32 sum_len;
 	struct tcp_options options;
 };

@@ -272,8 +272,7 @@ static __always_inline int segment_scan(struct scan *c)
 		seg->end = seg->line;
 		return seq_before(seg->start, seg->end) ? GO_ON : FTPNAT_LOG_FULL;
 	}
-	if (seg->releasing ||
-	    (line_undecided(c) && !seq_before(seg->line, seg->fresh))) {
+	if (seg->releasing || (line_undecided(c) && !seq_before(seg->line, seg->fresh))) {
 		bpf_loop(stream->parser.length, hold_byte, c, 0);
 		stream->held_len = (__u16)stream->parser.length;
 		seg->held_from = seg->line;
@@ -294,14 +293,15 @@ static long compose_byte(__u32 i, struct scan *c)
 	if (seg->edit < stream->edits && !seq_before(seg->at, e->start)) {
 		__u32 end = e->start + e->old_len;
 
-		if (!seg->text_done &&
-		    (seq_before(seg->until, end) || seg->out_len + e->new_len > seg->limit)) {
+		if (!seg->text_done && (seq_before(seg->until, end) ||
+					seg->out_len + e->new_len > seg->limit)) {
 			seg->until = seg->at; /* all of an edit or nothing */
 			return 1;
 		}
 		if (seg->text_done < e->new_len) {
 			c->out->byte[bounded(seg->out_len, PAYLOAD_LEN)] =
-				stream->text[bounded(e->text + seg->text_done, FTPNAT_TEXT_LEN)];
+				stream->text[bounded(e->text + seg->text_done,
+						     FTPNAT_TEXT_LEN)];
 			seg->text_done++;
 			seg->out_len++;
 			return 0;
@@ -376,8 +376,8 @@ static long sum_chunk(__u32 i, struct summing *c)
 }
 
 /* Internet checksum of a payload, added to `seed`; pads the buffer with zeros. */
-static __always_inline __u32 payload_sum(struct scratch *s, struct payload *payload, __u32 len,
-					 __u32 seed)
+static __always_inline __u32 payload_sum(struct scratch *s, struct payload *payload,
+					 __u32 len, __u32 seed)
 {
 	struct summing c = { .payload = payload, .s = s };
 

@@ -15,8 +15,9 @@
 /* ftpnat_session.command: the command was changed so that the server refuses it */
 #define COMMAND_REFUSED 0x80
 
-#define FTP_DATA_PORT	     20
-#define FTP_FIRST_DATA_PORT  1024 /* RFC 2577 section 3: no data connection to a port below */
+#define FTP_DATA_PORT 20
+#define FTP_FIRST_DATA_PORT                                                              \
+	1024 /* RFC 2577 section 3: no data connection to a port below */
 
 /* What a client reads where policy refuses; at most sizeof(segment.text). */
 static const char refusal_text[4][64] = {
@@ -126,8 +127,8 @@ static __always_inline void count_line(__u16 rule, enum ftpnat_line line)
 }
 
 /* Opens the door described in s->announcement; the port found is in its key. */
-static __always_inline int announce(struct ftpnat_session *session, struct scratch *s, __u16 min,
-				    __u16 max)
+static __always_inline int announce(struct ftpnat_session *session, struct scratch *s,
+				    __u16 min, __u16 max)
 {
 	s->announcement.port_min = min;
 	s->announcement.port_max = max;
@@ -139,8 +140,8 @@ static __always_inline int announce(struct ftpnat_session *session, struct scrat
  * the server has to read in its place (none: as it is), else why it is refused.
  */
 static __always_inline int announce_active(struct ftpnat_session *session,
-					   const struct ftpnat_rule *rule, struct scratch *s,
-					   const struct ftp_line *line)
+					   const struct ftpnat_rule *rule,
+					   struct scratch *s, const struct ftp_line *line)
 {
 	struct ftpnat_expected *e = (struct ftpnat_expected *)s->announcement.value;
 	struct ftpnat_expected_key *key = &s->announcement.key;
@@ -150,7 +151,8 @@ static __always_inline int announce_active(struct ftpnat_session *session,
 
 	if (!(rule->modes & (1 << FTPNAT_ACTIVE)) || session->flags & FTPNAT_SESSION_EPSV)
 		return FTPNAT_LINE_MODE;
-	if (!addr_equal(named, &session->client.src) && !(rule->flags & FTPNAT_RULE_FOREIGN))
+	if (!addr_equal(named, &session->client.src) &&
+	    !(rule->flags & FTPNAT_RULE_FOREIGN))
 		return FTPNAT_LINE_FOREIGN;
 	if (line->port < FTP_FIRST_DATA_PORT)
 		return FTPNAT_LINE_PRIVILEGED;
@@ -182,16 +184,18 @@ static __always_inline int announce_active(struct ftpnat_session *session,
 		return GO_ON;
 	if (line->delimiter)
 		s->segment.text_len = ftp_write_eprt(s->segment.text, key->dst.w,
-						     bpf_ntohs(key->dport), line->delimiter);
+						     bpf_ntohs(key->dport),
+						     line->delimiter);
 	else
-		s->segment.text_len =
-			ftp_write_port(s->segment.text, key->dst.w, bpf_ntohs(key->dport));
+		s->segment.text_len = ftp_write_port(s->segment.text, key->dst.w,
+						     bpf_ntohs(key->dport));
 	return GO_ON;
 }
 
 /* 227 or 229: the client will connect to the server. As announce_active(). */
 static __always_inline int announce_passive(struct ftpnat_session *session,
-					    const struct ftpnat_rule *rule, struct scratch *s,
+					    const struct ftpnat_rule *rule,
+					    struct scratch *s,
 					    const struct ftp_line *line)
 {
 	struct ftpnat_expected *e = (struct ftpnat_expected *)s->announcement.value;
@@ -237,14 +241,16 @@ static __always_inline int announce_passive(struct ftpnat_session *session,
 
 	if (line->code == 229) {
 		if (key->dport != e->dport)
-			s->segment.text_len =
-				ftp_write_epsv_port(s->segment.text, bpf_ntohs(key->dport));
+			s->segment.text_len = ftp_write_epsv_port(s->segment.text,
+								  bpf_ntohs(key->dport));
 		return GO_ON;
 	}
 	shown = &key->dst;
-	if (rule->kind == FTPNAT_PUBLISH && v4 && !addr_is_zero(&rule->data_address[FTPNAT_V4]))
+	if (rule->kind == FTPNAT_PUBLISH && v4 &&
+	    !addr_is_zero(&rule->data_address[FTPNAT_V4]))
 		shown = &rule->data_address[FTPNAT_V4];
-	if (!addr_equal(shown, (const struct ftpnat_addr *)line->addr) || key->dport != e->dport)
+	if (!addr_equal(shown, (const struct ftpnat_addr *)line->addr) ||
+	    key->dport != e->dport)
 		s->segment.text_len =
 			ftp_write_port(s->segment.text, shown->w, bpf_ntohs(key->dport));
 	return GO_ON;
@@ -281,10 +287,11 @@ static __always_inline void client_line(struct ftpnat_session *session, struct s
 			line_is(s, verdict);
 			command = (__u8)(COMMAND_REFUSED | refusal_index(verdict));
 			if (line->delimiter)
-				s->segment.text_len = ftp_write_eprt(s->segment.text, any->w, 0,
-								     line->delimiter);
+				s->segment.text_len = ftp_write_eprt(
+					s->segment.text, any->w, 0, line->delimiter);
 			else
-				s->segment.text_len = ftp_write_port(s->segment.text, any->w, 0);
+				s->segment.text_len =
+					ftp_write_port(s->segment.text, any->w, 0);
 		} else {
 			line_is(s, s->segment.text_len ? FTPNAT_LINE_REWRITTEN :
 							 FTPNAT_LINE_UNCHANGED);
@@ -333,7 +340,8 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 		session->flags &= ~FTPNAT_SESSION_EPSV;
 		door_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
 	}
-	if ((command == FTP_COMMAND_PORT || command == FTP_COMMAND_EPRT) && line->code >= 400)
+	if ((command == FTP_COMMAND_PORT || command == FTP_COMMAND_EPRT) &&
+	    line->code >= 400)
 		door_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
 	if (line->code != 227 && line->code != 229)
 		return 0;
@@ -347,7 +355,8 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 	count_line(session->rule, line->code == 227 ? FTPNAT_LINE_227 : FTPNAT_LINE_229);
 	verdict = announce_passive(session, rule, s, line);
 	if (verdict == GO_ON) {
-		line_is(s, s->segment.text_len ? FTPNAT_LINE_REWRITTEN : FTPNAT_LINE_UNCHANGED);
+		line_is(s, s->segment.text_len ? FTPNAT_LINE_REWRITTEN :
+						 FTPNAT_LINE_UNCHANGED);
 		return 0;
 	}
 	line_is(s, verdict);
@@ -367,7 +376,8 @@ __noinline int session_line(struct ftpnat_session *session)
 	s->segment.text_len = 0;
 	s->segment.why = FTPNAT_PASS;
 	if (s->segment.dir == FTPNAT_FROM_SERVER)
-		return server_line(session, s, &session->stream[FTPNAT_FROM_SERVER].parser.line);
+		return server_line(session, s,
+				   &session->stream[FTPNAT_FROM_SERVER].parser.line);
 	client_line(session, s, &session->stream[FTPNAT_FROM_CLIENT].parser.line);
 	return 0;
 }

@@ -19,13 +19,13 @@
 #define FTPNAT_LAYOUT 1
 
 /* Capacities that are part of the layout (limits: of the configuration are not). */
-#define FTPNAT_MAX_RULES     256  /* rule ids 0..255, kept by name over a reload */
-#define FTPNAT_MAX_SERVERS   1024 /* of all rules together */
-#define FTPNAT_MAX_RULE_SERVERS 64 /* of one rule */
-#define FTPNAT_MAX_SELECTORS 256  /* masquerade prefixes x control ports */
-#define FTPNAT_MAX_LISTENS   1024 /* of all publish rules together */
-#define FTPNAT_MAX_CLOSED    16384 /* ended connections remembered for reuse, of each kind */
-#define FTPNAT_NAME_LEN      32   /* rule name with its final NUL */
+#define FTPNAT_MAX_RULES	256  /* rule ids 0..255, kept by name over a reload */
+#define FTPNAT_MAX_SERVERS	1024 /* of all rules together */
+#define FTPNAT_MAX_RULE_SERVERS 64   /* of one rule */
+#define FTPNAT_MAX_SELECTORS	256  /* masquerade prefixes x control ports */
+#define FTPNAT_MAX_LISTENS	1024 /* of all publish rules together */
+#define FTPNAT_MAX_CLOSED	16384 /* ended connections remembered for reuse, of each kind */
+#define FTPNAT_NAME_LEN		32 /* rule name with its final NUL */
 
 /* An IPv6 address, or an IPv4 one as ::ffff:a.b.c.d: one code path for both. */
 struct ftpnat_addr {
@@ -45,7 +45,8 @@ struct ftpnat_tuple {
 enum ftpnat_kind { FTPNAT_CONTROL, FTPNAT_DATA, FTPNAT_KIND_MAX };
 
 /* ftpnat_flow.flags */
-#define FTPNAT_FLOW_CLIENT 0x01 /* packets from the FTP client; this entry owns the timer */
+#define FTPNAT_FLOW_CLIENT                                                               \
+	0x01 /* packets from the FTP client; this entry owns the timer */
 #define FTPNAT_FLOW_ACTIVE 0x02 /* data connection that the server opened */
 #define FTPNAT_FLOW_TIMER  0x04 /* the client's entry: its timer runs */
 
@@ -63,14 +64,14 @@ enum ftpnat_kind { FTPNAT_CONTROL, FTPNAT_DATA, FTPNAT_KIND_MAX };
 struct ftpnat_flow {
 	struct bpf_timer timer;
 	__u64 packets;
-	__u64 bytes;            /* IP length, headers included */
+	__u64 bytes;		/* IP length, headers included */
 	struct ftpnat_tuple to; /* tuple after translation */
-	__u32 session;          /* id: key of ftpnat_sessions */
-	__u32 isn;              /* sequence number of this direction's SYN, host order */
+	__u32 session;		/* id: key of ftpnat_sessions */
+	__u32 isn;		/* sequence number of this direction's SYN, host order */
 	__u32 created;
-	__u32 seen;             /* last packet */
+	__u32 seen; /* last packet */
 	__u16 rule;
-	__u8 kind;              /* enum ftpnat_kind */
+	__u8 kind; /* enum ftpnat_kind */
 	__u8 flags;
 	__u8 tcp;
 	__u8 pad[7];
@@ -91,7 +92,7 @@ struct ftpnat_expected {
 	struct bpf_timer timer;
 	struct ftpnat_addr src; /* source after translation */
 	struct ftpnat_addr dst; /* destination after translation: the real end */
-	__be16 sport;           /* source port after translation; 0: keep it where it is free */
+	__be16 sport; /* source port after translation; 0: keep it where it is free */
 	__be16 dport;
 	__u32 session;
 	__u32 created;
@@ -105,8 +106,9 @@ struct ftpnat_expected {
 enum ftpnat_dir { FTPNAT_FROM_CLIENT, FTPNAT_FROM_SERVER, FTPNAT_DIR_MAX };
 
 #define FTPNAT_MAX_EDITS 32   /* unacknowledged edits of one direction, power of two */
-#define FTPNAT_TEXT_LEN  1024 /* their replacement bytes, ring, power of two */
-#define FTPNAT_HELD_LEN  256  /* longest start of an address line that is kept, power of two */
+#define FTPNAT_TEXT_LEN	 1024 /* their replacement bytes, ring, power of two */
+#define FTPNAT_HELD_LEN                                                                  \
+	256 /* longest start of an address line that is kept, power of two */
 
 /* The sender's bytes [start, start + old_len) became new_len bytes of the text ring. */
 struct ftpnat_edit {
@@ -125,14 +127,14 @@ struct ftpnat_edit {
  * direction change it, but for `acked` and `window`, which come from the other.
  */
 struct ftpnat_stream {
-	__u32 next;  /* sender's: everything before it was parsed */
-	__u32 base;  /* growth of the edits that are acknowledged and gone */
-	__u32 acked; /* receiver's: highest acknowledgement seen */
-	__u32 taken; /* sender's: acknowledged to the sender by us up to here */
-	__be32 tsval;  /* receiver's newest timestamp; 0: sends none */
-	__be16 window; /* receiver's newest window */
-	__u8 first;    /* oldest edit */
-	__u8 edits;    /* number of edits */
+	__u32 next;	 /* sender's: everything before it was parsed */
+	__u32 base;	 /* growth of the edits that are acknowledged and gone */
+	__u32 acked;	 /* receiver's: highest acknowledgement seen */
+	__u32 taken;	 /* sender's: acknowledged to the sender by us up to here */
+	__be32 tsval;	 /* receiver's newest timestamp; 0: sends none */
+	__be16 window;	 /* receiver's newest window */
+	__u8 first;	 /* oldest edit */
+	__u8 edits;	 /* number of edits */
 	__u16 text_head; /* next free byte of the text ring */
 	__u16 text_used;
 	__u16 held_len; /* bytes [next - held_len, next) are kept in `held` */
@@ -186,17 +188,20 @@ struct ftpnat_rule {
 	__u8 flags;
 	__u16 data_port_min; /* host order, both included */
 	__u16 data_port_max;
-	__u16 servers;      /* publish: number of servers */
+	__u16 servers;	    /* publish: number of servers */
 	__u16 first_server; /* publish: first index within the slot of ftpnat_servers */
 	__u32 weight[FTPNAT_FAMILY_MAX]; /* publish: sum over the servers in use */
-	struct ftpnat_addr address[FTPNAT_FAMILY_MAX]; /* masquerade `to`; 0: the interface's own */
-	struct ftpnat_addr data_address[FTPNAT_FAMILY_MAX]; /* named in 227; 0: what was dialled */
+	struct ftpnat_addr
+		address[FTPNAT_FAMILY_MAX]; /* masquerade `to`; 0: the interface's own */
+	struct ftpnat_addr
+		data_address[FTPNAT_FAMILY_MAX]; /* named in 227; 0: what was dialled */
 };
 
 /* ftpnat_servers[slot * FTPNAT_MAX_SERVERS + index] */
 struct ftpnat_server {
 	struct ftpnat_addr addr;
-	struct ftpnat_addr source; /* FTPNAT_SOURCE_ADDRESS: what this server sees as the client */
+	struct ftpnat_addr
+		source; /* FTPNAT_SOURCE_ADDRESS: what this server sees as the client */
 	__be16 port;
 	__u16 weight; /* 0: not in use */
 };
@@ -228,8 +233,8 @@ struct ftpnat_ifaddr {
 
 /* ftpnat_config[0] */
 struct ftpnat_config {
-	__u32 layout; /* FTPNAT_LAYOUT */
-	__u32 slot;   /* 0 or 1: the half in force of all configuration tables */
+	__u32 layout;	    /* FTPNAT_LAYOUT */
+	__u32 slot;	    /* 0 or 1: the half in force of all configuration tables */
 	__u32 selectors[2]; /* number per slot */
 	__u32 limit[FTPNAT_KIND_MAX]; /* connections */
 	__u32 limit_expected;
@@ -247,8 +252,13 @@ struct ftpnat_usage {
 	__u32 next_session;
 };
 
-enum ftpnat_line { FTPNAT_LINE_PORT, FTPNAT_LINE_EPRT, FTPNAT_LINE_227, FTPNAT_LINE_229,
-		   FTPNAT_LINE_MAX };
+enum ftpnat_line {
+	FTPNAT_LINE_PORT,
+	FTPNAT_LINE_EPRT,
+	FTPNAT_LINE_227,
+	FTPNAT_LINE_229,
+	FTPNAT_LINE_MAX
+};
 
 /* ftpnat_stats[rule], per CPU */
 struct ftpnat_rule_stats {
@@ -269,9 +279,9 @@ struct ftpnat_rule_stats {
 
 /* A connection or a line; of a connection, only this much is there. */
 struct ftpnat_event {
-	__u64 time;    /* nanoseconds of CLOCK_MONOTONIC */
-	__u32 reason;  /* enum ftpnat_reason */
-	__u32 session; /* id */
+	__u64 time;		    /* nanoseconds of CLOCK_MONOTONIC */
+	__u32 reason;		    /* enum ftpnat_reason */
+	__u32 session;		    /* id */
 	struct ftpnat_tuple client; /* client -> what it dialled */
 	struct ftpnat_tuple server; /* the same connection as the server sees it */
 	__u16 rule;
@@ -309,12 +319,12 @@ struct ftpnat_interface {
 struct ftpnat_state {
 	__u32 layout;
 	__u32 interfaces;
-	__u64 netns; /* inode of the network namespace */
-	__u64 bpffs; /* device of the bpffs that holds the pins */
-	__u32 config_id;  /* map ids, for the other instances to look into */
+	__u64 netns;	 /* inode of the network namespace */
+	__u64 bpffs;	 /* device of the bpffs that holds the pins */
+	__u32 config_id; /* map ids, for the other instances to look into */
 	__u32 listens_id;
 	__u32 made_dirs; /* so many last parts of `pin` were made by us */
-	__u32 complete;  /* from the end of `up` to the begin of `down` */
+	__u32 complete;	 /* from the end of `up` to the begin of `down` */
 	char pin[128];
 	struct ftpnat_interface interface[FTPNAT_MAX_INTERFACES];
 };
