@@ -202,7 +202,8 @@ static __always_inline int control_payload(struct scan *c, __u32 *seq, int egres
 	if (!seq_before(from, until)) {
 		if (fin)
 			return GO_ON;
-		if (seq_before(stream->acked, stream_map(stream, held_from(stream))))
+		if (!stream->heard ||
+		    seq_before(stream->acked, stream_map(stream, held_from(stream))))
 			return FTPNAT_HELD; /* comes with the receiver's ACK of what is before */
 		return acknowledge(c, egress);
 	}
@@ -230,6 +231,7 @@ static __always_inline int control_locked(struct scan *c, __u32 *seq, __u32 *ack
 	if (p->flags & TH_ACK) {
 		if (!seq_before(stream_map(other, other->next) + 1, p->ack))
 			stream_acked(other, p->ack);
+		other->heard = 1;
 		other->window = bpf_htons(p->window);
 		if (o->timestamp)
 			other->tsval = option_get32(o, o->timestamp - 1 + 2);

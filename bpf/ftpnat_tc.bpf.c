@@ -127,8 +127,12 @@ __noinline int flow_begin(struct __sk_buff *skb, int egress)
 	verdict = data_open(p, s);
 	if (verdict == FTPNAT_PASS)
 		verdict = control_open(skb, s, egress);
-	if (verdict != FTPNAT_PASS && verdict != GO_ON)
-		event_flow(verdict, &p->tuple, &p->tuple, 0, s->flow.rule, s->flow.kind);
+	if (verdict == FTPNAT_PASS || verdict == GO_ON)
+		return verdict;
+	s->to = p->tuple;
+	if (s->flow.flags & FTPNAT_FLOW_ACTIVE)
+		tuple_swap(&s->to, &p->tuple);
+	event_flow(verdict, &s->to, &s->to, 0, s->flow.rule, s->flow.kind);
 	return verdict;
 }
 

@@ -154,6 +154,8 @@ static __always_inline int control_open(struct __sk_buff *skb, struct scratch *s
 	if (!config)
 		return FTPNAT_PASS;
 	new->key = p->tuple;
+	new->kind = FTPNAT_CONTROL;
+	new->flags = FTPNAT_FLOW_CLIENT;
 	listen_key.slot = (__u16)config->slot;
 	listen = bpf_map_lookup_elem(&ftpnat_listens, &listen_key);
 	if (listen) {
@@ -186,8 +188,6 @@ static __always_inline int control_open(struct __sk_buff *skb, struct scratch *s
 	new->isn = p->seq;
 	new->port_min = 1024;
 	new->port_max = 65535;
-	new->kind = FTPNAT_CONTROL;
-	new->flags = FTPNAT_FLOW_CLIENT;
 	new->now = now_seconds();
 	verdict = flow_open(new);
 	stats = rule_stats(new->rule);

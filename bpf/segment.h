@@ -111,8 +111,10 @@ static __always_inline void event_line(struct scan *c, int whole)
 	struct ftpnat_line_event *e;
 	struct segment *seg = &c->s->segment;
 	const struct ftp_line *line = &c->stream->parser.line;
-	__u32 offset = bounded(seg->line - seg->start, PAYLOAD_LEN);
+	__u32 shown = seg->line;
 
+	if (!seg->releasing && seq_before(shown, seg->start))
+		shown = seg->start; /* what came in earlier segments isn't kept */
 	e = bpf_ringbuf_reserve(&ftpnat_events, sizeof(*e), 0);
 	if (!e) {
 		count(FTPNAT_EVENTS_LOST);
@@ -126,6 +128,7 @@ static __always_inline void event_line(struct scan *c, int whole)
 	e->event.kind = FTPNAT_CONTROL;
 	e->event.dir = seg->dir;
 	e->line_len = (__u16)c->stream->parser.length;
+	e->line_from = (__u16)(shown - seg->line);
 	e->span_start = whole ? 0 : line->span_start;
 	e->span_len = whole ? e->line_len : line->span_len;
 	e->text_len = (__u16)seg->text_len;
@@ -134,8 +137,11 @@ static __always_inline void event_line(struct scan *c, int whole)
 		bpf_loop(c->stream->parser.length, hold_byte, c, 0);
 		bpf_probe_read_kernel(e->line, sizeof(e->line), c->stream->held);
 	} else {
-		bpf_probe_read_kernel(e->line, sizeof(e->line), c->in->byte + offset);
+		bpf_probe_read_kernel(e->line, sizeof(e->line),
+				      c->in->byte +
+					      bounded(shown - seg->start, PAYLOAD_LEN));
 	}
+	__builtin_memset(e->pad, 0, sizeof(e->pad));
 	bpf_ringbuf_submit(e, 0);
 }
 
@@ -156,9 +162,11 @@ static __always_inline void line_end(struct scan *c)
 		return;
 	}
 	whole = session_line(c->session);
+	/* of a line whose start has left already, only a reply would still be replaced */
+	if (whole && !seg->releasing && seq_before(seg->line, seg->fresh))
+		seg->text_len = 0;
 	if (seg->why)
 		event_line(c, whole);
-
 	if (!seg->text_len && !seg->releasing)
 		return;
 	if (whole || !seg->text_len) {
@@ -174,8 +182,6 @@ static __always_inline void line_end(struct scan *c)
 	} else {
 		seg->edit_from = seg->text_from;
 		seg->edit_to = seg->text_to;
-		if (seq_before(seg->edit_from, seg->fresh))
-			return; /* its start has left already: only a refusal can come so late */
 	}
 	seg->releasing = 0;
 	edit_add(c);

@@ -138,7 +138,8 @@ struct ftpnat_stream {
 	__u16 text_head; /* next free byte of the text ring */
 	__u16 text_used;
 	__u16 held_len; /* bytes [next - held_len, next) are kept in `held` */
-	__u16 pad;
+	__u8 heard;	/* the receiver has spoken: tsval and window are known */
+	__u8 pad;
 	struct ftp_parser parser;
 	struct ftpnat_edit edit[FTPNAT_MAX_EDITS];
 	__u8 held[FTPNAT_HELD_LEN];
@@ -293,9 +294,11 @@ struct ftpnat_event {
 struct ftpnat_line_event {
 	struct ftpnat_event event;
 	__u16 line_len;	  /* of the whole line, which may be longer than what is shown */
+	__u16 line_from;  /* first byte of it that is shown: what came earlier is gone */
 	__u16 span_start; /* the bytes that `text` replaced; an empty text: nothing was */
 	__u16 span_len;
 	__u16 text_len;
+	__u16 pad[3];
 	__u8 line[FTPNAT_EVENT_LINE];
 	__u8 text[FTPNAT_EVENT_TEXT];
 };
@@ -335,7 +338,7 @@ _Static_assert(sizeof(struct ftpnat_listen_key) == 20, "no padding in a key");
 _Static_assert(sizeof(struct ftpnat_flow) == 96, "layout 1");
 _Static_assert(sizeof(struct ftpnat_expected) == 64, "layout 1");
 _Static_assert(sizeof(struct ftpnat_event) == 96, "layout 1");
-_Static_assert(sizeof(struct ftpnat_line_event) == 360, "layout 1");
+_Static_assert(sizeof(struct ftpnat_line_event) == 368, "layout 1");
 _Static_assert(sizeof(struct ftpnat_edit) == 12, "layout 1");
 _Static_assert(sizeof(struct ftpnat_session) < 4096 - 128, "one element fits a page");
 

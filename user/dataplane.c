@@ -31,11 +31,10 @@ static int size_maps(const struct ftpnat_tc *skel, const struct config_limits *l
 static bool is_state(const struct bpf_map *map)
 {
 	static const char *const names[] = {
-		"ftpnat_flows",	  "ftpnat_sessions", "ftpnat_expected", "ftpnat_config",
-		"ftpnat_rules",	  "ftpnat_servers",  "ftpnat_listens",	"ftpnat_select",
-		"ftpnat_ifaddrs", "ftpnat_usage",    "ftpnat_stats",	"ftpnat_reasons",
-		"ftpnat_closed_c", "ftpnat_closed_d", "ftpnat_events",
-		STATE_MAP,
+		"ftpnat_flows",	   "ftpnat_sessions", "ftpnat_expected", "ftpnat_config",
+		"ftpnat_rules",	   "ftpnat_servers",  "ftpnat_listens",	 "ftpnat_select",
+		"ftpnat_ifaddrs",  "ftpnat_usage",    "ftpnat_stats",	 "ftpnat_reasons",
+		"ftpnat_closed_c", "ftpnat_closed_d", "ftpnat_events",	 STATE_MAP,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)

@@ -1,20 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* stats: counters per rule and per reason, occupancy; all CPUs summed up. */
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
 
 #include "log.h"
 #include "table.h"
 #include "view.h"
-
-static const char *const reason_names[] = {
-#define X(symbol, string, help) [FTPNAT_##symbol] = string,
-	FTPNAT_REASONS(X)
-#undef X
-};
-_Static_assert(ARRAY_SIZE(reason_names) == FTPNAT_REASON_MAX, "each reason has a name");
 
 static const char *const line_names[] = {
 	[FTPNAT_LINE_PORT] = "PORT",
@@ -30,21 +21,6 @@ struct stats {
 	struct view_table tables[VIEW_TABLE_MAX];
 };
 
-/* Sum up the values of all CPUs: `words` counters of 64 bits each. */
-static int read_counters(int fd, __u32 key, __u64 *sum, size_t words)
-{
-	int cpus = libbpf_num_possible_cpus();
-	_cleanup_free_ __u64 *values = cpus > 0 ? calloc((size_t)cpus * words, 8) : NULL;
-
-	if (!values)
-		return -ENOMEM;
-	if (bpf_map_lookup_elem(fd, &key, values))
-		return -errno;
-	for (size_t i = 0; i < (size_t)cpus * words; i++)
-		sum[i % words] += values[i];
-	return 0;
-}
-
 static int read_stats(const struct view *view, struct stats *stats)
 {
 	_cleanup_close_ int rules_fd = view_map(view, "ftpnat_stats");
@@ -56,10 +32,10 @@ static int read_stats(const struct view *view, struct stats *stats)
 		return -ENOENT;
 	for (__u32 id = 0; !err && id < FTPNAT_MAX_RULES; id++)
 		if (view->rules[id].name[0])
-			err = read_counters(rules_fd, id, (__u64 *)&stats->rule[id],
+			err = view_counters(rules_fd, id, (__u64 *)&stats->rule[id],
 					    sizeof(stats->rule[id]) / 8);
 	for (__u32 reason = 0; !err && reason < FTPNAT_REASON_MAX; reason++)
-		err = read_counters(reasons_fd, reason, &stats->reason[reason], 1);
+		err = view_counters(reasons_fd, reason, &stats->reason[reason], 1);
 	if (err)
 		return err_r(err, "can't read the counters: %s", strerror(-err));
 	return view_tables(view, stats->tables);
@@ -92,8 +68,8 @@ static json_t *to_json(const struct view *view, const struct stats *stats)
 		if (view->rules[id].name[0])
 			json_array_append_new(rules, rule_json(view->rules[id].name,
 							       &stats->rule[id]));
-	for (int i = 0; i < FTPNAT_REASON_MAX; i++)
-		json_object_set_new(reasons, reason_names[i],
+	for (__u32 i = 0; i < FTPNAT_REASON_MAX; i++)
+		json_object_set_new(reasons, view_reason_name(i),
 				    json_integer((json_int_t)stats->reason[i]));
 	return json_pack("{s:i, s:o, s:o, s:o}", "schema", 1, "rules", rules, "reasons",
 			 reasons, "tables", view_tables_json(stats->tables));
@@ -132,10 +108,10 @@ static void print_reasons(const struct stats *stats)
 	_cleanup_table_ struct table table;
 
 	table_begin(&table, titles);
-	for (int i = 0; i < FTPNAT_REASON_MAX; i++) {
+	for (__u32 i = 0; i < FTPNAT_REASON_MAX; i++) {
 		if (!stats->reason[i])
 			continue;
-		table_cell(&table, "%s", reason_names[i]);
+		table_cell(&table, "%s", view_reason_name(i));
 		table_cell(&table, "%llu", stats->reason[i]);
 	}
 }

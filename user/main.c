@@ -37,13 +37,17 @@ static const struct verb {
 	{ "expected", "", "data connections announced and not yet seen", verb_expected },
 	{ "servers", "", "published servers, their connections and weight",
 	  verb_servers },
+	{ "events", "[--rule NAME] [--count N]",
+	  "follow what happens: first what is kept from before, then as it comes;\n"
+	  "            with --json one object per line. Each event is printed once",
+	  verb_events },
 };
 
 /* Of the interface, not of this version. */
-static const char *const later_verbs[] = { "events", "top", "metrics", "run" };
+static const char *const later_verbs[] = { "top", "metrics", "run" };
 
 /* Long options without a letter. */
-enum { OPT_RULE = 256, OPT_CLIENT, OPT_WATCH };
+enum { OPT_RULE = 256, OPT_CLIENT, OPT_WATCH, OPT_COUNT };
 
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' },
@@ -55,6 +59,7 @@ static const struct option long_options[] = {
 	{ "rule", required_argument, NULL, OPT_RULE },
 	{ "client", required_argument, NULL, OPT_CLIENT },
 	{ "watch", required_argument, NULL, OPT_WATCH },
+	{ "count", required_argument, NULL, OPT_COUNT },
 	{ 0 },
 };
 
@@ -73,7 +78,7 @@ static void print_help(void)
 	       "  -p, --pin DIR          folder of this instance in bpffs (default " PIN_DIR_DEFAULT
 	       ")\n"
 	       "  -n, --netns NAME|PATH  act on another network namespace\n"
-	       "  -j, --json             one JSON document instead of text\n"
+	       "  -j, --json             one JSON document instead of text (events: one per line)\n"
 	       "  -h, --help             this text\n"
 	       "  -V, --version          version\n\n"
 	       "Exit codes: 0 done, 1 failed at run time, 2 wrong usage or configuration.\n");
@@ -110,6 +115,18 @@ static int set_watch(struct options *options, const char *text)
 	return 0;
 }
 
+static int set_count(struct options *options, const char *text)
+{
+	char *end;
+	unsigned long count = strtoul(text, &end, 10);
+
+	if (*end || text[0] < '0' || text[0] > '9' || !count || count > 1000000000)
+		return err_r(EXIT_USAGE,
+			     "--count %s: a number from 1 to 1000000000 is needed", text);
+	options->count = (unsigned int)count;
+	return 0;
+}
+
 static int set_client(struct options *options, const char *text)
 {
 	if (ftpnat_addr_parse(text, &options->client_addr))
@@ -140,6 +157,8 @@ static int set_option(struct options *options, int option, char **argv)
 		return set_client(options, optarg);
 	case OPT_WATCH:
 		return set_watch(options, optarg);
+	case OPT_COUNT:
+		return set_count(options, optarg);
 	case ':':
 		return err_r(EXIT_USAGE, "option %s needs a value: " SEE_HELP,
 			     argv[optind - 1]);
@@ -163,14 +182,19 @@ static const struct verb *find_verb(const char *name)
 	return NULL;
 }
 
-/* Options that only one verb takes. */
+/* Options that not every verb takes. */
 static int check_options(const struct options *options, const struct verb *verb)
 {
-	if ((options->rule || options->client) && verb->run != verb_flows)
+	bool flows = verb->run == verb_flows, events = verb->run == verb_events;
+
+	if ((options->rule && !flows && !events) || (options->client && !flows))
 		return err_r(EXIT_USAGE,
-			     "--rule and --client belong to flows: " SEE_HELP);
+			     "--rule and --client belong to flows, --rule also to "
+			     "events: " SEE_HELP);
 	if (options->watch && verb->run != verb_stats)
 		return err_r(EXIT_USAGE, "--watch belongs to stats: " SEE_HELP);
+	if (options->count && !events)
+		return err_r(EXIT_USAGE, "--count belongs to events: " SEE_HELP);
 	return 0;
 }
 

@@ -16,12 +16,12 @@ struct options {
 	const char *netns; /* NULL: where we are */
 	bool json;
 
-	/* flows, NULL: all */
-	const char *rule;
-	const char *client;
+	const char *rule;   /* flows, events; NULL: all */
+	const char *client; /* flows; NULL: all */
 	struct ftpnat_addr client_addr;
 
 	unsigned int watch; /* stats, seconds; 0: once */
+	unsigned int count; /* events; 0: no end */
 };
 
 /* Verbs: an exit code each; they report their errors. */
@@ -34,5 +34,6 @@ int verb_stats(const struct options *options);
 int verb_flows(const struct options *options);
 int verb_expected(const struct options *options);
 int verb_servers(const struct options *options);
+int verb_events(const struct options *options);
 
 #endif

@@ -22,6 +22,12 @@ int pin_check(const char *dir, bool mount);
  */
 int pin_lock(const char *dir, int *lock_fd, __u64 *device);
 
+/*
+ * Of the commands that read DIR's ring buffer, which has room for one: -EBUSY if there
+ * is one. Does not stand in the way of pin_lock(). Reports its errors.
+ */
+int pin_lock_reader(const char *dir, int *lock_fd);
+
 /* Number of last parts of DIR that don't exist yet. */
 unsigned int pin_missing_dirs(const char *dir);
 

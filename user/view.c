@@ -2,6 +2,7 @@
 #include "view.h"
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
 #include <time.h>
@@ -13,6 +14,13 @@
 #include "table.h"
 
 static const __u32 first = 0;
+
+static const char *const reason_names[] = {
+#define X(symbol, string, help) [FTPNAT_##symbol] = string,
+	FTPNAT_REASONS(X)
+#undef X
+};
+_Static_assert(ARRAY_SIZE(reason_names) == FTPNAT_REASON_MAX, "each reason has a name");
 
 int view_map(const struct view *view, const char *name)
 {
@@ -72,6 +80,25 @@ const char *view_rule_name(const struct view *view, __u16 id)
 {
 	return id < FTPNAT_MAX_RULES && view->rules[id].name[0] ? view->rules[id].name :
 								  "?";
+}
+
+const char *view_reason_name(__u32 reason)
+{
+	return reason < FTPNAT_REASON_MAX ? reason_names[reason] : "?";
+}
+
+int view_counters(int fd, __u32 key, __u64 *sum, size_t words)
+{
+	int cpus = libbpf_num_possible_cpus();
+	_cleanup_free_ __u64 *values = cpus > 0 ? calloc((size_t)cpus * words, 8) : NULL;
+
+	if (!values)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(fd, &key, values))
+		return -errno;
+	for (size_t i = 0; i < (size_t)cpus * words; i++)
+		sum[i % words] += values[i];
+	return 0;
 }
 
 struct listens_count {

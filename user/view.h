@@ -47,6 +47,12 @@ int view_walk(const struct view *view, const char *name,
 /* "?" for an id without a rule. */
 const char *view_rule_name(const struct view *view, __u16 id);
 
+/* "?" for a number that this version doesn't know. */
+const char *view_reason_name(__u32 reason);
+
+/* Add up the values of all CPUs: `words` counters of 64 bits each, onto `sum`. */
+int view_counters(int fd, __u32 key, __u64 *sum, size_t words);
+
 /* Occupancy of all tables. Reports its errors. */
 int view_tables(const struct view *view, struct view_table tables[VIEW_TABLE_MAX]);
 json_t *view_tables_json(const struct view_table tables[VIEW_TABLE_MAX]);

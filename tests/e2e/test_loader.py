@@ -334,7 +334,7 @@ def test_program_that_the_verifier_refuses(host):
     (["flows", "--client", "10.0.0"], "address"),
     (["stats", "--watch", "soon"], "seconds"),
     (["-p", "relative", "status"], "absolute path"),
-    (["events"], "not in this version"),
+    (["top"], "not in this version"),
 ])
 @pytest.mark.no_root
 def test_wrong_usage(argv, words):

@@ -1,0 +1,336 @@
+"""events: what it says of lines and connections, and when it ends."""
+
+import contextlib
+import datetime
+import ftplib
+import json
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from lab import Process, wait_until
+from loader_host import host, refused  # noqa: F401
+from scenes import login, publish, single
+from servers import Vsftpd
+from wire import address_of
+
+pytestmark = pytest.mark.ftpnat
+
+KEYS = {"schema", "time", "reason", "rule", "kind", "session", "client", "public", "real"}
+LINE_KEYS = KEYS | {"direction", "before", "after", "cut"}
+
+
+class Follower:
+    """`ftpnat-load events` in the background."""
+
+    def __init__(self, lab, *argv):
+        gateway = lab.gateway
+        self.process = Process([gateway.command, "-n", lab.gw.name, "-p", gateway.pin, "events", *argv],
+                               lab.file("events.log"))
+        lab.processes.append(self.process)
+
+    def lines(self):
+        return self.process.output().splitlines()
+
+    def entries(self, *reasons):
+        found = [json.loads(line) for line in self.lines()]
+        return [entry for entry in found if not reasons or entry["reason"] in reasons]
+
+    def wait(self, *reasons, count=1):
+        """The first so many events of these reasons."""
+        wait_until(lambda: len(self.entries(*reasons)) >= count, f"{count} events {reasons}")
+        return self.entries(*reasons)[:count]
+
+    def ended(self):
+        return self.process.popen.wait(5)
+
+
+def say(session, command):
+    """The reply, of whatever kind."""
+    with contextlib.suppress(ftplib.error_temp, ftplib.error_perm):
+        return session.sendcmd(command)
+
+
+def end_of(sock):
+    return "{}:{}".format(*sock[:2])
+
+
+@pytest.mark.parametrize("command, before, after", [
+    ("PASV", ("227", "10.2.1.2"), ("227", "192.0.2.10")),
+    ("EPSV", ("229", None), ("229", None)),
+])
+def test_rewritten_reply_before_and_after(make_lab, command, before, after):
+    lab, server, vips = single(make_lab, Vsftpd, rule={"data_ports": "1024-1039"})
+    follower = Follower(lab, "--json")
+    with lab.client.inside():
+        session = login(lab.client, vips[0], server)
+        reply = session.sendcmd(command)
+        entry, = follower.wait("line_rewritten")
+        assert set(entry) == LINE_KEYS
+        assert (entry["kind"], entry["direction"], entry["rule"]) == ("control", "from_server", "files")
+        assert entry["client"] == end_of(session.sock.getsockname())
+        assert (entry["public"], entry["real"]) == ("192.0.2.10:21", "10.2.1.2:21")
+        assert address_of(entry["before"])[:2] == before
+        assert address_of(entry["after"])[:2] == after
+        assert entry["after"] == reply + "\r\n" != entry["before"]
+        assert not entry["cut"]
+        session.quit()
+
+
+@pytest.mark.parametrize("command, after", [
+    ("PORT 10,1,1,2,200,1", r"PORT 10,2,1,1,\d+,\d+\r\n"),
+    ("eprt |1|10.1.1.2|51201|", r"eprt \|1\|10\.2\.1\.1\|\d+\|\r\n"),
+])
+def test_rewritten_command_before_and_after(make_lab, command, after):
+    lab, server, vips = single(make_lab, Vsftpd, "full")
+    follower = Follower(lab, "--json")
+    with lab.client.inside():
+        session = login(lab.client, vips[0], server)
+        session.voidcmd(command)
+        entry, = follower.wait("line_rewritten")
+        assert entry["direction"] == "from_client"
+        assert entry["before"] == command + "\r\n"
+        assert re.fullmatch(after, entry["after"])
+        session.quit()
+
+
+def test_lines_that_go_on_as_they_came_or_are_refused(make_lab):
+    lab, server, vips = single(make_lab, Vsftpd)
+    follower = Follower(lab, "--json")
+    with lab.client.inside():
+        session = login(lab.client, vips[0], server)
+        for command, reason, after in (
+                ("PORT 10,1,1,2,200,1", "line_unchanged", None),
+                ("PORT 10,1,1,2,256,1", "line_malformed", None),
+                ("PORT 10,1,1,3,200,1", "line_foreign", "PORT 0,0,0,0,0,0\r\n"),
+                ("PORT 10,1,1,2,0,22", "line_privileged", "PORT 0,0,0,0,0,0\r\n")):
+            say(session, command)
+            entry, = follower.wait(reason)
+            assert (entry["before"], entry["after"]) == (command + "\r\n", after)
+        session.quit()
+
+
+def test_refused_reply_shows_what_the_client_reads(make_lab):
+    lab, server, vips = single(make_lab, Vsftpd, rule={"modes": ["active"]})
+    follower = Follower(lab, "--json")
+    with lab.client.inside():
+        session = login(lab.client, vips[0], server)
+        with pytest.raises(ftplib.error_perm) as said:
+            session.sendcmd("PASV")
+        entry, = follower.wait("line_mode")
+        assert entry["before"].startswith("227 ")
+        assert entry["after"] == f"{said.value}\r\n"
+        session.quit()
+
+
+@pytest.mark.parametrize("family", ["v4", "v6"])
+def test_connections_opened_and_closed(make_lab, family):
+    lab = make_lab()
+    server, vips = Vsftpd(lab.server).start(), lab.vips()
+    lab.gateway.up({"publish": [publish("files", vips, [server], data_ports="1024-1039")],
+                    "timeouts": {"closing": "1s"}})
+    follower = Follower(lab, "--json")
+    with lab.client.inside():
+        host = vips[family == "v6"]
+        session = login(lab.client, host, server)
+        control = session.sock.getsockname()
+        assert session.read("server-name").decode() == server.name
+        session.quit()
+    kinds = {kind: follower.wait(f"{kind}_opened", f"{kind}_closed", count=2)
+             for kind in ("control", "data")}
+    for kind, (opened, closed) in kinds.items():
+        assert (opened.pop("reason"), closed.pop("reason")) == (f"{kind}_opened", f"{kind}_closed")
+        assert set(opened) == KEYS - {"reason"}
+        assert opened.pop("time") <= closed.pop("time")
+        assert opened == closed
+        assert (opened["rule"], opened["kind"]) == ("files", kind)
+    ends = f"[{host}]" if family == "v6" else host
+    real = "[fd00:2:1::2]" if family == "v6" else "10.2.1.2"
+    assert kinds["control"][0]["client"].endswith(f":{control[1]}")
+    assert (kinds["control"][0]["public"], kinds["control"][0]["real"]) == (f"{ends}:21", f"{real}:21")
+    assert kinds["data"][0]["public"].startswith(f"{ends}:10")
+    assert kinds["data"][0]["real"].startswith(f"{real}:")
+    assert kinds["data"][0]["session"] == kinds["control"][0]["session"]
+
+
+def test_refused_connection_has_no_real_end(make_lab):
+    lab = make_lab()
+    server, vips = Vsftpd(lab.server).start(), lab.vips()
+    lab.gateway.up({"publish": [publish("files", vips, [server])], "limits": {"control": 1}})
+    follower = Follower(lab, "--json")
+    with lab.client.inside():
+        session = login(lab.client, vips[0], server)
+        with pytest.raises((OSError, EOFError)):
+            ftplib.FTP().connect(vips[0], 21, timeout=2)
+        entry, = follower.wait("control_full")
+        assert (entry["kind"], entry["public"]) == ("control", "192.0.2.10:21")
+        assert (entry["real"], entry["session"]) == (None, None)
+        session.quit()
+
+
+def test_text(make_lab):
+    lab, server, vips = single(make_lab, Vsftpd)
+    with lab.client.inside():
+        session = login(lab.client, vips[0], server)
+        client = re.escape(end_of(session.sock.getsockname()))
+        say(session, 'PORT 10,1,"\\\x01\t')
+        session.sendcmd("PASV")
+        session.quit()
+    text = lab.gateway.load("events", "--count", "3").stdout.splitlines()
+    stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}  files  "
+    for line, rest in zip(text, (
+            rf"control_opened +control +{client} -> 192\.0\.2\.10:21 => 10\.2\.1\.2:21",
+            rf'line_malformed +from client +{client} "PORT 10,1,\\"\\\\\\x01\\t\\r\\n"',
+            rf'line_rewritten +from server +{client} "227 [^"]*\(10,2,1,2[^"]*\\r\\n" => '
+            rf'"227 [^"]*\(192,0,2,10[^"]*\\r\\n"'), strict=True):
+        assert re.fullmatch(stamp + rest, line), line
+    assert len({line.index(client.replace("\\", "")) for line in text}) == 1, "columns are aligned"
+    said = datetime.datetime.strptime(text[0][:23], "%Y-%m-%d %H:%M:%S.%f").timestamp()
+    assert abs(said - time.time()) < 30
+
+
+def test_json_time_is_utc(make_lab):
+    lab, server, vips = single(make_lab, Vsftpd)
+    with lab.client.inside():
+        login(lab.client, vips[0], server).quit()
+    entry = json.loads(lab.gateway.load("-j", "events", "--count", "1").stdout)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", entry["time"])
+    assert abs(datetime.datetime.fromisoformat(entry["time"][:-1] + "+00:00").timestamp() - time.time()) < 30
+
+
+def test_long_line_is_cut_and_other_bytes_are_kept(make_lab):
+    lab, server, vips = single(make_lab, Vsftpd)
+    follower = Follower(lab, "--json")
+    with lab.client.inside():
+        session = login(lab.client, vips[0], server)
+        session.sock.sendall(b"PORT \xe9\xff" + b"1" * 213 + b"\r\n")
+        entry, = follower.wait("line_malformed")
+        assert entry["before"].encode("latin-1") == b"PORT \xe9\xff" + b"1" * 185 + b"..."
+        assert entry["cut"]
+        session.close()
+
+
+def test_each_event_is_printed_once_and_kept_until_then(make_lab):
+    lab, server, vips = single(make_lab, Vsftpd)
+    with lab.client.inside():
+        session = login(lab.client, vips[0], server)
+        for port in range(4):
+            session.voidcmd(f"PORT 10,1,1,2,200,{port}")
+        session.quit()
+    seen = [json.loads(line)["before"][-3] for count in (3, 2)
+            for line in lab.gateway.load("-j", "events", "--count", str(count)).stdout.splitlines()
+            if "before" in line]
+    assert seen == ["0", "1", "2", "3"]
+
+
+def test_rule(make_lab):
+    lab = make_lab()
+    server = Vsftpd(lab.server).start()
+    first, second = lab.vips(), lab.vips(1)
+    lab.gateway.up({"publish": [publish("files", first, [server]), publish("more", second, [server])]})
+    follower = Follower(lab, "--json", "--rule", "more", "--count", "1")
+    with lab.client.inside():
+        for vips in (first, second):
+            login(lab.client, vips[0], server).quit()
+    assert follower.ended() == 0
+    entry, = follower.entries()
+    assert (entry["rule"], entry["public"]) == ("more", f"{second[0]}:21")
+
+
+def test_rule_that_a_reload_brings_has_its_name(make_lab):
+    lab, server, vips = single(make_lab, Vsftpd)
+    follower = Follower(lab, "--json")
+    lab.gateway.reload({"publish": [publish("renamed", vips, [server])]})
+    with lab.client.inside():
+        login(lab.client, vips[0], server).quit()
+    assert follower.wait("control_opened")[0]["rule"] == "renamed"
+
+
+def test_lost_events_are_told_of(make_lab):
+    lab, server, vips = single(make_lab, Vsftpd)
+    number = 4000  # more lines than the buffer holds
+    with lab.client.inside():
+        session = login(lab.client, vips[0], server)
+        for _ in range(number // 100):
+            session.sock.sendall(b"PORT 1\r\n" * 100)
+            for _ in range(100):
+                session.getline()
+        lost = lab.gateway.reason("events_lost")
+        assert lost
+        follower = Follower(lab, "--json")
+        entry, = follower.wait("events_lost")
+        assert entry["count"] == lost
+        assert len(follower.entries("line_malformed")) == number - lost
+        assert follower.entries()[-1] == entry, "after those that were kept"
+        session.voidcmd("PORT 10,1,1,2,200,1")
+        follower.wait("line_unchanged")
+        session.quit()
+    assert len(follower.entries("events_lost")) == 1
+    follower.process.popen.send_signal(signal.SIGINT)
+    assert follower.ended() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_ends_it(make_lab, number):
+    lab, server, vips = single(make_lab, Vsftpd)
+    with lab.client.inside():
+        login(lab.client, vips[0], server).quit()
+    follower = Follower(lab)
+    wait_until(follower.lines, "the event from before")
+    follower.process.popen.send_signal(number)
+    assert follower.ended() == 0
+    assert len(follower.lines()) == 1
+
+
+def test_reader_that_goes_away_ends_it(make_lab):
+    lab, server, vips = single(make_lab, Vsftpd)
+    gateway = lab.gateway
+    with lab.client.inside():
+        login(lab.client, vips[0], server).quit()
+    events = subprocess.Popen([gateway.command, "-n", lab.gw.name, "-p", gateway.pin, "events"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert b"control_opened" in events.stdout.readline()
+    events.stdout.close()  # and nothing happens any more
+    assert events.wait(5) == 0
+    assert events.stderr.read() == b""
+
+
+def test_one_reader_at_a_time(make_lab):
+    lab, server, vips = single(make_lab, Vsftpd)
+    with lab.client.inside():
+        login(lab.client, vips[0], server).quit()
+    follower = Follower(lab)
+    wait_until(follower.lines, "the event from before")
+    second = lab.gateway.load("events", check=False)
+    assert second.returncode == 1
+    assert "another command follows the events" in second.stdout
+    lab.gateway.load("reload")
+    assert follower.process.alive()
+
+
+def test_down_ends_it(make_lab):
+    lab, server, vips = single(make_lab, Vsftpd)
+    with lab.client.inside():
+        login(lab.client, vips[0], server).quit()
+    follower = Follower(lab)
+    wait_until(follower.lines, "the event from before")
+    lab.gateway.down()
+    assert follower.ended() == 1
+    assert "was taken down" in follower.lines()[-1]
+
+
+def test_not_up(host):  # noqa: F811
+    refused(host.load("events"), 1, "not up at")
+
+
+@pytest.mark.parametrize("argv, words", [
+    (["events", "--count", "0"], "--count 0: a number"),
+    (["events", "--count", "many"], "--count many: a number"),
+    (["events", "--client", "10.0.0.1"], "belong to flows"),
+    (["flows", "--count", "1"], "--count belongs to events"),
+])
+def test_wrong_usage(host, argv, words):  # noqa: F811
+    refused(host.load(*argv), 2, words)
