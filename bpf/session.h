@@ -135,6 +135,21 @@ static __always_inline int announce(struct ftpnat_session *session, struct scrat
 	return door_open(session, s->segment.session, &s->announcement);
 }
 
+/* What the doors of both modes have in common; ends and ports of the connection are to come. */
+static __always_inline void describe(struct ftpnat_session *session, struct scratch *s,
+				     enum ftpnat_mode mode, __u16 port)
+{
+	struct ftpnat_expected *e = (struct ftpnat_expected *)s->announcement.value;
+
+	s->announcement.key.dport = bpf_htons(port);
+	s->announcement.key.pad = 0;
+	e->dport = bpf_htons(port);
+	e->session = s->segment.session;
+	e->created = s->segment.now;
+	e->rule = session->rule;
+	e->mode = (__u8)mode;
+}
+
 /*
  * PORT or EPRT: the server will connect to the client. GO_ON with the text that
  * the server has to read in its place (none: as it is), else why it is refused.
@@ -159,17 +174,11 @@ static __always_inline int announce_active(struct ftpnat_session *session,
 
 	key->peer = session->server.dst;
 	key->dst = session->server.src;
-	key->dport = bpf_htons(line->port);
-	key->pad = 0;
 	/* RFC 959: from port 20 of the address that the client dialled */
 	e->src = session->client.dst;
 	e->sport = rule->kind == FTPNAT_PUBLISH ? bpf_htons(FTP_DATA_PORT) : 0;
 	e->dst = *named;
-	e->dport = bpf_htons(line->port);
-	e->session = s->segment.session;
-	e->created = s->segment.now;
-	e->rule = session->rule;
-	e->mode = FTPNAT_ACTIVE;
+	describe(session, s, FTPNAT_ACTIVE, line->port);
 	if (keep) {
 		key->dst = *named;
 		verdict = announce(session, s, line->port, line->port);
@@ -219,16 +228,10 @@ static __always_inline int announce_passive(struct ftpnat_session *session,
 
 	key->peer = session->client.src;
 	key->dst = *shown;
-	key->dport = bpf_htons(line->port);
-	key->pad = 0;
 	e->src = session->server.src;
 	e->sport = 0;
 	e->dst = *named;
-	e->dport = bpf_htons(line->port);
-	e->session = s->segment.session;
-	e->created = s->segment.now;
-	e->rule = session->rule;
-	e->mode = FTPNAT_PASSIVE;
+	describe(session, s, FTPNAT_PASSIVE, line->port);
 	if (rule->kind == FTPNAT_PUBLISH) {
 		verdict = announce(session, s, rule->data_port_min, rule->data_port_max);
 	} else {
