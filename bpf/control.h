@@ -133,7 +133,7 @@ static __always_inline void answer_options(struct tcp_options *o, __be32 tsval)
  * Turns a segment that was held back whole into the receiver's ACK for it and
  * sends it back: a sender under Nagle's rule says nothing more until then.
  */
-static __always_inline int acknowledge(struct scan *c, int egress)
+static __noinline int acknowledge(struct scan *c, __u32 upto, int egress)
 {
 	struct ftpnat_stream *stream = c->stream;
 	struct __sk_buff *skb = c->skb;
@@ -141,19 +141,34 @@ static __always_inline int acknowledge(struct scan *c, int egress)
 	struct tcp_options *o = &c->s->options;
 	struct ftpnat_tuple back;
 
-	stream->taken = stream->next;
+	if (seq_before(stream->taken, upto))
+		stream->taken = upto;
 	if (bpf_skb_change_tail(skb, p->payload, 0) ||
 	    fix_tcp_csum(skb, p, ~payload_sum(c->s, c->in, p->len, 0)) ||
 	    write_ip_len(skb, p, p->payload - ETH_HLEN))
 		return FTPNAT_WRITE;
 	tuple_swap(&back, &p->tuple);
 	answer_options(o, stream->tsval);
-	if (write_headers(skb, p, &back, p->ack, stream->next) ||
+	if (write_headers(skb, p, &back, p->ack, stream->taken) ||
 	    write_flags(skb, p, TH_ACK) ||
 	    write_tcp16(skb, p, TCP_OFF_WINDOW, bpf_htons(p->window), stream->window) ||
 	    options_write(skb, p, o) || send_back(skb, egress))
 		return FTPNAT_WRITE;
 	return FTPNAT_ANSWERED;
+}
+
+/*
+ * Nothing of the segment goes on: its bytes up to `upto` are in the session or
+ * in the log, and leave with the last byte of what they belong to, `from`. If the
+ * receiver has all that is before, they can be acknowledged.
+ */
+static __always_inline int held(struct scan *c, __u32 from, __u32 upto, int egress)
+{
+	struct ftpnat_stream *stream = c->stream;
+
+	if (!stream->heard || seq_before(stream->acked, stream_map(stream, from)))
+		return FTPNAT_HELD; /* the receiver's ACK of what is before will do */
+	return acknowledge(c, upto, egress);
 }
 
 /*
@@ -202,10 +217,7 @@ static __always_inline int control_payload(struct scan *c, __u32 *seq, int egres
 	if (!seq_before(from, until)) {
 		if (fin)
 			return GO_ON;
-		if (!stream->heard ||
-		    seq_before(stream->acked, stream_map(stream, held_from(stream))))
-			return FTPNAT_HELD; /* comes with the receiver's ACK of what is before */
-		return acknowledge(c, egress);
+		return held(c, held_from(stream), stream->next, egress);
 	}
 	if (segment_untouched(c, from, until) && until == p->seq + p->len)
 		return GO_ON;
@@ -213,7 +225,7 @@ static __always_inline int control_payload(struct scan *c, __u32 *seq, int egres
 	if (verdict != GO_ON)
 		return verdict;
 	if (!c->s->segment.out_len)
-		return FTPNAT_HELD; /* cut inside an edit: its last byte will bring it */
+		return held(c, from, p->seq + c->len, egress); /* cut inside an edit */
 	if (fin && seg->at != p->seq + c->len &&
 	    write_flags(c->skb, p, p->flags & ~TH_FIN))
 		return FTPNAT_WRITE;

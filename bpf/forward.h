@@ -15,7 +15,8 @@
 #define AF_INET6 10
 
 /* skb->cb[4] of a packet that an earlier hook of ours redirected */
-#define SEEN_MARK 0x66e47b31
+#define SEEN_MARK   0x66e47b31
+#define ANSWER_MARK 0x66e47b32 /* of one sent back to this host's own stack, at ingress */
 
 static __always_inline void fib_params(struct bpf_fib_lookup *fib,
 				       const struct ftpnat_tuple *t, int v6,
@@ -101,7 +102,7 @@ static __always_inline long send_back(struct __sk_buff *skb, int egress)
 	__builtin_memcpy(swapped + ETH_ALEN, mac, ETH_ALEN);
 	if (bpf_skb_store_bytes(skb, 0, swapped, sizeof(swapped), 0))
 		return -1;
-	skb->cb[4] = SEEN_MARK;
+	skb->cb[4] = egress ? ANSWER_MARK : SEEN_MARK;
 	return bpf_redirect(skb->ifindex, egress ? BPF_F_INGRESS : 0) != TC_ACT_REDIRECT;
 }
 

@@ -35,6 +35,26 @@ __noinline int flow_reused(void)
 	return 1;
 }
 
+/* The SYN that opened a connection can't go on: as if it had never come. */
+__noinline int flow_undo(void)
+{
+	struct scratch *s = scratch_get();
+	struct ftpnat_flow *flow, *other;
+
+	if (!s)
+		return 0;
+	flow = bpf_map_lookup_elem(&ftpnat_flows, &s->packet.tuple);
+	tuple_swap(&s->flow.reverse, &s->to);
+	other = bpf_map_lookup_elem(&ftpnat_flows, &s->flow.reverse);
+	if (!flow || !other || other->tcp)
+		return 0;
+	if (flow->flags & FTPNAT_FLOW_CLIENT)
+		flow_remove(&s->packet.tuple, flow);
+	else
+		flow_remove(&s->flow.reverse, other);
+	return 0;
+}
+
 /* A flow has shown TCP flags for the first time: is this the end of its connection? */
 __noinline int flow_changed(__u8 before)
 {
@@ -53,8 +73,6 @@ __noinline int flow_changed(__u8 before)
 	flow = bpf_map_lookup_elem(&ftpnat_flows, &s->packet.tuple);
 	if (!flow)
 		return 0;
-	if (flow->tcp & ~before & FTPNAT_TCP_SYN)
-		flow->isn = s->packet.seq;
 	tuple_swap(other_key, &flow->to);
 	other = bpf_map_lookup_elem(&ftpnat_flows, other_key);
 	if (!other)
@@ -88,8 +106,10 @@ static __always_inline void flow_seen(struct scratch *s, struct ftpnat_flow *flo
 	flow->bytes += p->ip_len;
 	if (flow->seen != now)
 		flow->seen = now;
-	if (p->flags & TH_SYN)
+	if (p->flags & TH_SYN) {
 		shown |= FTPNAT_TCP_SYN;
+		flow->isn = p->seq; /* the last one counts, should it be sent anew */
+	}
 	if (p->flags & TH_ACK)
 		shown |= FTPNAT_TCP_ACK;
 	if (p->flags & TH_FIN)
@@ -146,8 +166,10 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 	if (!s)
 		return FTPNAT_PASS;
 	p = &s->packet;
-	if (egress && skb->cb[4] == SEEN_MARK)
+	if (skb->cb[4] == (egress ? SEEN_MARK : ANSWER_MARK)) {
+		skb->cb[4] = 0;
 		return FTPNAT_SEEN;
+	}
 	if (!egress && skb->pkt_type != PACKET_HOST)
 		return FTPNAT_OTHER_HOST;
 	if (skb->vlan_present)
@@ -176,8 +198,11 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 		     p->ip_len);
 	s->to = flow->to;
 	way = route(skb, egress);
-	if (way == FTPNAT_TOO_BIG || way == FTPNAT_TTL)
+	if (way == FTPNAT_TOO_BIG || way == FTPNAT_TTL) {
+		if (begins(p))
+			flow_undo();
 		return answer_error(skb, way, egress);
+	}
 	if (flow->kind == FTPNAT_CONTROL)
 		return control_packet(skb, way, egress);
 	if (write_headers(skb, p, &s->to, p->seq, p->ack))

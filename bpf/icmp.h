@@ -77,6 +77,8 @@ static __always_inline int parse_icmp(struct __sk_buff *skb, struct packet *p,
 		q->l4 = q->ip + sizeof(ip6);
 		addr_from_v6(&q->tuple.src, &ip6.saddr);
 		addr_from_v6(&q->tuple.dst, &ip6.daddr);
+		if (addr_is_v4(&q->tuple.src) || addr_is_v4(&q->tuple.dst))
+			return FTPNAT_PASS;
 	} else {
 		return FTPNAT_PASS;
 	}

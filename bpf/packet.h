@@ -24,6 +24,7 @@
 #define TH_RST 0x04
 #define TH_PSH 0x08
 #define TH_ACK 0x10
+#define TH_URG 0x20
 
 #define TCP_OFF_SEQ    4
 #define TCP_OFF_ACK    8
@@ -148,6 +149,9 @@ static __always_inline int parse_packet(struct __sk_buff *skb, struct packet *p)
 		p->df = 1;
 		addr_from_v6(&p->tuple.src, &ip6->saddr);
 		addr_from_v6(&p->tuple.dst, &ip6->daddr);
+		/* on the wire these are no addresses (RFC 4038), and ours are IPv4's */
+		if (addr_is_v4(&p->tuple.src) || addr_is_v4(&p->tuple.dst))
+			return FTPNAT_PASS;
 	} else {
 		return FTPNAT_PASS;
 	}

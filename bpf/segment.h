@@ -154,6 +154,10 @@ static __always_inline void line_end(struct scan *c)
 	int client = seg->dir == FTPNAT_FROM_CLIENT;
 	int whole;
 
+	/* an address whose start has left can't be replaced any more */
+	if (line->form == FTP_FORM_ADDRESS && !seg->releasing &&
+	    seq_before(seg->line + line->span_start, seg->fresh))
+		stream->parser.line.form = FTP_FORM_MALFORMED;
 	/* a door opened for a line that can't be changed would be the wrong one */
 	if ((seg->releasing || line->form == FTP_FORM_ADDRESS ||
 	     (!client && c->session->awaiting)) &&
@@ -278,7 +282,12 @@ static __always_inline int segment_scan(struct scan *c)
 		seg->end = seg->line;
 		return seq_before(seg->start, seg->end) ? GO_ON : FTPNAT_LOG_FULL;
 	}
-	if (seg->releasing || (line_undecided(c) && !seq_before(seg->line, seg->fresh))) {
+	if (c->s->packet.flags & TH_URG) {
+		/* the mark would be lost with the segment (Telnet Synch before ABOR) */
+		if (seg->releasing)
+			release_held(c);
+	} else if (seg->releasing ||
+		   (line_undecided(c) && !seq_before(seg->line, seg->fresh))) {
 		bpf_loop(stream->parser.length, hold_byte, c, 0);
 		stream->held_len = (__u16)stream->parser.length;
 		seg->held_from = seg->line;
@@ -347,11 +356,10 @@ static __always_inline int segment_untouched(struct scan *c, __u32 from, __u32 u
 
 	seg->at = from;
 	seg->edit = 0;
+	if (c->stream->edits)
+		bpf_loop(FTPNAT_MAX_EDITS, skip_edit, c, 0);
 	if (until != seg->end || seq_before(from, seg->start))
 		return 0;
-	if (!c->stream->edits)
-		return 1;
-	bpf_loop(FTPNAT_MAX_EDITS, skip_edit, c, 0);
 	return seg->edit >= c->stream->edits ||
 	       !seq_before(edit_at(c->stream, seg->edit)->start, until);
 }
@@ -402,7 +410,7 @@ static __always_inline __u32 payload_sum(struct scratch *s, struct payload *payl
  * Where it doesn't fit, the rest is left to retransmission and the FIN with it.
  * GO_ON or FTPNAT_WRITE.
  */
-static __always_inline int segment_compose(struct scan *c, __u32 from, __u32 until)
+static __noinline int segment_compose(struct scan *c, __u32 from, __u32 until)
 {
 	struct packet *p = &c->s->packet;
 	struct segment *seg = &c->s->segment;

@@ -62,19 +62,39 @@ static __always_inline int awaits_address(__u8 command)
 	       (command & COMMAND_REFUSED);
 }
 
-/* The oldest command without its final reply, FTP_COMMAND_NONE if there is none. */
-static __always_inline __u8 command_first(const struct ftpnat_session *session)
+/* Is anything done when the reply to this command comes? */
+static __always_inline int command_matters(__u8 command)
 {
-	if (!session->commands)
-		return FTP_COMMAND_NONE;
-	return session->command[bounded(session->first, FTPNAT_MAX_COMMANDS)];
+	return awaits_address(command) || command == FTP_COMMAND_PORT ||
+	       command == FTP_COMMAND_EPRT || command == FTP_COMMAND_EPSV_ALL ||
+	       command == FTP_COMMAND_AUTH || command == FTP_COMMAND_REIN;
 }
 
+/* The oldest command without its final reply, FTP_COMMAND_OTHER if it doesn't matter. */
+static __always_inline __u8 command_first(const struct ftpnat_session *session)
+{
+	__u32 i = bounded(session->first, FTPNAT_MAX_COMMANDS);
+
+	if (!session->commands || session->ahead[i])
+		return FTP_COMMAND_OTHER;
+	return session->command[i];
+}
+
+/* The oldest command got its final reply. */
 static __always_inline void command_pop(struct ftpnat_session *session)
 {
-	if (!session->commands)
+	__u32 i = bounded(session->first, FTPNAT_MAX_COMMANDS);
+
+	if (!session->commands) {
+		if (session->others)
+			session->others--;
 		return;
-	if (awaits_address(command_first(session)))
+	}
+	if (session->ahead[i]) {
+		session->ahead[i]--;
+		return;
+	}
+	if (awaits_address(session->command[i]))
 		session->awaiting--;
 	session->first++;
 	session->commands--;
@@ -82,10 +102,20 @@ static __always_inline void command_pop(struct ftpnat_session *session)
 
 static __always_inline void command_push(struct ftpnat_session *session, __u8 command)
 {
-	if (session->commands == FTPNAT_MAX_COMMANDS)
-		command_pop(session); /* more in flight than anyone sends */
-	session->command[bounded(session->first + session->commands, FTPNAT_MAX_COMMANDS)] =
-		command;
+	__u32 i = bounded(session->first + session->commands, FTPNAT_MAX_COMMANDS);
+
+	if (!command_matters(command)) {
+		if (session->others < 65535)
+			session->others++;
+		return;
+	}
+	if (session->commands == FTPNAT_MAX_COMMANDS) {
+		session->ahead[i] = 0;
+		command_pop(session); /* more of these in flight than anyone sends */
+	}
+	session->command[i] = command;
+	session->ahead[i] = session->others;
+	session->others = 0;
 	session->commands++;
 	if (awaits_address(command))
 		session->awaiting++;
@@ -99,13 +129,13 @@ static __always_inline int command_take(struct ftpnat_session *session, __u8 com
 {
 	__u32 i;
 
-	if (!session->awaiting)
-		return 0;
-	for (i = 0; i < FTPNAT_MAX_COMMANDS && session->commands; i++) {
-		__u8 first = command_first(session);
+	for (i = 0; i < FTPNAT_MAX_COMMANDS && session->awaiting; i++) {
+		__u32 first = bounded(session->first, FTPNAT_MAX_COMMANDS);
+		int found = session->command[first] == command;
 
+		session->ahead[first] = 0;
 		command_pop(session);
-		if (first == command)
+		if (found)
 			return 1;
 	}
 	return 0;

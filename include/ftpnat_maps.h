@@ -146,7 +146,8 @@ struct ftpnat_stream {
 	__u8 text[FTPNAT_TEXT_LEN];
 };
 
-#define FTPNAT_MAX_COMMANDS 32 /* commands without their final reply, power of two */
+#define FTPNAT_MAX_COMMANDS                                                              \
+	32 /* in flight that matter, power of two; others are counted */
 
 /* ftpnat_session.flags */
 #define FTPNAT_SESSION_DOOR   0x01 /* `door` is an expectation that may still stand */
@@ -158,14 +159,15 @@ struct ftpnat_session {
 	__u32 data_flows; /* data connections in ftpnat_flows */
 	__u16 rule;
 	__u8 flags;
-	__u8 first;    /* oldest command without its final reply */
+	__u8 first;    /* oldest command that matters and has no final reply yet */
 	__u8 commands; /* number of them */
 	__u8 awaiting; /* of these, PASV, EPSV and refused ones */
-	__u8 pad[2];
+	__u16 others;  /* commands in flight that don't matter, behind all of them */
 	struct ftpnat_tuple client; /* client -> what it dialled */
 	struct ftpnat_tuple server; /* the same connection as the server sees it */
 	struct ftpnat_expected_key door;
 	__u8 command[FTPNAT_MAX_COMMANDS]; /* enum ftp_command, with FTPNAT_REFUSED */
+	__u16 ahead[FTPNAT_MAX_COMMANDS]; /* others in front of it, behind the one before */
 	struct ftpnat_stream stream[FTPNAT_DIR_MAX];
 };
 
