@@ -40,8 +40,7 @@ struct segment {
 	__u32 fresh;	 /* first byte that was not parsed before */
 	__u32 now;
 	__u16 held_len; /* bytes from held_from on that are in the session, not in the packet */
-	__u16 reply; /* the parser's multi-line reply when `line` began */
-	__u8 dir;    /* enum ftpnat_dir */
+	__u8 dir;	/* enum ftpnat_dir */
 	__u8 pad;
 	__u32 why; /* enum ftpnat_reason of the line just read; PASS: nothing to tell */
 	__u8 full; /* the edit log is full: the line at `line` has to come again */

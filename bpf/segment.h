@@ -201,7 +201,7 @@ static __always_inline int line_undecided(const struct scan *c)
 	if (c->s->segment.dir == FTPNAT_FROM_CLIENT)
 		return ftp_may_become_command_address(p);
 	if (command_first(c->session) & COMMAND_REFUSED)
-		return !p->reply;
+		return !c->stream->reply;
 	return c->session->awaiting && ftp_may_become_reply_address(p);
 }
 
@@ -235,7 +235,7 @@ static long scan_byte(__u32 i, struct scan *c)
 			return 1;
 		ftp_line_start(&stream->parser);
 		seg->line = stream->next;
-		seg->reply = stream->parser.reply;
+		stream->reply = stream->parser.reply;
 	} else if (seg->releasing && !line_undecided(c)) {
 		release_held(c);
 		if (seg->full)
@@ -259,7 +259,6 @@ static __always_inline int segment_scan(struct scan *c)
 	seg->held_len = stream->held_len;
 	seg->held_from = held_from(stream);
 	seg->line = stream->next - stream->parser.length;
-	seg->reply = stream->parser.reply;
 	seg->releasing = stream->held_len > 0;
 	if ((__s32)fresh <= 0)
 		return GO_ON;
@@ -277,7 +276,7 @@ static __always_inline int segment_scan(struct scan *c)
 			return FTPNAT_LOG_FULL;
 		}
 		ftp_line_start(&stream->parser);
-		stream->parser.reply = seg->reply;
+		stream->parser.reply = stream->reply;
 		stream->next = seg->line;
 		seg->end = seg->line;
 		return seq_before(seg->start, seg->end) ? GO_ON : FTPNAT_LOG_FULL;

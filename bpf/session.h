@@ -358,7 +358,8 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 		command_pop(session);
 	}
 	/* the last line of several can't get another code than the first had */
-	if (command & COMMAND_REFUSED && line->code >= 400 && !s->segment.reply) {
+	if (command & COMMAND_REFUSED && line->code >= 400 &&
+	    !session->stream[FTPNAT_FROM_SERVER].reply) {
 		refusal_write(&s->segment, command);
 		return 1;
 	}
@@ -393,7 +394,7 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 		return 0;
 	}
 	line_is(s, verdict);
-	if (s->segment.reply)
+	if (session->stream[FTPNAT_FROM_SERVER].reply)
 		return 0; /* as above; no door was opened */
 	refusal_write(&s->segment, refusal_index(verdict));
 	return 1;

@@ -138,8 +138,9 @@ struct ftpnat_stream {
 	__u16 text_head; /* next free byte of the text ring */
 	__u16 text_used;
 	__u16 held_len; /* bytes [next - held_len, next) are kept in `held` */
+	__u16 reply;	/* server's: multi-line reply that was open when the line began */
 	__u8 heard;	/* the receiver has spoken: tsval and window are known */
-	__u8 pad;
+	__u8 pad[3];
 	struct ftp_parser parser;
 	struct ftpnat_edit edit[FTPNAT_MAX_EDITS];
 	__u8 held[FTPNAT_HELD_LEN];
