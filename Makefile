@@ -37,6 +37,8 @@ USER_OBJ  := $(USER_SRC:%.c=$(BUILD)/%.o)
 LIB_OBJ   := $(filter-out $(BUILD)/user/main.o,$(USER_OBJ))
 UNIT_SRC  := $(wildcard tests/unit/test_*.c)
 UNIT      := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
+UNIT_LIB  := $(patsubst tests/unit/lib/%.c,$(BUILD)/tests/lib/%.o,$(wildcard tests/unit/lib/*.c))
+MODEL_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/model/*.c))
 
 # Asked once, and only by targets that compile.
 LIBS_CFLAGS = $(eval LIBS_CFLAGS := $$(shell pkg-config --cflags $(LIBS)))$(LIBS_CFLAGS)
@@ -44,7 +46,7 @@ LIBS_LDLIBS = $(eval LIBS_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIBS_L
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all bpf tools unit check demo lint format install uninstall clean help
+.PHONY: all bpf tools unit soak check demo compare lint format install uninstall clean help
 
 all: $(PROGRAM) ## build ./ftpnat-load (default)
 
@@ -88,13 +90,36 @@ $(PROGRAM): $(BUILD)/user/main.o $(BUILD)/libftpnat.a
 
 # ---- tests ----
 
-unit: $(UNIT) $(BUILD)/refused/ftpnat-load ## build the unit tests (build/tests/test_*)
+unit: $(UNIT) $(BUILD)/tests/test_conversations $(BUILD)/refused/ftpnat-load ## build the unit tests (build/tests/test_*)
 
-$(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libftpnat.a
+$(BUILD)/tests/lib/dataplane.o: $(BUILD)/ftpnat_tc.skel.h
+
+$(BUILD)/tests/lib/%.o: tests/unit/lib/%.c $(BUILD)/.tools
 	$(say) CC $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(USER_CFLAGS) -Ibpf -Itests/unit -MD -MP -MF $@.d $< $(BUILD)/libftpnat.a \
+	$(Q)$(CC) $(USER_CFLAGS) -MD -MP -c $< -o $@
+
+$(BUILD)/tests/lib.a: $(UNIT_LIB)
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/tests/%: tests/unit/%.c $(BUILD)/tests/lib.a $(BUILD)/libftpnat.a
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(USER_CFLAGS) -Ibpf -Itests/unit -MD -MP -MF $@.d $(filter %.c %.a,$^) \
 		$(LDFLAGS) $(LIBS_LDLIBS) -lcmocka -o $@
+
+$(BUILD)/tests/model/%.o: tests/model/%.c $(BUILD)/ftpnat_tc.skel.h
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(USER_CFLAGS) -MD -MP -c $< -o $@
+
+$(BUILD)/tests/test_conversations: $(MODEL_OBJ)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_LDLIBS) -o $@
+
+soak: $(BUILD)/tests/test_conversations ## random FTP conversations until interrupted (root)
+	@$< --count 0
 
 # The loader with a program that no verifier accepts, for the test of that message.
 $(BUILD)/refused/ftpnat_tc.bpf.o: tests/unit/refused.bpf.c $(BUILD)/.tools
@@ -120,10 +145,14 @@ demo: ## install what is missing, build, show FTP through the gateway (root)
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@scripts/demo
 
+compare: ## kernel helper beside ftpnat, case by case, into docs/compare.md (root)
+	@scripts/compare
+
 # ---- style ----
 
-STYLED   = $(wildcard include/*.h bpf/*.[ch] user/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch])
-SHELL_SRC = $(shell grep -lE '^\#!.*\b(ba)?sh\b' scripts/* tests/run .ci/run 2>/dev/null)
+STYLED   = $(wildcard include/*.h bpf/*.[ch] user/*.[ch] tests/unit/*.[ch] tests/unit/lib/*.[ch] \
+	     tests/model/*.[ch] tests/fuzz/*.[ch])
+SHELL_SRC = $(shell grep -lE '^\#!.*\b(ba)?sh\b' scripts/* tests/run tests/verifier/check .ci/run 2>/dev/null)
 
 lint: $(BUILD)/ftpnat_tc.skel.h ## clang-format, clang-tidy, shellcheck
 	@scripts/deps --check lint
@@ -154,4 +183,4 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo '  Variables: V=1, PREFIX, DESTDIR, CC, BPF_CLANG, CFLAGS'
 
--include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d)
+-include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d $(BUILD)/*/*/*.d)

@@ -64,18 +64,31 @@ session_get(const struct ftpnat_flow *client, const struct ftpnat_tuple *client_
 	return bpf_map_lookup_elem(&ftpnat_sessions, &id);
 }
 
-/* Room for what a rewritten segment grows by. */
-static __always_inline void lower_mss(struct tcp_options *o)
+#define MSS_DEFAULT 536 /* RFC 9293 section 3.7.1, of an end that names none */
+
+/* Room for what a rewritten segment grows by. Returns what the sender of the SYN takes. */
+static __always_inline __u16 lower_mss(struct tcp_options *o)
 {
 	__u32 i = o->mss - 1 + 2;
-	__u32 mss;
+	__u32 mss, lower;
 
 	if (!o->mss)
-		return;
+		return MSS_DEFAULT;
 	mss = (__u32)option_byte(o, i) << 8 | option_byte(o, i + 1);
-	mss = mss > 2 * SEGMENT_ROOM ? mss - SEGMENT_ROOM : mss / 2;
-	o->new[bounded(i, OPTIONS_LEN)] = (__u8)(mss >> 8);
-	o->new[bounded(i + 1, OPTIONS_LEN)] = (__u8)mss;
+	lower = mss > 2 * SEGMENT_ROOM ? mss - SEGMENT_ROOM : mss / 2;
+	o->new[bounded(i, OPTIONS_LEN)] = (__u8)(lower >> 8);
+	o->new[bounded(i + 1, OPTIONS_LEN)] = (__u8)lower;
+	return (__u16)mss;
+}
+
+static __noinline int forget_sack(struct tcp_options *o)
+{
+	__u32 i;
+
+	for (i = 0; i < OPTIONS_MAX; i++)
+		if (o->sack && i < o->sack_len)
+			o->new[bounded(o->sack - 1 + i, OPTIONS_LEN)] = OPT_NOP;
+	return 0;
 }
 
 #define SACK_BLOCKS 4
@@ -118,11 +131,9 @@ static __always_inline long write_flags(struct __sk_buff *skb, struct packet *p,
 /* Our own ACK echoes the sender's timestamp and says nothing selective. */
 static __always_inline void answer_options(struct tcp_options *o, __be32 tsval)
 {
-	__u32 i, at = o->timestamp - 1;
+	__u32 at = o->timestamp - 1;
 
-	for (i = 0; i < OPTIONS_MAX; i++)
-		if (o->sack && i < o->sack_len)
-			o->new[bounded(o->sack - 1 + i, OPTIONS_LEN)] = OPT_NOP;
+	forget_sack(o);
 	if (!o->timestamp)
 		return;
 	option_set32(o, at + 6, option_get32(o, at + 2));
@@ -187,13 +198,9 @@ static __always_inline int control_payload(struct scan *c, __u32 *seq, int egres
 
 	seg->start = p->seq;
 	seg->end = p->seq + p->len;
-	if (c->session->flags & FTPNAT_SESSION_OPAQUE) {
-		if (seq_before(stream->next, seg->end))
-			stream->next = seg->end;
-		return GO_ON;
-	}
 	/* what is lost before it may hold an address line that moves it */
-	if (seq_before(stream->next, p->seq))
+	if (seq_before(stream->next, p->seq) &&
+	    !(c->session->flags & FTPNAT_SESSION_OPAQUE))
 		return FTPNAT_AHEAD;
 	if (len && bpf_skb_load_bytes(c->skb, p->payload, c->in->byte,
 				      bounded_len(len, PAYLOAD_LEN)))
@@ -247,14 +254,23 @@ static __always_inline int control_locked(struct scan *c, __u32 *seq, __u32 *ack
 		other->window = bpf_htons(p->window);
 		if (o->timestamp)
 			other->tsval = option_get32(o, o->timestamp - 1 + 2);
-		*ack = stream_unmap_ack(other, p->ack);
-		unmap_sack(o, other);
+		if (seq_before(p->ack, other->acked)) {
+			/* overtaken by a newer one: the edits that it would need are gone */
+			*ack = stream_unmap_ack(other, other->acked);
+			forget_sack(o);
+		} else {
+			*ack = stream_unmap_ack(other, p->ack);
+			unmap_sack(o, other);
+		}
 	}
 	*seq = stream_map_held(c->stream, p->seq);
 	if (p->flags & TH_RST)
 		return GO_ON;
-	if (p->len || (p->flags & TH_FIN && c->stream->held_len))
+	if (p->len || p->flags & TH_FIN)
 		return control_payload(c, seq, egress);
+	/* a keepalive would look like nothing new to a receiver that lacks the held bytes */
+	if (c->stream->held_len && seq_before(p->seq, c->stream->next))
+		return held(c, held_from(c->stream), c->stream->next, egress);
 	return GO_ON;
 }
 
@@ -291,7 +307,7 @@ __noinline int control_packet(struct __sk_buff *skb, int way, int egress)
 	options_read(skb, p, o);
 
 	if (p->flags & TH_SYN) {
-		lower_mss(o);
+		flow->mss = lower_mss(o);
 	} else {
 		if (from_client)
 			session = session_get(flow, &p->tuple, other);
@@ -306,6 +322,7 @@ __noinline int control_packet(struct __sk_buff *skb, int way, int egress)
 			s->segment.now = flow->seen;
 			c.session = session;
 			c.len = p->len;
+			c.mss = other->mss;
 			c.stream = &session->stream[from_client ? FTPNAT_FROM_CLIENT :
 								  FTPNAT_FROM_SERVER];
 			c.other = &session->stream[from_client ? FTPNAT_FROM_SERVER :

@@ -90,8 +90,10 @@ __noinline int flow_changed(__u8 before)
 		return 0;
 	id = flow->session;
 	session = bpf_map_lookup_elem(&ftpnat_sessions, &id);
-	if (session)
+	if (session) {
+		session->closing = 1;
 		door_close(session, id, FTPNAT_EXPECTED_CLOSED);
+	}
 	return 0;
 }
 

@@ -27,6 +27,7 @@ struct scan {
 	struct payload *in;  /* as it came */
 	struct payload *out; /* as it leaves */
 	__u32 len;	     /* payload as it came */
+	__u32 mss; /* largest segment that the receiver takes, options included */
 };
 
 /* A byte as the sender sent it. */
@@ -262,6 +263,15 @@ static __always_inline int segment_scan(struct scan *c)
 	seg->releasing = stream->held_len > 0;
 	if ((__s32)fresh <= 0)
 		return GO_ON;
+	if (c->session->flags & FTPNAT_SESSION_OPAQUE) {
+		/* nothing is read any more, what was held goes out with the next byte */
+		stream->next++;
+		if (seg->releasing && stream->next - seg->start == 1)
+			release_held(c);
+		stream->held_len = 0;
+		stream->next = seg->end;
+		return GO_ON;
+	}
 	seg->before = stream->parser;
 	stream->held_len = 0;
 	bpf_loop(fresh & 0xffff, scan_byte, c, 0);
@@ -413,13 +423,16 @@ static __noinline int segment_compose(struct scan *c, __u32 from, __u32 until)
 {
 	struct packet *p = &c->s->packet;
 	struct segment *seg = &c->s->segment;
-	__u32 len, old;
+	__u32 len, old, options;
 
 	seg->at = from;
 	seg->until = until;
 	seg->out_len = 0;
 	seg->text_done = 0;
 	seg->limit = (c->skb->gso_size ? c->skb->gso_size : p->len) + SEGMENT_ROOM;
+	options = p->payload - p->l4 - sizeof(struct tcphdr);
+	if (c->mss > options && seg->limit > c->mss - options)
+		seg->limit = c->mss - options;
 	if (seg->limit > PAYLOAD_LEN)
 		seg->limit = PAYLOAD_LEN;
 	if (p->len > PAYLOAD_LEN) /* the scan has left its last piece there */

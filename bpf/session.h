@@ -14,6 +14,8 @@
 
 /* ftpnat_session.command: the command was changed so that the server refuses it */
 #define COMMAND_REFUSED 0x80
+/* the same: the session's door was opened for it */
+#define COMMAND_DOOR 0x40
 
 #define FTP_DATA_PORT 20
 #define FTP_FIRST_DATA_PORT                                                              \
@@ -65,9 +67,9 @@ static __always_inline int awaits_address(__u8 command)
 /* Is anything done when the reply to this command comes? */
 static __always_inline int command_matters(__u8 command)
 {
-	return awaits_address(command) || command == FTP_COMMAND_PORT ||
-	       command == FTP_COMMAND_EPRT || command == FTP_COMMAND_EPSV_ALL ||
-	       command == FTP_COMMAND_AUTH || command == FTP_COMMAND_REIN;
+	return awaits_address(command) || (command & COMMAND_DOOR) ||
+	       command == FTP_COMMAND_EPSV_ALL || command == FTP_COMMAND_AUTH ||
+	       command == FTP_COMMAND_REIN;
 }
 
 /* The oldest command without its final reply, FTP_COMMAND_OTHER if it doesn't matter. */
@@ -122,23 +124,39 @@ static __always_inline void command_push(struct ftpnat_session *session, __u8 co
 }
 
 /*
- * Takes the oldest such command and all before it: servers differ in how many
- * replies a transfer that is aborted gets, and no other command has this one.
+ * The oldest command got its final reply, a 227 or 229: is it such a command?
+ * After an ABOR the oldest such one is meant, and all before it are through:
+ * servers differ in how many replies a transfer that is aborted gets.
  */
-static __always_inline int command_take(struct ftpnat_session *session, __u8 command)
+__noinline int command_take(struct ftpnat_session *session, __u8 command)
 {
-	__u32 i;
+	struct scratch *s = scratch_get();
+	__u32 i, at;
 
-	for (i = 0; i < FTPNAT_MAX_COMMANDS && session->awaiting; i++) {
-		__u32 first = bounded(session->first, FTPNAT_MAX_COMMANDS);
-		int found = session->command[first] == command;
+	if (!session || !s)
+		return 0;
+	if (!session->lenient || command_first(session) == command) {
+		int found = command_first(session) == command;
 
-		session->ahead[first] = 0;
 		command_pop(session);
-		if (found)
-			return 1;
+		return found;
 	}
-	return 0;
+	s->walk.number = 0; /* of commands to take; in memory, see verifier.h */
+	for (i = 0; i < FTPNAT_MAX_COMMANDS; i++) {
+		at = bounded(session->first + i, FTPNAT_MAX_COMMANDS);
+		if (!s->walk.number && i < session->commands &&
+		    session->command[at] == command)
+			s->walk.number = i + 1;
+	}
+	if (!s->walk.number) {
+		command_pop(session);
+		return 0;
+	}
+	for (i = 0; i < FTPNAT_MAX_COMMANDS && i < s->walk.number; i++) {
+		session->ahead[bounded(session->first, FTPNAT_MAX_COMMANDS)] = 0;
+		command_pop(session);
+	}
+	return 1;
 }
 
 /* What is to be told of the line at hand. */
@@ -160,9 +178,25 @@ static __always_inline void count_line(__u16 rule, enum ftpnat_line line)
 static __always_inline int announce(struct ftpnat_session *session, struct scratch *s,
 				    __u16 min, __u16 max)
 {
+	__u32 i;
+
+	/* whatever is said of another door from now on, it isn't said of this one */
+	for (i = 0; i < FTPNAT_MAX_COMMANDS; i++)
+		session->command[i] &= (__u8)~COMMAND_DOOR;
 	s->announcement.port_min = min;
 	s->announcement.port_max = max;
 	return door_open(session, s->segment.session, &s->announcement);
+}
+
+/* Does a line name another host than its sender where the rule doesn't let it? */
+static __always_inline int is_foreign(const struct ftpnat_rule *rule,
+				      const struct ftpnat_addr *named,
+				      const struct ftpnat_addr *own)
+{
+	if (addr_equal(named, own))
+		return 0;
+	return !(rule->flags & FTPNAT_RULE_FOREIGN) ||
+	       addr_is_v4(named) != addr_is_v4(own);
 }
 
 /* What the doors of both modes have in common; ends and ports of the connection are to come. */
@@ -196,8 +230,7 @@ static __always_inline int announce_active(struct ftpnat_session *session,
 
 	if (!(rule->modes & (1 << FTPNAT_ACTIVE)) || session->flags & FTPNAT_SESSION_EPSV)
 		return FTPNAT_LINE_MODE;
-	if (!addr_equal(named, &session->client.src) &&
-	    !(rule->flags & FTPNAT_RULE_FOREIGN))
+	if (is_foreign(rule, named, &session->client.src))
 		return FTPNAT_LINE_FOREIGN;
 	if (line->port < FTP_FIRST_DATA_PORT)
 		return FTPNAT_LINE_PRIVILEGED;
@@ -253,7 +286,7 @@ static __always_inline int announce_passive(struct ftpnat_session *session,
 	/* a server may know the address by which it is published */
 	if (addr_equal(named, shown))
 		named = server;
-	if (!addr_equal(named, server) && !(rule->flags & FTPNAT_RULE_FOREIGN))
+	if (is_foreign(rule, named, server))
 		return FTPNAT_LINE_FOREIGN;
 
 	key->peer = session->client.src;
@@ -300,6 +333,8 @@ static __always_inline void client_line(struct ftpnat_session *session, struct s
 
 	if (command == FTP_COMMAND_NONE)
 		return;
+	if (command == FTP_COMMAND_ABOR)
+		session->lenient = 1;
 	if (command == FTP_COMMAND_LPRT || command == FTP_COMMAND_LPSV)
 		line_is(s, FTPNAT_LINE_LPRT);
 	if (line->form == FTP_FORM_MALFORMED)
@@ -326,6 +361,7 @@ static __always_inline void client_line(struct ftpnat_session *session, struct s
 				s->segment.text_len =
 					ftp_write_port(s->segment.text, any->w, 0);
 		} else {
+			command |= COMMAND_DOOR;
 			line_is(s, s->segment.text_len ? FTPNAT_LINE_REWRITTEN :
 							 FTPNAT_LINE_UNCHANGED);
 		}
@@ -348,6 +384,11 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 	if (!line->final || line->code < 200)
 		return 0; /* inside a reply, or a preliminary one */
 
+	if (!session->greeted) {
+		session->greeted = 1;
+		if (line->code == 220)
+			return 0; /* answers nothing, whatever was sent before it */
+	}
 	if (line->code == 227 || line->code == 229) {
 		if (!command_take(session, line->code == 227 ? FTP_COMMAND_PASV :
 							       FTP_COMMAND_EPSV)) {
@@ -374,8 +415,7 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 		session->flags &= ~FTPNAT_SESSION_EPSV;
 		door_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
 	}
-	if ((command == FTP_COMMAND_PORT || command == FTP_COMMAND_EPRT) &&
-	    line->code >= 400)
+	if (command & COMMAND_DOOR && !(command & COMMAND_REFUSED) && line->code >= 400)
 		door_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
 	if (line->code != 227 && line->code != 229)
 		return 0;
@@ -404,16 +444,20 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 __noinline int session_line(struct ftpnat_session *session)
 {
 	struct scratch *s = scratch_get();
+	int whole = 0;
 
 	if (!session || !s)
 		return 0;
 	s->segment.text_len = 0;
 	s->segment.why = FTPNAT_PASS;
 	if (s->segment.dir == FTPNAT_FROM_SERVER)
-		return server_line(session, s,
-				   &session->stream[FTPNAT_FROM_SERVER].parser.line);
-	client_line(session, s, &session->stream[FTPNAT_FROM_CLIENT].parser.line);
-	return 0;
+		whole = server_line(session, s,
+				    &session->stream[FTPNAT_FROM_SERVER].parser.line);
+	else
+		client_line(session, s, &session->stream[FTPNAT_FROM_CLIENT].parser.line);
+	if (session->closing) /* a retransmission that came late */
+		door_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
+	return whole;
 }
 
 /* Feeds one byte to the grammar: 1 when it ended a line. */

@@ -74,7 +74,9 @@ struct ftpnat_flow {
 	__u8 kind; /* enum ftpnat_kind */
 	__u8 flags;
 	__u8 tcp;
-	__u8 pad[7];
+	__u8 pad;
+	__u16 mss; /* control: largest segment that its sender takes, 0: no SYN yet */
+	__u8 pad2[4];
 };
 
 /* ---- ftpnat_expected: where an announced data connection will come -> where it goes ---- */
@@ -163,7 +165,11 @@ struct ftpnat_session {
 	__u8 first;    /* oldest command that matters and has no final reply yet */
 	__u8 commands; /* number of them */
 	__u8 awaiting; /* of these, PASV, EPSV and refused ones */
-	__u16 others;  /* commands in flight that don't matter, behind all of them */
+	__u8 closing;  /* both ends are through: no door opens any more */
+	__u8 greeted;  /* the greeting, a reply to nothing, has come */
+	__u8 lenient;  /* ABOR was used: the number of replies can't be relied on */
+	__u8 pad;
+	__u16 others; /* commands in flight that don't matter, behind all of them */
 	struct ftpnat_tuple client; /* client -> what it dialled */
 	struct ftpnat_tuple server; /* the same connection as the server sees it */
 	struct ftpnat_expected_key door;

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What an FTP gateway has to do, said over byte streams: it is fed what each end
+ * says, in the order in which the gateway learns of it, and tells what the other
+ * end must get and which door stands open. It knows nothing of packets and
+ * shares no code with the programs.
+ */
+#ifndef FTPNAT_ALG_MODEL_H
+#define FTPNAT_ALG_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum alg_side { ALG_CLIENT, ALG_SERVER };
+
+/* IPv6, or IPv4 as ::ffff:a.b.c.d */
+struct alg_addr {
+	uint8_t b[16];
+};
+
+struct alg_config {
+	bool publish; /* else masquerade */
+	bool active;
+	bool passive;
+	bool foreign;	   /* lines may name other hosts than the peer */
+	bool no_room;	   /* the table of announced connections is full */
+	uint16_t port_min; /* public data ports */
+	uint16_t port_max;
+	uint16_t listen_port;	 /* control port of `dialled`, no data port; 0: none */
+	struct alg_addr client;	 /* as it is */
+	struct alg_addr seen;	 /* as the server sees it */
+	struct alg_addr dialled; /* the server as the client sees it */
+	struct alg_addr server;	 /* as it is */
+	struct alg_addr data_address; /* named in 227; zero: what was dialled */
+};
+
+/* An announced data connection: the one who may come, to where, and what becomes of it. */
+struct alg_door {
+	struct alg_addr peer;
+	struct alg_addr public;
+	struct alg_addr to_src;
+	struct alg_addr to_dst;
+	uint16_t public_port;
+	uint16_t to_sport; /* 0: as it comes */
+	uint16_t to_dport;
+	bool active;
+};
+
+/*
+ * Where a port can't stay as it is the gateway is free to choose, and the model
+ * has to ask what it chose: the port that `reader` was told, as `numbers` decimal
+ * numbers (2: high and low byte) at `offset` of what it read. -1: it never read it.
+ */
+typedef int (*alg_port_fn)(void *arg, enum alg_side reader, size_t offset, int numbers);
+
+#define ALG_STREAM   65536
+#define ALG_COMMANDS 256
+
+struct alg_stream {
+	uint8_t line[ALG_STREAM]; /* without its end yet */
+	size_t line_len;
+	uint8_t out[ALG_STREAM + 4096]; /* what the other end gets */
+	size_t out_len;
+	bool unknown; /* from out_len on */
+};
+
+struct alg_command {
+	int verb;
+	int refusal;	 /* index of what the client has to read, -1: not refused */
+	unsigned number; /* which command of the session */
+};
+
+struct alg_model {
+	struct alg_config config;
+	struct alg_stream stream[2]; /* by sender */
+	struct alg_command
+		command[ALG_COMMANDS]; /* without their final reply, oldest first */
+	unsigned commands;
+	unsigned commands_seen;
+	unsigned commands_before; /* seen when the server's line began */
+	unsigned reply;		  /* code of the multi-line reply that is open */
+	bool greeted;
+	bool aborted; /* ABOR was used */
+	bool opaque;
+	bool epsv_only; /* EPSV ALL was accepted */
+	bool door_open;
+	unsigned door_command; /* the command that opened it */
+	struct alg_door door;
+	alg_port_fn port_told;
+	void *arg;
+};
+
+void alg_init(struct alg_model *m, const struct alg_config *config, alg_port_fn port_told,
+	      void *arg);
+/* `from` says these bytes. */
+void alg_feed(struct alg_model *m, enum alg_side from, const uint8_t *bytes, size_t len);
+/* `from` will say no more. */
+void alg_finish(struct alg_model *m, enum alg_side from);
+/* The control connection is over. */
+void alg_close(struct alg_model *m);
+
+#endif

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "gateway.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "frame.h"
+#include "ftpnat_tc.skel.h"
+
+#define ENTRIES 64 /* of the tables; a conversation needs a handful */
+
+/* Addresses of many lengths are routed to both sides. */
+static const char setup[] =
+	"set -e; exec >/dev/null; export PATH=$PATH:/usr/sbin:/sbin;"
+	"sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1;"
+	"ip link add c0 type veth peer name c1; ip link add s0 type veth peer name s1;"
+	"for i in lo c0 c1 s0 s1; do ip link set $i up; done;"
+	"ip addr add 10.1.0.1/16 dev c0; ip addr add 10.2.0.1/16 dev s0;"
+	"ip route add 1.0.0.0/8 dev c0; ip route add 2.0.0.0/8 dev s0;"
+	"ip route add 201.0.0.0/8 dev c0; ip route add 202.0.0.0/8 dev s0;"
+	"ip route add fd01::/16 dev c0; ip route add fd02::/16 dev s0";
+
+static int find_devices(struct gateway *g)
+{
+	static const char *const names[] = { "c0", "s0" };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	for (int i = 0; i < 2; i++) {
+		struct ifreq ifr = { .ifr_flags = 0 };
+
+		strcpy(ifr.ifr_name, names[i]);
+		g->ifindex[i] = if_nametoindex(names[i]);
+		if (!g->ifindex[i] || ioctl(fd, SIOCGIFHWADDR, &ifr)) {
+			fprintf(stderr, "%s: %s\n", names[i], strerror(errno));
+			close(fd);
+			return -1;
+		}
+		memcpy(g->mac[i], ifr.ifr_hwaddr.sa_data, 6);
+	}
+	close(fd);
+	return 0;
+}
+
+int gateway_open(struct gateway *g)
+{
+	memset(g, 0, sizeof(*g));
+	if (unshare(CLONE_NEWNET)) {
+		fprintf(stderr, "can't make a network namespace: %s\n", strerror(errno));
+		return -1;
+	}
+	if (system(setup)) {
+		fprintf(stderr, "can't set up the network namespace\n");
+		return -1;
+	}
+	if (find_devices(g))
+		return -1;
+	g->skel = ftpnat_tc__open();
+	if (!g->skel)
+		return -1;
+	bpf_map__set_max_entries(g->skel->maps.ftpnat_flows, ENTRIES);
+	bpf_map__set_max_entries(g->skel->maps.ftpnat_sessions, ENTRIES);
+	bpf_map__set_max_entries(g->skel->maps.ftpnat_expected, ENTRIES);
+	if (ftpnat_tc__load(g->skel)) {
+		fprintf(stderr, "can't load the programs\n");
+		return -1;
+	}
+	return 0;
+}
+
+void gateway_close(struct gateway *g)
+{
+	ftpnat_tc__destroy(g->skel);
+}
+
+static struct ftpnat_addr to_map(const struct alg_addr *a)
+{
+	struct ftpnat_addr to;
+
+	memcpy(&to, a, sizeof(to));
+	return to;
+}
+
+static struct alg_addr from_map(const struct ftpnat_addr *a)
+{
+	struct alg_addr to;
+
+	memcpy(&to, a, sizeof(to));
+	return to;
+}
+
+static void put(const struct bpf_map *map, const void *key, const void *value)
+{
+	if (!bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY))
+		return;
+	fprintf(stderr, "can't write to %s: %s\n", bpf_map__name(map), strerror(errno));
+	exit(1);
+}
+
+void gateway_configure(struct gateway *g, const struct alg_config *config, uint16_t port,
+		       uint16_t server_port)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	int family = memcmp(&config->client, mapped, sizeof(mapped)) ? FTPNAT_V6 :
+								       FTPNAT_V4;
+	const struct ftpnat_config global = {
+		.layout = FTPNAT_LAYOUT,
+		.selectors = { !config->publish },
+		.limit = { 8, 8 },
+		.limit_expected = config->no_room ? 0 : 8,
+		.timeout = { 7440, 7440 },
+		.timeout_closing = 240,
+		.timeout_expected = 60,
+	};
+	const struct ftpnat_usage usage = { .expected = 0 };
+	const struct ftpnat_listen listen = { .rule = 0 };
+	struct ftpnat_server server = {
+		.addr = to_map(&config->server),
+		.port = htons(server_port),
+		.weight = 1,
+	};
+	struct ftpnat_selector selector = {
+		.addr = to_map(&config->client),
+		.port = htons(port),
+	};
+	struct ftpnat_rule rule = {
+		.name = "model",
+		.kind = config->publish ? FTPNAT_PUBLISH : FTPNAT_MASQUERADE,
+		.modes = (__u8)(config->active << FTPNAT_ACTIVE |
+				config->passive << FTPNAT_PASSIVE),
+		.flags = config->foreign ? FTPNAT_RULE_FOREIGN : 0,
+		.data_port_min = config->port_min,
+		.data_port_max = config->port_max,
+		.servers = 1,
+	};
+	__u32 zero = 0;
+
+	put(g->skel->maps.ftpnat_config, &zero, &global);
+	put(g->skel->maps.ftpnat_usage, &zero, &usage);
+	if (config->publish) {
+		rule.weight[family] = 1;
+		if (family == FTPNAT_V4)
+			rule.data_address[family] = to_map(&config->data_address);
+		if (memcmp(&config->client, &config->seen, sizeof(config->client))) {
+			rule.source = FTPNAT_SOURCE_ADDRESS;
+			server.source = to_map(&config->seen);
+		}
+		put(g->skel->maps.ftpnat_servers, &zero, &server);
+		g->listen.addr = to_map(&config->dialled);
+		g->listen.port = htons(port);
+		put(g->skel->maps.ftpnat_listens, &g->listen, &listen);
+	} else {
+		rule.address[family] = to_map(&config->seen);
+		memset(&selector.mask, 0xff, sizeof(selector.mask));
+		put(g->skel->maps.ftpnat_select, &zero, &selector);
+	}
+	put(g->skel->maps.ftpnat_rules, &zero, &rule);
+}
+
+int gateway_run(struct gateway *g, enum alg_side from, uint8_t *frame, size_t *len,
+		unsigned gso_size)
+{
+	struct __sk_buff ctx = {
+		.ifindex = g->ifindex[from],
+		.ingress_ifindex = g->ifindex[from],
+		.gso_size = gso_size,
+		.gso_segs = gso_size ? (__u32)(*len / gso_size + 1) : 0,
+	};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &ctx, .ctx_size_in = sizeof(ctx),
+		    .data_in = frame, .data_size_in = (__u32)*len, .data_out = frame,
+		    .data_size_out = FRAME_MAX);
+
+	if (bpf_prog_test_run_opts(bpf_program__fd(g->skel->progs.ftpnat_ingress),
+				   &opts)) {
+		fprintf(stderr, "can't run the program: %s\n", strerror(errno));
+		exit(1);
+	}
+	*len = opts.data_size_out;
+	return (int)opts.retval;
+}
+
+bool gateway_progress(struct gateway *g, uint32_t next[2])
+{
+	struct ftpnat_session session;
+	__u32 id = 0;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(g->skel->maps.ftpnat_sessions), &id,
+				&session))
+		return false;
+	next[ALG_CLIENT] = session.stream[FTPNAT_FROM_CLIENT].next;
+	next[ALG_SERVER] = session.stream[FTPNAT_FROM_SERVER].next;
+	return true;
+}
+
+/* Takes one entry out of the map. */
+static bool take(const struct bpf_map *map, void *key, void *value)
+{
+	int fd = bpf_map__fd(map);
+
+	if (bpf_map_get_next_key(fd, NULL, key))
+		return false;
+	if (value)
+		bpf_map_lookup_elem(fd, key, value);
+	bpf_map_delete_elem(fd, key);
+	return true;
+}
+
+void gateway_forget(struct gateway *g, struct gateway_rest *rest)
+{
+	struct ftpnat_expected_key door;
+	struct ftpnat_expected e;
+	struct ftpnat_tuple flow;
+	__u32 session;
+
+	memset(rest, 0, sizeof(*rest));
+	while (take(g->skel->maps.ftpnat_expected, &door, &e)) {
+		rest->doors++;
+		rest->door = (struct alg_door){
+			.peer = from_map(&door.peer),
+			.public = from_map(&door.dst),
+			.public_port = ntohs(door.dport),
+			.to_src = from_map(&e.src),
+			.to_dst = from_map(&e.dst),
+			.to_sport = ntohs(e.sport),
+			.to_dport = ntohs(e.dport),
+			.active = e.mode == FTPNAT_ACTIVE,
+		};
+	}
+	while (take(g->skel->maps.ftpnat_flows, &flow, NULL))
+		rest->flows++;
+	while (take(g->skel->maps.ftpnat_sessions, &session, NULL))
+		rest->sessions++;
+	if (g->listen.port)
+		bpf_map_delete_elem(bpf_map__fd(g->skel->maps.ftpnat_listens),
+				    &g->listen);
+	g->listen.port = 0;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The real programs, in a network namespace of their own, one packet at a time. */
+#ifndef FTPNAT_MODEL_GATEWAY_H
+#define FTPNAT_MODEL_GATEWAY_H
+
+#include "alg_model.h"
+#include "ftpnat_maps.h"
+
+#define GATEWAY_MTU 1500
+
+struct ftpnat_tc;
+
+struct gateway {
+	struct ftpnat_tc *skel;
+	unsigned ifindex[2]; /* towards the client, towards the server */
+	uint8_t mac[2][6];
+	struct ftpnat_listen_key listen;
+};
+
+/* Enters a new network namespace and loads the programs. 0 or -1, with a message. */
+int gateway_open(struct gateway *g);
+void gateway_close(struct gateway *g);
+
+/* One rule, for one conversation. `port`: the control port that the client dials. */
+void gateway_configure(struct gateway *g, const struct alg_config *config, uint16_t port,
+		       uint16_t server_port);
+
+/*
+ * A frame comes in on the side of `from`. Returns the verdict of the program;
+ * the frame is changed in place, in a buffer of FRAME_MAX bytes.
+ */
+int gateway_run(struct gateway *g, enum alg_side from, uint8_t *frame, size_t *len,
+		unsigned gso_size);
+
+/* Sequence numbers up to which both directions are parsed. false: no session yet. */
+bool gateway_progress(struct gateway *g, uint32_t next[2]);
+
+/* What is left of the conversation, which is forgotten then. */
+struct gateway_rest {
+	unsigned flows, sessions, doors;
+	struct alg_door door; /* the last of them */
+};
+
+void gateway_forget(struct gateway *g, struct gateway_rest *rest);
+
+#endif

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "wire.h"
+
+#include <linux/pkt_cls.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LINK_DELAY 500 /* microseconds */
+#define TIME_LIMIT (900 * 1000 * MS)
+#define WORK_LIMIT 60000 /* packets of one conversation */
+#define ROUTER_TTL 63
+
+static const char *const side_name[] = { "client", "server" };
+
+void wire_fail(struct wire *w, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(w->failure, sizeof(w->failure), format, args);
+	va_end(args);
+	longjmp(w->failed, 1);
+}
+
+/* ---- the queue: a heap by time ---- */
+
+static bool earlier(const struct wire *w, unsigned a, unsigned b)
+{
+	const struct wire_frame *x = &w->frame[a], *y = &w->frame[b];
+
+	return x->at < y->at || (x->at == y->at && x->serial < y->serial);
+}
+
+static void heap_add(struct wire *w, unsigned frame)
+{
+	unsigned at = w->queued++;
+
+	while (at && earlier(w, frame, w->heap[(at - 1) / 2])) {
+		w->heap[at] = w->heap[(at - 1) / 2];
+		at = (at - 1) / 2;
+	}
+	w->heap[at] = frame;
+}
+
+static unsigned heap_take(struct wire *w)
+{
+	unsigned first = w->heap[0], last = w->heap[--w->queued], at = 0, child;
+
+	while ((child = 2 * at + 1) < w->queued) {
+		if (child + 1 < w->queued &&
+		    earlier(w, w->heap[child + 1], w->heap[child]))
+			child++;
+		if (!earlier(w, w->heap[child], last))
+			break;
+		w->heap[at] = w->heap[child];
+		at = child;
+	}
+	w->heap[at] = last;
+	return first;
+}
+
+static void put_on_link(struct wire *w, const struct wire_frame *from)
+{
+	struct wire_frame *f;
+	unsigned i;
+
+	if (random_chance(&w->random, w->traits.loss) || !w->spares)
+		return;
+	i = w->spare[--w->spares];
+	f = &w->frame[i];
+	f->at = w->now + LINK_DELAY + random_below(&w->random, w->traits.jitter + 1);
+	f->serial = w->serial++;
+	f->arriving = from->arriving;
+	f->side = from->side;
+	f->gso_size = from->gso_size;
+	f->len = from->len;
+	memcpy(f->byte, from->byte, from->len);
+	heap_add(w, i);
+}
+
+static void send_frame(struct wire *w, const struct wire_frame *f)
+{
+	put_on_link(w, f);
+	if (random_chance(&w->random, w->traits.duplicate))
+		put_on_link(w, f);
+}
+
+/* ---- the ends ---- */
+
+static void end_send(struct tcp_end *end, const struct segment *seg, unsigned gso_size)
+{
+	static const uint8_t host_mac[6] = { 2, 0, 0, 0, 0, 1 };
+	static struct wire_frame f;
+	struct wire *w = end->arg;
+
+	f.arriving = false;
+	f.side = end == &w->end[ALG_SERVER] ? ALG_SERVER : ALG_CLIENT;
+	f.gso_size = gso_size;
+	f.len = frame_build(f.byte, seg, w->gateway->mac[f.side], host_mac);
+	send_frame(w, &f);
+}
+
+static void end_fail(struct tcp_end *end, const char *what, uint32_t a, uint32_t b)
+{
+	wire_fail(end->arg, "%s: %s (%d, %d)", end->name, what, (int)a, (int)b);
+}
+
+static const struct tcp_ops wire_ops = { .send = end_send, .fail = end_fail };
+
+/* ---- the gateway ---- */
+
+static void trace(const struct wire *w, const char *what, enum alg_side from,
+		  enum alg_side to, const struct segment *seg)
+{
+	char text[512];
+
+	if (!w->verbose)
+		return;
+	frame_text(text, sizeof(text), seg, w->end[from].traits.isn + 1,
+		   w->end[!from].traits.isn + 1);
+	printf("%9.3f ms  %-6s %s %-6s %s\n", (double)w->now / MS, side_name[from], what,
+	       side_name[to], text);
+}
+
+static bool same_end(const struct alg_addr *a, uint16_t port, const struct alg_addr *b,
+		     uint16_t other)
+{
+	return !memcmp(a, b, sizeof(*a)) && port == other;
+}
+
+/* Where a packet that left the gateway goes, by the addresses that it must have. */
+static enum alg_side destination(struct wire *w, const struct segment *seg)
+{
+	const struct tcp_end *client = &w->end[ALG_CLIENT], *server = &w->end[ALG_SERVER];
+
+	if (same_end(&seg->dst, seg->dport, &client->local, client->local_port) &&
+	    same_end(&seg->src, seg->sport, &w->config.dialled, w->dialled_port))
+		return ALG_CLIENT;
+	if (!same_end(&seg->dst, seg->dport, &server->local, server->local_port) ||
+	    memcmp(&seg->src, &w->config.seen, sizeof(seg->src)))
+		wire_fail(w, "a packet has wrong addresses");
+	if (!w->seen_port) {
+		w->seen_port = seg->sport;
+		w->end[ALG_SERVER].remote_port = seg->sport;
+	}
+	if (seg->sport != w->seen_port)
+		wire_fail(w, "source port changed from %u to %u", w->seen_port,
+			  seg->sport);
+	return ALG_SERVER;
+}
+
+static void note_event(struct wire *w, enum alg_side from, uint32_t until)
+{
+	struct wire_event *last = w->events ? &w->event[w->events - 1] : NULL;
+
+	if (last && last->from == from) {
+		last->until = until;
+		return;
+	}
+	if (w->events == WIRE_EVENTS)
+		wire_fail(w, "too many events");
+	w->event[w->events++] = (struct wire_event){ from, until };
+}
+
+/* What has the gateway learned from the packet? */
+static void note_progress(struct wire *w, enum alg_side from)
+{
+	uint32_t next[2], until;
+
+	if (!gateway_progress(w->gateway, next))
+		return;
+	until = next[from] - (w->end[from].traits.isn + 1);
+	if (until > w->end[from].max)
+		wire_fail(w, "%s's stream parsed up to %u of %u", side_name[from], until,
+			  w->end[from].max);
+	note_event(w, from, until);
+}
+
+static void note_ack(struct tcp_end *end, const struct segment *seg)
+{
+	uint32_t ack = seg->ack - (end->peer_isn + 1);
+
+	if ((int32_t)(ack - end->ack_known) > 0 && !(seg->flags & SYN))
+		end->ack_known = ack < end->rcv_nxt ? ack : end->rcv_nxt;
+}
+
+static void check_size(struct wire *w, const struct wire_frame *f,
+		       const struct segment *seg, enum alg_side to)
+{
+	unsigned most = w->end[to].traits.mss;
+
+	if (f->gso_size)
+		return;
+	if (f->len > 14 + GATEWAY_MTU)
+		wire_fail(w, "packet of %zu bytes", f->len);
+	if (seg->len + seg->options_len > most)
+		wire_fail(w, "segment of %zu + %zu bytes for an MSS of %u",
+			  seg->options_len, seg->len, most);
+}
+
+static void at_gateway(struct wire *w, struct wire_frame *f)
+{
+	enum alg_side from = f->side, to;
+	struct segment before, after;
+	const char *wrong;
+	size_t was = f->len;
+	uint8_t copy[FRAME_MAX];
+	int verdict;
+
+	memcpy(copy, f->byte, was);
+	frame_parse(&before, copy, was);
+	if (++w->packets > WORK_LIMIT)
+		wire_fail(w, "stalled: %llu packets", (unsigned long long)w->packets);
+	verdict = gateway_run(w->gateway, from, f->byte, &f->len, f->gso_size);
+	if (before.len)
+		note_progress(w, from);
+	w->reset_seen |= !!(before.flags & RST);
+	if (before.flags & ACK && !(before.flags & RST))
+		note_ack(&w->end[from], &before);
+	if (verdict == TC_ACT_SHOT) {
+		trace(w, "->  x", from, !from, &before);
+		return;
+	}
+	trace(w, "-> | ", from, !from, &before);
+	if (verdict != TC_ACT_REDIRECT)
+		wire_fail(w, "verdict %d", verdict);
+	wrong = frame_parse(&after, f->byte, f->len);
+	if (wrong)
+		wire_fail(w, "%s", wrong);
+	to = destination(w, &after);
+	trace(w, "|  ->", to == from ? !from : from, to, &after);
+	if (after.ttl != (to == from ? 64 : ROUTER_TTL))
+		wire_fail(w, "TTL %u", after.ttl);
+	check_size(w, f, &after, to);
+	f->arriving = true;
+	f->side = to;
+	send_frame(w, f);
+}
+
+static void run_end(struct wire *w, enum alg_side side)
+{
+	if (w->end[side].established && !w->end[side].reset && !w->end[side].closed)
+		w->talker[side].run(w->talker[side].arg, &w->end[side]);
+}
+
+static uint64_t next_timer(struct wire *w, enum alg_side side)
+{
+	uint64_t at = tcp_next_timer(&w->end[side]), talk = NEVER;
+
+	if (w->end[side].established && !w->end[side].reset && !w->end[side].closed)
+		talk = w->talker[side].next(w->talker[side].arg);
+	return talk < at ? talk : at;
+}
+
+static bool step(struct wire *w)
+{
+	uint64_t at[2] = { next_timer(w, ALG_CLIENT), next_timer(w, ALG_SERVER) };
+	uint64_t frame_at = w->queued ? w->frame[w->heap[0]].at : NEVER;
+	enum alg_side side = at[ALG_SERVER] < at[ALG_CLIENT] ? ALG_SERVER : ALG_CLIENT;
+	struct segment seg;
+	unsigned i;
+
+	if (frame_at == NEVER && at[side] == NEVER)
+		return false;
+	w->now = frame_at <= at[side] ? frame_at : at[side];
+	w->end[0].now = w->end[1].now = w->now;
+	if (frame_at > at[side]) {
+		tcp_run_timers(&w->end[side]);
+		run_end(w, side);
+		return true;
+	}
+	i = heap_take(w);
+	if (w->frame[i].arriving) {
+		side = w->frame[i].side;
+		frame_parse(&seg, w->frame[i].byte, w->frame[i].len);
+		tcp_receive(&w->end[side], &seg);
+		run_end(w, side);
+	} else {
+		at_gateway(w, &w->frame[i]);
+	}
+	w->spare[w->spares++] = i;
+	return true;
+}
+
+void wire_init(struct wire *w, struct gateway *gateway, const struct wire_traits *traits,
+	       uint64_t seed, bool verbose)
+{
+	w->gateway = gateway;
+	w->traits = *traits;
+	w->random.state = seed;
+	w->verbose = verbose;
+	w->now = w->serial = w->packets = 0;
+	w->queued = w->events = 0;
+	w->seen_port = 0;
+	w->reset_seen = false;
+	w->failure[0] = 0;
+	for (int i = 0; i < 2; i++) {
+		w->end[i].name = side_name[i];
+		w->end[i].ops = &wire_ops;
+		w->end[i].random = &w->random;
+		w->end[i].arg = w;
+	}
+	w->spares = WIRE_FRAMES;
+	for (unsigned i = 0; i < WIRE_FRAMES; i++)
+		w->spare[i] = i;
+}
+
+void wire_run(struct wire *w)
+{
+	tcp_connect(&w->end[ALG_CLIENT]);
+	while (step(w))
+		if (w->now > TIME_LIMIT)
+			wire_fail(w, "stalled: %llu s",
+				  (unsigned long long)(w->now / (1000 * MS)));
+}

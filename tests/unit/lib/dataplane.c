@@ -1,0 +1,541 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "dataplane.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <cmocka.h>
+
+#include "addr.h"
+#include "ftpnat_tc.skel.h"
+#include "util.h"
+
+#define LIMIT 64
+
+/* so many of each are cleared between tests */
+#define RULES	  8
+#define SERVERS	  16
+#define SELECTORS 8
+
+static const char *const interface[SIDES] = { "outer0", "inner0" };
+static uint8_t mac[SIDES][6];
+static int ifindex[SIDES];
+static struct ftpnat_tc *skel;
+static struct ring_buffer *events;
+static struct ftpnat_config config;
+static char missing[256]; /* why nothing can be tested here */
+
+/* ---- the namespace ---- */
+
+void dataplane_sh(const char *fmt, ...)
+{
+	char command[4096];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(command, sizeof(command), fmt, args);
+	va_end(args);
+	if (system(command))
+		fail_msg("failed: %s", command);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		fail_msg("%s: %s", path, strerror(errno));
+	close(fd);
+}
+
+static void read_interface(enum side side)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	struct ifreq request = { 0 };
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", interface[side]);
+	ifindex[side] = (int)if_nametoindex(interface[side]);
+	assert_true(ifindex[side] > 0);
+	assert_int_equal(ioctl(fd, SIOCGIFHWADDR, &request), 0);
+	memcpy(mac[side], request.ifr_hwaddr.sa_data, sizeof(mac[side]));
+	close(fd);
+}
+
+/*
+ * An address of its own for each neighbour, permanent, so that none is ever asked
+ * for; the router behind each interface stands for all other hosts.
+ */
+static void make_network(void)
+{
+	dataplane_sh(
+		"PATH=$PATH:/usr/sbin:/sbin; ip link set lo up && ip -batch - <<'END'\n"
+		"link add outer0 address 02:00:00:00:01:01 type veth peer outer1\n"
+		"link add inner0 address 02:00:00:00:02:01 type veth peer inner1\n"
+		"link set outer1 up\n"
+		"link set inner1 up\n"
+		"link set outer0 up\n"
+		"link set inner0 up\n"
+		"addr add 198.51.100.1/24 dev outer0\n"
+		"addr add 203.0.113.7/32 dev outer0\n"
+		"addr add 10.9.0.1/24 dev inner0\n"
+		"addr add 192.168.5.1/24 dev inner0\n"
+		"addr add 2001:db8:1::1/64 dev outer0 nodad\n"
+		"addr add fd00:9::1/64 dev inner0 nodad\n"
+		"neigh add 198.51.100.254 lladdr 02:00:00:00:01:fe dev outer0\n"
+		"neigh add 10.9.0.254 lladdr 02:00:00:00:02:fe dev inner0\n"
+		"neigh add 2001:db8:1::fe lladdr 02:00:00:00:01:fe dev outer0\n"
+		"neigh add fd00:9::fe lladdr 02:00:00:00:02:fe dev inner0\n"
+		"neigh add 198.51.100.7 lladdr 02:00:00:00:01:07 dev outer0\n"
+		"neigh add 198.51.100.8 lladdr 02:00:00:00:01:08 dev outer0\n"
+		"neigh add 198.51.100.21 lladdr 02:00:00:00:01:21 dev outer0\n"
+		"neigh add 10.9.0.10 lladdr 02:00:00:00:02:10 dev inner0\n"
+		"neigh add 10.9.0.11 lladdr 02:00:00:00:02:11 dev inner0\n"
+		"route add 203.0.113.0/24 via 198.51.100.254\n"
+		"route add 10.0.0.0/8 via 10.9.0.254\n"
+		"route add 192.168.0.0/16 via 10.9.0.254\n"
+		"route add 2001:db8:1::/48 via 2001:db8:1::fe\n"
+		"route add fd00::/8 via fd00:9::fe\n"
+		"END\n");
+	write_file("/proc/sys/net/ipv4/ip_forward", "1");
+	write_file("/proc/sys/net/ipv6/conf/all/forwarding", "1");
+	read_interface(OUTER);
+	read_interface(INNER);
+}
+
+/* ---- the programs ---- */
+
+static int quiet(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	return level == LIBBPF_WARN ? vfprintf(stderr, fmt, args) : 0;
+}
+
+static int forget_event(void *ctx, void *data, size_t size)
+{
+	(void)ctx;
+	(void)data;
+	(void)size;
+	return 0;
+}
+
+static void load(void)
+{
+	libbpf_set_print(quiet);
+	skel = ftpnat_tc__open();
+	assert_non_null(skel);
+	bpf_map__set_max_entries(skel->maps.ftpnat_flows, 4 * LIMIT);
+	bpf_map__set_max_entries(skel->maps.ftpnat_sessions, LIMIT);
+	bpf_map__set_max_entries(skel->maps.ftpnat_expected, LIMIT);
+	assert_int_equal(ftpnat_tc__load(skel), 0);
+	events = ring_buffer__new(bpf_map__fd(skel->maps.ftpnat_events), forget_event,
+				  NULL, NULL);
+	assert_non_null(events);
+}
+
+int dataplane_setup(void **state)
+{
+	(void)state;
+	if (unshare(CLONE_NEWNET))
+		snprintf(missing, sizeof(missing), "no network namespace of its own: %s",
+			 strerror(errno));
+	else
+		make_network();
+	return 0;
+}
+
+int dataplane_teardown(void **state)
+{
+	(void)state;
+	ring_buffer__free(events);
+	events = NULL;
+	ftpnat_tc__destroy(skel);
+	skel = NULL;
+	return 0;
+}
+
+static void empty(const struct bpf_map *map)
+{
+	uint8_t key[64];
+
+	assert_true(bpf_map__key_size(map) <= sizeof(key));
+	while (!bpf_map_get_next_key(bpf_map__fd(map), NULL, key))
+		bpf_map_delete_elem(bpf_map__fd(map), key);
+}
+
+/* The first `n` entries of an array, of each half of `half` entries if that isn't 0. */
+static void zero(const struct bpf_map *map, __u32 n, __u32 half)
+{
+	size_t size =
+		(size_t)bpf_map__value_size(map) * (size_t)libbpf_num_possible_cpus();
+	_cleanup_free_ void *value =
+		calloc(1, size + 8 * (size_t)libbpf_num_possible_cpus());
+
+	for (__u32 i = 0; i < n; i++) {
+		__u32 second = half + i;
+
+		bpf_map_update_elem(bpf_map__fd(map), &i, value, BPF_ANY);
+		if (half)
+			bpf_map_update_elem(bpf_map__fd(map), &second, value, BPF_ANY);
+	}
+}
+
+static void drain(const struct bpf_map *queue)
+{
+	struct ftpnat_tuple key;
+
+	while (!bpf_map_lookup_and_delete_elem(bpf_map__fd(queue), NULL, &key))
+		;
+}
+
+void dataplane_forget(void)
+{
+	empty(skel->maps.ftpnat_flows);
+	empty(skel->maps.ftpnat_sessions);
+	empty(skel->maps.ftpnat_expected);
+	zero(skel->maps.ftpnat_usage, 1, 0);
+	assert_true(ring_buffer__consume(events) >= 0);
+}
+
+/* The working memory of the programs keeps what the test before left there, as in life. */
+static void clear(void)
+{
+	dataplane_forget();
+	empty(skel->maps.ftpnat_listens);
+	empty(skel->maps.ftpnat_ifaddrs);
+	drain(skel->maps.ftpnat_closed_c);
+	drain(skel->maps.ftpnat_closed_d);
+	zero(skel->maps.ftpnat_rules, RULES, FTPNAT_MAX_RULES);
+	zero(skel->maps.ftpnat_servers, SERVERS, FTPNAT_MAX_SERVERS);
+	zero(skel->maps.ftpnat_select, SELECTORS, FTPNAT_MAX_SELECTORS);
+	zero(skel->maps.ftpnat_stats, RULES, 0);
+	zero(skel->maps.ftpnat_reasons, FTPNAT_REASON_MAX, 0);
+}
+
+void dataplane_fresh(void)
+{
+	if (*missing) {
+		printf("%s\n", missing);
+		skip();
+	}
+	if (skel)
+		clear();
+	else
+		load();
+	config = (struct ftpnat_config){
+		.layout = FTPNAT_LAYOUT,
+		.limit = { LIMIT, LIMIT },
+		.limit_expected = LIMIT,
+		.timeout = { 7440, 7440 },
+		.timeout_closing = 240,
+		.timeout_expected = 60,
+	};
+	dataplane_apply();
+}
+
+/* ---- configuration ---- */
+
+static void put(const struct bpf_map *map, const void *key, const void *value)
+{
+	if (bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY))
+		fail_msg("%s: %s", bpf_map__name(map), strerror(errno));
+}
+
+struct ftpnat_addr address(const char *text)
+{
+	struct ftpnat_addr addr;
+
+	if (ftpnat_addr_parse(text, &addr))
+		fail_msg("no address: %s", text);
+	return addr;
+}
+
+struct ftpnat_config *dataplane_config(void)
+{
+	return &config;
+}
+
+void dataplane_apply(void)
+{
+	const __u32 key = 0;
+
+	put(skel->maps.ftpnat_config, &key, &config);
+}
+
+void dataplane_rule(__u16 id, const struct ftpnat_rule *rule)
+{
+	const __u32 key = config.slot * FTPNAT_MAX_RULES + id;
+
+	put(skel->maps.ftpnat_rules, &key, rule);
+}
+
+void dataplane_listen(const char *addr, uint16_t port, __u16 rule)
+{
+	const struct ftpnat_listen_key key = { .addr = address(addr),
+					       .port = htons(port),
+					       .slot = (__u16)config.slot };
+	const struct ftpnat_listen listen = { .rule = rule };
+
+	put(skel->maps.ftpnat_listens, &key, &listen);
+}
+
+void dataplane_server(__u16 index, const char *addr, uint16_t port, const char *source,
+		      __u16 weight)
+{
+	const __u32 key = config.slot * FTPNAT_MAX_SERVERS + index;
+	struct ftpnat_server server = { .addr = address(addr),
+					.port = htons(port),
+					.weight = weight };
+
+	if (source)
+		server.source = address(source);
+	put(skel->maps.ftpnat_servers, &key, &server);
+}
+
+void dataplane_select(__u16 index, const char *prefix, uint16_t port, __u16 rule)
+{
+	const __u32 key = config.slot * FTPNAT_MAX_SELECTORS + index;
+	struct ftpnat_prefix parsed;
+	struct ftpnat_selector selector = { .port = htons(port), .rule = rule };
+
+	assert_int_equal(ftpnat_prefix_parse(prefix, &parsed), 0);
+	selector.addr = parsed.addr;
+	selector.mask = ftpnat_prefix_mask(&parsed);
+	put(skel->maps.ftpnat_select, &key, &selector);
+	if (config.selectors[config.slot] <= index)
+		config.selectors[config.slot] = index + 1u;
+	dataplane_apply();
+}
+
+void dataplane_ifaddr(enum side side, const char *v4, const char *v6)
+{
+	const __u32 key = (__u32)ifindex[side];
+	const struct ftpnat_ifaddr value = { .addr = { address(v4), address(v6) } };
+
+	put(skel->maps.ftpnat_ifaddrs, &key, &value);
+}
+
+void dataplane_no_ifaddr(enum side side)
+{
+	const __u32 key = (__u32)ifindex[side];
+
+	bpf_map_delete_elem(bpf_map__fd(skel->maps.ftpnat_ifaddrs), &key);
+}
+
+/* ---- packets ---- */
+
+const uint8_t *dataplane_mac(enum side side)
+{
+	return mac[side];
+}
+
+int dataplane_ifindex(enum side side)
+{
+	return ifindex[side];
+}
+
+int dataplane_try(struct run *run, enum hook hook, enum side side,
+		  const struct packet *packet, uint32_t gso_size, uint32_t cb4)
+{
+	const struct bpf_program *program = hook == INGRESS ? skel->progs.ftpnat_ingress :
+							      skel->progs.ftpnat_egress;
+	struct __sk_buff ctx = {
+		.ifindex = (__u32)ifindex[side],
+		.gso_size = gso_size,
+		.cb = { 0x11, 0x22, 0x33, 0x44, cb4 },
+	};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet->byte,
+		    .data_size_in = (__u32)packet->len, .data_out = run->packet.byte,
+		    .data_size_out = sizeof(run->packet.byte), .ctx_in = &ctx,
+		    .ctx_size_in = sizeof(ctx), .ctx_out = &run->ctx,
+		    .ctx_size_out = sizeof(run->ctx));
+
+	memset(run, 0, sizeof(*run));
+	if (bpf_prog_test_run_opts(bpf_program__fd(program), &opts))
+		return -errno;
+	run->action = (int)opts.retval;
+	run->packet.len = opts.data_size_out;
+	return 0;
+}
+
+void dataplane_run(struct run *run, enum hook hook, enum side side,
+		   const struct packet *packet, uint32_t gso_size)
+{
+	int err = dataplane_try(run, hook, side, packet, gso_size, 0);
+
+	if (err)
+		fail_msg("the kernel refuses a frame of %zu bytes: %s", packet->len,
+			 strerror(-err));
+}
+
+/* ---- state ---- */
+
+const char *reason_name(enum ftpnat_reason reason)
+{
+	static const char *const names[] = {
+#define X(symbol, string, help) [FTPNAT_##symbol] = (string),
+		FTPNAT_REASONS(X)
+#undef X
+	};
+
+	return reason < FTPNAT_REASON_MAX ? names[reason] : "(no reason)";
+}
+
+void dataplane_counters(struct counters *counters)
+{
+	int cpus = libbpf_num_possible_cpus();
+	__u64 value[cpus];
+
+	memset(counters, 0, sizeof(*counters));
+	for (__u32 key = 0; key < FTPNAT_REASON_MAX; key++) {
+		assert_int_equal(
+			bpf_map_lookup_elem(bpf_map__fd(skel->maps.ftpnat_reasons), &key,
+					    value),
+			0);
+		for (int i = 0; i < cpus; i++)
+			counters->reason[key] += value[i];
+	}
+}
+
+bool dataplane_counted(const char *says, const struct counters *before,
+		       enum ftpnat_reason reason, const enum ftpnat_reason *also)
+{
+	__u64 expected[FTPNAT_REASON_MAX] = { 0 };
+	struct counters after;
+	bool good = true;
+
+	if (reason < FTPNAT_REASON_MAX)
+		expected[reason]++;
+	for (; also && *also < FTPNAT_REASON_MAX; also++)
+		expected[*also]++;
+	dataplane_counters(&after);
+	for (unsigned int i = 0; i < FTPNAT_REASON_MAX; i++) {
+		__u64 got = after.reason[i] - before->reason[i];
+
+		if (got == expected[i])
+			continue;
+		printf("%s: %s rose by %llu, expected %llu\n", says, reason_name(i), got,
+		       expected[i]);
+		good = false;
+	}
+	return good;
+}
+
+void dataplane_stats(__u16 rule, struct ftpnat_rule_stats *stats)
+{
+	int cpus = libbpf_num_possible_cpus();
+	struct ftpnat_rule_stats value[cpus];
+	const __u32 key = rule;
+
+	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(skel->maps.ftpnat_stats), &key,
+					     value),
+			 0);
+	memset(stats, 0, sizeof(*stats));
+	for (int i = 0; i < cpus; i++)
+		for (size_t n = 0; n < sizeof(*stats) / sizeof(__u64); n++)
+			((__u64 *)stats)[n] += ((const __u64 *)&value[i])[n];
+}
+
+void dataplane_usage(struct ftpnat_usage *usage)
+{
+	const __u32 key = 0;
+
+	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(skel->maps.ftpnat_usage), &key,
+					     usage),
+			 0);
+}
+
+static bool find(const struct bpf_map *map, const void *key, void *value)
+{
+	return !bpf_map_lookup_elem(bpf_map__fd(map), key, value);
+}
+
+bool dataplane_flow(const struct ftpnat_tuple *key, struct ftpnat_flow *flow)
+{
+	return find(skel->maps.ftpnat_flows, key, flow);
+}
+
+bool dataplane_expected(const struct ftpnat_expected_key *key,
+			struct ftpnat_expected *expected)
+{
+	return find(skel->maps.ftpnat_expected, key, expected);
+}
+
+bool dataplane_session(__u32 id, struct ftpnat_session *session)
+{
+	return find(skel->maps.ftpnat_sessions, &id, session);
+}
+
+static size_t entries(const struct bpf_map *map)
+{
+	uint8_t key[64], *previous = NULL;
+	size_t n = 0;
+
+	assert_true(bpf_map__key_size(map) <= sizeof(key));
+	while (!bpf_map_get_next_key(bpf_map__fd(map), previous, key)) {
+		previous = key;
+		n++;
+	}
+	return n;
+}
+
+size_t dataplane_flows(void)
+{
+	return entries(skel->maps.ftpnat_flows);
+}
+
+size_t dataplane_sessions(void)
+{
+	return entries(skel->maps.ftpnat_sessions);
+}
+
+size_t dataplane_doors(void)
+{
+	return entries(skel->maps.ftpnat_expected);
+}
+
+void dataplane_door(struct ftpnat_expected_key *key, struct ftpnat_expected *expected)
+{
+	assert_int_equal(dataplane_doors(), 1);
+	assert_int_equal(bpf_map_get_next_key(bpf_map__fd(skel->maps.ftpnat_expected),
+					      NULL, key),
+			 0);
+	assert_true(dataplane_expected(key, expected));
+}
+
+struct ftpnat_tuple tuple(const char *src, uint16_t sport, const char *dst,
+			  uint16_t dport)
+{
+	return (struct ftpnat_tuple){ .src = address(src),
+				      .dst = address(dst),
+				      .sport = htons(sport),
+				      .dport = htons(dport) };
+}
+
+/* ---- rows ---- */
+
+size_t rows_as_tests(struct CMUnitTest *test, const void *rows, size_t n, size_t size,
+		     void (*function)(void **state))
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *row = (const char *)rows + i * size;
+
+		test[i] = (struct CMUnitTest){ .name = *(const char *const *)row,
+					       .test_func = function,
+					       .initial_state = (void *)row };
+	}
+	return n;
+}

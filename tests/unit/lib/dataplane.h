@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The real programs, loaded, in a network namespace of the test's own: their
+ * configuration written straight into the maps, packets run through them with
+ * BPF_PROG_TEST_RUN, state and counters read back.
+ *
+ * The gateway of this namespace has two interfaces: OUTER towards 198.51.100.0/24,
+ * 203.0.113.0/24 and 2001:db8:1::/48, INNER towards 10.0.0.0/8, 192.168.0.0/16 and
+ * fd00::/8; both know all neighbours. Its own addresses are 198.51.100.1, 203.0.113.7,
+ * 2001:db8:1::1 outside and 10.9.0.1, 192.168.5.1, fd00:9::1 inside.
+ */
+#ifndef FTPNAT_TEST_DATAPLANE_H
+#define FTPNAT_TEST_DATAPLANE_H
+
+#include <linux/bpf.h>
+
+#include "ftpnat_maps.h"
+#include "packet.h"
+
+enum side { OUTER, INNER, SIDES };
+enum hook { INGRESS, EGRESS };
+
+#define TC_UNSPEC   (-1)
+#define TC_SHOT	    2
+#define TC_REDIRECT 7
+
+/*
+ * Namespace and programs, once for a test binary; as a cmocka group fixture. Where
+ * that can't work (not root), the tests are skipped with the reason.
+ */
+int dataplane_setup(void **state);
+int dataplane_teardown(void **state);
+
+/* First thing of every test: programs and maps as new, no rules, limits of 64. May skip. */
+void dataplane_fresh(void);
+
+/* No connection, no expectation any more; the rules stay. */
+void dataplane_forget(void);
+
+/* A command for the namespace; the test fails when it fails. */
+__attribute__((format(printf, 1, 2))) void dataplane_sh(const char *fmt, ...);
+
+/* ---- configuration ---- */
+
+struct ftpnat_addr address(const char *text);
+struct ftpnat_config *dataplane_config(void); /* change, then dataplane_apply() */
+void dataplane_apply(void);
+void dataplane_rule(__u16 id, const struct ftpnat_rule *rule);
+void dataplane_listen(const char *addr, uint16_t port, __u16 rule);
+/* index: among all servers; NULL source: none */
+void dataplane_server(__u16 index, const char *addr, uint16_t port, const char *source,
+		      __u16 weight);
+void dataplane_select(__u16 index, const char *prefix, uint16_t port, __u16 rule);
+void dataplane_ifaddr(enum side side, const char *v4, const char *v6);
+void dataplane_no_ifaddr(enum side side);
+
+/* ---- packets ---- */
+
+const uint8_t *dataplane_mac(enum side side);
+int dataplane_ifindex(enum side side);
+
+struct run {
+	int action; /* what the program returned */
+	struct packet packet;
+	struct __sk_buff ctx;
+};
+
+/* Runs a frame; `gso_size` 0: no GSO frame. */
+void dataplane_run(struct run *run, enum hook hook, enum side side,
+		   const struct packet *packet, uint32_t gso_size);
+/* The same; -errno when the kernel takes no such frame. `cb4`: skb->cb[4]. */
+int dataplane_try(struct run *run, enum hook hook, enum side side,
+		  const struct packet *packet, uint32_t gso_size, uint32_t cb4);
+
+/* ---- state ---- */
+
+struct counters {
+	__u64 reason[FTPNAT_REASON_MAX];
+};
+
+const char *reason_name(enum ftpnat_reason reason);
+void dataplane_counters(struct counters *counters);
+
+/*
+ * Did exactly these reasons rise, each by one for each time it is named? `also` ends with
+ * FTPNAT_REASON_MAX or is NULL. Prints what is otherwise.
+ */
+bool dataplane_counted(const char *says, const struct counters *before,
+		       enum ftpnat_reason reason, const enum ftpnat_reason *also);
+
+void dataplane_stats(__u16 rule, struct ftpnat_rule_stats *stats);
+void dataplane_usage(struct ftpnat_usage *usage);
+bool dataplane_flow(const struct ftpnat_tuple *key, struct ftpnat_flow *flow);
+bool dataplane_expected(const struct ftpnat_expected_key *key,
+			struct ftpnat_expected *expected);
+bool dataplane_session(__u32 id, struct ftpnat_session *session);
+/* Number of entries. */
+size_t dataplane_flows(void);
+size_t dataplane_sessions(void);
+size_t dataplane_doors(void);
+/* The only expectation; the test fails unless there is exactly one. */
+void dataplane_door(struct ftpnat_expected_key *key, struct ftpnat_expected *expected);
+struct ftpnat_tuple tuple(const char *src, uint16_t sport, const char *dst,
+			  uint16_t dport);
+
+/* ---- rows ---- */
+
+struct CMUnitTest;
+
+/*
+ * Fills `test` (room for `n`) so that each of `n` rows of `size` bytes, whose first
+ * member is the `const char *` that names it, is one test of `function`; returns `n`.
+ */
+size_t rows_as_tests(struct CMUnitTest *test, const void *rows, size_t n, size_t size,
+		     void (*function)(void **state));
+
+#endif

@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "talk.h"
+
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include <cmocka.h>
+
+#include "addr.h"
+#include "util.h"
+
+#define PUBLISH(...)                                                                     \
+	.kind = FTPNAT_PUBLISH, .dialled_port = 21, .server_port = 2121,                 \
+	.client_side = OUTER, .server_side = INNER, __VA_ARGS__
+#define MASQUERADE(...)                                                                  \
+	.kind = FTPNAT_MASQUERADE, .dialled_port = 21, .server_port = 21,                \
+	.client_side = INNER, .server_side = OUTER, __VA_ARGS__
+
+static const struct scene scenes[SCENES] = {
+	[KEEP4] = { "publish v4",
+		    PUBLISH(.client = "198.51.100.7", .dialled = "192.0.2.10",
+			    .seen = "198.51.100.7", .server = "10.9.0.10") },
+	[KEEP6] = { "publish v6",
+		    PUBLISH(.client = "2001:db8:1::7", .dialled = "2001:db8:2::10",
+			    .seen = "2001:db8:1::7", .server = "fd00:9::10") },
+	[FULL4] = { "full NAT v4",
+		    PUBLISH(.client = "198.51.100.7", .dialled = "192.0.2.10",
+			    .seen = "10.9.0.1", .server = "10.9.0.10") },
+	[FULL6] = { "full NAT v6",
+		    PUBLISH(.client = "2001:db8:1::7", .dialled = "2001:db8:2::10",
+			    .seen = "fd00:9::1", .server = "fd00:9::10") },
+	[MASQ4] = { "masquerade v4",
+		    MASQUERADE(.client = "192.168.5.7", .dialled = "198.51.100.21",
+			       .seen = "203.0.113.7", .server = "198.51.100.21",
+			       .prefix = "192.168.5.0/24", .to = "203.0.113.7") },
+	[GROW4] = { "masquerade v4, growing",
+		    MASQUERADE(.client = "10.1.1.7", .dialled = "198.51.100.21",
+			       .seen = "203.0.113.7", .server = "198.51.100.21",
+			       .prefix = "10.1.0.0/16", .to = "203.0.113.7") },
+	[SHRINK4] = { "masquerade v4, shrinking",
+		      MASQUERADE(.client = "192.168.155.177", .dialled = "198.51.100.21",
+				 .seen = "203.0.113.7", .server = "198.51.100.21",
+				 .prefix = "192.168.128.0/17", .to = "203.0.113.7") },
+	[MASQ6] = { "masquerade v6",
+		    MASQUERADE(.client = "fd00:5::7", .dialled = "2001:db8:1:5::21",
+			       .seen = "2001:db8:1::1", .server = "2001:db8:1:5::21",
+			       .prefix = "fd00:5::/64", .to = "2001:db8:1::1") },
+	[IFACE4] = { "masquerade to: interface v4",
+		     MASQUERADE(.client = "192.168.5.7", .dialled = "198.51.100.21",
+				.seen = "198.51.100.1", .server = "198.51.100.21",
+				.prefix = "192.168.5.0/24") },
+	[IFACE6] = { "masquerade to: interface v6",
+		     MASQUERADE(.client = "fd00:5::7", .dialled = "2001:db8:1:5::21",
+				.seen = "2001:db8:1::1", .server = "2001:db8:1:5::21",
+				.prefix = "fd00:5::/64") },
+	[SERVER4] = { "server on the gateway v4",
+		      PUBLISH(.client = "198.51.100.7", .dialled = "192.0.2.10",
+			      .seen = "198.51.100.7", .server = "10.9.0.1",
+			      .server_local = true) },
+	[SERVER6] = { "server on the gateway v6",
+		      PUBLISH(.client = "2001:db8:1::7", .dialled = "2001:db8:2::10",
+			      .seen = "2001:db8:1::7", .server = "fd00:9::1",
+			      .server_local = true) },
+	[CLIENT4] = { "client on the gateway v4",
+		      MASQUERADE(.client = "192.168.5.1", .dialled = "198.51.100.21",
+				 .seen = "203.0.113.7", .server = "198.51.100.21",
+				 .prefix = "192.168.5.0/24", .to = "203.0.113.7",
+				 .client_local = true) },
+	[CLIENT6] = { "client on the gateway v6",
+		      MASQUERADE(.client = "fd00:9::1", .dialled = "2001:db8:1:5::21",
+				 .seen = "2001:db8:1::1", .server = "2001:db8:1:5::21",
+				 .prefix = "fd00:9::/64", .to = "2001:db8:1::1",
+				 .client_local = true) },
+};
+
+const struct scene *scene_get(enum scene_id id)
+{
+	return &scenes[id];
+}
+
+const char *scene_name(enum scene_id id)
+{
+	return scenes[id].name;
+}
+
+static enum ftpnat_family family(const struct scene *scene)
+{
+	return strchr(scene->client, ':') ? FTPNAT_V6 : FTPNAT_V4;
+}
+
+struct ftpnat_rule scene_rule(const struct scene *scene)
+{
+	struct ftpnat_rule rule = {
+		.name = "rule",
+		.kind = (__u8)scene->kind,
+		.modes = 1 << FTPNAT_PASSIVE | 1 << FTPNAT_ACTIVE,
+		.data_port_min = 1024,
+		.data_port_max = 65535,
+	};
+
+	if (scene->kind == FTPNAT_PUBLISH) {
+		rule.source = strcmp(scene->client, scene->seen) ? FTPNAT_SOURCE_ADDRESS :
+								   FTPNAT_SOURCE_KEEP;
+		rule.servers = 1;
+		rule.weight[family(scene)] = 1;
+	} else if (scene->to) {
+		rule.address[family(scene)] = address(scene->to);
+	}
+	return rule;
+}
+
+void scene_configure(const struct scene *scene, const struct ftpnat_rule *rule)
+{
+	struct ftpnat_rule usual;
+
+	dataplane_fresh();
+	usual = scene_rule(scene);
+	dataplane_rule(0, rule ? rule : &usual);
+	dataplane_ifaddr(OUTER, "198.51.100.1", "2001:db8:1::1");
+	dataplane_ifaddr(INNER, "10.9.0.1", "fd00:9::1");
+	if (scene->kind == FTPNAT_PUBLISH) {
+		dataplane_listen(scene->dialled, scene->dialled_port, 0);
+		dataplane_server(0, scene->server, scene->server_port, scene->seen, 1);
+	} else {
+		dataplane_select(0, scene->prefix, scene->dialled_port, 0);
+	}
+}
+
+/* ---- packets ---- */
+
+void talk_init(struct talk *talk, const struct scene *scene)
+{
+	*talk = (struct talk){
+		.scene = scene,
+		.client_port = CLIENT_PORT,
+		.seen_port = CLIENT_PORT,
+		.isn = { 0xffffffe0, 0x7ffffff0 },
+		.timestamps = true,
+		.clock = { 1000000, 4294967290u },
+	};
+}
+
+static bool is_local(const struct talk *talk, enum end end)
+{
+	return end == CLIENT ? talk->scene->client_local : talk->scene->server_local;
+}
+
+enum hook talk_hook(const struct talk *talk, enum end from)
+{
+	return is_local(talk, from) ? EGRESS : INGRESS;
+}
+
+/* What the gateway itself sends is seen where it leaves. */
+enum side talk_side(const struct talk *talk, enum end from)
+{
+	enum end end = is_local(talk, from) ? !from : from;
+
+	return end == CLIENT ? talk->scene->client_side : talk->scene->server_side;
+}
+
+enum ftpnat_reason talk_reason(const struct talk *talk)
+{
+	return is_local(talk, CLIENT) || is_local(talk, SERVER) ? FTPNAT_TRANSLATED :
+								  FTPNAT_FORWARDED;
+}
+
+struct packet_spec talk_sent(const struct talk *talk, enum end from)
+{
+	const struct scene *scene = talk->scene;
+	struct packet_spec spec = { .dst_mac = dataplane_mac(talk_side(talk, from)) };
+
+	if (talk_hook(talk, from) == EGRESS) {
+		spec.src_mac = spec.dst_mac;
+		spec.dst_mac = NULL;
+	}
+	if (from == CLIENT) {
+		spec.src = scene->client;
+		spec.sport = talk->client_port;
+		spec.dst = scene->dialled;
+		spec.dport = scene->dialled_port;
+		spec.window = CLIENT_WINDOW;
+	} else {
+		spec.src = scene->server;
+		spec.sport = scene->server_port;
+		spec.dst = scene->seen;
+		spec.dport = talk->seen_port;
+		spec.window = SERVER_WINDOW;
+	}
+	return spec;
+}
+
+struct packet_spec talk_heard(const struct talk *talk, enum end from)
+{
+	struct packet_spec spec = talk_sent(talk, from);
+	const struct packet_spec answer = talk_sent(talk, !from);
+
+	spec.src = answer.dst;
+	spec.sport = answer.dport;
+	spec.dst = answer.src;
+	spec.dport = answer.sport;
+	/* it is a router that sends it on, and not from or to itself */
+	spec.ttl = is_local(talk, CLIENT) || is_local(talk, SERVER) ? 64 : 63;
+	return spec;
+}
+
+/* ---- text ---- */
+
+#define TEXTS	 8
+#define TEXT_MAX 2048
+
+const char *talk_text(const struct talk *talk, const char *text)
+{
+	static char buffers[TEXTS][TEXT_MAX];
+	static size_t next;
+	const struct scene *scene = talk->scene;
+	char *buffer = buffers[next++ % TEXTS];
+	size_t len = 0;
+
+	while (*text && len + FTPNAT_ADDR_STRLEN < TEXT_MAX) {
+		const char *known = "CcDdPpSs", *at;
+		const char *address[] = { scene->client, scene->dialled, scene->seen,
+					  scene->server };
+		size_t start = len;
+
+		at = text[0] == '$' && text[1] ? strchr(known, text[1]) : NULL;
+		if (!at) {
+			buffer[len++] = *text++;
+			continue;
+		}
+		len += (size_t)sprintf(buffer + len, "%s", address[(at - known) / 2]);
+		for (; text[1] >= 'a' && start < len; start++)
+			if (buffer[start] == '.')
+				buffer[start] = ',';
+		text += 2;
+	}
+	buffer[len] = '\0';
+	return buffer;
+}
+
+const char *talk_door(void)
+{
+	static char text[6 * FTPNAT_ADDR_STRLEN];
+	char peer[FTPNAT_ADDR_STRLEN], door[FTPNAT_ADDR_STRLEN];
+	char from[FTPNAT_ADDR_STRLEN], to[FTPNAT_ADDR_STRLEN];
+	struct ftpnat_expected_key key;
+	struct ftpnat_expected e;
+	size_t doors = dataplane_doors();
+
+	if (doors != 1) {
+		snprintf(text, sizeof(text), doors ? "%zu doors" : "none", doors);
+		return text;
+	}
+	dataplane_door(&key, &e);
+	snprintf(text, sizeof(text), "%s > %s %u = %s %u > %s %u %s",
+		 ftpnat_addr_str(peer, &key.peer), ftpnat_addr_str(door, &key.dst),
+		 ntohs(key.dport), ftpnat_addr_str(from, &e.src), ntohs(e.sport),
+		 ftpnat_addr_str(to, &e.dst), ntohs(e.dport),
+		 e.mode == FTPNAT_ACTIVE ? "active" : "passive");
+	return text;
+}
+
+/* ---- steps ---- */
+
+static struct options clock_options(struct talk *talk, enum end from)
+{
+	struct options options = { 0 };
+
+	if (talk->timestamps)
+		option_timestamps(&options, ++talk->clock[from], talk->clock[!from]);
+	return options;
+}
+
+/* What the gateway answers in the other end's place. */
+static struct packet_spec answer_to(const struct talk *talk, enum end from,
+				    const struct packet_spec *sent)
+{
+	struct packet_spec spec = *sent;
+
+	spec.src = sent->dst;
+	spec.dst = sent->src;
+	spec.sport = sent->dport;
+	spec.dport = sent->sport;
+	spec.src_mac = sent->dst_mac ? sent->dst_mac : (const uint8_t *)"\2\0\0\0\0\xd5";
+	spec.dst_mac = sent->src_mac ? sent->src_mac : (const uint8_t *)"\2\0\0\0\0\x5c";
+	spec.seq = sent->ack;
+	spec.ack = talk->isn[from] + talk->sent[from];
+	spec.flags = ACK;
+	spec.payload = NULL;
+	spec.window = from == CLIENT ? SERVER_WINDOW : CLIENT_WINDOW;
+	spec.options.len = 0;
+	if (talk->timestamps)
+		option_timestamps(&spec.options, talk->clock[!from], talk->clock[from]);
+	return spec;
+}
+
+static int action_of(enum ftpnat_reason reason)
+{
+	switch (reason) {
+	case FTPNAT_FORWARDED:
+	case FTPNAT_ANSWERED:
+		return TC_REDIRECT;
+	case FTPNAT_TRANSLATED:
+	case FTPNAT_PASS:
+	case FTPNAT_SEEN:
+		return TC_UNSPEC;
+	default:
+		return TC_SHOT;
+	}
+}
+
+static bool check(const char *says, enum hook hook, enum side side, uint32_t gso_size,
+		  const struct packet_spec *in, const struct packet_spec *out,
+		  enum ftpnat_reason reason, const enum ftpnat_reason *also)
+{
+	int action = action_of(reason);
+	struct packet packet, expected;
+	struct counters before;
+	struct run run;
+	bool good = true;
+
+	packet_build(&packet, in);
+	dataplane_counters(&before);
+	dataplane_run(&run, hook, side, &packet, gso_size);
+	if (run.action != action) {
+		printf("%s: returned %d, expected %d\n", says, run.action, action);
+		good = false;
+	}
+	if (action != TC_SHOT && run.action == action) {
+		packet_build(&expected, out);
+		good &= packet_same(says, &expected, &run.packet);
+	}
+	good &= dataplane_counted(says, &before, reason, also);
+	return good;
+}
+
+bool check_packet(const char *says, enum hook hook, enum side side,
+		  const struct packet_spec *in, const struct packet_spec *out,
+		  enum ftpnat_reason reason, const enum ftpnat_reason *also)
+{
+	return check(says, hook, side, 0, in, out, reason, also);
+}
+
+static bool check_step(struct talk *talk, const char *says, const struct step *step,
+		       const struct packet_spec *sent, const struct packet_spec *expected,
+		       enum ftpnat_reason reason, bool rewritten)
+{
+	enum end from = step->from == 'c' ? CLIENT : SERVER;
+	enum ftpnat_reason also[2 * STEP_ALSO + 1];
+	size_t n = 0;
+
+	/* a line that opens a door is counted by what became of it, too */
+	for (size_t i = 0; i < STEP_ALSO && step->also[i]; i++) {
+		also[n++] = step->also[i];
+		if (step->also[i] == FTPNAT_EXPECTED)
+			also[n++] = rewritten ? FTPNAT_LINE_REWRITTEN :
+						FTPNAT_LINE_UNCHANGED;
+	}
+	also[n] = FTPNAT_REASON_MAX;
+	return check(says, talk_hook(talk, from), talk_side(talk, from), step->gso_size,
+		     sent, expected, reason, also);
+}
+
+/* Keeps what the other end has not got yet; does it get what was said in other words? */
+static bool keep_unheard(struct talk *talk, enum end from, const struct packet_spec *sent,
+			 const struct packet_spec *expected, bool goes_on)
+{
+	char *unheard = talk->unheard[from];
+	size_t heard;
+	bool rewritten;
+
+	if (sent->payload)
+		strncat(unheard, sent->payload,
+			sizeof(talk->unheard[from]) - strlen(unheard) - 1);
+	if (!goes_on)
+		return false;
+	heard = expected->payload ? strlen(expected->payload) : 0;
+	rewritten = heard && strncmp(unheard, expected->payload, heard);
+	if (rewritten || heard > strlen(unheard))
+		heard = strlen(unheard);
+	memmove(unheard, unheard + heard, strlen(unheard) - heard + 1);
+	return rewritten;
+}
+
+bool talk_step(struct talk *talk, const char *says, const struct step *step)
+{
+	enum end from = step->from == 'c' ? CLIENT : SERVER;
+	struct packet_spec sent = talk_sent(talk, from);
+	struct packet_spec expected = talk_heard(talk, from);
+	enum ftpnat_reason reason = step->reason ? step->reason : talk_reason(talk);
+	uint8_t flags = step->flags ? step->flags : PSH | ACK;
+	uint32_t seq = step->seq ? step->seq : talk->sent[from];
+	bool goes_on = reason == FTPNAT_FORWARDED || reason == FTPNAT_TRANSLATED;
+	char title[512];
+	bool rewritten;
+
+	snprintf(title, sizeof(title), "%s [%s]: %s%.40s", says, talk->scene->name,
+		 from == CLIENT ? "client: " : "server: ",
+		 step->text ? talk_text(talk, step->text) : "(no data)");
+	title[strcspn(title, "\r\n")] = '\0';
+
+	sent.flags = flags;
+	sent.seq = talk->isn[from] + seq;
+	sent.options = step->options.len ? step->options : clock_options(talk, from);
+	sent.payload = step->text ? talk_text(talk, step->text) : NULL;
+
+	expected.flags = step->becomes_flags ? step->becomes_flags : flags;
+	expected.seq = talk->isn[from] + (step->seq ? step->to_seq : talk->heard[from]);
+	expected.options = step->becomes_options.len ? step->becomes_options :
+						       sent.options;
+	expected.payload = step->becomes ? talk_text(talk, step->becomes) : sent.payload;
+	if (flags & ACK) {
+		sent.ack =
+			talk->isn[!from] + (step->ack ? step->ack : talk->heard[!from]);
+		expected.ack =
+			talk->isn[!from] + (step->ack ? step->to_ack : talk->sent[!from]);
+	}
+
+	if (!step->seq) {
+		talk->sent[from] += sent.payload ? (uint32_t)strlen(sent.payload) : 0;
+		talk->sent[from] += !!(flags & SYN) + !!(flags & FIN);
+	}
+	if (!step->seq && goes_on) {
+		talk->heard[from] +=
+			expected.payload ? (uint32_t)strlen(expected.payload) : 0;
+		talk->heard[from] += !!(expected.flags & SYN) + !!(expected.flags & FIN);
+	}
+	rewritten = keep_unheard(talk, from, &sent, &expected, goes_on);
+	if (reason == FTPNAT_ANSWERED)
+		expected = answer_to(talk, from, &sent);
+	return check_step(talk, title, step, &sent, &expected, reason, rewritten);
+}
+
+bool talk_steps(struct talk *talk, const char *says, const struct step *steps)
+{
+	for (; steps->from; steps++)
+		if (!talk_step(talk, says, steps))
+			return false; /* all that follows would only repeat it */
+	return true;
+}
+
+void talk_open(struct talk *talk)
+{
+	static const struct step steps[] = {
+		{ 'c', .flags = SYN, .also = { FTPNAT_CONTROL_OPENED } },
+		{ 's', .flags = SYN | ACK },
+		{ 'c', .flags = ACK },
+		/* before it has shown its window there is none to answer with */
+		{ 's', .flags = ACK },
+		{ 0 },
+	};
+
+	if (!talk_steps(talk, "opening", steps))
+		fail_msg("the control connection doesn't open");
+}

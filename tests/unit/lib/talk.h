@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A control connection through the gateway, told as who says what and what the
+ * other one hears. The sequence and acknowledgement numbers that both should see
+ * are kept here, by adding up the lengths of what was said and heard, and every
+ * packet is compared whole.
+ */
+#ifndef FTPNAT_TEST_TALK_H
+#define FTPNAT_TEST_TALK_H
+
+#include "dataplane.h"
+
+enum scene_id {
+	KEEP4, /* publish, source: keep */
+	KEEP6,
+	FULL4, /* publish, full NAT */
+	FULL6,
+	MASQ4,	 /* masquerade, public address as long as the client's */
+	GROW4,	 /* the same, longer */
+	SHRINK4, /* the same, shorter */
+	MASQ6,
+	IFACE4, /* masquerade, to: interface */
+	IFACE6,
+	SERVER4, /* publish, the server is the gateway itself */
+	SERVER6,
+	CLIENT4, /* masquerade, the client is the gateway itself */
+	CLIENT6,
+	SCENES
+};
+
+#define IN(scene) (1u << (scene))
+#define IN_PUBLISH                                                                       \
+	(IN(KEEP4) | IN(KEEP6) | IN(FULL4) | IN(FULL6) | IN(SERVER4) | IN(SERVER6))
+#define IN_MASQUERADE                                                                    \
+	(IN(MASQ4) | IN(GROW4) | IN(SHRINK4) | IN(MASQ6) | IN(IFACE4) | IN(IFACE6) |     \
+	 IN(CLIENT4) | IN(CLIENT6))
+#define IN_V6  (IN(KEEP6) | IN(FULL6) | IN(MASQ6) | IN(IFACE6) | IN(SERVER6) | IN(CLIENT6))
+#define IN_ALL ((1u << SCENES) - 1)
+#define IN_V4  (IN_ALL & ~IN_V6)
+
+struct scene {
+	const char *name;
+	enum ftpnat_rule_kind kind;
+	const char *client;  /* $C, as PORT writes it $c */
+	const char *dialled; /* $D $d */
+	const char *seen;    /* what the server sees as the client: $P $p */
+	const char *server;  /* $S $s */
+	uint16_t dialled_port;
+	uint16_t server_port;
+	const char *prefix; /* masquerade: clients */
+	const char *to;	    /* masquerade: NULL: interface */
+	enum side client_side;
+	enum side server_side;
+	bool client_local; /* on the gateway itself */
+	bool server_local;
+};
+
+#define CLIENT_PORT   40000 /* and what the server sees as it */
+#define CLIENT_WINDOW 11111
+#define SERVER_WINDOW 22222
+
+const struct scene *scene_get(enum scene_id id);
+const char *scene_name(enum scene_id id);
+
+/* The rule of the scene, number 0, for all that a row wants otherwise. */
+struct ftpnat_rule scene_rule(const struct scene *scene);
+/* Fresh maps with the scene's configuration; NULL rule: scene_rule(). */
+void scene_configure(const struct scene *scene, const struct ftpnat_rule *rule);
+
+enum end { CLIENT, SERVER };
+
+struct talk {
+	const struct scene *scene;
+	uint16_t client_port;
+	uint16_t seen_port;
+	uint32_t isn[2];
+	/* offsets from the ISN: next byte of each end as itself and as the other counts it */
+	uint32_t sent[2];
+	uint32_t heard[2];
+	char unheard[2][2048]; /* said, and kept back on its way */
+	bool timestamps;
+	uint32_t clock[2];
+};
+
+#define STEP_ALSO 6
+
+/* One packet. Offsets count as the sender (seq) and the receiver (to_seq) see them. */
+struct step {
+	char from;			    /* 'c' or 's' */
+	const char *text;		    /* $C etc. are replaced; NULL: none */
+	const char *becomes;		    /* NULL: as it is */
+	enum ftpnat_reason reason;	    /* 0: it goes on */
+	enum ftpnat_reason also[STEP_ALSO]; /* counted with it, ends with 0 */
+	uint8_t flags;			    /* 0: PSH and ACK */
+	uint8_t becomes_flags;		    /* 0: the same */
+	/* 0: the next; the connection's count stays as it is when one is named */
+	uint32_t seq, to_seq;
+	uint32_t ack, to_ack;
+	struct options options, becomes_options; /* in place of timestamps */
+	uint32_t gso_size;
+};
+
+/* A connection of the scene, not yet open, with ISNs that soon wrap. */
+void talk_init(struct talk *talk, const struct scene *scene);
+/* SYN, SYN-ACK, ACK; the test fails when they don't come out as they should. */
+void talk_open(struct talk *talk);
+bool talk_step(struct talk *talk, const char *says, const struct step *step);
+/* Until a step with from == 0. */
+bool talk_steps(struct talk *talk, const char *says, const struct step *steps);
+
+/* A packet of the talk: as `from` sends it, or as the other end gets it. */
+struct packet_spec talk_sent(const struct talk *talk, enum end from);
+struct packet_spec talk_heard(const struct talk *talk, enum end from);
+enum hook talk_hook(const struct talk *talk, enum end from);
+enum side talk_side(const struct talk *talk, enum end from);
+/* FORWARDED, or TRANSLATED when the gateway itself is one of the ends. */
+enum ftpnat_reason talk_reason(const struct talk *talk);
+
+/*
+ * Runs `in`: does it leave as `out` (not looked at when it is dropped), for this reason,
+ * counted with `also`? What the programs return follows from the reason.
+ */
+bool check_packet(const char *says, enum hook hook, enum side side,
+		  const struct packet_spec *in, const struct packet_spec *out,
+		  enum ftpnat_reason reason, const enum ftpnat_reason *also);
+
+/* Text with $C etc. replaced, in one of a few static buffers. */
+const char *talk_text(const struct talk *talk, const char *text);
+
+/*
+ * The only expectation as "peer > address port = address port > address port mode",
+ * before and after translation, "none" or "N doors"; a static buffer.
+ */
+const char *talk_door(void);
+
+#endif
