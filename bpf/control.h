@@ -56,6 +56,7 @@ session_get(const struct ftpnat_flow *client, const struct ftpnat_tuple *client_
 	if (!blank)
 		return 0;
 	blank->rule = client->rule;
+	blank->closing = !!flow_closing(client->tcp, server->tcp);
 	blank->client = *client_key;
 	blank->server = client->to;
 	stream_begin(&blank->stream[FTPNAT_FROM_CLIENT], client->isn);

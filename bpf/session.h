@@ -390,11 +390,13 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 			return 0; /* answers nothing, whatever was sent before it */
 	}
 	if (line->code == 227 || line->code == 229) {
-		if (!command_take(session, line->code == 227 ? FTP_COMMAND_PASV :
-							       FTP_COMMAND_EPSV)) {
+		__u8 asked = line->code == 227 ? FTP_COMMAND_PASV : FTP_COMMAND_EPSV;
+
+		if (!command_take(session, asked)) {
 			line_is(s, FTPNAT_LINE_UNASKED);
 			return 0;
 		}
+		command = asked;
 	} else {
 		command_pop(session);
 	}

@@ -115,6 +115,18 @@ class Node:
         with self.inside(), open(f"/proc/sys/{key}", "w") as file:
             file.write(str(value))
 
+    def counters(self):
+        """What TCP of this namespace has counted: {"RetransSegs": n, "TCPTimeouts": n, ...}."""
+        values = {}
+        with self.inside():
+            for name in ("snmp", "netstat"):
+                with open(f"/proc/thread-self/net/{name}") as file:
+                    rows = [line.split() for line in file]
+                for keys, numbers in zip(rows[::2], rows[1::2]):
+                    if keys[0] in ("Tcp:", "TcpExt:"):
+                        values.update(zip(keys[1:], map(int, numbers[1:])))
+        return values
+
     @contextlib.contextmanager
     def inside(self):
         """This thread's new sockets and commands belong to the namespace."""
