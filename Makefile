@@ -46,7 +46,7 @@ LIBS_LDLIBS = $(eval LIBS_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIBS_L
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all bpf tools unit soak check demo compare lint format install uninstall clean help
+.PHONY: all bpf tools unit fuzz soak check demo compare lint format install uninstall clean help
 
 all: $(PROGRAM) ## build ./ftpnat-load (default)
 
@@ -117,6 +117,18 @@ $(BUILD)/tests/model/%.o: tests/model/%.c $(BUILD)/ftpnat_tc.skel.h
 $(BUILD)/tests/test_conversations: $(MODEL_OBJ)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_LDLIBS) -o $@
+
+# The grammar under libFuzzer; build/tests/fuzz, so that no test runner takes it for a test.
+FUZZ_CC ?= clang
+$(BUILD)/tests/fuzz/fuzz_ftp: tests/fuzz/fuzz_ftp.c bpf/ftp_grammar.h bpf/ftp_text.h include/ftpnat_ftp.h
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		-Iinclude -Ibpf $< -o $@
+
+fuzz: $(BUILD)/tests/fuzz/fuzz_ftp ## fuzz the FTP grammar until interrupted
+	@mkdir -p $(BUILD)/fuzz-corpus
+	@$< $(BUILD)/fuzz-corpus tests/fuzz/corpus/ftp
 
 soak: $(BUILD)/tests/test_conversations ## random FTP conversations until interrupted (root)
 	@$< --count 0
