@@ -1,0 +1,125 @@
+"""Lossy links: whatever is lost, and on whichever side, no file is wrong and no session ends.
+
+Four sessions at once, curl and lftp, IPv4 and IPv6, to a published server and to one
+dialled from behind masquerade; each moves 100 files. At 20 percent it is 12: every third
+file waits for the kernel's full second of patience with a lost SYN.
+"""
+
+import concurrent.futures
+import contextlib
+
+import pytest
+
+from clients import Account, Curl, Lftp
+from scenes import digest, masquerade, need, pick, publish, random_file
+from servers import FOLDER, Proftpd, Vsftpd
+
+METHODS = {"v4": ("PORT", "EPSV", "PASV"), "v6": ("EPRT", "EPSV", "EPSV")}
+PATIENCE = 100  # seconds
+
+
+def lose(node, percent):
+    """The node's link loses packets both ways: half of `percent`, for each packet passes two such.
+
+    `hole` swallows what is sent: a plain drop of that is no loss, its sender is told at once.
+    """
+    node.ip("link add hole type veth peer name hole-end", "link set hole up")
+    lost = f"meta l4proto tcp numgen random mod 1000 < {percent * 5} counter"
+    node.run(["nft", "-f", "-"], input=f"""
+table netdev loss {{
+	chain came {{
+		type filter hook ingress device "eth0" priority 0
+		{lost} drop
+	}}
+	chain leaves {{
+		type filter hook egress device "eth0" priority 0
+		{lost} fwd to "hole"
+	}}
+}}
+""")
+
+
+def lost(node):
+    """How many packets each way has lost."""
+    words = node.run(["nft", "list", "table", "netdev", "loss"]).stdout.split()
+    return [int(words[i + 1]) for i, word in enumerate(words) if word == "packets"]
+
+
+def hurry(node):
+    """A round trip is microseconds here: TCP need not wait as in the Internet."""
+    for key, value in (("tcp_rto_min_us", 20_000), ("tcp_rto_max_ms", 1000)):
+        with contextlib.suppress(OSError):  # since Linux 6.11, 6.15
+            node.sysctl(f"net/ipv4/{key}", value)
+    node.sysctl("net/ipv4/tcp_syn_linear_timeouts", 20)
+    node.sysctl("net/ipv4/tcp_syn_retries", 30)
+    node.sysctl("net/ipv4/tcp_synack_retries", 30)
+    # Packets are lost one by one, not 64 KiB at once.
+    node.run(["ethtool", "-K", "eth0", "tso", "off", "gso", "off", "gro", "off"])
+
+
+def by_curl(node, account, family, files, remote):
+    """Few of its transfers are active: it looks for the server's call but once a second."""
+    tool = need(Curl)(timeout=PATIENCE)
+    way = {"EPSV": (), "PASV": ("disable-epsv",), "EPRT": ('ftp-port = "-"',),
+           "PORT": ('ftp-port = "-"', "disable-eprt")}
+    lines = []
+    for number, path in enumerate(files):
+        method = METHODS[family][(number + 1) % 10 and number % 2]
+        for what in (f'upload-file = "{path}"', f'output = "{path}.back"'):
+            lines += ["next"] if lines else []
+            lines += ["silent", "show-error", f"connect-timeout = {PATIENCE}",
+                      "no-ftp-skip-pasv-ip", *way[method], what,
+                      f'url = "{account.url}/{remote}{number}"']
+    tool.call(node, ["curl", "-K", "-"], input="\n".join(lines) + "\n")
+
+
+def by_lftp(node, account, family, files, remote):
+    tool = need(Lftp)(timeout=PATIENCE)
+    commands = [f"set net:timeout {PATIENCE}"]
+    for number, path in enumerate(files):
+        way = METHODS[family][number % 3]
+        commands += [f"set ftp:passive-mode {'no' if way in ('PORT', 'EPRT') else 'yes'}",
+                     f"set ftp:prefer-epsv {'yes' if way == 'EPSV' else 'no'}",
+                     f"put {path} -o {FOLDER}/{remote}{number}",
+                     f"get {FOLDER}/{remote}{number} -o {path}.back"]
+    tool.call(node, ["lftp", "-f", "/dev/stdin"], input=tool.script(account, "EPSV", *commands))
+
+
+@pytest.mark.parametrize("percent, count", [(1, 50), (5, 50), (20, 6)])
+def test_loss(make_lab, percent, count):
+    lab = make_lab(clients=2, servers=2)
+    servers = [need(cls)(node).start() for cls, node in zip((Vsftpd, Proftpd), lab.servers)]
+    vips = lab.vips()
+    lab.gateway.up({"publish": [publish("files", vips, servers[:1])],
+                    "masquerade": masquerade("lan")})
+    jobs = []
+    for server, dial, families in zip(servers, (vips, servers[1].addresses),
+                                      (("v4", "v6"), ("v6", "v4"))):
+        for node, tool, family in zip(lab.clients, (by_curl, by_lftp), families):
+            name = f"{server.kind}-{tool.__name__}-"
+            files = [random_file(lab.file(f"{name}{number}"), 1 + number * 157)
+                     for number in range(count)]
+            account = Account(pick(dial, family), server)
+            jobs.append((tool, node, account, family, files, name, server))
+    for node in lab.clients + lab.servers:
+        hurry(node)
+        lose(node, percent)
+    try:
+        with concurrent.futures.ThreadPoolExecutor(len(jobs)) as pool:
+            running = [pool.submit(tool, *rest) for tool, *rest, _ in jobs]
+            for job in running:
+                job.result()
+    finally:
+        losses = [number for node in lab.clients + lab.servers for number in lost(node)]
+        print("packets lost:", losses)
+    assert sum(losses) > 10
+    for _, _, _, _, files, name, server in jobs:
+        for number, path in enumerate(files):
+            want = digest(path)
+            assert digest(server.path(f"{name}{number}")) == want, f"{name}{number} was stored wrong"
+            assert digest(f"{path}.back") == want, f"{name}{number} came back wrong"
+    if lab.gateway.kind == "ftpnat":
+        for name, sessions in (("files", 2), ("lan4", 1), ("lan6", 1)):
+            rule = lab.gateway.rule(name)
+            assert rule["sessions"] == sessions, "a session was lost and begun anew"
+            assert rule["data_connections"] == 2 * count * sessions

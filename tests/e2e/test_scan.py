@@ -1,0 +1,174 @@
+"""What a scan of all ports of the public address finds: the control port and the announced ones."""
+
+import contextlib
+import ftplib
+import random
+import select
+import socket
+import struct
+import time
+
+import pytest
+
+from lab import DEADLINE, wait_until
+from scenes import login, pick, single
+from servers import Vsftpd
+from wire import address_of
+
+pytestmark = pytest.mark.ftpnat
+
+ALL_PORTS = range(1, 65536)
+BATCH = 512
+SYN, RST, ACK = 2, 4, 16
+SO_RCVBUFFORCE = 33
+IPV6_CHECKSUM = 7
+
+
+def words(data):
+    return sum(struct.unpack(f"!{len(data) // 2}H", data))
+
+
+class Scanner:
+    """Sends SYNs to ports of one address and reads what comes back. The kernel resets what opens."""
+
+    def __init__(self, node, address):
+        self.address = address
+        self.six = ":" in address
+        family = socket.AF_INET6 if self.six else socket.AF_INET
+        self.port = random.randrange(20000, 30000)
+        with node.inside():
+            self.raw = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_TCP)
+        self.raw.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
+        self.raw.setblocking(False)
+        if self.six:
+            self.raw.setsockopt(socket.IPPROTO_IPV6, IPV6_CHECKSUM, 16)
+        own = pick((node.ip4, node.ip6), "v6" if self.six else "v4")
+        self.pseudo = (words(socket.inet_pton(family, own) + socket.inet_pton(family, address))
+                       + socket.IPPROTO_TCP + 20)
+
+    def syn(self, port):
+        front = struct.pack("!HHIIBBH", self.port, port, port << 8, 0, 5 << 4, SYN, 1024)
+        total = 0
+        if not self.six:
+            total = self.pseudo + words(front)
+            total = (total >> 16) + (total & 0xFFFF)
+            total = ~(total + (total >> 16)) & 0xFFFF
+        return front + struct.pack("!HH", total, 0)
+
+    def answers(self, patience):
+        """{port: open?} of the answers that are there, or come within `patience` seconds."""
+        found = {}
+        while select.select([self.raw], [], [], 0 if found else patience)[0]:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    packet = self.raw.recv(256)
+                    header = packet[0 if self.six else (packet[0] & 15) * 4:]
+                    source, destination = struct.unpack_from("!HH", header)
+                    if destination == self.port and header[13] & ACK:
+                        found[source] = not header[13] & RST
+        return found
+
+    def scan(self, ports):
+        """The ports that are open; every other has answered with a reset."""
+        states, end = {}, time.monotonic() + 3 * DEADLINE
+        silent = list(ports)
+        while silent:
+            assert time.monotonic() < end, f"no answer from {len(silent)} ports, {silent[:20]}..."
+            for start in range(0, len(silent), BATCH):
+                for port in silent[start:start + BATCH]:
+                    self.raw.sendto(self.syn(port), (self.address, 0))
+                states.update(self.answers(0))
+            while got := self.answers(0.2):
+                states.update(got)
+            silent = [port for port in silent if port not in states]
+        return {port for port, is_open in states.items() if is_open}
+
+
+def scan(node, address):
+    """Open ports of the address as seen from the node."""
+    scanner = Scanner(node, address)
+    with scanner.raw:
+        return scanner.scan(ALL_PORTS)
+
+
+def scene(make_lab, kind):
+    """Servers listen on other ports too, which nobody may reach through the public address."""
+    lab, server, dial = single(make_lab, Vsftpd, kind, clients=2, servers=2)
+    for address in (lab.server.ip4, lab.server.ip6):
+        with lab.server.inside():
+            for port in (8080, 40000):
+                listener = socket.create_server((address, port), family=socket.AF_INET6
+                                                if ":" in address else socket.AF_INET)
+                lab.closers.append(listener.close)
+    server.put("much", bytes(8 << 20))
+    return lab, server, dial
+
+
+@pytest.mark.parametrize("kind, family", [("keep", "v4"), ("keep", "v6"), ("full", "v4")])
+def test_passive_doors(make_lab, kind, family):
+    lab, server, vips = scene(make_lab, kind)
+    client, stranger = lab.clients
+    host = pick(vips, family)
+    assert scan(client, host) == {21} == scan(stranger, host), "before any session"
+
+    with client.inside():
+        session = login(client, host, server)
+        assert scan(stranger, host) == {21}, "with a session, nothing announced"
+        target = ftplib.parse229(session.sendcmd("EPSV"), session.sock.getpeername())
+        assert scan(stranger, host) == {21}, "a door is for the client only"
+        assert len(lab.gateway.expected()) == 1, "a stranger's scan leaves the door as it is"
+        data = socket.create_connection(target, timeout=10)
+        session.putcmd("RETR much")
+        assert data.recv(1000)
+        assert scan(client, host) == {21} == scan(stranger, host), "the door was used"
+        while data.recv(1 << 16):
+            pass
+        data.close()
+        assert session.getresp().startswith("1")
+        assert session.getresp().startswith("226")
+
+        door = address_of(session.sendcmd("EPSV")).port
+        assert scan(client, host) == {21, door}
+        assert lab.gateway.expected() == [], "the client's scan has used its door up"
+        doors = [address_of(session.sendcmd("EPSV")).port for _ in range(5)]
+        assert scan(client, host) == {21, doors[-1]}, "announcing another closes the one before"
+        session.sendcmd("EPSV")
+        session.quit()
+    wait_until(lambda: not lab.gateway.expected(), "the door is closed with its session")
+    assert scan(client, host) == {21} == scan(stranger, host), "after the session"
+
+
+@pytest.mark.parametrize("family", ["v4", "v6"])
+def test_active_doors(make_lab, family):
+    """Behind masquerade the public address is the gateway's, the peer is the server."""
+    lab, server, dial = scene(make_lab, "masquerade")
+    far, stranger = lab.servers
+    public = pick((far.gw4, far.gw6), family)
+    # from the stranger's side too the way there is through the gateway
+    stranger.ip(f"route add default via {stranger.gw4}", f"route add ::/0 via {stranger.gw6}")
+    assert scan(far, public) == set() == scan(stranger, public), "before any session"
+
+    with lab.client.inside():
+        session = login(lab.client, pick(dial, family), server, "EPRT")
+        assert scan(far, public) == set() == scan(stranger, public), "with a session, nothing announced"
+        listener = session.makeport()
+        entry, = lab.gateway.expected()
+        door = int(entry["public"].rsplit(":", 1)[1])
+        assert scan(stranger, public) == set()
+        assert lab.gateway.expected(), "a stranger's scan leaves the door as it is"
+        assert scan(far, public) == {door}
+        assert scan(far, public) == set(), "its scan has used the server's door up"
+        listener.close()
+        listener = session.makeport()
+        with listener:
+            session.putcmd("RETR server-name")
+            data, _ = listener.accept()
+            assert scan(far, public) == set() == scan(stranger, public), "the door was used"
+            assert data.recv(100).decode() == server.name
+            data.close()
+        assert session.getresp().startswith("1")
+        assert session.getresp().startswith("226")
+        session.makeport().close()
+        session.quit()
+    wait_until(lambda: not lab.gateway.expected(), "the door is closed with its session")
+    assert scan(far, public) == set() == scan(stranger, public), "after the session"
