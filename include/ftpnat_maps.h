@@ -29,7 +29,10 @@
 
 /* An IPv6 address, or an IPv4 one as ::ffff:a.b.c.d: one code path for both. */
 struct ftpnat_addr {
-	__be32 w[4];
+	union {
+		__u8 octet[16]; /* first, for who reads `bpftool map dump` */
+		__be32 w[4];
+	};
 };
 
 /* A TCP connection as one direction of it looks on the wire. */
@@ -71,12 +74,11 @@ struct ftpnat_flow {
 	__u32 created;
 	__u32 seen; /* last packet */
 	__u16 rule;
+	__u16 mss; /* control: largest segment that its sender takes, 0: no SYN yet */
 	__u8 kind; /* enum ftpnat_kind */
 	__u8 flags;
 	__u8 tcp;
-	__u8 pad;
-	__u16 mss; /* control: largest segment that its sender takes, 0: no SYN yet */
-	__u8 pad2[4];
+	__u8 pad[5];
 };
 
 /* ---- ftpnat_expected: where an announced data connection will come -> where it goes ---- */
