@@ -61,7 +61,7 @@ $(BUILD)/.tools: scripts/deps
 
 # ---- BPF ----
 
-bpf: $(BUILD)/ftpnat_tc.bpf.o ## build the BPF object only
+bpf: $(BUILD)/ftpnat_tc.bpf.o $(BUILD)/ftpnat_xdp.bpf.o ## build the BPF objects only
 
 $(BUILD)/%.bpf.o: bpf/%.bpf.c $(BUILD)/.tools
 	$(say) CLANG $@

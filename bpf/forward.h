@@ -9,40 +9,26 @@
 #ifndef FTPNAT_BPF_FORWARD_H
 #define FTPNAT_BPF_FORWARD_H
 
+#include "front.h"
 #include "scratch.h"
-
-#define AF_INET	 2
-#define AF_INET6 10
 
 /* skb->cb[4] of a packet that an earlier hook of ours redirected */
 #define SEEN_MARK   0x66e47b31
 #define ANSWER_MARK 0x66e47b32 /* of one sent back to this host's own stack, at ingress */
 
-static __always_inline void fib_params(struct bpf_fib_lookup *fib,
-				       const struct ftpnat_tuple *t, int v6,
-				       __u32 ifindex, __u32 ip_len)
+/* IP length of the longest packet that will be on the wire: GSO frames are cut before. */
+static __always_inline __u32 largest_packet(const struct __sk_buff *skb,
+					    const struct packet *p)
 {
-	__builtin_memset(fib, 0, sizeof(*fib));
-	fib->ifindex = ifindex;
-	fib->l4_protocol = IPPROTO_TCP;
-	fib->sport = t->sport;
-	fib->dport = t->dport;
-	fib->tot_len = (__u16)ip_len;
-	if (v6) {
-		fib->family = AF_INET6;
-		__builtin_memcpy(fib->ipv6_src, &t->src, sizeof(t->src));
-		__builtin_memcpy(fib->ipv6_dst, &t->dst, sizeof(t->dst));
-	} else {
-		fib->family = AF_INET;
-		fib->ipv4_src = t->src.w[3];
-		fib->ipv4_dst = t->dst.w[3];
-	}
+	__u32 segment = p->payload - ETH_HLEN + skb->gso_size;
+
+	return skb->gso_size && p->ip_len > segment ? segment : p->ip_len;
 }
 
 /*
  * Where the packet in the scratch memory goes as s->to, before anything of it
- * is written: FORWARDED (s->next_hop says where), TRANSLATED (up the stack or on
- * its way), TOO_BIG (s->mtu says for what) or TTL.
+ * is written: FORWARDED (s->next_hop says where, s->hop is it for flows to keep),
+ * TRANSLATED (up the stack or on its way), TOO_BIG (s->mtu says for what) or TTL.
  */
 __noinline int route(struct __sk_buff *skb, int egress)
 {
@@ -55,12 +41,10 @@ __noinline int route(struct __sk_buff *skb, int egress)
 	if (!s)
 		return FTPNAT_NO_MEMORY;
 	p = &s->packet;
+	s->hop = 0;
 	if (egress && addr_equal(&p->tuple.dst, &s->to.dst))
 		return FTPNAT_TRANSLATED;
-	size = p->ip_len;
-	/* a GSO frame is cut before it meets the link's MTU */
-	if (skb->gso_size && size > p->payload - ETH_HLEN + skb->gso_size)
-		size = p->payload - ETH_HLEN + skb->gso_size;
+	size = largest_packet(skb, p);
 	fib_params(&fib, &s->to, p->v6, skb->ifindex, size);
 	/* also at egress as if it had come in: BPF_FIB_LOOKUP_OUTPUT would keep the interface */
 	rc = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
@@ -73,6 +57,8 @@ __noinline int route(struct __sk_buff *skb, int egress)
 		return FTPNAT_TRANSLATED; /* ours to receive, or the stack's to refuse */
 	if (!egress && p->ttl <= 1)
 		return FTPNAT_TTL;
+	if (rc == BPF_FIB_LKUP_RET_SUCCESS)
+		s->hop = hop_index(&fib, now_seconds());
 	s->ifindex = fib.ifindex;
 	s->next_hop.nh_family = fib.family;
 	__builtin_memcpy(s->next_hop.ipv6_nh, fib.ipv6_dst, sizeof(s->next_hop.ipv6_nh));
@@ -89,6 +75,47 @@ static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, int
 	    TC_ACT_REDIRECT)
 		return FTPNAT_WRITE;
 	return FTPNAT_FORWARDED;
+}
+
+/*
+ * Translates and sends a data packet whose next hop its flow has learned in this
+ * second: FORWARDED, WRITE, or GO_ON with nothing changed for the long way.
+ */
+static __noinline int forward_at_once(struct __sk_buff *skb, struct scratch *s,
+				      const struct ftpnat_flow *flow)
+{
+	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
+	const struct ftpnat_hop *hop = hop_get(flow);
+	const struct packet *p = &s->packet;
+	void *front = s->front + FRONT_PAD;
+	struct front_change change;
+	long rc;
+
+	if (!hop || largest_packet(skb, p) > hop->mtu || data + FRONT_V4 > data_end)
+		return GO_ON;
+	*(__be16 *)(front + ETH_HLEN - 2) = *(const __be16 *)(data + ETH_HLEN - 2);
+	if (p->v6) {
+		if (data + FRONT_V6 > data_end)
+			return GO_ON;
+		*(struct ipv6hdr *)(front + ETH_HLEN) =
+			*(const struct ipv6hdr *)(data + ETH_HLEN);
+		change = front_write(front, 1, &p->tuple, &flow->to, hop);
+		rc = bpf_skb_store_bytes(skb, 0, front, FRONT_V6, 0);
+	} else {
+		*(struct iphdr *)(front + ETH_HLEN) =
+			*(const struct iphdr *)(data + ETH_HLEN);
+		change = front_write(front, 0, &p->tuple, &flow->to, hop);
+		rc = bpf_skb_store_bytes(skb, 0, front, FRONT_V4, 0);
+	}
+	if (rc || bpf_l4_csum_replace(skb, p->l4 + TCP_OFF_CSUM, 0, fold32(change.addrs),
+				      BPF_F_PSEUDO_HDR))
+		return FTPNAT_WRITE;
+	if (ports_word(&p->tuple) != ports_word(&flow->to) &&
+	    bpf_l4_csum_replace(skb, p->l4 + TCP_OFF_CSUM, 0, fold32(change.ports), 0))
+		return FTPNAT_WRITE;
+	skb->cb[4] = SEEN_MARK;
+	return bpf_redirect(hop->ifindex, 0) == TC_ACT_REDIRECT ? FTPNAT_FORWARDED :
+								  FTPNAT_WRITE;
 }
 
 /* Sends what the packet was turned into back to where it came from. 0 or -1. */

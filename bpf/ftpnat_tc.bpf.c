@@ -98,10 +98,10 @@ __noinline int flow_changed(__u8 before)
 }
 
 /* Clocks, counters and TCP state of a connection. Only a change of state looks further. */
-static __always_inline void flow_seen(struct scratch *s, struct ftpnat_flow *flow)
+static __always_inline void flow_seen(struct scratch *s, struct ftpnat_flow *flow,
+				      __u32 now)
 {
 	const struct packet *p = &s->packet;
-	__u32 now = now_seconds();
 	__u8 shown = 0, before;
 
 	flow->packets++;
@@ -163,7 +163,8 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 	struct scratch *s = scratch_get();
 	struct ftpnat_flow *flow;
 	struct packet *p;
-	int verdict, way;
+	int verdict, way, fresh;
+	__u32 now;
 
 	if (!s)
 		return FTPNAT_PASS;
@@ -193,13 +194,22 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 		if (!flow)
 			return FTPNAT_NO_MEMORY;
 	}
-	flow_seen(s, flow);
+	now = now_seconds();
+	fresh = flow->seen == now;
+	flow_seen(s, flow, now);
 	count_packet(flow->rule,
 		     flow->flags & FTPNAT_FLOW_CLIENT ? FTPNAT_FROM_CLIENT :
 							FTPNAT_FROM_SERVER,
 		     p->ip_len);
+	if (fresh && !egress && flow->kind == FTPNAT_DATA && front_plain(p)) {
+		verdict = forward_at_once(skb, s, flow);
+		if (verdict != GO_ON)
+			return verdict;
+	}
 	s->to = flow->to;
 	way = route(skb, egress);
+	if (flow->hop != s->hop)
+		flow->hop = (__u16)s->hop;
 	if (way == FTPNAT_TOO_BIG || way == FTPNAT_TTL) {
 		if (begins(p))
 			flow_undo();

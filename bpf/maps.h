@@ -3,6 +3,8 @@
 #ifndef FTPNAT_BPF_MAPS_H
 #define FTPNAT_BPF_MAPS_H
 
+#include <linux/bpf.h>
+
 #include <bpf/bpf_helpers.h>
 
 #include "ftpnat_maps.h"
@@ -119,6 +121,20 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } ftpnat_reasons SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FTPNAT_MAX_HOPS);
+	__type(key, __u32);
+	__type(value, struct ftpnat_hop);
+} ftpnat_hops SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct ftpnat_link);
+} ftpnat_links SEC(".maps");
 
 /* Only the loader reads and writes it. */
 struct {

@@ -103,15 +103,17 @@ static __always_inline long pull_headers(struct __sk_buff *skb)
 /* Negative: go on; else the enum ftpnat_reason with which the program ends. */
 #define GO_ON (-1)
 
-/* Fills *p from the frame: GO_ON, or why it is not for us: PASS (no TCP), FRAGMENT, TRUNCATED. */
-static __always_inline int parse_packet(struct __sk_buff *skb, struct packet *p)
+/*
+ * Fills *p from a frame of frame_len bytes, of which those up to data_end can be
+ * read: GO_ON, or why it is not for us: PASS (no TCP), FRAGMENT, TRUNCATED.
+ */
+static __always_inline int parse_frame(void *data, void *data_end, __be16 protocol,
+				       __u32 frame_len, int gso, struct packet *p)
 {
-	void *data = (void *)(long)skb->data;
-	void *data_end = (void *)(long)skb->data_end;
 	const struct tcphdr *tcp;
 	__u32 l4, doff;
 
-	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+	if (protocol == bpf_htons(ETH_P_IP)) {
 		const struct iphdr *ip = data + ETH_HLEN;
 
 		if ((void *)(ip + 1) > data_end)
@@ -124,14 +126,14 @@ static __always_inline int parse_packet(struct __sk_buff *skb, struct packet *p)
 			return FTPNAT_FRAGMENT;
 		l4 = ETH_HLEN + ip->ihl * 4;
 		p->ip_len = bpf_ntohs(ip->tot_len);
-		if (!p->ip_len && skb->gso_size) /* BIG TCP */
-			p->ip_len = skb->len - ETH_HLEN;
+		if (!p->ip_len && gso) /* BIG TCP */
+			p->ip_len = frame_len - ETH_HLEN;
 		p->ttl = ip->ttl;
 		p->v6 = 0;
 		p->df = !!(ip->frag_off & bpf_htons(IP_DONT_FRAGMENT));
 		addr_from_v4(&p->tuple.src, ip->saddr);
 		addr_from_v4(&p->tuple.dst, ip->daddr);
-	} else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
+	} else if (protocol == bpf_htons(ETH_P_IPV6)) {
 		const struct ipv6hdr *ip6 = data + ETH_HLEN;
 
 		if ((void *)(ip6 + 1) > data_end)
@@ -161,7 +163,7 @@ static __always_inline int parse_packet(struct __sk_buff *skb, struct packet *p)
 		return FTPNAT_TRUNCATED;
 	doff = tcp->doff * 4;
 	if (doff < sizeof(*tcp) || ETH_HLEN + p->ip_len < l4 + doff ||
-	    ETH_HLEN + p->ip_len > skb->len)
+	    ETH_HLEN + p->ip_len > frame_len)
 		return FTPNAT_TRUNCATED;
 
 	p->tuple.sport = tcp->source;
@@ -174,6 +176,12 @@ static __always_inline int parse_packet(struct __sk_buff *skb, struct packet *p)
 	p->payload = l4 + doff;
 	p->len = ETH_HLEN + p->ip_len - p->payload;
 	return GO_ON;
+}
+
+static __always_inline int parse_packet(struct __sk_buff *skb, struct packet *p)
+{
+	return parse_frame((void *)(long)skb->data, (void *)(long)skb->data_end,
+			   (__be16)skb->protocol, skb->len, skb->gso_size != 0, p);
 }
 
 #endif

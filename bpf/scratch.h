@@ -103,9 +103,11 @@ struct scratch {
 	struct walk walk;
 	__u8 answer[192] __attribute__((
 		aligned(8))); /* start of a packet that an ICMP error quotes */
+	__u8 front[64] __attribute__((aligned(8)));
 	struct quoted quoted;
 	struct bpf_redir_neigh next_hop; /* of the packet at hand */
 	__u32 ifindex;
+	__u32 hop; /* index + 1 of it in ftpnat_hops, or 0 */
 	__u32 mtu;
 	__u32 barrier; /* an atomic operation is one */
 	__u32 sum;     /* of a payload */

@@ -16,7 +16,7 @@
 
 #include "ftpnat_reasons.h"
 
-#define FTPNAT_LAYOUT 1
+#define FTPNAT_LAYOUT 2
 
 /* Capacities that are part of the layout (limits: of the configuration are not). */
 #define FTPNAT_MAX_RULES	256  /* rule ids 0..255, kept by name over a reload */
@@ -25,7 +25,8 @@
 #define FTPNAT_MAX_SELECTORS	256  /* masquerade prefixes x control ports */
 #define FTPNAT_MAX_LISTENS	1024 /* of all publish rules together */
 #define FTPNAT_MAX_CLOSED	16384 /* ended connections remembered for reuse, of each kind */
-#define FTPNAT_NAME_LEN		32 /* rule name with its final NUL */
+#define FTPNAT_MAX_HOPS		4096 /* next hops remembered, power of two */
+#define FTPNAT_NAME_LEN		32   /* rule name with its final NUL */
 
 /* An IPv6 address, or an IPv4 one as ::ffff:a.b.c.d: one code path for both. */
 struct ftpnat_addr {
@@ -75,10 +76,56 @@ struct ftpnat_flow {
 	__u32 seen; /* last packet */
 	__u16 rule;
 	__u16 mss; /* control: largest segment that its sender takes, 0: no SYN yet */
+	__u16 hop; /* index into ftpnat_hops + 1, good in the second `seen` only; 0: none */
 	__u8 kind; /* enum ftpnat_kind */
 	__u8 flags;
 	__u8 tcp;
-	__u8 pad[5];
+	__u8 xdp; /* enum ftpnat_xdp */
+	__u8 pad[2];
+};
+
+/* May XDP send packets of this direction to their next hop? */
+enum ftpnat_xdp { FTPNAT_XDP_UNKNOWN, FTPNAT_XDP_YES, FTPNAT_XDP_NO };
+
+/* ---- ftpnat_hops: where packets leave, shared by all flows that leave there ---- */
+
+/* Start of an Ethernet header. */
+struct ftpnat_macs {
+	union {
+		struct {
+			__u8 dst[6];
+			__u8 src[6];
+		};
+		__u32 w[3];
+	};
+};
+
+/*
+ * An entry never changes while a flow may trust it: `used` is the last second in
+ * which a route lookup led there, and a flow believes its `hop` for one second.
+ */
+struct ftpnat_hop {
+	__u32 ifindex;
+	__u32 mtu;
+	__u32 used;
+	__u32 confirmed; /* the neighbour layer last saw a packet for it */
+	struct ftpnat_macs mac;
+	__u32 pad;
+};
+
+/* ---- ftpnat_links: ifindex -> what the loader found out about an interface ---- */
+
+#define FTPNAT_LINK_XMIT 0x01 /* its driver sends frames that native XDP redirects */
+
+struct ftpnat_link {
+	__u32 flags;
+};
+
+/* Constants of the XDP program, which is loaded once per interface. */
+struct ftpnat_xdp_self {
+	__u8 mac[6];
+	__u8 generic; /* in generic mode any interface takes what is redirected */
+	__u8 pad;
 };
 
 /* ---- ftpnat_expected: where an announced data connection will come -> where it goes ---- */
@@ -346,11 +393,12 @@ struct ftpnat_state {
 _Static_assert(sizeof(struct ftpnat_tuple) == 36, "no padding in a key");
 _Static_assert(sizeof(struct ftpnat_expected_key) == 36, "no padding in a key");
 _Static_assert(sizeof(struct ftpnat_listen_key) == 20, "no padding in a key");
-_Static_assert(sizeof(struct ftpnat_flow) == 96, "layout 1");
-_Static_assert(sizeof(struct ftpnat_expected) == 64, "layout 1");
-_Static_assert(sizeof(struct ftpnat_event) == 96, "layout 1");
-_Static_assert(sizeof(struct ftpnat_line_event) == 368, "layout 1");
-_Static_assert(sizeof(struct ftpnat_edit) == 12, "layout 1");
+_Static_assert(sizeof(struct ftpnat_flow) == 96, "layout 2");
+_Static_assert(sizeof(struct ftpnat_hop) == 32, "layout 2");
+_Static_assert(sizeof(struct ftpnat_expected) == 64, "layout 2");
+_Static_assert(sizeof(struct ftpnat_event) == 96, "layout 2");
+_Static_assert(sizeof(struct ftpnat_line_event) == 368, "layout 2");
+_Static_assert(sizeof(struct ftpnat_edit) == 12, "layout 2");
 _Static_assert(sizeof(struct ftpnat_session) < 4096 - 128, "one element fits a page");
 
 #endif

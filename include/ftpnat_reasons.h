@@ -56,7 +56,9 @@
 	X(LINE_REWRITTEN, "line_rewritten", "address line whose address or port was replaced")  \
 	X(LINE_UNCHANGED, "line_unchanged", "address line that is right for the other side as it is") \
 	X(EVENTS_LOST, "events_lost", "events that found the ring buffer full")                 \
-	X(ICMP_DROPPED, "icmp_dropped", "ICMP error that can't go on: hop limit or size")
+	X(ICMP_DROPPED, "icmp_dropped", "ICMP error that can't go on: hop limit or size")       \
+	X(XDP_PASS, "xdp_pass", "XDP left the packet to TC, which counts it again")             \
+	X(XDP_FORWARDED, "xdp_forwarded", "data packet translated and sent on by XDP")
 enum ftpnat_reason {
 #define X(symbol, string, help) FTPNAT_##symbol,
 	FTPNAT_REASONS(X)

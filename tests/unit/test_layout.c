@@ -165,6 +165,8 @@ static const char *const first_reasons[] = {
 	"line_unchanged",
 	"events_lost",
 	"icmp_dropped",
+	"xdp_pass",
+	"xdp_forwarded",
 };
 
 static const char *const reasons[] = {

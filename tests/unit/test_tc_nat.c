@@ -732,6 +732,38 @@ static void test_data_connection(void **state)
 
 static char bulk[3000];
 
+/* The next hop is looked up once per second only, and control packets leave the long way. */
+static void test_at_once(void **state)
+{
+	(void)state;
+	for (enum scene_id id = 0; id < SERVER4; id++) {
+		struct packet_spec in;
+		struct packet packet;
+		struct talk talk;
+		struct run run;
+
+		open_data(&talk, id);
+		for (enum end from = CLIENT; from <= SERVER; from++) {
+			in = data_sent(&talk, from);
+			packet_build(&packet, &in);
+			for (int i = 0; i < 10; i++) { /* a second may begin in between */
+				dataplane_run(&run, INGRESS, talk_side(&talk, from),
+					      &packet, 0);
+				if (run.at_once)
+					break;
+			}
+
+			if (!run.at_once)
+				fail_msg("%s from %d: not at once", talk.scene->name,
+					 from);
+			in.flags = FIN | ACK;
+			packet_build(&packet, &in);
+			dataplane_run(&run, INGRESS, talk_side(&talk, from), &packet, 0);
+			assert_false(run.at_once);
+		}
+	}
+}
+
 static void test_gso(void **state)
 {
 	static const enum scene_id ids[] = { KEEP4, KEEP6, FULL4, MASQ6 };
@@ -987,6 +1019,7 @@ int main(void)
 		cmocka_unit_test(test_ttl_1_to_the_gateway_itself),
 		cmocka_unit_test(test_syn_with_ttl_1_opens_nothing),
 		cmocka_unit_test(test_data_connection),
+		cmocka_unit_test(test_at_once),
 		cmocka_unit_test(test_gso),
 		cmocka_unit_test(test_too_big),
 		cmocka_unit_test(test_too_big_without_df),

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The front of an established data connection's frame, Ethernet header to TCP
+ * ports, is rewritten as one piece: in the packet by XDP, in a copy by TC.
+ */
+#ifndef FTPNAT_BPF_FRONT_H
+#define FTPNAT_BPF_FRONT_H
+
+#include "hop.h"
+#include "packet.h"
+
+/* lengths, and the only offsets of the TCP header for which there is a front */
+#define FRONT_V4 (ETH_HLEN + sizeof(struct iphdr) + 4)
+#define FRONT_V6 (ETH_HLEN + sizeof(struct ipv6hdr) + 4)
+
+#define FRONT_PAD 2 /* in front of a copy: its IP header is aligned then */
+
+#define TTL_LESS_ONE ((__u16)~bpf_htons(0x0100)) /* as a change of the IP checksum */
+
+/* What became of the words that the TCP checksum covers: RFC 1624, not folded. */
+struct front_change {
+	__u64 addrs; /* in the pseudo header */
+	__u64 ports;
+};
+
+static __always_inline __u64 word_change(__be32 old, __be32 new)
+{
+	return (__u64)(__u32)~old + new;
+}
+
+static __always_inline __u32 fold32(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	return (__u32)sum + (__u32)(sum >> 32);
+}
+
+static __always_inline __u16 fold16(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (__u16)(sum + (sum >> 16));
+}
+
+/* The checksum field after a change of what it covers. */
+static __always_inline __u16 csum_changed(__u16 check, __u64 change)
+{
+	return (__u16)~fold16((__u16)~check + change);
+}
+
+static __always_inline __u32 ports_word(const struct ftpnat_tuple *t)
+{
+	return (__u32)t->sport | (__u32)t->dport
+					 << 16; /* as in memory, on little endian */
+}
+
+/* Is this a packet that only data transfer needs, with nothing unusual in its headers? */
+static __always_inline int front_plain(const struct packet *p)
+{
+	return p->l4 == (p->v6 ? FRONT_V6 : FRONT_V4) - 4 && p->ttl > 1 &&
+	       (p->flags & (TH_SYN | TH_FIN | TH_RST | TH_ACK)) == TH_ACK;
+}
+
+/*
+ * Rewrites `front`, FRONT_V4 or FRONT_V6 bytes of a frame that front_plain() was
+ * true of: MAC addresses, hop limit, addresses, ports, IP checksum. The TCP
+ * checksum is left to the caller.
+ */
+static __always_inline struct front_change front_write(void *front, int v6,
+						       const struct ftpnat_tuple *from,
+						       const struct ftpnat_tuple *to,
+						       const struct ftpnat_hop *hop)
+{
+	struct front_change change = { 0 };
+	__be16 *ports;
+
+	*(struct ftpnat_macs *)front = hop->mac;
+	if (v6) {
+		struct ipv6hdr *ip6 = front + ETH_HLEN;
+		__u32 i;
+
+#pragma unroll
+		for (i = 0; i < 4; i++) {
+			change.addrs += word_change(from->src.w[i], to->src.w[i]);
+			change.addrs += word_change(from->dst.w[i], to->dst.w[i]);
+		}
+		*(struct ftpnat_addr *)&ip6->saddr = to->src;
+		*(struct ftpnat_addr *)&ip6->daddr = to->dst;
+		ip6->hop_limit--;
+		ports = front + FRONT_V6 - 4;
+	} else {
+		struct iphdr *ip = front + ETH_HLEN;
+
+		change.addrs = word_change(from->src.w[3], to->src.w[3]) +
+			       word_change(from->dst.w[3], to->dst.w[3]);
+		ip->saddr = to->src.w[3];
+		ip->daddr = to->dst.w[3];
+		/* the TTL is the high byte of its checksum word */
+		ip->check = csum_changed(ip->check, change.addrs + TTL_LESS_ONE);
+		ip->ttl--;
+		ports = front + FRONT_V4 - 4;
+	}
+	change.ports = word_change(ports_word(from), ports_word(to));
+	ports[0] = to->sport;
+	ports[1] = to->dport;
+	return change;
+}
+
+#endif

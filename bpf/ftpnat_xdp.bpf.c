@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The short way of established data connections: the flow table and the next
+ * hops are those of the TC programs, and whatever is not plain goes on to them.
+ * SYN, FIN and RST do, so that connections begin and end in one place only.
+ */
+#include "count.h"
+#include "front.h"
+
+const volatile struct ftpnat_xdp_self ftpnat_self = { 0 };
+
+static __always_inline int for_this_host(const struct ethhdr *eth)
+{
+	const struct ftpnat_macs *mac = (const struct ftpnat_macs *)eth;
+	__u32 i;
+
+#pragma unroll
+	for (i = 0; i < ETH_ALEN; i++)
+		if (mac->dst[i] != ftpnat_self.mac[i])
+			return 0;
+	return 1;
+}
+
+/*
+ * Is the checksum still to be computed (CHECKSUM_PARTIAL, which veth hands on)?
+ * Then the field holds the pseudo header's sum. A whole checksum of this value
+ * is rare, and TC treats it as well.
+ */
+static __always_inline int csum_unfinished(const struct packet *p, int v6, __u16 check)
+{
+	__u64 sum = bpf_htons(IPPROTO_TCP) +
+		    (__u64)bpf_htons((__u16)(p->ip_len - (p->l4 - ETH_HLEN)));
+	__u32 i;
+
+	if (v6) {
+#pragma unroll
+		for (i = 0; i < 4; i++)
+			sum += (__u64)p->tuple.src.w[i] + p->tuple.dst.w[i];
+	} else {
+		sum += (__u64)p->tuple.src.w[3] + p->tuple.dst.w[3];
+	}
+	return fold16(sum) == check;
+}
+
+/* Writes the packet; 0: it can't be done here, and nothing is changed. */
+static __always_inline int translate(void *data, void *data_end, int v6,
+				     const struct packet *p,
+				     const struct ftpnat_tuple *to,
+				     const struct ftpnat_hop *hop)
+{
+	__be16 *check = data + (v6 ? FRONT_V6 : FRONT_V4) - 4 + TCP_OFF_CSUM;
+	struct front_change change;
+
+	if ((void *)(check + 1) > data_end || csum_unfinished(p, v6, *check))
+		return 0;
+	change = front_write(data, v6, &p->tuple, to, hop);
+	*check = csum_changed(*check, change.addrs + change.ports);
+	return 1;
+}
+
+/* Once per second and flow: is there a next hop, and do frames get there by XDP? */
+static __noinline int resolve(struct xdp_md *ctx, const struct packet *p,
+			      struct ftpnat_flow *flow, __u32 now)
+{
+	struct bpf_fib_lookup fib;
+	struct ftpnat_link *link;
+	struct ftpnat_hop *hop;
+
+	flow->xdp = FTPNAT_XDP_NO;
+	flow->hop = 0;
+	fib_params(&fib, &flow->to, p->v6, ctx->ingress_ifindex, p->ip_len);
+	if (bpf_fib_lookup(ctx, &fib, sizeof(fib), 0) != BPF_FIB_LKUP_RET_SUCCESS)
+		return 0;
+	flow->hop = hop_index(&fib, now);
+	hop = hop_get(flow);
+	if (!hop)
+		return 0;
+	link = bpf_map_lookup_elem(&ftpnat_links, &fib.ifindex);
+	if (!ftpnat_self.generic && (!link || !(link->flags & FTPNAT_LINK_XMIT)))
+		return 0;
+	flow->xdp = FTPNAT_XDP_YES;
+	flow->seen = now;
+	if (now - hop->confirmed < HOP_CONFIRM)
+		return 1;
+	hop->confirmed = now;
+	return 0; /* by TC, so that the neighbour layer knows that it is in use */
+}
+
+static __always_inline int handle(struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data;
+	void *data_end = (void *)(long)ctx->data_end;
+	struct ethhdr *eth = data;
+	struct ftpnat_flow *flow;
+	struct ftpnat_hop *hop;
+	struct packet p;
+	__u32 now;
+
+	if ((void *)(eth + 1) > data_end || !for_this_host(eth))
+		return FTPNAT_XDP_PASS;
+	if (parse_frame(data, data_end, eth->h_proto, (__u32)bpf_xdp_get_buff_len(ctx), 0,
+			&p) != GO_ON ||
+	    !front_plain(&p))
+		return FTPNAT_XDP_PASS;
+	flow = bpf_map_lookup_elem(&ftpnat_flows, &p.tuple);
+	if (!flow || flow->kind != FTPNAT_DATA || !(flow->tcp & FTPNAT_TCP_ACK))
+		return FTPNAT_XDP_PASS;
+	now = now_seconds();
+	if ((flow->seen != now || flow->xdp == FTPNAT_XDP_UNKNOWN) &&
+	    !resolve(ctx, &p, flow, now))
+		return FTPNAT_XDP_PASS;
+	hop = hop_get(flow);
+	if (flow->xdp != FTPNAT_XDP_YES || !hop || p.ip_len > hop->mtu)
+		return FTPNAT_XDP_PASS;
+	if (!(p.v6 ? translate(data, data_end, 1, &p, &flow->to, hop) :
+		     translate(data, data_end, 0, &p, &flow->to, hop)))
+		return FTPNAT_XDP_PASS;
+	flow->packets++;
+	flow->bytes += p.ip_len;
+	count_packet(flow->rule,
+		     flow->flags & FTPNAT_FLOW_CLIENT ? FTPNAT_FROM_CLIENT :
+							FTPNAT_FROM_SERVER,
+		     p.ip_len);
+	return bpf_redirect(hop->ifindex, 0) == XDP_REDIRECT ? FTPNAT_XDP_FORWARDED :
+							       FTPNAT_WRITE;
+}
+
+/* The one exit: every packet is counted by its reason, which says what becomes of it. */
+static __always_inline int leave(int reason)
+{
+	count(reason);
+	switch (reason) {
+	case FTPNAT_XDP_PASS:
+		return XDP_PASS;
+	case FTPNAT_XDP_FORWARDED:
+		return XDP_REDIRECT;
+	default:
+		return XDP_DROP;
+	}
+}
+
+SEC("xdp.frags")
+int ftpnat_xdp(struct xdp_md *ctx)
+{
+	return leave(handle(ctx));
+}
+
+char LICENSE[] SEC("license") = "GPL";
