@@ -7,6 +7,7 @@
 #ifndef FTPNAT_BPF_ANSWER_H
 #define FTPNAT_BPF_ANSWER_H
 
+#include "csum.h"
 #include "icmp.h"
 
 #define ICMP_FRAG_NEEDED   4
@@ -28,13 +29,6 @@ struct icmp6_pseudo {
 	__be32 len;
 	__be32 next_header;
 };
-
-static __always_inline __u16 fold(__u32 sum)
-{
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (__u16)sum;
-}
 
 /*
  * A sender that leaves its TCP checksum to the device (CHECKSUM_PARTIAL, which
@@ -71,9 +65,10 @@ static __always_inline long write_answer_v4(struct __sk_buff *skb, struct scratc
 		.daddr = p->tuple.src.w[3],
 	};
 
-	ip.check = (__u16)~fold((__u32)bpf_csum_diff(0, 0, (__be32 *)&ip, sizeof(ip), 0));
+	ip.check =
+		(__u16)~fold16((__u32)bpf_csum_diff(0, 0, (__be32 *)&ip, sizeof(ip), 0));
 	sum = (__u32)bpf_csum_diff(0, 0, (__be32 *)icmp, sizeof(*icmp), sum);
-	icmp->csum = (__u16)~fold(sum);
+	icmp->csum = (__u16)~fold16(sum);
 	return bpf_skb_store_bytes(skb, ETH_HLEN, &ip, sizeof(ip), 0) ||
 	       bpf_skb_store_bytes(skb, ETH_HLEN + sizeof(ip), icmp, sizeof(*icmp), 0);
 }
@@ -99,7 +94,7 @@ static __always_inline long write_answer_v6(struct __sk_buff *skb, struct scratc
 	sum = (__u32)bpf_csum_diff(0, 0, (__be32 *)&p->tuple, 32, sum);
 	sum = (__u32)bpf_csum_diff(0, 0, (__be32 *)&pseudo, sizeof(pseudo), sum);
 	sum = (__u32)bpf_csum_diff(0, 0, (__be32 *)icmp, sizeof(*icmp), sum);
-	icmp->csum = (__u16)~fold(sum);
+	icmp->csum = (__u16)~fold16(sum);
 	return bpf_skb_store_bytes(skb, ETH_HLEN, &ip6, sizeof(ip6), 0) ||
 	       bpf_skb_store_bytes(skb, ETH_HLEN + sizeof(ip6), icmp, sizeof(*icmp), 0);
 }
@@ -124,7 +119,7 @@ __noinline int answer_error(struct __sk_buff *skb, int why, int egress)
 	if (bpf_skb_load_bytes(skb, ETH_HLEN, s->answer, bounded_len(len, 128)))
 		return FTPNAT_WRITE;
 	*(__be16 *)(s->answer + (bounded(tcp + TCP_OFF_CSUM, 128) & ~1U)) = 0;
-	csum = neutral_csum(fold(quoted_sum(s, tcp, QUOTED_HEADER, 0)));
+	csum = neutral_csum(fold16(quoted_sum(s, tcp, QUOTED_HEADER, 0)));
 	*(__be16 *)(s->answer + (bounded(tcp + TCP_OFF_CSUM, 128) & ~1U)) = csum;
 	sum = quoted_sum(s, 0, 80, 0); /* zeros behind it */
 

@@ -116,19 +116,6 @@ __noinline int unmap_sack(struct tcp_options *o, struct ftpnat_stream *other)
 	return 0;
 }
 
-/* Flags of the packet become `flags`. 0 or -1. */
-static __always_inline long write_flags(struct __sk_buff *skb, struct packet *p,
-					__u8 flags)
-{
-	__be16 old, new; /* data offset and flags */
-
-	if (bpf_skb_load_bytes(skb, p->l4 + TCP_OFF_FLAGS - 1, &old, sizeof(old)))
-		return -1;
-	new = (__be16)((old & ~bpf_htons(0xff)) | bpf_htons(flags));
-	p->flags = flags;
-	return write_tcp16(skb, p, TCP_OFF_FLAGS - 1, old, new);
-}
-
 /* Our own ACK echoes the sender's timestamp and says nothing selective. */
 static __always_inline void answer_options(struct tcp_options *o, __be32 tsval)
 {
@@ -141,30 +128,66 @@ static __always_inline void answer_options(struct tcp_options *o, __be32 tsval)
 	option_set32(o, at + 2, tsval);
 }
 
+/* The payload goes, the rest stays: an acknowledgement. 0 or -1. */
+static __noinline int strip_payload(struct scan *c)
+{
+	struct packet *p = &c->s->packet;
+	__u32 len = p->len;
+
+	p->len = 0;
+	if (write_flags(c->skb, p, TH_ACK))
+		return -1;
+	if (!len)
+		return 0;
+	/* of a GSO frame the checksum is still to be computed */
+	return bpf_skb_change_tail(c->skb, p->payload, 0) ||
+	       fix_tcp_csum(c->skb, p, ~payload_sum(c->s, c->in, len, 0)) ||
+	       write_ip_len(c->skb, p, p->payload - ETH_HLEN);
+}
+
+/*
+ * What a segment that doesn't go on acknowledges must not wait with its payload:
+ * the receiver would send it again. 0 or -1.
+ */
+static __noinline int pass_ack(struct scan *c)
+{
+	struct segment *seg = &c->s->segment;
+	struct packet *p = &c->s->packet;
+
+	if (strip_payload(c) ||
+	    write_headers(c->skb, p, &c->s->to,
+			  stream_map(c->stream, held_from(c->stream)), seg->ack) ||
+	    options_write(c->skb, p, &c->s->options) ||
+	    send_copy(c->skb, c->s, seg->way, seg->egress) < 0)
+		return -1;
+	count(FTPNAT_ACK_PASSED);
+	return 0;
+}
+
 /*
  * Turns a segment that was held back whole into the receiver's ACK for it and
  * sends it back: a sender under Nagle's rule says nothing more until then.
  */
-static __noinline int acknowledge(struct scan *c, __u32 upto, int egress)
+static __noinline int acknowledge(struct scan *c, __u32 seq)
 {
 	struct ftpnat_stream *stream = c->stream;
+	struct segment *seg = &c->s->segment;
 	struct __sk_buff *skb = c->skb;
 	struct packet *p = &c->s->packet;
 	struct tcp_options *o = &c->s->options;
 	struct ftpnat_tuple back;
+	/* what is sent lies behind all that the receiver has said, heard of or not */
+	__u32 said = stream_map(c->other, held_from(c->other));
 
-	if (seq_before(stream->taken, upto))
-		stream->taken = upto;
-	if (bpf_skb_change_tail(skb, p->payload, 0) ||
-	    fix_tcp_csum(skb, p, ~payload_sum(c->s, c->in, p->len, 0)) ||
-	    write_ip_len(skb, p, p->payload - ETH_HLEN))
-		return FTPNAT_WRITE;
-	tuple_swap(&back, &p->tuple);
+	if (seq_before(seq, said))
+		seq = said;
+	if (seq_before(stream->taken, seg->upto))
+		stream->taken = seg->upto;
+	tuple_swap(&back, &c->s->came);
 	answer_options(o, stream->tsval);
-	if (write_headers(skb, p, &back, p->ack, stream->taken) ||
-	    write_flags(skb, p, TH_ACK) ||
+	if (strip_payload(c) || write_headers(skb, p, &back, seq, stream->taken) ||
 	    write_tcp16(skb, p, TCP_OFF_WINDOW, bpf_htons(p->window), stream->window) ||
-	    options_write(skb, p, o) || send_back(skb, egress))
+	    options_write(skb, p, o) || send_back(skb, seg->egress))
 		return FTPNAT_WRITE;
 	return FTPNAT_ANSWERED;
 }
@@ -172,40 +195,39 @@ static __noinline int acknowledge(struct scan *c, __u32 upto, int egress)
 /*
  * Nothing of the segment goes on: its bytes up to `upto` are in the session or
  * in the log, and leave with the last byte of what they belong to, `from`. If the
- * receiver has all that is before, they can be acknowledged.
+ * receiver has all that is before, they can be acknowledged: ANSWERED, else HELD.
  */
-static __always_inline int held(struct scan *c, __u32 from, __u32 upto, int egress)
+static __always_inline int held(struct scan *c, __u32 from, __u32 upto)
 {
 	struct ftpnat_stream *stream = c->stream;
 
+	c->s->segment.upto = upto;
 	if (!stream->heard || seq_before(stream->acked, stream_map(stream, from)))
 		return FTPNAT_HELD; /* the receiver's ACK of what is before will do */
-	return acknowledge(c, upto, egress);
+	return FTPNAT_ANSWERED;
 }
 
 /*
- * A segment with payload, or the FIN behind held bytes. GO_ON with *seq for the
- * receiver, or the reason with which the packet ends here.
+ * A segment with payload, or the FIN behind held bytes. GO_ON with seg->seq for
+ * the receiver, or the reason why nothing of it goes on.
  */
-static __always_inline int control_payload(struct scan *c, __u32 *seq, int egress)
+static __always_inline int control_payload(struct scan *c)
 {
 	struct ftpnat_stream *stream = c->stream;
 	struct packet *p = &c->s->packet;
 	struct segment *seg = &c->s->segment;
-	__u32 len = p->len > PAYLOAD_LEN ? PAYLOAD_LEN : p->len;
 	int fin = p->flags & TH_FIN;
 	__u32 from, until;
 	int verdict;
 
 	seg->start = p->seq;
 	seg->end = p->seq + p->len;
+	if (pieces_load(c))
+		return FTPNAT_WRITE;
 	/* what is lost before it may hold an address line that moves it */
 	if (seq_before(stream->next, p->seq) &&
 	    !(c->session->flags & FTPNAT_SESSION_OPAQUE))
 		return FTPNAT_AHEAD;
-	if (len && bpf_skb_load_bytes(c->skb, p->payload, c->in->byte,
-				      bounded_len(len, PAYLOAD_LEN)))
-		return FTPNAT_WRITE;
 	verdict = segment_scan(c);
 	if (verdict != GO_ON)
 		return verdict;
@@ -221,58 +243,77 @@ static __always_inline int control_payload(struct scan *c, __u32 *seq, int egres
 			until = held_from(stream);
 		}
 	}
-	*seq = stream_map(stream, from);
+	seg->seq = stream_map(stream, from);
 	if (!seq_before(from, until)) {
 		if (fin)
 			return GO_ON;
-		return held(c, held_from(stream), stream->next, egress);
+		return held(c, held_from(stream), stream->next);
 	}
-	if (segment_untouched(c, from, until) && until == p->seq + p->len)
+	if (segment_untouched(c, from, until) && until == seg->start + c->len)
 		return GO_ON;
-	verdict = segment_compose(c, from, until);
+	verdict = segment_replace(c, from, until);
 	if (verdict != GO_ON)
 		return verdict;
-	if (!c->s->segment.out_len)
-		return held(c, from, p->seq + c->len, egress); /* cut inside an edit */
-	if (fin && seg->at != p->seq + c->len &&
+	if (!seg->out_len)
+		return held(c, from, seg->start + c->len); /* cut inside an edit */
+	if (fin && seg->at != seg->start + c->len &&
 	    write_flags(c->skb, p, p->flags & ~TH_FIN))
 		return FTPNAT_WRITE;
 	return GO_ON;
 }
 
-/* With the session locked: GO_ON with seq and ack for the receiver, or a reason. */
-static __always_inline int control_locked(struct scan *c, __u32 *seq, __u32 *ack,
-					  int egress)
+/* The ACK of a packet: what it tells about the other direction, and seg->ack for the receiver. */
+static __always_inline void control_ack(struct scan *c)
 {
 	struct packet *p = &c->s->packet;
 	struct ftpnat_stream *other = c->other;
 	struct tcp_options *o = &c->s->options;
+	struct segment *seg = &c->s->segment;
 
-	if (p->flags & TH_ACK) {
-		if (!seq_before(stream_map(other, other->next) + 1, p->ack))
-			stream_acked(other, p->ack);
-		other->heard = 1;
-		other->window = bpf_htons(p->window);
-		if (o->timestamp)
-			other->tsval = option_get32(o, o->timestamp - 1 + 2);
-		if (seq_before(p->ack, other->acked)) {
-			/* overtaken by a newer one: the edits that it would need are gone */
-			*ack = stream_unmap_ack(other, other->acked);
-			forget_sack(o);
-		} else {
-			*ack = stream_unmap_ack(other, p->ack);
-			unmap_sack(o, other);
-		}
+	seg->news = seq_before(other->acked, p->ack) ||
+		    other->window != bpf_htons(p->window);
+	if (!seq_before(stream_map(other, other->next) + 1, p->ack))
+		stream_acked(other, p->ack);
+	other->heard = 1;
+	other->window = bpf_htons(p->window);
+	if (o->timestamp)
+		other->tsval = option_get32(o, o->timestamp - 1 + 2);
+	if (seq_before(p->ack, other->acked)) {
+		/* overtaken by a newer one: the edits that it would need are gone */
+		seg->ack = stream_unmap_ack(other, other->acked);
+		forget_sack(o);
+	} else {
+		seg->ack = stream_unmap_ack(other, p->ack);
+		unmap_sack(o, other);
 	}
-	*seq = stream_map_held(c->stream, p->seq);
+}
+
+/* With the session locked: GO_ON with seg->seq and seg->ack, or the packet's end. */
+static __always_inline int control_locked(struct scan *c)
+{
+	struct packet *p = &c->s->packet;
+	struct segment *seg = &c->s->segment;
+	__u32 ack = p->ack;
+	int verdict = GO_ON;
+
+	seg->news = 0;
+	seg->twice = 0;
+	seg->tcp_flags = p->flags;
+	if (p->flags & TH_ACK)
+		control_ack(c);
+	seg->seq = stream_map_held(c->stream, p->seq);
 	if (p->flags & TH_RST)
 		return GO_ON;
 	if (p->len || p->flags & TH_FIN)
-		return control_payload(c, seq, egress);
-	/* a keepalive would look like nothing new to a receiver that lacks the held bytes */
-	if (c->stream->held_len && seq_before(p->seq, c->stream->next))
-		return held(c, held_from(c->stream), c->stream->next, egress);
-	return GO_ON;
+		verdict = control_payload(c);
+	else if (c->stream->held_len && seq_before(p->seq, c->stream->next))
+		/* a keepalive would look like nothing new to a receiver that lacks the held bytes */
+		verdict = held(c, held_from(c->stream), c->stream->next);
+	if (verdict == GO_ON || verdict == FTPNAT_WRITE)
+		return verdict;
+	if (seg->news && pass_ack(c))
+		return FTPNAT_WRITE;
+	return verdict == FTPNAT_ANSWERED ? acknowledge(c, ack) : verdict;
 }
 
 /*
@@ -288,7 +329,8 @@ __noinline int control_packet(struct __sk_buff *skb, int way, int egress)
 	struct ftpnat_flow *flow, *other;
 	struct tcp_options *o;
 	struct packet *p;
-	__u32 seq, ack, in = 0, out = 1;
+	struct segment *seg;
+	__u32 in = 0, out = PAYLOAD_PIECES;
 	int from_client, verdict = GO_ON;
 
 	if (!s)
@@ -296,8 +338,13 @@ __noinline int control_packet(struct __sk_buff *skb, int way, int egress)
 	c.s = s;
 	p = &s->packet;
 	o = &s->options;
-	seq = p->seq;
-	ack = p->ack;
+	seg = &s->segment;
+	seg->seq = p->seq;
+	seg->ack = p->ack;
+	seg->way = way;
+	seg->egress = egress;
+	seg->twice = 0;
+	s->came = p->tuple;
 	flow = bpf_map_lookup_elem(&ftpnat_flows, &p->tuple);
 	other_key = &s->flow.reverse;
 	tuple_swap(other_key, &s->to);
@@ -317,10 +364,9 @@ __noinline int control_packet(struct __sk_buff *skb, int way, int egress)
 		c.in = bpf_map_lookup_elem(&ftpnat_payload, &in);
 		c.out = bpf_map_lookup_elem(&ftpnat_payload, &out);
 		if (session && c.in && c.out) {
-			s->segment.session = flow->session;
-			s->segment.dir = from_client ? FTPNAT_FROM_CLIENT :
-						       FTPNAT_FROM_SERVER;
-			s->segment.now = flow->seen;
+			seg->session = flow->session;
+			seg->dir = from_client ? FTPNAT_FROM_CLIENT : FTPNAT_FROM_SERVER;
+			seg->now = flow->seen;
 			c.session = session;
 			c.len = p->len;
 			c.mss = other->mss;
@@ -330,7 +376,7 @@ __noinline int control_packet(struct __sk_buff *skb, int way, int egress)
 								 FTPNAT_FROM_CLIENT];
 			if (!session_lock(session))
 				return FTPNAT_SESSION_BUSY;
-			verdict = control_locked(&c, &seq, &ack, egress);
+			verdict = control_locked(&c);
 			session_unlock(session);
 		} else if (!(p->flags & TH_RST)) {
 			return FTPNAT_NO_SESSION;
@@ -338,8 +384,13 @@ __noinline int control_packet(struct __sk_buff *skb, int way, int egress)
 	}
 	if (verdict != GO_ON)
 		return verdict;
-	if (write_headers(skb, p, &s->to, seq, ack) || options_write(skb, p, o))
+	if (write_headers(skb, p, &s->to, seg->seq, seg->ack) || options_write(skb, p, o))
 		return FTPNAT_WRITE;
+	if (seg->twice) {
+		if (send_copy(skb, s, way, egress) < 0)
+			return FTPNAT_WRITE;
+		count(FTPNAT_REPEATED);
+	}
 	return way == FTPNAT_FORWARDED ? forward(skb, s, egress) : FTPNAT_TRANSLATED;
 }
 

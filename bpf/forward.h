@@ -68,7 +68,7 @@ __noinline int route(struct __sk_buff *skb, int egress)
 /* Sends a packet that route() found a way for and that is translated now. */
 static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, int egress)
 {
-	if (!egress && write_ttl(skb, &s->packet))
+	if (!egress && write_ttl(skb, &s->packet, s->packet.ttl - 1))
 		return FTPNAT_WRITE;
 	skb->cb[4] = SEEN_MARK;
 	if (bpf_redirect_neigh(s->ifindex, &s->next_hop, sizeof(s->next_hop), 0) !=
@@ -116,6 +116,43 @@ static __noinline int forward_at_once(struct __sk_buff *skb, struct scratch *s,
 	skb->cb[4] = SEEN_MARK;
 	return bpf_redirect(hop->ifindex, 0) == TC_ACT_REDIRECT ? FTPNAT_FORWARDED :
 								  FTPNAT_WRITE;
+}
+
+/*
+ * Sends a copy of the packet as it is now the way that route() found. 1: done,
+ * and the packet is as before; 0: there is no next hop to send it to; -1: the
+ * packet is half written.
+ */
+static __noinline int send_copy(struct __sk_buff *skb, struct scratch *s, int way,
+				int egress)
+{
+	struct packet *p = &s->packet;
+	struct ftpnat_macs mac, next;
+	struct ftpnat_hop *hop;
+
+	if (way != FTPNAT_FORWARDED) {
+		skb->cb[4] = egress ? SEEN_MARK : ANSWER_MARK;
+		if (bpf_clone_redirect(skb, skb->ifindex, egress ? 0 : BPF_F_INGRESS))
+			return -1;
+		skb->cb[4] = 0;
+		return 1;
+	}
+	hop = s->hop ? hop_at(s->hop - 1) : 0;
+	if (!hop)
+		return 0;
+	next = hop->mac;
+	if (bpf_skb_load_bytes(skb, 0, &mac, sizeof(mac)) ||
+	    bpf_skb_store_bytes(skb, 0, &next, sizeof(next), 0) ||
+	    (!egress && write_ttl(skb, p, p->ttl - 1)))
+		return -1;
+	skb->cb[4] = SEEN_MARK;
+	if (bpf_clone_redirect(skb, hop->ifindex, 0))
+		count(FTPNAT_WRITE); /* lost there, as any packet may be */
+	skb->cb[4] = 0;
+	if (bpf_skb_store_bytes(skb, 0, &mac, sizeof(mac), 0) ||
+	    (!egress && write_ttl(skb, p, p->ttl + 1)))
+		return -1;
+	return 1;
 }
 
 /* Sends what the packet was turned into back to where it came from. 0 or -1. */

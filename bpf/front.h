@@ -6,6 +6,7 @@
 #ifndef FTPNAT_BPF_FRONT_H
 #define FTPNAT_BPF_FRONT_H
 
+#include "csum.h"
 #include "hop.h"
 #include "packet.h"
 
@@ -22,31 +23,6 @@ struct front_change {
 	__u64 addrs; /* in the pseudo header */
 	__u64 ports;
 };
-
-static __always_inline __u64 word_change(__be32 old, __be32 new)
-{
-	return (__u64)(__u32)~old + new;
-}
-
-static __always_inline __u32 fold32(__u64 sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	return (__u32)sum + (__u32)(sum >> 32);
-}
-
-static __always_inline __u16 fold16(__u64 sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (__u16)(sum + (sum >> 16));
-}
-
-/* The checksum field after a change of what it covers. */
-static __always_inline __u16 csum_changed(__u16 check, __u64 change)
-{
-	return (__u16)~fold16((__u16)~check + change);
-}
 
 static __always_inline __u32 ports_word(const struct ftpnat_tuple *t)
 {

@@ -95,6 +95,19 @@ static __always_inline long write_tcp16(struct __sk_buff *skb, struct packet *p,
 	return bpf_l4_csum_replace(skb, p->l4 + TCP_OFF_CSUM, old, new, 2);
 }
 
+/* Flags of the packet become `flags`. 0 or -1. */
+static __always_inline long write_flags(struct __sk_buff *skb, struct packet *p,
+					__u8 flags)
+{
+	__be16 old, new; /* data offset and flags */
+
+	if (bpf_skb_load_bytes(skb, p->l4 + TCP_OFF_FLAGS - 1, &old, sizeof(old)))
+		return -1;
+	new = (__be16)((old & ~bpf_htons(0xff)) | bpf_htons(flags));
+	p->flags = flags;
+	return write_tcp16(skb, p, TCP_OFF_FLAGS - 1, old, new);
+}
+
 /* Bytes of the TCP header or payload that were `old` became `new`: checksum only. */
 static __always_inline long fix_tcp_csum(struct __sk_buff *skb, struct packet *p,
 					 __s64 diff)
@@ -132,11 +145,12 @@ static __always_inline long write_ip_len(struct __sk_buff *skb, struct packet *p
 				   BPF_F_PSEUDO_HDR | 2);
 }
 
-/* TTL or hop limit less one; the caller made sure that it is above 1. */
-static __always_inline long write_ttl(struct __sk_buff *skb, struct packet *p)
+/* TTL or hop limit. */
+static __always_inline long write_ttl(struct __sk_buff *skb, struct packet *p, __u8 ttl)
 {
-	__u8 ttl = p->ttl - 1;
+	__u8 old = p->ttl;
 
+	p->ttl = ttl;
 	if (p->v6)
 		return bpf_skb_store_bytes(skb,
 					   ETH_HLEN + offsetof(struct ipv6hdr, hop_limit),
@@ -146,7 +160,8 @@ static __always_inline long write_ttl(struct __sk_buff *skb, struct packet *p)
 		return -1;
 	/* the TTL is the high byte of its checksum word */
 	return bpf_l3_csum_replace(skb, ETH_HLEN + offsetof(struct iphdr, check),
-				   bpf_htons(p->ttl << 8), bpf_htons(ttl << 8), 2);
+				   bpf_htons((__u16)(old << 8)),
+				   bpf_htons((__u16)(ttl << 8)), 2);
 }
 
 #endif

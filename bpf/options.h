@@ -120,6 +120,7 @@ __noinline int options_write(struct __sk_buff *skb, struct packet *p,
 	if (bpf_skb_store_bytes(skb, p->l4 + sizeof(struct tcphdr), o->new,
 				bounded_len(o->len, OPTIONS_LEN), 0))
 		return -1;
+	__builtin_memcpy(o->old, o->new, sizeof(o->old));
 	return fix_tcp_csum(skb, p, diff) ? -1 : 0;
 }
 

@@ -25,6 +25,7 @@
 #define TH_PSH 0x08
 #define TH_ACK 0x10
 #define TH_URG 0x20
+#define TH_CWR 0x80
 
 #define TCP_OFF_SEQ    4
 #define TCP_OFF_ACK    8

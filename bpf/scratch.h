@@ -9,7 +9,7 @@
 #include "options.h"
 
 #define PAYLOAD_LEN                                                                      \
-	16384 /* power of two; of a segment with edits more is left to retransmission */
+	16384 /* of a piece, power of two: a map's value per CPU is 32 KiB at most */
 
 /* A connection about to be entered into ftpnat_flows, and what comes of it. */
 struct flow_new {
@@ -55,12 +55,25 @@ struct segment {
 	__u32 text_to;
 
 	/* composing the payload that the receiver gets */
-	__u32 at;    /* sender's: next byte */
-	__u32 until; /* sender's: end of what may be sent */
+	__u32 at;	    /* sender's: next byte */
+	__u32 until;	    /* sender's: end of what may be sent */
+	__u32 end_of_parts; /* the same, where a long frame leaves in parts */
+	__u32 seq;	    /* receiver's: of the part at hand */
+	__u32 ack;	    /* receiver's */
 	__u32 out_len;
 	__u32 limit;	 /* most bytes that fit */
 	__u32 edit;	 /* index of the edit at or after `at` */
 	__u32 text_done; /* bytes of its replacement already out */
+
+	/* sending */
+	int way; /* as route() found it */
+	int egress;
+	__u32 upto; /* sender's: may be acknowledged when nothing of the segment goes on */
+	__u8 news;  /* its ACK tells the receiver something new */
+	__u8 twice;	/* the receiver shall acknowledge it at once */
+	__u8 tcp_flags; /* as they came */
+	__u8 broken;	/* the packet could not be read or written */
+	__u32 in_sum;	/* checksum of the payload that is in the packet */
 
 	struct ftp_parser before; /* the parser as it was when the segment came */
 };
@@ -97,7 +110,8 @@ struct scratch {
 	struct packet packet;
 	struct segment segment;
 	struct flow_new flow;
-	struct ftpnat_tuple to; /* translation of the packet at hand */
+	struct ftpnat_tuple came; /* of a control packet */
+	struct ftpnat_tuple to;	  /* translation of the packet at hand */
 	struct ftpnat_expected_key expected_key;
 	struct announcement announcement;
 	struct walk walk;
@@ -117,8 +131,10 @@ struct scratch {
 
 struct payload {
 	__u8 byte[PAYLOAD_LEN];
-	__u8 behind[FTPNAT_EVENT_LINE]; /* may be read, never used */
+	__u8 behind[256]; /* start of the next piece, for events */
 };
+
+#define PAYLOAD_PIECES 4 /* of the longest frame, power of two */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -127,10 +143,10 @@ struct {
 	__type(value, struct scratch);
 } ftpnat_scratch SEC(".maps");
 
-/* 0: the payload as it came, 1: as it leaves */
+/* the payload as it came in pieces, and behind them as it leaves */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 2);
+	__uint(max_entries, PAYLOAD_PIECES + 1);
 	__type(key, __u32);
 	__type(value, struct payload);
 } ftpnat_payload SEC(".maps");

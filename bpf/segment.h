@@ -8,7 +8,9 @@
 #ifndef FTPNAT_BPF_SEGMENT_H
 #define FTPNAT_BPF_SEGMENT_H
 
+#include "csum.h"
 #include "events.h"
+#include "forward.h"
 #include "session.h"
 #include "stream.h"
 
@@ -24,21 +26,63 @@ struct scan {
 	struct ftpnat_stream *stream; /* of the packet's direction */
 	struct ftpnat_stream *other;
 	struct scratch *s;
-	struct payload *in;  /* as it came */
+	struct payload *in;  /* as it came: the first piece */
 	struct payload *out; /* as it leaves */
 	__u32 len;	     /* payload as it came */
 	__u32 mss; /* largest segment that the receiver takes, options included */
 };
+
+/* The piece that holds this byte of the payload. */
+static __always_inline struct payload *piece_at(const struct scan *c, __u32 offset)
+{
+	__u32 key = offset / PAYLOAD_LEN & (PAYLOAD_PIECES - 1);
+
+	return key ? bpf_map_lookup_elem(&ftpnat_payload, &key) : c->in;
+}
+
+static long piece_load(__u32 i, struct scan *c)
+{
+	struct payload *piece = piece_at(c, i * PAYLOAD_LEN);
+	__u32 from = c->s->packet.payload + i * PAYLOAD_LEN;
+	__u32 len = c->len - i * PAYLOAD_LEN;
+	long rc;
+
+	if (!piece || i * PAYLOAD_LEN >= c->len)
+		return 1;
+	if (len <= PAYLOAD_LEN) {
+		rc = bpf_skb_load_bytes(c->skb, from, piece->byte,
+					bounded_len(len, PAYLOAD_LEN));
+	} else {
+		len -= PAYLOAD_LEN;
+		if (len > sizeof(piece->behind))
+			len = sizeof(piece->behind);
+		rc = bpf_skb_load_bytes(c->skb, from, piece->byte, PAYLOAD_LEN) ||
+		     bpf_skb_load_bytes(c->skb, from + PAYLOAD_LEN, piece->behind,
+					bounded_len(len, sizeof(piece->behind)));
+	}
+	c->s->segment.broken = rc != 0;
+	return rc != 0;
+}
+
+/* Reads the whole payload. 0 or -1. */
+static __always_inline int pieces_load(struct scan *c)
+{
+	c->s->segment.broken = 0;
+	bpf_loop(PAYLOAD_PIECES, piece_load, c, 0);
+	return c->s->segment.broken ? -1 : 0;
+}
 
 /* A byte as the sender sent it. */
 static __always_inline __u8 raw_byte(const struct scan *c, __u32 seq)
 {
 	const struct segment *seg = &c->s->segment;
 	__u32 held = seq - seg->held_from;
+	const struct payload *piece;
 
 	if (held < seg->held_len)
 		return c->stream->held[bounded(held, FTPNAT_HELD_LEN)];
-	return c->in->byte[bounded(seq - seg->start, PAYLOAD_LEN)];
+	piece = piece_at(c, seq - seg->start);
+	return piece ? piece->byte[bounded(seq - seg->start, PAYLOAD_LEN)] : 0;
 }
 
 static long edit_byte(__u32 i, struct scan *c)
@@ -107,19 +151,21 @@ static long hold_byte(__u32 i, struct scan *c)
 }
 
 /* Tells of the line [seg->line, stream->next): as it came, and what of it is replaced. */
-static __always_inline void event_line(struct scan *c, int whole)
+static __noinline int event_line(struct scan *c, int whole)
 {
 	struct ftpnat_line_event *e;
 	struct segment *seg = &c->s->segment;
 	const struct ftp_line *line = &c->stream->parser.line;
+	const struct payload *piece;
 	__u32 shown = seg->line;
 
 	if (!seg->releasing && seq_before(shown, seg->start))
 		shown = seg->start; /* what came in earlier segments isn't kept */
+	piece = piece_at(c, shown - seg->start);
 	e = bpf_ringbuf_reserve(&ftpnat_events, sizeof(*e), 0);
 	if (!e) {
 		count(FTPNAT_EVENTS_LOST);
-		return;
+		return 0;
 	}
 	event_fill(&e->event, seg->why);
 	e->event.session = seg->session;
@@ -137,13 +183,14 @@ static __always_inline void event_line(struct scan *c, int whole)
 	if (seg->releasing) {
 		bpf_loop(c->stream->parser.length, hold_byte, c, 0);
 		bpf_probe_read_kernel(e->line, sizeof(e->line), c->stream->held);
-	} else {
+	} else if (piece) {
 		bpf_probe_read_kernel(e->line, sizeof(e->line),
-				      c->in->byte +
+				      piece->byte +
 					      bounded(shown - seg->start, PAYLOAD_LEN));
 	}
 	__builtin_memset(e->pad, 0, sizeof(e->pad));
 	bpf_ringbuf_submit(e, 0);
+	return 0;
 }
 
 /* The line [seg->line, stream->next) is whole. */
@@ -211,24 +258,17 @@ static long scan_byte(__u32 i, struct scan *c)
 	struct ftpnat_stream *stream = c->stream;
 	struct segment *seg = &c->s->segment;
 	__u32 offset = stream->next - seg->start;
-	__u8 byte;
+	const struct payload *piece;
 	int done;
 
 	(void)i;
 	if (stream->next == seg->end)
 		return 1;
-	/* longer segments come in pieces */
-	if (offset && !(offset & (PAYLOAD_LEN - 1))) {
-		__u32 len = seg->end - stream->next;
-
-		if (len > PAYLOAD_LEN)
-			len = PAYLOAD_LEN;
-		if (bpf_skb_load_bytes(c->skb, c->s->packet.payload + offset, c->in->byte,
-				       bounded_len(len, PAYLOAD_LEN)))
-			return 1;
-	}
-	byte = c->in->byte[bounded(offset, PAYLOAD_LEN)];
-	done = feed_byte(&stream->parser, byte, seg->dir);
+	piece = piece_at(c, offset);
+	if (!piece)
+		return 1;
+	done = feed_byte(&stream->parser, piece->byte[bounded(offset, PAYLOAD_LEN)],
+			 seg->dir);
 	stream->next++;
 	if (done) {
 		line_end(c);
@@ -301,6 +341,9 @@ static __always_inline int segment_scan(struct scan *c)
 		stream->held_len = (__u16)stream->parser.length;
 		seg->held_from = seg->line;
 		seg->held_len = stream->held_len;
+		/* Nagle's rule: the rest comes when what is in front is acknowledged */
+		seg->twice = c->s->packet.flags & TH_PSH &&
+			     seq_before(seg->start, seg->line);
 	}
 	return GO_ON;
 }
@@ -415,43 +458,94 @@ static __always_inline __u32 payload_sum(struct scratch *s, struct payload *payl
 }
 
 /*
- * Replaces the packet's payload by what the receiver gets for [from, until).
- * Where it doesn't fit, the rest is left to retransmission and the FIN with it.
- * GO_ON or FTPNAT_WRITE.
+ * Replaces the packet's payload by what the receiver gets for [seg->at, until),
+ * as far as it fits: seg->at is then the end of it. GO_ON or FTPNAT_WRITE.
  */
-static __noinline int segment_compose(struct scan *c, __u32 from, __u32 until)
+static __noinline int segment_compose(struct scan *c, __u32 until)
 {
 	struct packet *p = &c->s->packet;
 	struct segment *seg = &c->s->segment;
-	__u32 len, old, options;
+	__u32 len, old;
 
-	seg->at = from;
 	seg->until = until;
 	seg->out_len = 0;
 	seg->text_done = 0;
-	seg->limit = (c->skb->gso_size ? c->skb->gso_size : p->len) + SEGMENT_ROOM;
-	options = p->payload - p->l4 - sizeof(struct tcphdr);
-	if (c->mss > options && seg->limit > c->mss - options)
-		seg->limit = c->mss - options;
-	if (seg->limit > PAYLOAD_LEN)
-		seg->limit = PAYLOAD_LEN;
-	if (p->len > PAYLOAD_LEN) /* the scan has left its last piece there */
-		if (bpf_skb_load_bytes(c->skb, p->payload, c->in->byte, PAYLOAD_LEN))
-			return FTPNAT_WRITE;
 	bpf_loop(PAYLOAD_LEN + 2 * FTPNAT_MAX_EDITS, compose_byte, c, 0);
 
-	/* longer ones are GSO frames, whose checksum is still to be computed */
-	old = p->len > PAYLOAD_LEN ? 0 : payload_sum(c->s, c->in, p->len, 0);
 	len = seg->out_len;
+	old = seg->in_sum;
+	seg->in_sum = payload_sum(c->s, c->out, len, 0);
 	if (bpf_skb_change_tail(c->skb, p->payload + len, 0))
 		return FTPNAT_WRITE;
 	if (len && bpf_skb_store_bytes(c->skb, p->payload, c->out->byte,
 				       bounded_len(len, PAYLOAD_LEN), 0))
 		return FTPNAT_WRITE;
-	if (fix_tcp_csum(c->skb, p, payload_sum(c->s, c->out, len, ~old)) ||
+	if (fix_tcp_csum(c->skb, p, fold32((__u64)seg->in_sum + (__u32)~old)) ||
 	    write_ip_len(c->skb, p, p->payload - ETH_HLEN + len))
 		return FTPNAT_WRITE;
 	p->len = len;
+	return GO_ON;
+}
+
+#define MAX_PARTS 128
+
+static long send_part(__u32 i, struct scan *c)
+{
+	struct packet *p = &c->s->packet;
+	struct segment *seg = &c->s->segment;
+	__u8 flags = seg->tcp_flags & ~(TH_FIN | TH_PSH);
+	int sent;
+
+	if (i)
+		flags &= ~TH_CWR; /* RFC 3168 section 6.1.2 */
+	seg->broken = 1;
+	if (segment_compose(c, seg->end_of_parts) != GO_ON)
+		return 1;
+	seg->broken = 0;
+	if (!seg->out_len || seg->at == seg->end_of_parts || i == MAX_PARTS - 1)
+		return 1;
+	seg->broken = 1;
+	if (write_flags(c->skb, p, flags) ||
+	    write_headers(c->skb, p, &c->s->to, seg->seq, seg->ack) ||
+	    options_write(c->skb, p, &c->s->options))
+		return 1;
+	sent = send_copy(c->skb, c->s, seg->way, seg->egress);
+	seg->broken = sent < 0;
+	if (sent <= 0)
+		return 1;
+	count(FTPNAT_SPLIT);
+	seg->seq += seg->out_len;
+	return 0;
+}
+
+/*
+ * Gives the receiver [from, until) in place of the packet's payload. A GSO frame
+ * whose length changes can't stay one: it leaves in parts, of which the last is
+ * this packet. What doesn't fit otherwise is left to retransmission, and the FIN
+ * with it. GO_ON with seg->seq of the packet, or FTPNAT_WRITE.
+ */
+static __noinline int segment_replace(struct scan *c, __u32 from, __u32 until)
+{
+	struct packet *p = &c->s->packet;
+	struct segment *seg = &c->s->segment;
+	__u32 options = p->payload - p->l4 - sizeof(struct tcphdr);
+	__u32 gso = c->skb->gso_size;
+
+	seg->at = from;
+	seg->limit = (gso ? gso : p->len) + SEGMENT_ROOM;
+	if (c->mss > options && seg->limit > c->mss - options)
+		seg->limit = c->mss - options;
+	if (seg->limit > PAYLOAD_LEN)
+		seg->limit = PAYLOAD_LEN;
+	/* longer ones are GSO frames, whose checksum is still to be computed */
+	seg->in_sum = p->len > PAYLOAD_LEN ? 0 : payload_sum(c->s, c->in, p->len, 0);
+	if (!gso)
+		return segment_compose(c, until);
+	seg->end_of_parts = until;
+	seg->broken = 0;
+	bpf_loop(MAX_PARTS, send_part, c, 0);
+	if (seg->broken || write_flags(c->skb, p, seg->tcp_flags))
+		return FTPNAT_WRITE;
 	return GO_ON;
 }
 

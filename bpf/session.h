@@ -119,6 +119,9 @@ static __always_inline void command_push(struct ftpnat_session *session, __u8 co
 	session->ahead[i] = session->others;
 	session->others = 0;
 	session->commands++;
+	if (session->stream[FTPNAT_FROM_SERVER].parser.length &&
+	    session->late < FTPNAT_MAX_COMMANDS)
+		session->late++;
 	if (awaits_address(command))
 		session->awaiting++;
 }
@@ -288,6 +291,8 @@ static __always_inline int announce_passive(struct ftpnat_session *session,
 		named = server;
 	if (is_foreign(rule, named, server))
 		return FTPNAT_LINE_FOREIGN;
+	if (line->port < FTP_FIRST_DATA_PORT)
+		return FTPNAT_LINE_PRIVILEGED;
 
 	key->peer = session->client.src;
 	key->dst = *shown;
@@ -392,7 +397,8 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 	if (line->code == 227 || line->code == 229) {
 		__u8 asked = line->code == 227 ? FTP_COMMAND_PASV : FTP_COMMAND_EPSV;
 
-		if (!command_take(session, asked)) {
+		/* nor does a line answer what came after its start */
+		if (!command_take(session, asked) || session->commands < session->late) {
 			line_is(s, FTPNAT_LINE_UNASKED);
 			return 0;
 		}
@@ -452,11 +458,13 @@ __noinline int session_line(struct ftpnat_session *session)
 		return 0;
 	s->segment.text_len = 0;
 	s->segment.why = FTPNAT_PASS;
-	if (s->segment.dir == FTPNAT_FROM_SERVER)
+	if (s->segment.dir == FTPNAT_FROM_SERVER) {
 		whole = server_line(session, s,
 				    &session->stream[FTPNAT_FROM_SERVER].parser.line);
-	else
+		session->late = 0;
+	} else {
 		client_line(session, s, &session->stream[FTPNAT_FROM_CLIENT].parser.line);
+	}
 	if (session->closing) /* a retransmission that came late */
 		door_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
 	return whole;

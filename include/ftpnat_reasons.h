@@ -58,7 +58,10 @@
 	X(EVENTS_LOST, "events_lost", "events that found the ring buffer full")                 \
 	X(ICMP_DROPPED, "icmp_dropped", "ICMP error that can't go on: hop limit or size")       \
 	X(XDP_PASS, "xdp_pass", "XDP left the packet to TC, which counts it again")             \
-	X(XDP_FORWARDED, "xdp_forwarded", "data packet translated and sent on by XDP")
+	X(XDP_FORWARDED, "xdp_forwarded", "data packet translated and sent on by XDP")          \
+	X(ACK_PASSED, "ack_passed", "acknowledgement of a held segment, sent on without it")    \
+	X(SPLIT, "split", "part of a long frame with a changed line, sent on by itself")        \
+	X(REPEATED, "repeated", "segment sent twice, so that it is acknowledged at once")
 enum ftpnat_reason {
 #define X(symbol, string, help) FTPNAT_##symbol,
 	FTPNAT_REASONS(X)

@@ -14,13 +14,6 @@ from world import World  # noqa: E402
 pytestmark = pytest.mark.ftpnat
 CASES = cases()
 
-# What ftpnat can't do yet, and why: run, expected to fail, and an error once it passes.
-KNOWN = {
-    "PORT at the end of a 30 KB write": "of a GSO frame whose length changes one segment goes on, "
-    "the rest is left to retransmission (docs/design.md, When it doesn't fit)",
-}
-
-
 def case_id(case):
     return re.sub(r"[^A-Za-z0-9]+", "-", f"{case.group} {case.name} {case.rule.name}").strip("-")
 
@@ -37,13 +30,7 @@ def test_there_are_as_many_cases_as_promised():
     assert len(set(map(case_id, CASES))) == len(CASES)
 
 
-def known(case):
-    if case.name not in KNOWN:
-        return case
-    return pytest.param(case, marks=pytest.mark.xfail(reason=KNOWN[case.name], strict=True))
-
-
-@pytest.mark.parametrize("case", [known(case) for case in CASES], ids=case_id)
+@pytest.mark.parametrize("case", CASES, ids=case_id)
 def test_case(world, case):
     passed, seen = play(world, case)
     assert passed, f"{seen}\n{case.must}"

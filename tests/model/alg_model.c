@@ -401,6 +401,8 @@ static int announce_passive(struct alg_model *m, const struct place *p, bool is_
 	if (!same(named, &c->server) &&
 	    (!c->foreign || is_v4(named) != is_v4(&c->server)))
 		return FOREIGN;
+	if (p->port < FIRST_DATA_PORT)
+		return POLICY;
 	door.to_dst = *named;
 	door.public = c->publish ? c->dialled : *named;
 	shown = &door.public;

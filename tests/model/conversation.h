@@ -56,8 +56,6 @@ enum feature {
 	FEATURE_PROMPT = 32768,	   /* nothing may be sent again when nothing was lost */
 	FEATURE_KEEPALIVE = 65536, /* each keepalive has to be answered */
 	FEATURE_ALL = 131071,
-	/* what the programs don't get right yet */
-	FEATURE_NOT_YET = FEATURE_PROMPT,
 };
 
 struct conversation {

@@ -5,6 +5,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
@@ -19,16 +21,30 @@
 
 #define ENTRIES 64 /* of the tables; a conversation needs a handful */
 
-/* Addresses of many lengths are routed to both sides. */
+/* Addresses of many lengths are routed to both sides, by neighbours that need not be asked for. */
 static const char setup[] =
 	"set -e; exec >/dev/null; export PATH=$PATH:/usr/sbin:/sbin;"
 	"sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1;"
 	"ip link add c0 type veth peer name c1; ip link add s0 type veth peer name s1;"
 	"for i in lo c0 c1 s0 s1; do ip link set $i up; done;"
-	"ip addr add 10.1.0.1/16 dev c0; ip addr add 10.2.0.1/16 dev s0;"
-	"ip route add 1.0.0.0/8 dev c0; ip route add 2.0.0.0/8 dev s0;"
-	"ip route add 201.0.0.0/8 dev c0; ip route add 202.0.0.0/8 dev s0;"
-	"ip route add fd01::/16 dev c0; ip route add fd02::/16 dev s0";
+	"side() { ip addr add 100.64.$2.1/24 dev $1; ip addr add fd00:$2::1/64 dev $1 nodad;"
+	" ip neigh add 100.64.$2.2 lladdr 02:00:00:00:02:0$2 dev $1;"
+	" ip neigh add fd00:$2::2 lladdr 02:00:00:00:02:0$2 dev $1;"
+	" for net in 10.$2.0.0/16 $2.0.0.0/8 20$2.0.0.0/8;"
+	" do ip route add $net via 100.64.$2.2; done;"
+	" ip route add fd0$2::/16 via fd00:$2::2; };"
+	"side c0 1; side s0 2";
+
+/* Sees what the programs send by themselves. */
+static int open_tap(void)
+{
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC,
+			htons(ETH_P_ALL));
+
+	if (fd < 0)
+		fprintf(stderr, "packet socket: %s\n", strerror(errno));
+	return fd;
+}
 
 static int find_devices(struct gateway *g)
 {
@@ -62,7 +78,8 @@ int gateway_open(struct gateway *g)
 		fprintf(stderr, "can't set up the network namespace\n");
 		return -1;
 	}
-	if (find_devices(g))
+	g->tap = open_tap();
+	if (g->tap < 0 || find_devices(g))
 		return -1;
 	g->skel = ftpnat_tc__open();
 	if (!g->skel)
@@ -186,6 +203,35 @@ int gateway_run(struct gateway *g, enum alg_side from, uint8_t *frame, size_t *l
 	}
 	*len = opts.data_size_out;
 	return (int)opts.retval;
+}
+
+bool gateway_sent(struct gateway *g, uint8_t *frame, size_t *len)
+{
+	struct sockaddr_ll to;
+	socklen_t size = sizeof(to);
+	ssize_t got;
+
+	while ((got = recvfrom(g->tap, frame, FRAME_MAX, 0, (struct sockaddr *)&to,
+			       &size)) >= 0)
+		if (to.sll_pkttype == PACKET_OUTGOING &&
+		    frame[ntohs(to.sll_protocol) == ETH_P_IP ? 23 : 20] == IPPROTO_TCP) {
+			*len = (size_t)got;
+			return true;
+		}
+	return false;
+}
+
+bool gateway_log_full(struct gateway *g)
+{
+	int cpus = libbpf_num_possible_cpus();
+	__u64 values[cpus], sum = 0, before = g->log_full;
+	__u32 key = FTPNAT_LOG_FULL;
+
+	if (!bpf_map_lookup_elem(bpf_map__fd(g->skel->maps.ftpnat_reasons), &key, values))
+		for (int i = 0; i < cpus; i++)
+			sum += values[i];
+	g->log_full = sum;
+	return sum != before;
 }
 
 bool gateway_progress(struct gateway *g, uint32_t next[2])

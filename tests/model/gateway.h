@@ -14,6 +14,8 @@ struct gateway {
 	struct ftpnat_tc *skel;
 	unsigned ifindex[2]; /* towards the client, towards the server */
 	uint8_t mac[2][6];
+	int tap;
+	uint64_t log_full;
 	struct ftpnat_listen_key listen;
 };
 
@@ -31,6 +33,12 @@ void gateway_configure(struct gateway *g, const struct alg_config *config, uint1
  */
 int gateway_run(struct gateway *g, enum alg_side from, uint8_t *frame, size_t *len,
 		unsigned gso_size);
+
+/* The next packet that the program has sent by itself in the last run; false: no more. */
+bool gateway_sent(struct gateway *g, uint8_t *frame, size_t *len);
+
+/* Has the program dropped a packet because its edit log was full, since it was last asked? */
+bool gateway_log_full(struct gateway *g);
 
 /* Sequence numbers up to which both directions are parsed. false: no session yet. */
 bool gateway_progress(struct gateway *g, uint32_t next[2]);

@@ -65,8 +65,12 @@ static void put_on_link(struct wire *w, const struct wire_frame *from)
 	struct wire_frame *f;
 	unsigned i;
 
-	if (random_chance(&w->random, w->traits.loss) || !w->spares)
+	if (random_chance(&w->random, w->traits.loss))
 		return;
+	if (!w->spares) {
+		w->dropped = true;
+		return;
+	}
 	i = w->spare[--w->spares];
 	f = &w->frame[i];
 	f->at = w->now + LINK_DELAY + random_below(&w->random, w->traits.jitter + 1);
@@ -199,11 +203,30 @@ static void check_size(struct wire *w, const struct wire_frame *f,
 			  seg->options_len, seg->len, most);
 }
 
+/* A packet leaves the gateway. */
+static void leaves(struct wire *w, struct wire_frame *f, enum alg_side from)
+{
+	struct segment seg;
+	enum alg_side to;
+	const char *wrong = frame_parse(&seg, f->byte, f->len);
+
+	if (wrong)
+		wire_fail(w, "%s", wrong);
+	to = destination(w, &seg);
+	trace(w, "|  ->", to == from ? !from : from, to, &seg);
+	if (seg.ttl != (to == from ? 64 : ROUTER_TTL))
+		wire_fail(w, "TTL %u", seg.ttl);
+	check_size(w, f, &seg, to);
+	f->arriving = true;
+	f->side = to;
+	send_frame(w, f);
+}
+
 static void at_gateway(struct wire *w, struct wire_frame *f)
 {
-	enum alg_side from = f->side, to;
-	struct segment before, after;
-	const char *wrong;
+	static struct wire_frame own;
+	enum alg_side from = f->side;
+	struct segment before;
 	size_t was = f->len;
 	uint8_t copy[FRAME_MAX];
 	int verdict;
@@ -213,29 +236,21 @@ static void at_gateway(struct wire *w, struct wire_frame *f)
 	if (++w->packets > WORK_LIMIT)
 		wire_fail(w, "stalled: %llu packets", (unsigned long long)w->packets);
 	verdict = gateway_run(w->gateway, from, f->byte, &f->len, f->gso_size);
+	if (verdict == TC_ACT_SHOT && gateway_log_full(w->gateway))
+		w->dropped = true;
 	if (before.len)
 		note_progress(w, from);
 	w->reset_seen |= !!(before.flags & RST);
 	if (before.flags & ACK && !(before.flags & RST))
 		note_ack(&w->end[from], &before);
-	if (verdict == TC_ACT_SHOT) {
-		trace(w, "->  x", from, !from, &before);
+	trace(w, verdict == TC_ACT_SHOT ? "->  x" : "-> | ", from, !from, &before);
+	while (gateway_sent(w->gateway, own.byte, &own.len))
+		leaves(w, &own, from);
+	if (verdict == TC_ACT_SHOT)
 		return;
-	}
-	trace(w, "-> | ", from, !from, &before);
 	if (verdict != TC_ACT_REDIRECT)
 		wire_fail(w, "verdict %d", verdict);
-	wrong = frame_parse(&after, f->byte, f->len);
-	if (wrong)
-		wire_fail(w, "%s", wrong);
-	to = destination(w, &after);
-	trace(w, "|  ->", to == from ? !from : from, to, &after);
-	if (after.ttl != (to == from ? 64 : ROUTER_TTL))
-		wire_fail(w, "TTL %u", after.ttl);
-	check_size(w, f, &after, to);
-	f->arriving = true;
-	f->side = to;
-	send_frame(w, f);
+	leaves(w, f, from);
 }
 
 static void run_end(struct wire *w, enum alg_side side)
@@ -294,6 +309,7 @@ void wire_init(struct wire *w, struct gateway *gateway, const struct wire_traits
 	w->queued = w->events = 0;
 	w->seen_port = 0;
 	w->reset_seen = false;
+	w->dropped = false;
 	w->failure[0] = 0;
 	for (int i = 0; i < 2; i++) {
 		w->end[i].name = side_name[i];

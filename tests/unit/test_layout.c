@@ -167,6 +167,9 @@ static const char *const first_reasons[] = {
 	"icmp_dropped",
 	"xdp_pass",
 	"xdp_forwarded",
+	"ack_passed",
+	"split",
+	"repeated",
 };
 
 static const char *const reasons[] = {

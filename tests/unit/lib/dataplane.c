@@ -4,6 +4,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <net/if.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -37,6 +39,7 @@ static uint8_t mac[SIDES][6];
 static int ifindex[SIDES];
 static struct ftpnat_tc *skel;
 static struct ring_buffer *events;
+static int tap = -1; /* sees what the programs send */
 static struct ftpnat_config config;
 static char missing[256]; /* why nothing can be tested here */
 
@@ -120,6 +123,16 @@ static void make_network(void)
 	read_interface(INNER);
 }
 
+static int open_tap(void)
+{
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC,
+			htons(ETH_P_ALL));
+
+	if (fd < 0)
+		fail_msg("packet socket: %s", strerror(errno));
+	return fd;
+}
+
 /* ---- the programs ---- */
 
 static int quiet(enum libbpf_print_level level, const char *fmt, va_list args)
@@ -157,6 +170,7 @@ int dataplane_setup(void **state)
 			 strerror(errno));
 	else
 		make_network();
+	tap = open_tap();
 	return 0;
 }
 
@@ -230,10 +244,14 @@ static void clear(void)
 
 void dataplane_fresh(void)
 {
+	struct packet copy;
+
 	if (*missing) {
 		printf("%s\n", missing);
 		skip();
 	}
+	while (dataplane_copy(&copy))
+		;
 	if (skel)
 		clear();
 	else
@@ -396,6 +414,30 @@ void dataplane_run(struct run *run, enum hook hook, enum side side,
 	if (err)
 		fail_msg("the kernel refuses a frame of %zu bytes: %s", packet->len,
 			 strerror(-err));
+}
+
+bool dataplane_copy(struct packet *copy)
+{
+	struct sockaddr_ll from;
+	socklen_t len;
+	ssize_t size;
+
+	do {
+		len = sizeof(from);
+		size = recvfrom(tap, copy->byte, sizeof(copy->byte), 0,
+				(struct sockaddr *)&from, &len);
+		if (size < 0)
+			return false;
+		copy->len = (size_t)size;
+	} while (from.sll_pkttype != PACKET_OUTGOING ||
+		 copy->byte[ntohs(from.sll_protocol) == ETH_P_IP ? 23 : 20] !=
+			 IPPROTO_TCP);
+	for (enum side side = 0; side < SIDES; side++)
+		if (has_next_hop(copy, side)) {
+			memcpy(copy->byte, mac[side], 6);
+			memcpy(copy->byte + 6, "\2\0\0\0\0\x5c", 6);
+		}
+	return true;
 }
 
 /* ---- state ---- */

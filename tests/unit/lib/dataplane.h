@@ -77,6 +77,12 @@ void dataplane_run(struct run *run, enum hook hook, enum side side,
 int dataplane_try(struct run *run, enum hook hook, enum side side,
 		  const struct packet *packet, uint32_t gso_size, uint32_t cb4);
 
+/*
+ * The next TCP packet that the programs sent by themselves through a next hop, with the
+ * MAC addresses of one that came in on the other side; false: there is none.
+ */
+bool dataplane_copy(struct packet *copy);
+
 /* ---- state ---- */
 
 struct counters {
