@@ -329,7 +329,10 @@ static __always_inline int segment_scan(struct scan *c)
 		stream->parser.reply = stream->reply;
 		stream->next = seg->line;
 		seg->end = seg->line;
-		return seq_before(seg->start, seg->end) ? GO_ON : FTPNAT_LOG_FULL;
+		if (!seq_before(seg->start, seg->end))
+			return FTPNAT_LOG_FULL;
+		count(FTPNAT_LOG_FULL); /* of its end */
+		return GO_ON;
 	}
 	if (c->s->packet.flags & TH_URG) {
 		/* the mark would be lost with the segment (Telnet Synch before ABOR) */
@@ -489,6 +492,20 @@ static __noinline int segment_compose(struct scan *c, __u32 until)
 
 #define MAX_PARTS 128
 
+/* Is there more behind seg->at that a part can take? Of an edit all or nothing. */
+static __always_inline int part_follows(struct scan *c)
+{
+	struct segment *seg = &c->s->segment;
+	struct ftpnat_edit *e = edit_at(c->stream, seg->edit);
+
+	if (seg->at == seg->end_of_parts)
+		return 0;
+	if (seg->edit >= c->stream->edits || seq_before(seg->at, e->start))
+		return 1;
+	return !seq_before(seg->end_of_parts, e->start + e->old_len) &&
+	       e->new_len <= seg->limit;
+}
+
 static long send_part(__u32 i, struct scan *c)
 {
 	struct packet *p = &c->s->packet;
@@ -502,7 +519,7 @@ static long send_part(__u32 i, struct scan *c)
 	if (segment_compose(c, seg->end_of_parts) != GO_ON)
 		return 1;
 	seg->broken = 0;
-	if (!seg->out_len || seg->at == seg->end_of_parts || i == MAX_PARTS - 1)
+	if (!seg->out_len || !part_follows(c) || i == MAX_PARTS - 1)
 		return 1;
 	seg->broken = 1;
 	if (write_flags(c->skb, p, flags) ||
@@ -519,10 +536,10 @@ static long send_part(__u32 i, struct scan *c)
 }
 
 /*
- * Gives the receiver [from, until) in place of the packet's payload. A GSO frame
- * whose length changes can't stay one: it leaves in parts, of which the last is
- * this packet. What doesn't fit otherwise is left to retransmission, and the FIN
- * with it. GO_ON with seg->seq of the packet, or FTPNAT_WRITE.
+ * Gives the receiver [from, until) in place of the packet's payload. What grows
+ * too long for one segment, and a GSO frame whose length changes, leaves in parts,
+ * of which the last is this packet. What can't be sent so is left to retransmission,
+ * and the FIN with it. GO_ON with seg->seq of the packet, or FTPNAT_WRITE.
  */
 static __noinline int segment_replace(struct scan *c, __u32 from, __u32 until)
 {
@@ -539,8 +556,6 @@ static __noinline int segment_replace(struct scan *c, __u32 from, __u32 until)
 		seg->limit = PAYLOAD_LEN;
 	/* longer ones are GSO frames, whose checksum is still to be computed */
 	seg->in_sum = p->len > PAYLOAD_LEN ? 0 : payload_sum(c->s, c->in, p->len, 0);
-	if (!gso)
-		return segment_compose(c, until);
 	seg->end_of_parts = until;
 	seg->broken = 0;
 	bpf_loop(MAX_PARTS, send_part, c, 0);

@@ -236,7 +236,7 @@ static void at_gateway(struct wire *w, struct wire_frame *f)
 	if (++w->packets > WORK_LIMIT)
 		wire_fail(w, "stalled: %llu packets", (unsigned long long)w->packets);
 	verdict = gateway_run(w->gateway, from, f->byte, &f->len, f->gso_size);
-	if (verdict == TC_ACT_SHOT && gateway_log_full(w->gateway))
+	if (gateway_log_full(w->gateway))
 		w->dropped = true;
 	if (before.len)
 		note_progress(w, from);
