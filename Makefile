@@ -188,7 +188,7 @@ STYLED   = $(wildcard include/*.h bpf/*.[ch] user/*.[ch] tests/unit/*.[ch] tests
 SHELL_SRC = completion/ftpnat-load.bash $(shell grep -lE '^\#!.*\b(ba)?sh\b' scripts/* tests/run \
 	     tests/verifier/check tests/package/run .ci/run 2>/dev/null)
 
-lint: $(BUILD)/ftpnat_tc.skel.h ## clang-format, clang-tidy, shellcheck
+lint: $(BUILD)/ftpnat_tc.skel.h ## clang-format, clang-tidy, shellcheck, licences
 	@scripts/deps --check lint
 	$(say) FORMAT
 	$(Q)clang-format --dry-run -Werror $(STYLED)
@@ -196,6 +196,8 @@ lint: $(BUILD)/ftpnat_tc.skel.h ## clang-format, clang-tidy, shellcheck
 	$(Q)clang-tidy --quiet $(USER_SRC) -- $(USER_CFLAGS)
 	$(say) SHELL
 	$(Q)shellcheck $(SHELL_SRC)
+	$(say) LICENCES
+	$(Q)scripts/check-licences
 
 format: ## put the C sources in the project's format
 	@scripts/deps --check lint

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """What translates in the gateway's namespace: ftpnat, or the kernel's own helper.
 
 Both take the configuration of ftpnat as a dictionary. The kernel's helper is
