@@ -328,3 +328,30 @@ def test_uninstall_removes_what_install_installed(pages, tmp_path):
                                "usr/share/bash-completion/completions/ftpnat-load",
                                "usr/share/zsh/site-functions/_ftpnat-load"}
     assert make("uninstall") == set()
+
+
+# ---- other documents ----
+
+def test_troubleshooting_names_reasons_that_exist():
+    with open(os.path.join(TOP, "include", "ftpnat_reasons.h")) as file:
+        names = set(re.findall(r'\bX\(\w+, "(\w+)"', file.read()))
+    with open(os.path.join(TOP, "docs", "troubleshooting.md")) as file:
+        words = set(re.findall(r"`(\w+_\w+)`", file.read()))
+    options = {key for keys in described_keys().values() for key in keys}
+    assert len(words & names) > 10
+    assert not words - names - options
+
+
+def test_readme_lists_the_verbs():
+    with open(os.path.join(TOP, "README.md")) as file:
+        table = file.read().split("## Commands")[1].split("\n\n")[1]
+    rows = re.findall(r"^\| (`.*?) \|", table, flags=re.M)
+    assert {verb for row in rows for verb in re.findall(r"`(\w+)`", row)} == set(help_text()[0])
+
+
+def test_links_lead_somewhere():
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/troubleshooting.md", "docs/design.md"):
+        path = os.path.join(TOP, name)
+        with open(path) as file:
+            for target in re.findall(r"\]\(([^)#:]+)\)", file.read()):
+                assert os.path.exists(os.path.join(os.path.dirname(path), target)), f"{name}: {target}"
