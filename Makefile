@@ -227,6 +227,18 @@ uninstall: ## remove what install installed
 	$(Q)rm -f $(SBIN_DIR)/ftpnat-load $(BASH_DIR)/ftpnat-load $(ZSH_DIR)/_ftpnat-load \
 		$(MAN_DIR)/man8/ftpnat-load.8 $(MAN_DIR)/man5/ftpnat.yaml.5
 
+# Built in a copy, so that nothing is left among the sources.
+deb: ## build the Debian package, in build/deb
+	@scripts/deps --check build deb
+	$(Q)rm -rf $(BUILD)/deb && mkdir -p $(BUILD)/deb/ftpnat
+	$(Q)tar -c --exclude=./$(BUILD) --exclude=./.git --exclude=./$(PROGRAM) --exclude=__pycache__ . | \
+		tar -x -C $(BUILD)/deb/ftpnat
+	$(Q)cd $(BUILD)/deb/ftpnat && dpkg-buildpackage -us -uc -b
+	$(Q)rm -rf $(BUILD)/deb/ftpnat
+
+deb-check: deb ## lintian, and the demo from the package in a fresh Debian (root, a few minutes)
+	@tests/package/run
+
 clean: ## remove everything that was built
 	$(Q)rm -rf $(BUILD) $(PROGRAM)
 

@@ -49,7 +49,7 @@ class Gateway:
 
 class FtpnatGateway(Gateway):
     kind = "ftpnat"
-    command = os.path.join(TOP, "ftpnat-load")
+    command = os.environ.get("FTPNAT_LOAD", os.path.join(TOP, "ftpnat-load"))
 
     def __init__(self, lab):
         super().__init__(lab)

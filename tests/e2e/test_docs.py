@@ -17,7 +17,6 @@ import pytest
 from servers import TOP
 
 COMMAND = os.path.join(TOP, "ftpnat-load")
-SOURCES = os.path.join(TOP, "docs", "man")
 PAGES = [os.path.join(TOP, "build", "man", name) for name in ("ftpnat-load.8", "ftpnat.yaml.5")]
 LATER = "Not in this version"
 
@@ -30,9 +29,13 @@ def plain(text):
     return re.sub(r"\\(.)", r"\1", text)
 
 
-def source(name):
-    with open(os.path.join(SOURCES, name + ".scd")) as file:
+def read(*path):
+    with open(os.path.join(TOP, *path)) as file:
         return file.read()
+
+
+def source(name):
+    return read("docs", "man", name + ".scd")
 
 
 def sections(page):
@@ -68,12 +71,15 @@ def test_pages_are_formatted_without_warnings(pages):
         assert len(done.stdout.splitlines()) > 100
 
 
-def test_every_reason_is_explained(pages):
-    with open(os.path.join(TOP, "include", "ftpnat_reasons.h")) as file:
-        names = re.findall(r'\bX\(\w+, "(\w+)"', file.read())
-    with open(pages[0]) as file:
-        text = file.read().split(".SH REASONS")[1].split(".SH ")[0]
+def reason_names():
+    names = re.findall(r'\bX\(\w+, "(\w+)"', read("include", "ftpnat_reasons.h"))
     assert len(names) > 40
+    return names
+
+
+def test_every_reason_is_explained(pages):
+    text = read(pages[0]).split(".SH REASONS")[1].split(".SH ")[0]
+    names = reason_names()
     assert re.findall(r"^\\fB(\w+)\\fR$", text, flags=re.M) == names
 
 
@@ -303,8 +309,7 @@ def test_whole_examples_are_accepted(tmp_path):
     files = [os.path.join(TOP, "docs", "examples", name)
              for name in sorted(os.listdir(os.path.join(TOP, "docs", "examples")))]
     blocks = re.findall(r"^```\n(.*?)^```", source("ftpnat.yaml.5"), flags=re.M | re.S)
-    with open(os.path.join(TOP, "README.md")) as file:
-        blocks += re.findall(r"^```yaml\n(.*?)^```", file.read(), flags=re.M | re.S)
+    blocks += re.findall(r"^```yaml\n(.*?)^```", read("README.md"), flags=re.M | re.S)
     for number, block in zip(itertools.count(), blocks):
         path = tmp_path / f"{number}.yaml"
         path.write_text(block)
@@ -333,25 +338,48 @@ def test_uninstall_removes_what_install_installed(pages, tmp_path):
 # ---- other documents ----
 
 def test_troubleshooting_names_reasons_that_exist():
-    with open(os.path.join(TOP, "include", "ftpnat_reasons.h")) as file:
-        names = set(re.findall(r'\bX\(\w+, "(\w+)"', file.read()))
-    with open(os.path.join(TOP, "docs", "troubleshooting.md")) as file:
-        words = set(re.findall(r"`(\w+_\w+)`", file.read()))
+    names = set(reason_names())
+    words = set(re.findall(r"`(\w+_\w+)`", read("docs", "troubleshooting.md")))
     options = {key for keys in described_keys().values() for key in keys}
     assert len(words & names) > 10
     assert not words - names - options
 
 
 def test_readme_lists_the_verbs():
-    with open(os.path.join(TOP, "README.md")) as file:
-        table = file.read().split("## Commands")[1].split("\n\n")[1]
+    table = read("README.md").split("## Commands")[1].split("\n\n")[1]
     rows = re.findall(r"^\| (`.*?) \|", table, flags=re.M)
     assert {verb for row in rows for verb in re.findall(r"`(\w+)`", row)} == set(help_text()[0])
 
 
 def test_links_lead_somewhere():
     for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/troubleshooting.md", "docs/design.md"):
-        path = os.path.join(TOP, name)
-        with open(path) as file:
-            for target in re.findall(r"\]\(([^)#:]+)\)", file.read()):
-                assert os.path.exists(os.path.join(os.path.dirname(path), target)), f"{name}: {target}"
+        folder = os.path.dirname(os.path.join(TOP, name))
+        for target in re.findall(r"\]\(([^)#:]+)\)", read(name)):
+            assert os.path.exists(os.path.join(folder, target)), f"{name}: {target}"
+
+
+# ---- the Debian package ----
+
+def test_package_has_the_version_of_the_program():
+    version = re.search(r"^VERSION +:= (\S+)$", read("Makefile"), flags=re.M)[1]
+    assert ask("--version").stdout == f"ftpnat-load {version}\n"
+    assert read("debian", "changelog").startswith(f"ftpnat ({version}) ")
+    assert f"\n## {version}" in read("CHANGELOG.md")
+
+
+def test_package_is_built_with_what_the_build_needs():
+    groups = dict(re.findall(r'^\t\[(\w+)\]="([^"]*)"', read("scripts", "deps").split("declare -A tools")[0],
+                             flags=re.M))
+    essential = {"make", "gcc", "libc6-dev"}  # build-essential
+    needed = set(groups["build"].split()) | set(groups["man"].split())
+    listed = re.search(r"^Build-Depends: (.*?)\n\n", read("debian", "control"), flags=re.M | re.S)[1]
+    assert set(re.split(r",\s+", listed)) - {"debhelper-compat (= 13)"} == needed - essential
+
+
+def test_configuration_of_the_package(tmp_path):
+    """As it comes it has no rule; without the # before its lines it is one."""
+    text = read("debian", "ftpnat.yaml")
+    path = tmp_path / "ftpnat.yaml"
+    for content, code in ((text, 2), (re.sub(r"^#(?! \S)", "", text, flags=re.M), 0)):
+        path.write_text(content)
+        assert ask("-c", str(path), "check").returncode == code
