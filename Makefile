@@ -185,7 +185,7 @@ compare: ## kernel helper beside ftpnat, case by case, into docs/compare.md (roo
 
 STYLED   = $(wildcard include/*.h bpf/*.[ch] user/*.[ch] tests/unit/*.[ch] tests/unit/lib/*.[ch] \
 	     tests/model/*.[ch] tests/fuzz/*.[ch] docs/man/*.c)
-SHELL_SRC = completion/ftpnat-load.bash $(shell grep -lE '^\#!.*\b(ba)?sh\b' scripts/* tests/run \
+SHELL_SRC = completion/ftpnat-load.bash debian/prerm $(shell grep -lE '^\#!.*\b(ba)?sh\b' scripts/* tests/run \
 	     tests/verifier/check tests/package/run .ci/run 2>/dev/null)
 
 lint: $(BUILD)/ftpnat_tc.skel.h ## clang-format, clang-tidy, shellcheck, licences
@@ -236,7 +236,7 @@ deb: ## build the Debian package, in build/deb
 	$(Q)cd $(BUILD)/deb/ftpnat && dpkg-buildpackage -us -uc -b
 	$(Q)rm -rf $(BUILD)/deb/ftpnat
 
-deb-check: deb ## lintian, and the demo from the package in a fresh Debian (root, a few minutes)
+deb-check: deb ## lintian, and the demo from the package in a fresh Debian (root, minutes)
 	@tests/package/run
 
 clean: ## remove everything that was built
