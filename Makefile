@@ -46,7 +46,8 @@ LIBS_LDLIBS = $(eval LIBS_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIBS_L
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all bpf tools unit fuzz soak check demo compare lint format install uninstall clean help
+.PHONY: all bpf tools unit man deb deb-check fuzz soak check demo compare lint format install uninstall \
+	clean help
 
 all: $(PROGRAM) ## build ./ftpnat-load (default)
 
@@ -87,6 +88,26 @@ $(BUILD)/libftpnat.a: $(LIB_OBJ)
 $(PROGRAM): $(BUILD)/user/main.o $(BUILD)/libftpnat.a
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_LDLIBS) -o $@
+
+# ---- manual pages ----
+
+# scdoc is a small tool without dependencies (`scripts/deps man`); only these pages need it.
+MAN       := $(BUILD)/man/ftpnat-load.8 $(BUILD)/man/ftpnat.yaml.5
+
+man: $(MAN) ## build the manual pages, in build/man
+
+$(BUILD)/man/reasons: docs/man/reasons.c include/ftpnat_reasons.h
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(WARNINGS) -Iinclude $(CFLAGS) $(LDFLAGS) $< -o $@
+
+$(BUILD)/man/reasons.scd: $(BUILD)/man/reasons
+	$(Q)$< > $@
+
+$(BUILD)/man/%: docs/man/%.scd $(BUILD)/man/reasons.scd
+	@scripts/deps --check man
+	$(say) SCDOC $@
+	$(Q)sed -e '/^@reasons@$$/ { r $(BUILD)/man/reasons.scd' -e 'd }' $< | scdoc > $@
 
 # ---- tests ----
 
@@ -163,10 +184,11 @@ compare: ## kernel helper beside ftpnat, case by case, into docs/compare.md (roo
 # ---- style ----
 
 STYLED   = $(wildcard include/*.h bpf/*.[ch] user/*.[ch] tests/unit/*.[ch] tests/unit/lib/*.[ch] \
-	     tests/model/*.[ch] tests/fuzz/*.[ch])
-SHELL_SRC = $(shell grep -lE '^\#!.*\b(ba)?sh\b' scripts/* tests/run tests/verifier/check .ci/run 2>/dev/null)
+	     tests/model/*.[ch] tests/fuzz/*.[ch] docs/man/*.c)
+SHELL_SRC = completion/ftpnat-load.bash debian/prerm $(shell grep -lE '^\#!.*\b(ba)?sh\b' scripts/* tests/run \
+	     tests/verifier/check tests/package/run .ci/run 2>/dev/null)
 
-lint: $(BUILD)/ftpnat_tc.skel.h ## clang-format, clang-tidy, shellcheck
+lint: $(BUILD)/ftpnat_tc.skel.h ## clang-format, clang-tidy, shellcheck, licences
 	@scripts/deps --check lint
 	$(say) FORMAT
 	$(Q)clang-format --dry-run -Werror $(STYLED)
@@ -174,6 +196,8 @@ lint: $(BUILD)/ftpnat_tc.skel.h ## clang-format, clang-tidy, shellcheck
 	$(Q)clang-tidy --quiet $(USER_SRC) -- $(USER_CFLAGS)
 	$(say) SHELL
 	$(Q)shellcheck $(SHELL_SRC)
+	$(say) LICENCES
+	$(Q)scripts/check-licences
 
 format: ## put the C sources in the project's format
 	@scripts/deps --check lint
@@ -181,18 +205,45 @@ format: ## put the C sources in the project's format
 
 # ---- the rest ----
 
-install: all ## install to $(DESTDIR)$(PREFIX)
-	$(say) INSTALL $(DESTDIR)$(PREFIX)/sbin/ftpnat-load
-	$(Q)install -D -m 0755 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/ftpnat-load
+SBIN_DIR  = $(DESTDIR)$(PREFIX)/sbin
+MAN_DIR   = $(DESTDIR)$(PREFIX)/share/man
+BASH_DIR  = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSH_DIR   = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+HAVE_MAN := $(if $(shell command -v scdoc),$(MAN))
+
+install: all $(HAVE_MAN) ## install to $(DESTDIR)$(PREFIX)
+	$(say) INSTALL $(DESTDIR)$(PREFIX)
+	$(Q)install -D -m 0755 $(PROGRAM) $(SBIN_DIR)/ftpnat-load
+	$(Q)install -D -m 0644 completion/ftpnat-load.bash $(BASH_DIR)/ftpnat-load
+	$(Q)install -D -m 0644 completion/ftpnat-load.zsh $(ZSH_DIR)/_ftpnat-load
+ifneq ($(HAVE_MAN),)
+	$(Q)install -D -m 0644 $(BUILD)/man/ftpnat-load.8 $(MAN_DIR)/man8/ftpnat-load.8
+	$(Q)install -D -m 0644 $(BUILD)/man/ftpnat.yaml.5 $(MAN_DIR)/man5/ftpnat.yaml.5
+else
+	@echo '  manual pages left out: they are built with scdoc (`scripts/deps man`)'
+endif
 
 uninstall: ## remove what install installed
-	$(Q)rm -f $(DESTDIR)$(PREFIX)/sbin/ftpnat-load
+	$(Q)rm -f $(SBIN_DIR)/ftpnat-load $(BASH_DIR)/ftpnat-load $(ZSH_DIR)/_ftpnat-load \
+		$(MAN_DIR)/man8/ftpnat-load.8 $(MAN_DIR)/man5/ftpnat.yaml.5
+
+# Built in a copy, so that nothing is left among the sources.
+deb: ## build the Debian package, in build/deb
+	@scripts/deps --check build deb
+	$(Q)rm -rf $(BUILD)/deb && mkdir -p $(BUILD)/deb/ftpnat
+	$(Q)tar -c --exclude=./$(BUILD) --exclude=./.git --exclude=./$(PROGRAM) --exclude=__pycache__ . | \
+		tar -x -C $(BUILD)/deb/ftpnat
+	$(Q)cd $(BUILD)/deb/ftpnat && dpkg-buildpackage -us -uc -b
+	$(Q)rm -rf $(BUILD)/deb/ftpnat
+
+deb-check: deb ## lintian, and the demo from the package in a fresh Debian (root, minutes)
+	@tests/package/run
 
 clean: ## remove everything that was built
 	$(Q)rm -rf $(BUILD) $(PROGRAM)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo '  Variables: V=1, PREFIX, DESTDIR, CC, BPF_CLANG, CFLAGS'
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d $(BUILD)/*/*/*.d)

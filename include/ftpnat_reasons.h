@@ -4,66 +4,168 @@
  * counter, a metric label, a JSON key and the reason of an event; the numbers
  * are never reused, new ones go to the end.
  *
- * X(symbol, string, what it means for the operator)
+ * X(symbol, string, what it means, what the operator does about it)
  */
 #ifndef FTPNAT_REASONS_H
 #define FTPNAT_REASONS_H
 
 // clang-format off
-#define FTPNAT_REASONS(X)                                                                       \
-	X(PASS, "pass", "traffic that is no business of ours, untouched")                       \
-	X(SEEN, "already_translated", "translated at an earlier hook, untouched here")          \
-	X(TRANSLATED, "translated", "translated and handed to the stack")                       \
-	X(FORWARDED, "forwarded", "translated and sent to the next hop")                        \
-	X(HELD, "held", "start of an address line kept until the line is complete")             \
-	X(ANSWERED, "answered", "held, and acknowledged in the receiver's place")               \
-	X(TRUNCATED, "truncated_header", "TCP or IP header shorter than it says")               \
-	X(FRAGMENT, "fragment", "IP fragment, untouched")                                       \
-	X(VLAN, "vlan", "VLAN-tagged frame, untouched")                                         \
-	X(OTHER_HOST, "other_host", "frame for another host, untouched")                        \
-	X(CONTROL_FULL, "control_full", "new control connection refused: table full")           \
-	X(DATA_FULL, "data_full", "new data connection refused: table full")                    \
-	X(NO_MEMORY, "no_memory", "new connection refused: kernel had no memory")               \
-	X(NO_SERVER, "no_server", "new connection refused: no server of this family")           \
-	X(NO_PORT, "no_port", "new connection refused: no free port")                           \
-	X(NO_ADDRESS, "no_address", "new connection refused: no address to translate to")       \
-	X(NO_SESSION, "no_session", "control packet of a connection that has no session")       \
-	X(AHEAD, "ahead", "control segment ahead of a lost one, left to retransmission")        \
-	X(LOG_FULL, "edit_log_full", "control segment left to retransmission: too many edits unacknowledged") \
-	X(SESSION_BUSY, "session_busy", "control packet left to retransmission: session locked") \
-	X(TTL, "ttl_exceeded", "hop limit used up, answered with an ICMP error")                \
-	X(TOO_BIG, "too_big", "packet larger than the next link's MTU, answered with an ICMP error") \
-	X(WRITE, "write_failed", "packet could not be changed, dropped")                        \
-	X(LINE_MALFORMED, "line_malformed", "looks like an address line but can't be parsed, unchanged") \
-	X(LINE_FOREIGN, "line_foreign", "address line names another host, refused")             \
-	X(LINE_PRIVILEGED, "line_privileged", "address line names a port below 1024, refused")  \
-	X(LINE_MODE, "line_mode", "mode that the rule doesn't allow, refused")                  \
-	X(LINE_NO_PORT, "line_no_port", "no free data port, refused")                           \
-	X(LINE_FULL, "line_full", "expectation table full, refused")                            \
-	X(LINE_UNASKED, "line_unasked", "227 or 229 that answers no PASV or EPSV, unchanged")   \
-	X(EXPECTED, "expected", "data connection announced")                                    \
-	X(EXPECTED_USED, "expected_used", "announced data connection arrived")                  \
-	X(EXPECTED_EXPIRED, "expected_expired", "announced data connection never came")         \
-	X(EXPECTED_REPLACED, "expected_replaced", "session announced another")                  \
-	X(EXPECTED_CLOSED, "expected_closed", "closed with its session or by the server's refusal") \
-	X(CONTROL_OPENED, "control_opened", "control connection opened")                        \
-	X(CONTROL_CLOSED, "control_closed", "control connection ended or expired")              \
-	X(DATA_OPENED, "data_opened", "data connection opened")                                 \
-	X(DATA_CLOSED, "data_closed", "data connection ended or expired")                       \
-	X(LINE_LPRT, "line_lprt", "LPRT or LPSV (RFC 1639), unchanged")                         \
-	X(OPAQUE, "opaque", "session went to TLS, no longer parsed")                            \
-	X(ICMP, "icmp", "ICMP error about a connection of ours, translated")                    \
-	X(LINE_REWRITTEN, "line_rewritten", "address line whose address or port was replaced")  \
-	X(LINE_UNCHANGED, "line_unchanged", "address line that is right for the other side as it is") \
-	X(EVENTS_LOST, "events_lost", "events that found the ring buffer full")                 \
-	X(ICMP_DROPPED, "icmp_dropped", "ICMP error that can't go on: hop limit or size")       \
-	X(XDP_PASS, "xdp_pass", "XDP left the packet to TC, which counts it again")             \
-	X(XDP_FORWARDED, "xdp_forwarded", "data packet translated and sent on by XDP")          \
-	X(ACK_PASSED, "ack_passed", "acknowledgement of a held segment, sent on without it")    \
-	X(SPLIT, "split", "part of a long frame with a changed line, sent on by itself")        \
-	X(REPEATED, "repeated", "segment sent twice, so that it is acknowledged at once")
+#define FTPNAT_REASONS(X) \
+	X(PASS, "pass", \
+	  "traffic that is no business of ours, untouched", \
+	  "Nothing.") \
+	X(SEEN, "already_translated", \
+	  "translated at an earlier hook, untouched here", \
+	  "Nothing.") \
+	X(TRANSLATED, "translated", \
+	  "translated and handed to the stack", \
+	  "Nothing.") \
+	X(FORWARDED, "forwarded", \
+	  "translated and sent to the next hop", \
+	  "Nothing.") \
+	X(HELD, "held", \
+	  "start of an address line kept until the line is complete", \
+	  "Nothing, unless a session stands still: then look at both ends with tcpdump.") \
+	X(ANSWERED, "answered", \
+	  "held, and acknowledged in the receiver's place", \
+	  "Nothing.") \
+	X(TRUNCATED, "truncated_header", \
+	  "TCP or IP header shorter than it says", \
+	  "If it rises, look for a broken sender or a cut tunnel.") \
+	X(FRAGMENT, "fragment", \
+	  "IP fragment, untouched", \
+	  "Control and data connections must not be fragmented: mend the path MTU (see too_big).") \
+	X(VLAN, "vlan", \
+	  "VLAN-tagged frame, untouched", \
+	  "Give the VLAN an interface of its own (ip link add link ... type vlan) and list that one.") \
+	X(OTHER_HOST, "other_host", \
+	  "frame for another host, untouched", \
+	  "Nothing: a bridge or a promiscuous interface shows such frames.") \
+	X(CONTROL_FULL, "control_full", \
+	  "new control connection refused: table full", \
+	  "Raise limits.control (takes down and up), or find out who opens so many: ftpnat-load flows.") \
+	X(DATA_FULL, "data_full", \
+	  "new data connection refused: table full", \
+	  "Raise limits.data (takes down and up), or find out who opens so many: ftpnat-load flows.") \
+	X(NO_MEMORY, "no_memory", \
+	  "new connection refused: kernel had no memory", \
+	  "Free memory on the gateway, or lower limits.") \
+	X(NO_SERVER, "no_server", \
+	  "new connection refused: no server of this family", \
+	  "Add a server of the client's family to the rule.") \
+	X(NO_PORT, "no_port", \
+	  "new connection refused: no free port", \
+	  "Too many connections between the same two addresses: add an address to the rule's source or to.") \
+	X(NO_ADDRESS, "no_address", \
+	  "new connection refused: no address to translate to", \
+	  "Give the interface that the route leaves by an address of this family, then reload; or name one in the rule's source or to.") \
+	X(NO_SESSION, "no_session", \
+	  "control packet of a connection that has no session", \
+	  "If it keeps rising, the session got no memory: see no_memory.") \
+	X(AHEAD, "ahead", \
+	  "control segment ahead of a lost one, left to retransmission", \
+	  "Nothing: if it rises fast, the link loses packets.") \
+	X(LOG_FULL, "edit_log_full", \
+	  "control segment left to retransmission: too many edits unacknowledged", \
+	  "Nothing: if it rises fast, a receiver acknowledges nothing: look at it with tcpdump.") \
+	X(SESSION_BUSY, "session_busy", \
+	  "control packet left to retransmission: session locked", \
+	  "Nothing.") \
+	X(TTL, "ttl_exceeded", \
+	  "hop limit used up, answered with an ICMP error", \
+	  "Look for a routing loop, unless somebody runs traceroute.") \
+	X(TOO_BIG, "too_big", \
+	  "packet larger than the next link's MTU, answered with an ICMP error", \
+	  "Nothing: the sender lowers its packets' size. If transfers stall, see that ICMP reaches it.") \
+	X(WRITE, "write_failed", \
+	  "packet could not be changed, dropped", \
+	  "Report it, with the kernel's version: no known traffic causes it.") \
+	X(LINE_MALFORMED, "line_malformed", \
+	  "looks like an address line but can't be parsed, unchanged", \
+	  "Look at the line in ftpnat-load events: a broken client or server wrote it.") \
+	X(LINE_FOREIGN, "line_foreign", \
+	  "address line names another host, refused", \
+	  "If transfers between two servers (FXP) are wanted: foreign_data: allow. If a server names an address that is not its own, correct its masquerade address.") \
+	X(LINE_PRIVILEGED, "line_privileged", \
+	  "address line names a port below 1024, refused", \
+	  "Look in ftpnat-load events who wrote the line: no honest client or server does (RFC 2577).") \
+	X(LINE_MODE, "line_mode", \
+	  "mode that the rule doesn't allow, refused", \
+	  "Set the client to the other mode, or add the mode to the rule's modes.") \
+	X(LINE_NO_PORT, "line_no_port", \
+	  "no free data port, refused", \
+	  "Widen the rule's data_ports.") \
+	X(LINE_FULL, "line_full", \
+	  "expectation table full, refused", \
+	  "Raise limits.expected (takes down and up), or find out who announces so many: ftpnat-load expected.") \
+	X(LINE_UNASKED, "line_unasked", \
+	  "227 or 229 that answers no PASV or EPSV, unchanged", \
+	  "If clients complain, look at the server in ftpnat-load events.") \
+	X(EXPECTED, "expected", \
+	  "data connection announced", \
+	  "Nothing.") \
+	X(EXPECTED_USED, "expected_used", \
+	  "announced data connection arrived", \
+	  "Nothing.") \
+	X(EXPECTED_EXPIRED, "expected_expired", \
+	  "announced data connection never came", \
+	  "If it is many: something between client and gateway drops data connections, or clients give up.") \
+	X(EXPECTED_REPLACED, "expected_replaced", \
+	  "session announced another", \
+	  "Nothing: clients do so when they retry.") \
+	X(EXPECTED_CLOSED, "expected_closed", \
+	  "closed with its session or by the server's refusal", \
+	  "Nothing.") \
+	X(CONTROL_OPENED, "control_opened", \
+	  "control connection opened", \
+	  "Nothing.") \
+	X(CONTROL_CLOSED, "control_closed", \
+	  "control connection ended or expired", \
+	  "Nothing.") \
+	X(DATA_OPENED, "data_opened", \
+	  "data connection opened", \
+	  "Nothing.") \
+	X(DATA_CLOSED, "data_closed", \
+	  "data connection ended or expired", \
+	  "Nothing.") \
+	X(LINE_LPRT, "line_lprt", \
+	  "LPRT or LPSV (RFC 1639), unchanged", \
+	  "Set the client to PASV, EPSV, PORT or EPRT: LPRT and LPSV are not translated.") \
+	X(OPAQUE, "opaque", \
+	  "session went to TLS, no longer parsed", \
+	  "Its data connections are not announced: those that need translation fail. See tls in ftpnat.yaml(5).") \
+	X(ICMP, "icmp", \
+	  "ICMP error about a connection of ours, translated", \
+	  "Nothing.") \
+	X(LINE_REWRITTEN, "line_rewritten", \
+	  "address line whose address or port was replaced", \
+	  "Nothing.") \
+	X(LINE_UNCHANGED, "line_unchanged", \
+	  "address line that is right for the other side as it is", \
+	  "Nothing.") \
+	X(EVENTS_LOST, "events_lost", \
+	  "events that found the ring buffer full", \
+	  "Keep ftpnat-load events running, and let what reads its output be fast enough.") \
+	X(ICMP_DROPPED, "icmp_dropped", \
+	  "ICMP error that can't go on: hop limit or size", \
+	  "Nothing.") \
+	X(XDP_PASS, "xdp_pass", \
+	  "XDP left the packet to TC, which counts it again", \
+	  "Nothing.") \
+	X(XDP_FORWARDED, "xdp_forwarded", \
+	  "data packet translated and sent on by XDP", \
+	  "Nothing.") \
+	X(ACK_PASSED, "ack_passed", \
+	  "acknowledgement of a held segment, sent on without it", \
+	  "Nothing.") \
+	X(SPLIT, "split", \
+	  "part of a long frame with a changed line, sent on by itself", \
+	  "Nothing.") \
+	X(REPEATED, "repeated", \
+	  "segment sent twice, so that it is acknowledged at once", \
+	  "Nothing.")
 enum ftpnat_reason {
-#define X(symbol, string, help) FTPNAT_##symbol,
+#define X(symbol, string, meaning, advice) FTPNAT_##symbol,
 	FTPNAT_REASONS(X)
 #undef X
 	FTPNAT_REASON_MAX

@@ -16,7 +16,7 @@
 static const __u32 first = 0;
 
 static const char *const reason_names[] = {
-#define X(symbol, string, help) [FTPNAT_##symbol] = string,
+#define X(symbol, string, meaning, advice) [FTPNAT_##symbol] = string,
 	FTPNAT_REASONS(X)
 #undef X
 };

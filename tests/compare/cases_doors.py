@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Doors: an announced data connection gets in once, from its peer, while its session lives."""
 
 from lines import eprt_line, pasv_line, port_line

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """What real peers write, and what only nearly is an address line."""
 
 from lines import eprt_line

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """ICMP errors about control and data connections (RFC 5508, RFC 5382 section 5)."""
 
 from rawtcp import ip_header

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Address lines cut over segments, and segments with several lines."""
 
 import select

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Sequence numbers, SACK, keepalives and full segments around rewritten lines; the ends of streams."""
 
 import time

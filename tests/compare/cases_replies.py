@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Replies belong to commands: what opens a data connection, and what only looks like it."""
 
 from registry import case

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Rewritten lines that are outstanding, lost, repeated and reordered."""
 
 from registry import case

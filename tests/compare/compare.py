@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Runs every case through the kernel's own helper and through ftpnat, and prints both results.
 
     compare.py [--only TEXT] [--gateway kernel|ftpnat] [--write FILE]

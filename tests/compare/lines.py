@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Address lines: written in any form, and read as what they became on the other side."""
 
 import ipaddress

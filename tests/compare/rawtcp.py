@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """TCP in user space on a packet socket: every segment is the case's own decision.
 
 A Wire is one host's interface with addresses that the host itself does not have,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """One control connection of a case, and what cases do with it and demand of it."""
 
 from lines import AddressLine, epsv_line, eprt_line, pasv_line, port_line

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The lab of the comparison: one client host, one server host, a gateway between.
 
 The hosts' TCP is that of rawtcp.py, in this one thread, which stays on one CPU:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Fixtures of the end-to-end tests: labs that clean up, and whole stories of failures."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """`make demo`: files through the gateway, and each address line before and after it."""
 
 import os

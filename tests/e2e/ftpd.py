@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """pyftpdlib as a small FTP server: ftpd.py NAME ROOT ADDRESS:PORT
 
 One process per session: with sessions that share a loop, pyftpdlib 1.5.7 forgets

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """What translates in the gateway's namespace: ftpnat, or the kernel's own helper.
 
 Both take the configuration of ftpnat as a dictionary. The kernel's helper is
@@ -48,7 +49,7 @@ class Gateway:
 
 class FtpnatGateway(Gateway):
     kind = "ftpnat"
-    command = os.path.join(TOP, "ftpnat-load")
+    command = os.environ.get("FTPNAT_LOAD", os.path.join(TOP, "ftpnat-load"))
 
     def __init__(self, lab):
         super().__init__(lab)

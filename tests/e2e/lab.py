@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """A lab of network namespaces: clients -- gateway -- servers.
 
 Client i hangs on 10.1.i.0/24 and fd00:1:i::/64, server j on 10.2.j.0/24 and

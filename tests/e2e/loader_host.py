@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """A namespace with two interfaces on which ftpnat-load is tried, without FTP."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Pieces that many tests share: usual configurations and transfers that are compared."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The real FTP servers: each runs as root in a namespace, from own files only.
 
 What clients may read and write is in the folder `pub`: vsftpd refuses a root

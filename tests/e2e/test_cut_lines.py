@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Address lines cut at every byte, byte by byte, or several in one segment, in both directions.
 
 All within round trips: no retransmission timeout, no retransmission at all. A client

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Where data connections come from and go to, and what the listings say meanwhile."""
 
 import ftplib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """events: what it says of lines and connections, and when it ends."""
 
 import contextlib

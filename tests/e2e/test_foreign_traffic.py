@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Traffic that is no business of ours goes through the gateway unharmed."""
 
 import contextlib

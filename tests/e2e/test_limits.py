@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Full tables refuse the new, count it, and never harm the living."""
 
 import ftplib

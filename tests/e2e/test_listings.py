@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """flows, expected, servers and stats: what they say of entries put into the maps by hand."""
 
 import ipaddress

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """ftpnat-load up, reload, down and status: what they make, what they leave, how they refuse.
 
 The namespace and the pin folder are named after the test and removed before and after it.

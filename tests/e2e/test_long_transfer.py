@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """What lives as long as what: transfers longer than every timeout, and what is idle."""
 
 import ftplib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Lossy links: whatever is lost, and on whichever side, no file is wrong and no session ends.
 
 Four sessions at once, curl and lftp, IPv4 and IPv6, to a published server and to one

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Every kind of rule with every server, client, family and way to open a data connection."""
 
 import itertools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The same transfers with every offload of every link on, and with all of them off."""
 
 import pytest

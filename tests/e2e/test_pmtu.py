@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Path MTU discovery, through the gateway's ICMP errors and through those of routers beside it.
 
 Hosts and gateway have jumbo frames, one link on the way has not:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """What policy forbids never opens a door, gets an answer, and leaves the session usable."""
 
 import ftplib

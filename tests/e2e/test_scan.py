@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """What a scan of all ports of the public address finds: the control port and the announced ones."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Where the addresses are: VIPs, other ports, servers and clients on the gateway itself."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """What is moved: sizes, many transfers on one control connection, listings."""
 
 import io

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """What was said on a control connection, as it went over one host's wire."""
 
 import collections

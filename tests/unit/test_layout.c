@@ -173,7 +173,7 @@ static const char *const first_reasons[] = {
 };
 
 static const char *const reasons[] = {
-#define X(symbol, string, help) [FTPNAT_##symbol] = (string),
+#define X(symbol, string, meaning, advice) [FTPNAT_##symbol] = (string),
 	FTPNAT_REASONS(X)
 #undef X
 };

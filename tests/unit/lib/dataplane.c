@@ -445,7 +445,7 @@ bool dataplane_copy(struct packet *copy)
 const char *reason_name(enum ftpnat_reason reason)
 {
 	static const char *const names[] = {
-#define X(symbol, string, help) [FTPNAT_##symbol] = (string),
+#define X(symbol, string, meaning, advice) [FTPNAT_##symbol] = (string),
 		FTPNAT_REASONS(X)
 #undef X
 	};

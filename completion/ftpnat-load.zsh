@@ -1,0 +1,77 @@
+#compdef ftpnat-load
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# zsh completion for ftpnat-load. Verbs are those of `ftpnat-load --help`; names of
+# rules and addresses of servers are asked of the live instance.
+
+# Sets `verbs` to NAME:WHAT IT DOES.
+_ftpnat_load_verbs() {
+	verbs=(${(f)"$($command --help 2>/dev/null | awk '
+		/^Verbs:/ { inside = 1; next }
+		/^[^ ]/ { inside = 0 }
+		inside && /^  [a-z]/ { name = $1; sub(/^ *[^ ]+ +/, ""); print name ":" $0 }')"})
+}
+
+# The options that choose the instance, as given on the line.
+_ftpnat_load_instance() {
+	local option
+	instance=($command)
+	for option in -n --netns -p --pin; do
+		(( ${+opt_args[$option]} )) && instance+=($option ${(Q)opt_args[$option]})
+	done
+}
+
+_ftpnat_load_rules() {
+	local -a instance rules
+	_ftpnat_load_instance
+	rules=(${(f)"$($instance status 2>/dev/null | awk '
+		$1 == "RULE" { inside = 1; next } !NF { inside = 0 } inside { print $1 }')"})
+	_describe rule rules
+}
+
+_ftpnat_load_servers() {
+	local -a instance servers
+	_ftpnat_load_instance
+	servers=(${(f)"$($instance servers 2>/dev/null | awk -v rule=$1 '$1 == rule { print $2 }')"})
+	compadd -- $servers
+}
+
+_ftpnat_load_namespaces() {
+	compadd -- ${(f)"$(ip netns list 2>/dev/null | awk '{ print $1 }')"}
+}
+
+_ftpnat_load() {
+	local -a verbs line options
+	local -A opt_args
+	local command=${words[1]} context state state_descr verb
+	_ftpnat_load_verbs
+
+	# The first word that is the name of a verb is it.
+	for verb in ${words[2,CURRENT-1]}; do
+		[[ -n ${(M)verbs:#$verb:*} ]] && break
+		verb=
+	done
+	case $verb in
+	flows) options=('--rule[only of this rule]:rule:_ftpnat_load_rules'
+		'--client[only of this client]:address:') ;;
+	events) options=('--rule[only of this rule]:rule:_ftpnat_load_rules'
+		'--count[end after so many]:number:') ;;
+	stats) options=('--watch[again every so many seconds]:seconds:') ;;
+	esac
+
+	_arguments -s $options \
+		'(-c --config)'{-c,--config}'[configuration]:file:_files -g "*.(yaml|yml)"' \
+		'(-p --pin)'{-p,--pin}'[folder of this instance in bpffs]:folder:_files -/' \
+		'(-n --netns)'{-n,--netns}'[network namespace]:namespace:_ftpnat_load_namespaces' \
+		'(-j --json)'{-j,--json}'[JSON instead of text]' \
+		'(- *)'{-h,--help}'[what it can do]' \
+		'(- *)'{-V,--version}'[version]' \
+		'1:verb:->verb' '2:what:->what' '3:rule:->rule' '4:server:->server'
+	case $state in
+	verb) _describe verb verbs ;;
+	what) [[ $verb == servers ]] && compadd -- drain resume ;;
+	rule) [[ $verb == servers ]] && _ftpnat_load_rules ;;
+	server) [[ $verb == servers ]] && _ftpnat_load_servers $line[3] ;;
+	esac
+}
+
+_ftpnat_load "$@"
