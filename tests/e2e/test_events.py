@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from lab import Process, wait_until
+from lab import DEADLINE, Process, wait_until
 from loader_host import host, refused  # noqa: F401
 from scenes import login, publish, single
 from servers import Vsftpd
@@ -45,7 +45,7 @@ class Follower:
         return self.entries(*reasons)[:count]
 
     def ended(self):
-        return self.process.popen.wait(5)
+        return self.process.popen.wait(DEADLINE)
 
 
 def say(session, command):
@@ -294,7 +294,7 @@ def test_reader_that_goes_away_ends_it(make_lab):
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert b"control_opened" in events.stdout.readline()
     events.stdout.close()  # and nothing happens any more
-    assert events.wait(5) == 0
+    assert events.wait(DEADLINE) == 0
     assert events.stderr.read() == b""
 
 
