@@ -33,7 +33,8 @@ class Follower:
         lab.processes.append(self.process)
 
     def lines(self):
-        return self.process.output().splitlines()
+        """The whole ones: the last may be half written."""
+        return self.process.output().split("\n")[:-1]
 
     def entries(self, *reasons):
         found = [json.loads(line) for line in self.lines()]
