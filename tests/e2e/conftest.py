@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from gateways import GATEWAYS, FtpnatGateway  # noqa: E402
-from lab import Lab  # noqa: E402
+from lab import Lab, own_mounts  # noqa: E402
 from servers import TOP  # noqa: E402
 
 
@@ -25,8 +25,13 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line("markers", "ftpnat: needs what only ftpnat can do")
     config.addinivalue_line("markers", "no_root: runs without root too")
+    config.addinivalue_line("markers", "slow: takes long, so it begins first")
+    config.addinivalue_line("markers", "xdist_group(name): by one worker, one after another")
+    if hasattr(config, "workerinput") and not os.geteuid():
+        own_mounts()
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config, items):
     kernel = config.getoption("--gateway") == "kernel"
     for item in items:
@@ -34,6 +39,9 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.skip(reason="the kernel's helper can't do this"))
         if os.geteuid() and {"make_lab", "make_shared_lab"} & set(item.fixturenames):
             item.add_marker(pytest.mark.skip(reason="needs root"))
+        if "make_shared_lab" in item.fixturenames and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
+    items.sort(key=lambda item: not item.get_closest_marker("slow"))
 
 
 @pytest.fixture(scope="session")

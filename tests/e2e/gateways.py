@@ -9,7 +9,7 @@ import ipaddress
 import json
 import os
 
-from lab import run
+from lab import BPFFS, run
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -53,7 +53,7 @@ class FtpnatGateway(Gateway):
 
     def __init__(self, lab):
         super().__init__(lab)
-        self.pin = f"/sys/fs/bpf/{lab.name}"
+        self.pin = f"{BPFFS}/{lab.name}"
         self.path = lab.file("ftpnat.yaml")
         self.config = None
         run([self.command, "-n", lab.gw.name, "-p", self.pin, "down"], check=False)

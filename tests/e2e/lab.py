@@ -17,8 +17,9 @@ import tempfile
 import time
 
 NETNS_DIR = "/run/netns"
-DEADLINE = 10.0  # seconds that a condition may take to come true
-CLONE_NEWNET = 0x40000000
+BPFFS = "/sys/fs/bpf"
+DEADLINE = 30.0  # seconds that a condition may take to come true, on a busy machine too
+CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -54,6 +55,18 @@ def _setns(path):
     with open(path, "rb") as ns:
         if _libc.setns(ns.fileno(), CLONE_NEWNET):
             raise OSError(ctypes.get_errno(), f"setns {path}")
+
+
+def own_mounts():
+    """Gives this thread namespaces' names and pins of its own: they meet nobody else's."""
+    if _libc.unshare(CLONE_NEWNS):
+        raise OSError(ctypes.get_errno(), "unshare")
+    os.makedirs(NETNS_DIR, exist_ok=True)
+    run(["mount", "--make-rprivate", "/"])
+    run(["mount", "-t", "tmpfs", "tmpfs", NETNS_DIR])
+    while os.path.ismount(BPFFS):  # not over it: a test takes the bpffs away and wants none below
+        run(["umount", "-l", BPFFS])
+    run(["mount", "-t", "bpf", "bpf", BPFFS])
 
 
 def _scratch():
@@ -115,6 +128,12 @@ class Node:
     def sysctl(self, key, value):
         with self.inside(), open(f"/proc/sys/{key}", "w") as file:
             file.write(str(value))
+
+    def patient(self):
+        """TCP sends nothing again only because the machine is busy: what sticks waits for seconds."""
+        self.sysctl("net/ipv4/tcp_early_retrans", 0)
+        with contextlib.suppress(FileNotFoundError):  # since Linux 6.11
+            self.sysctl("net/ipv4/tcp_rto_min_us", 5_000_000)
 
     def counters(self):
         """What TCP of this namespace has counted: {"RetransSegs": n, "TCPTimeouts": n, ...}."""

@@ -10,11 +10,11 @@ import tempfile
 import pytest
 
 from conftest import short_name
+from lab import BPFFS
 from servers import TOP
 
 COMMAND = os.path.join(TOP, "ftpnat-load")
 REFUSED = os.path.join(TOP, "build", "refused", "ftpnat-load")
-BPFFS = "/sys/fs/bpf"
 
 INTERFACES = "interfaces: [v0, v1]\n"
 PUBLISH = """\

@@ -46,19 +46,20 @@ def pick(pair, family):
     return pair[0] if family == "v4" else pair[1]
 
 
-def single(make_lab, cls, kind="keep", rule=None, **options):
+def single(make_lab, cls, kind="keep", rule=None, config=None, **options):
     """A lab with one server behind one rule; returns it, the server and the addresses to dial.
 
-    rule: more keys of the rule; options: of the lab.
+    rule: more keys of the rule; config: of the configuration; options: of the lab.
     """
     lab = make_lab(route_back=kind == "keep", **options)
     server = need(cls)(lab.server).start()
     if kind == "masquerade":
-        lab.gateway.up({"masquerade": masquerade("lan", **rule or {})})
+        lab.gateway.up(dict(config or {}, masquerade=masquerade("lan", **rule or {})))
         return lab, server, server.addresses
     source = "gateway" if kind == "full" else "keep"
     vips = lab.vips()
-    lab.gateway.up({"publish": [publish("files", vips, [server], source=source, **rule or {})]})
+    rules = [publish("files", vips, [server], source=source, **rule or {})]
+    lab.gateway.up(dict(config or {}, publish=rules))
     return lab, server, vips
 
 

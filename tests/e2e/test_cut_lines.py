@@ -64,6 +64,12 @@ class Lines:
         for piece in pieces:
             self.sock.sendall(piece)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.sock.close()
+
 
 class Client(Lines):
     def __init__(self, host, source, nodelay=True):
@@ -119,14 +125,26 @@ class Scripted:
 
     def __init__(self, node, addresses):
         self.node, self.addresses = node, addresses
-        self.cut = lambda text: [text]
-        self.nodelay = True
+        self.cut, self.nodelay = self.whole, True
         with node.inside():
             self.listeners = [socket.create_server((address, self.port), family=family_of(address))
                               for address in addresses]
         node.lab.closers.append(self.close)
         for listener in self.listeners:
             threading.Thread(target=self.serve, args=[listener], daemon=True).start()
+
+    @staticmethod
+    def whole(text):
+        return [text]
+
+    @contextlib.contextmanager
+    def cutting(self, nodelay):
+        """Inside, `cut` may be set."""
+        self.nodelay = nodelay
+        try:
+            yield
+        finally:
+            self.cut, self.nodelay = self.whole, True
 
     def close(self):
         for listener in self.listeners:
@@ -138,7 +156,7 @@ class Scripted:
         with contextlib.suppress(OSError), self.node.inside():
             while True:
                 conn, _ = listener.accept()
-                with conn, contextlib.suppress(EOFError):
+                with conn, contextlib.suppress(EOFError, TimeoutError):
                     self.converse(conn)
 
     def converse(self, conn):
@@ -191,37 +209,47 @@ def undisturbed(*nodes):
         assert {name: new[name] - old[name] for name in names} == dict.fromkeys(names, 0), node.short
 
 
-@pytest.fixture
-def scene(make_lab):
-    """scene(place, server class) -> lab, server, addresses to dial, client's node, own addresses"""
-    def make(place, cls):
-        inside = place == "server on the gateway"
-        lab = make_lab(route_back=place == "keep", neighbours="permanent", servers=0 if inside else 1)
-        client, source = lab.client, (None, None)
-        if inside:
-            node, addresses = lab.gw, (client.gw4, client.gw6)
-        else:
-            node, addresses = lab.server, (lab.server.ip4, lab.server.ip6)
-        for each in (lab.client, node, lab.gw):
-            each.sysctl("net/ipv4/tcp_autocorking", 0)  # a send, a segment
-            # no probes, which a busy machine sees now and then: what sticks needs a timeout
-            each.sysctl("net/ipv4/tcp_early_retrans", 0)
-        if cls is Scripted:
-            server = Scripted(node, addresses)
-        else:
-            server = need(cls)(node, addresses=addresses).start()
-        if place == "client on the gateway":
-            source, client = ("10.9.9.9", "fd00:9::9"), lab.gw
-            lab.gw.ip(f"addr add {source[0]}/32 dev lo", f"addr add {source[1]}/128 dev lo nodad")
-        if place in ("masquerade", "client on the gateway"):
-            lab.gateway.up({"masquerade": masquerade("lan", clients=("10.0.0.0/8", "fd00::/16"))})
-            dial = addresses
-        else:
-            dial = lab.vips()
-            kind = "gateway" if place == "full" else "keep"
-            lab.gateway.up({"publish": [publish("files", dial, [server], source=kind)]})
-        return lab, server, dial, client, source
-    return make
+SCENES = {(place, cls): pytest.param((place, cls), id=f"{place}-{cls.__name__.lower()}",
+                                     marks=pytest.mark.xdist_group(f"{place} {cls.__name__}"))
+          for cls in (Vsftpd, Pureftpd, Scripted) for place in PLACES}
+
+
+def on(*classes):
+    """Runs a test in every place with each of these servers."""
+    return pytest.mark.parametrize("scene", [SCENES[place, cls] for cls in classes for place in PLACES],
+                                   indirect=True)
+
+
+@pytest.fixture(scope="module")
+def scene(request, make_shared_lab):
+    """lab, server, addresses to dial, client's node, own addresses"""
+    place, cls = request.param
+    inside = place == "server on the gateway"
+    lab = make_shared_lab(f"-{cls.__name__}-{place}", route_back=place == "keep",
+                          neighbours="permanent", servers=0 if inside else 1)
+    client, source = lab.client, (None, None)
+    if inside:
+        node, addresses = lab.gw, (client.gw4, client.gw6)
+    else:
+        node, addresses = lab.server, (lab.server.ip4, lab.server.ip6)
+    for each in (lab.client, node, lab.gw):
+        each.sysctl("net/ipv4/tcp_autocorking", 0)  # a send, a segment
+        each.patient()
+    if cls is Scripted:
+        server = Scripted(node, addresses)
+    else:
+        server = need(cls)(node, addresses=addresses).start()
+    if place == "client on the gateway":
+        source, client = ("10.9.9.9", "fd00:9::9"), lab.gw
+        lab.gw.ip(f"addr add {source[0]}/32 dev lo", f"addr add {source[1]}/128 dev lo nodad")
+    if place in ("masquerade", "client on the gateway"):
+        lab.gateway.up({"masquerade": masquerade("lan", clients=("10.0.0.0/8", "fd00::/16"))})
+        dial = addresses
+    else:
+        dial = lab.vips()
+        kind = "gateway" if place == "full" else "keep"
+        lab.gateway.up({"publish": [publish("files", dial, [server], source=kind)]})
+    return lab, server, dial, client, source
 
 
 def passive_verbs(family):
@@ -255,11 +283,12 @@ def fetch_passive(client, server, reply):
 @pytest.mark.ftpnat
 @pytest.mark.parametrize("nodelay", [True, False], ids=["nodelay", "nagle"])
 @pytest.mark.parametrize("family", ["v4", "v6"])
-@pytest.mark.parametrize("place", PLACES)
-def test_commands_cut_anywhere(scene, place, family, nodelay):
-    lab, server, dial, node, source = scene(place, Vsftpd)
-    with node.inside(), undisturbed(*{node, server.node}):
-        client = Client(pick(dial, family), pick(source, family), nodelay)
+@on(Vsftpd)
+def test_commands_cut_anywhere(scene, family, nodelay):
+    lab, server, dial, node, source = scene
+    before = lab.gateway.reason("answered")
+    with (node.inside(), undisturbed(*{node, server.node}),
+          Client(pick(dial, family), pick(source, family), nodelay) as client):
         client.login(server)
         for verb in active_verbs(family):
             count = len(list(cuts(client.listen()[1][verb].encode() + b"\r\n")))
@@ -274,18 +303,18 @@ def test_commands_cut_anywhere(scene, place, family, nodelay):
                 client.say(pieces)
                 fetch_passive(client, server, client.expect("227" if verb == "PASV" else "229"))
         client.ask("QUIT", "221")
-    assert lab.gateway.reason("answered") > 10, "no line came in pieces"
+    assert lab.gateway.reason("answered") > before + 10, "no line came in pieces"
 
 
 @pytest.mark.ftpnat
 @pytest.mark.parametrize("nodelay", [True, False], ids=["nodelay", "nagle"])
 @pytest.mark.parametrize("family", ["v4", "v6"])
-@pytest.mark.parametrize("place", PLACES)
-def test_replies_cut_anywhere(scene, place, family, nodelay):
-    lab, server, dial, node, source = scene(place, Scripted)
-    server.nodelay = nodelay
-    with node.inside(), undisturbed(*{node, server.node}):
-        client = Client(pick(dial, family), pick(source, family))
+@on(Scripted)
+def test_replies_cut_anywhere(scene, family, nodelay):
+    lab, server, dial, node, source = scene
+    before = lab.gateway.reason("answered")
+    with (node.inside(), undisturbed(*{node, server.node}), server.cutting(nodelay),
+          Client(pick(dial, family), pick(source, family)) as client):
         client.login(server)
         for verb in passive_verbs(family):
             code = "227" if verb == "PASV" else "229"
@@ -301,17 +330,16 @@ def test_replies_cut_anywhere(scene, place, family, nodelay):
             fetch_active(client, server, verb,
                          lambda command: (client.say([command]), client.expect("200")))
         client.ask("QUIT", "221")
-    assert lab.gateway.reason("answered") > 10, "no line came in pieces"
+    assert lab.gateway.reason("answered") > before + 10, "no line came in pieces"
 
 
 @pytest.mark.ftpnat
 @pytest.mark.parametrize("family", ["v4", "v6"])
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("cls", [Vsftpd, Pureftpd, Scripted], ids=lambda cls: cls.__name__.lower())
-def test_several_lines_in_one_segment(scene, place, family, cls):
-    lab, server, dial, node, source = scene(place, cls)
-    with node.inside(), undisturbed(*{node, server.node}):
-        client = Client(pick(dial, family), pick(source, family))
+@on(Vsftpd, Pureftpd, Scripted)
+def test_several_lines_in_one_segment(scene, family):
+    lab, server, dial, node, source = scene
+    with (node.inside(), undisturbed(*{node, server.node}),
+          Client(pick(dial, family), pick(source, family)) as client):
         client.login(server)
         for verb in active_verbs(family):
             fetch_active(client, server, verb, lambda command: (

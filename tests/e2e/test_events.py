@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from lab import Process, wait_until
+from lab import DEADLINE, Process, wait_until
 from loader_host import host, refused  # noqa: F401
 from scenes import login, publish, single
 from servers import Vsftpd
@@ -34,7 +34,8 @@ class Follower:
         lab.processes.append(self.process)
 
     def lines(self):
-        return self.process.output().splitlines()
+        """The whole ones: the last may be half written."""
+        return self.process.output().split("\n")[:-1]
 
     def entries(self, *reasons):
         found = [json.loads(line) for line in self.lines()]
@@ -46,7 +47,7 @@ class Follower:
         return self.entries(*reasons)[:count]
 
     def ended(self):
-        return self.process.popen.wait(5)
+        return self.process.popen.wait(DEADLINE)
 
 
 def say(session, command):
@@ -295,7 +296,7 @@ def test_reader_that_goes_away_ends_it(make_lab):
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert b"control_opened" in events.stdout.readline()
     events.stdout.close()  # and nothing happens any more
-    assert events.wait(5) == 0
+    assert events.wait(DEADLINE) == 0
     assert events.stderr.read() == b""
 
 

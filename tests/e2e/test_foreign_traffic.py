@@ -64,10 +64,10 @@ def ping(node, address, size):
                 return answer[4:] == body
 
 
-@pytest.fixture
-def scene(make_lab):
+@pytest.fixture(scope="module")
+def scene(make_shared_lab):
     """Both kinds of rule, neither of which is about the traffic of these tests."""
-    lab = make_lab()
+    lab = make_shared_lab()
     server = need(Vsftpd)(lab.server).start()
     vips = lab.vips()
     lab.gateway.up({"publish": [publish("files", vips, [server])],

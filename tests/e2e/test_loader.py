@@ -218,6 +218,7 @@ def test_rules_keep_their_ids_and_removed_ones_retire(host):
 
 # ---- killed half-way ----
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["up", "down"])
 @pytest.mark.parametrize("after", ["up", "down"])
 def test_killed_command_is_made_good_by_the_next(host, verb, after):

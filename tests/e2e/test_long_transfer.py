@@ -20,10 +20,7 @@ KIND = pytest.mark.parametrize("kind", ["keep", "full", "masquerade"])
 
 
 def scene(make_lab, kind, server=Vsftpd):
-    lab, running, dial = single(make_lab, server, kind)
-    config = dict(lab.gateway.config, timeouts=TIMEOUTS)
-    lab.gateway.down()
-    lab.gateway.up(config)
+    lab, running, dial = single(make_lab, server, kind, config={"timeouts": TIMEOUTS})
     for node in (lab.client, lab.server):  # little room: a slow reader slows the writer
         for key in ("tcp_rmem", "tcp_wmem"):
             node.sysctl(f"net/ipv4/{key}", "4096 16384 16384")

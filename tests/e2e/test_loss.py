@@ -86,6 +86,7 @@ def by_lftp(node, account, family, files, remote):
     tool.call(node, ["lftp", "-f", "/dev/stdin"], input=tool.script(account, "EPSV", *commands))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("percent, count", [(1, 50), (5, 50), (20, 6)])
 def test_loss(make_lab, percent, count):
     lab = make_lab(clients=2, servers=2)

@@ -20,7 +20,8 @@ def rows():
                                id=f"{family}-{method}-{server}-{client}")
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=[pytest.param(kind, marks=pytest.mark.xdist_group(kind))
+                                        for kind in KINDS])
 def scene(request, make_shared_lab):
     """A lab with each server in a namespace of its own; servers only know a way back when they
     are to see the real clients."""

@@ -26,6 +26,8 @@ def test_offloads(make_lab, kind, state):
         offloads(lab, "off", ("tx", "rx"))
     else:
         offloads(lab, state)
+    for node in lab.clients + lab.servers:
+        node.patient()
     before = lab.client.counters(), lab.server.counters()
     for client in ("curl", "lftp"):
         for family, method in (("v4", "PASV"), ("v4", "EPSV"), ("v4", "PORT"), ("v4", "EPRT"),

@@ -16,7 +16,7 @@ from scenes import login, pick, single
 from servers import Vsftpd
 from wire import address_of
 
-pytestmark = pytest.mark.ftpnat
+pytestmark = [pytest.mark.ftpnat, pytest.mark.slow]
 
 ALL_PORTS = range(1, 65536)
 BATCH = 512
