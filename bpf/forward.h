@@ -78,40 +78,70 @@ static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, int
 }
 
 /*
+ * The front of the packet in s->front, rewritten. 1: with its checksum; 0: the helpers,
+ * who know whether it is still to be computed, have to; -1: not all of it can be read.
+ */
+static __always_inline int front_copy(struct __sk_buff *skb, struct scratch *s, int v6,
+				      const struct ftpnat_tuple *to,
+				      const struct ftpnat_hop *hop,
+				      struct front_change *change)
+{
+	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
+	__u32 len = v6 ? FRONT_V6 : FRONT_V4;
+	void *front = s->front + FRONT_PAD;
+	__be16 *check = front + len - sizeof(*check);
+	int finished;
+
+	if (data + FRONT_V4 > data_end || data + len > data_end)
+		return -1;
+	*(__be16 *)(front + ETH_HLEN - 2) = *(const __be16 *)(data + ETH_HLEN - 2);
+	if (v6)
+		*(struct ipv6hdr *)(front + ETH_HLEN) =
+			*(const struct ipv6hdr *)(data + ETH_HLEN);
+	else
+		*(struct iphdr *)(front + ETH_HLEN) =
+			*(const struct iphdr *)(data + ETH_HLEN);
+	*(struct tcp_words *)(front + len - FRONT_TCP) =
+		*(const struct tcp_words *)(data + len - FRONT_TCP);
+	*check = *(const __be16 *)(data + len - sizeof(*check));
+	finished = !skb->gso_size && !csum_unfinished(&s->packet, v6, *check);
+	*change = front_write(front, v6, &s->packet.tuple, to, hop);
+	if (finished)
+		*check = csum_changed(*check, change->addrs + change->ports);
+	return finished;
+}
+
+/*
  * Translates and sends a data packet whose next hop its flow has learned in this
  * second: FORWARDED, WRITE, or GO_ON with nothing changed for the long way.
  */
 static __noinline int forward_at_once(struct __sk_buff *skb, struct scratch *s,
 				      const struct ftpnat_flow *flow)
 {
-	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
 	const struct ftpnat_hop *hop = hop_get(flow);
 	const struct packet *p = &s->packet;
 	void *front = s->front + FRONT_PAD;
 	struct front_change change;
+	int finished;
 	long rc;
 
-	if (!hop || largest_packet(skb, p) > hop->mtu || data + FRONT_V4 > data_end)
+	if (!hop || largest_packet(skb, p) > hop->mtu)
 		return GO_ON;
-	*(__be16 *)(front + ETH_HLEN - 2) = *(const __be16 *)(data + ETH_HLEN - 2);
-	if (p->v6) {
-		if (data + FRONT_V6 > data_end)
-			return GO_ON;
-		*(struct ipv6hdr *)(front + ETH_HLEN) =
-			*(const struct ipv6hdr *)(data + ETH_HLEN);
-		change = front_write(front, 1, &p->tuple, &flow->to, hop);
-		rc = bpf_skb_store_bytes(skb, 0, front, FRONT_V6, 0);
-	} else {
-		*(struct iphdr *)(front + ETH_HLEN) =
-			*(const struct iphdr *)(data + ETH_HLEN);
-		change = front_write(front, 0, &p->tuple, &flow->to, hop);
-		rc = bpf_skb_store_bytes(skb, 0, front, FRONT_V4, 0);
-	}
-	if (rc || bpf_l4_csum_replace(skb, p->l4 + TCP_OFF_CSUM, 0, fold32(change.addrs),
-				      BPF_F_PSEUDO_HDR))
+	finished = p->v6 ? front_copy(skb, s, 1, &flow->to, hop, &change) :
+			   front_copy(skb, s, 0, &flow->to, hop, &change);
+	if (finished < 0)
+		return GO_ON;
+	rc = p->v6 ? bpf_skb_store_bytes(skb, 0, front, FRONT_V6, 0) :
+		     bpf_skb_store_bytes(skb, 0, front, FRONT_V4, 0);
+	if (rc)
 		return FTPNAT_WRITE;
-	if (ports_word(&p->tuple) != ports_word(&flow->to) &&
-	    bpf_l4_csum_replace(skb, p->l4 + TCP_OFF_CSUM, 0, fold32(change.ports), 0))
+	if (finished)
+		/* of a card that sums the whole packet (CHECKSUM_COMPLETE) */
+		bpf_csum_update(skb, p->v6 ? HOP_LIMIT_LESS_ONE : ~fold32(change.addrs));
+	else if (bpf_l4_csum_replace(skb, p->l4 + TCP_OFF_CSUM, 0, fold32(change.addrs),
+				     BPF_F_PSEUDO_HDR) ||
+		 bpf_l4_csum_replace(skb, p->l4 + TCP_OFF_CSUM, 0, fold32(change.ports),
+				     0))
 		return FTPNAT_WRITE;
 	skb->cb[4] = SEEN_MARK;
 	return bpf_redirect(hop->ifindex, 0) == TC_ACT_REDIRECT ? FTPNAT_FORWARDED :

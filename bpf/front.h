@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The front of an established data connection's frame, Ethernet header to TCP
- * ports, is rewritten as one piece: in the packet by XDP, in a copy by TC.
+ * checksum, is rewritten as one piece: in the packet by XDP, in a copy by TC.
  */
 #ifndef FTPNAT_BPF_FRONT_H
 #define FTPNAT_BPF_FRONT_H
@@ -10,13 +10,20 @@
 #include "hop.h"
 #include "packet.h"
 
-/* lengths, and the only offsets of the TCP header for which there is a front */
-#define FRONT_V4 (ETH_HLEN + sizeof(struct iphdr) + 4)
-#define FRONT_V6 (ETH_HLEN + sizeof(struct ipv6hdr) + 4)
+#define FRONT_TCP (TCP_OFF_CSUM + 2) /* bytes of the TCP header */
+#define FRONT_V4  (ETH_HLEN + sizeof(struct iphdr) + FRONT_TCP)
+#define FRONT_V6  (ETH_HLEN + sizeof(struct ipv6hdr) + FRONT_TCP)
 
 #define FRONT_PAD 2 /* in front of a copy: its IP header is aligned then */
 
 #define TTL_LESS_ONE ((__u16)~bpf_htons(0x0100)) /* as a change of the IP checksum */
+
+#define HOP_LIMIT_LESS_ONE ((__u16)~bpf_htons(1)) /* as a change of the packet's sum */
+
+/* What FRONT_TCP covers before the checksum. */
+struct tcp_words {
+	__be32 w[4];
+};
 
 /* What became of the words that the TCP checksum covers: RFC 1624, not folded. */
 struct front_change {
@@ -33,8 +40,28 @@ static __always_inline __u32 ports_word(const struct ftpnat_tuple *t)
 /* Is this a packet that only data transfer needs, with nothing unusual in its headers? */
 static __always_inline int front_plain(const struct packet *p)
 {
-	return p->l4 == (p->v6 ? FRONT_V6 : FRONT_V4) - 4 && p->ttl > 1 &&
+	return p->l4 == (p->v6 ? FRONT_V6 : FRONT_V4) - FRONT_TCP && p->ttl > 1 &&
 	       (p->flags & (TH_SYN | TH_FIN | TH_RST | TH_ACK)) == TH_ACK;
+}
+
+/*
+ * Is the checksum still to be computed (CHECKSUM_PARTIAL)? Then the field holds the
+ * pseudo header's sum. A whole checksum may look so too, once in 65,535 packets.
+ */
+static __always_inline int csum_unfinished(const struct packet *p, int v6, __u16 check)
+{
+	__u64 sum = bpf_htons(IPPROTO_TCP) +
+		    (__u64)bpf_htons((__u16)(p->ip_len - (p->l4 - ETH_HLEN)));
+	__u32 i;
+
+	if (v6) {
+#pragma unroll
+		for (i = 0; i < 4; i++)
+			sum += (__u64)p->tuple.src.w[i] + p->tuple.dst.w[i];
+	} else {
+		sum += (__u64)p->tuple.src.w[3] + p->tuple.dst.w[3];
+	}
+	return fold16(sum) == check;
 }
 
 /*
@@ -63,7 +90,7 @@ static __always_inline struct front_change front_write(void *front, int v6,
 		*(struct ftpnat_addr *)&ip6->saddr = to->src;
 		*(struct ftpnat_addr *)&ip6->daddr = to->dst;
 		ip6->hop_limit--;
-		ports = front + FRONT_V6 - 4;
+		ports = front + FRONT_V6 - FRONT_TCP;
 	} else {
 		struct iphdr *ip = front + ETH_HLEN;
 
@@ -74,7 +101,7 @@ static __always_inline struct front_change front_write(void *front, int v6,
 		/* the TTL is the high byte of its checksum word */
 		ip->check = csum_changed(ip->check, change.addrs + TTL_LESS_ONE);
 		ip->ttl--;
-		ports = front + FRONT_V4 - 4;
+		ports = front + FRONT_V4 - FRONT_TCP;
 	}
 	change.ports = word_change(ports_word(from), ports_word(to));
 	ports[0] = to->sport;

@@ -166,13 +166,13 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 	int verdict, way, fresh;
 	__u32 now;
 
-	if (!s)
-		return FTPNAT_PASS;
-	p = &s->packet;
 	if (skb->cb[4] == (egress ? SEEN_MARK : ANSWER_MARK)) {
 		skb->cb[4] = 0;
 		return FTPNAT_SEEN;
 	}
+	if (!s)
+		return FTPNAT_PASS;
+	p = &s->packet;
 	if (!egress && skb->pkt_type != PACKET_HOST)
 		return FTPNAT_OTHER_HOST;
 	if (skb->vlan_present)

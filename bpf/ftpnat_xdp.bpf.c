@@ -22,33 +22,15 @@ static __always_inline int for_this_host(const struct ethhdr *eth)
 }
 
 /*
- * Is the checksum still to be computed (CHECKSUM_PARTIAL, which veth hands on)?
- * Then the field holds the pseudo header's sum. A whole checksum of this value
- * is rare, and TC treats it as well.
+ * Writes the packet; 0: its checksum is still to be computed, as veth hands packets on:
+ * for TC, with nothing changed.
  */
-static __always_inline int csum_unfinished(const struct packet *p, int v6, __u16 check)
-{
-	__u64 sum = bpf_htons(IPPROTO_TCP) +
-		    (__u64)bpf_htons((__u16)(p->ip_len - (p->l4 - ETH_HLEN)));
-	__u32 i;
-
-	if (v6) {
-#pragma unroll
-		for (i = 0; i < 4; i++)
-			sum += (__u64)p->tuple.src.w[i] + p->tuple.dst.w[i];
-	} else {
-		sum += (__u64)p->tuple.src.w[3] + p->tuple.dst.w[3];
-	}
-	return fold16(sum) == check;
-}
-
-/* Writes the packet; 0: it can't be done here, and nothing is changed. */
 static __always_inline int translate(void *data, void *data_end, int v6,
 				     const struct packet *p,
 				     const struct ftpnat_tuple *to,
 				     const struct ftpnat_hop *hop)
 {
-	__be16 *check = data + (v6 ? FRONT_V6 : FRONT_V4) - 4 + TCP_OFF_CSUM;
+	__be16 *check = data + (v6 ? FRONT_V6 : FRONT_V4) - sizeof(*check);
 	struct front_change change;
 
 	if ((void *)(check + 1) > data_end || csum_unfinished(p, v6, *check))

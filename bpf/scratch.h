@@ -117,7 +117,7 @@ struct scratch {
 	struct walk walk;
 	__u8 answer[192] __attribute__((
 		aligned(8))); /* start of a packet that an ICMP error quotes */
-	__u8 front[64] __attribute__((aligned(8)));
+	__u8 front[80] __attribute__((aligned(8)));
 	struct quoted quoted;
 	struct bpf_redir_neigh next_hop; /* of the packet at hand */
 	__u32 ifindex;
