@@ -1,0 +1,236 @@
+"""The measurements: each part makes its labs, then measures every variant in every round.
+
+A part is used as `with Part(plan, results, variants)`; `steps()` are what one round
+does, in any order.
+"""
+
+import contextlib
+import time
+
+import frames
+from results import flows_measure
+from scene import Scene
+from tools import CPUS, LabError, tool
+from variants import CONTROL_PORT, Absent, Ftpnat, Nftables, attached_programs
+
+FLOWS_PER_CPU = 8  # data connections that the generator uses where their number isn't the point
+ACTIVE = 64        # of many flows, where only some have traffic
+
+
+class Part:
+    once = False  # one round is enough
+
+    def __init__(self, plan, results, variants, absent):
+        self.plan, self.results, self.absent = plan, results, absent
+        self.scenes = {}
+        self.stack = contextlib.ExitStack()
+        try:
+            for variant in variants:
+                self.try_setup(variant)
+        except BaseException:
+            self.stack.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.stack.close()
+
+    def scene(self, variant, name, generated):
+        scene = Scene(variant, name, generated)
+        self.stack.callback(scene.close)
+        return scene
+
+    def add(self, measure, scene, value):
+        self.results.add(measure, scene.variant.key, value)
+
+    def try_setup(self, variant):
+        """What can't be had here is named in `absent`, once and for all parts."""
+        if variant.key in self.absent:
+            return
+        try:
+            self.setup(variant)
+        except Absent as why:
+            self.absent[variant.key] = str(why)
+
+    def setup(self, variant):
+        """Makes the variant's labs, if it has a place in this part."""
+        raise NotImplementedError
+
+    def steps(self):
+        raise NotImplementedError
+
+
+class Packets(Part):
+    """Packets per second that arrive, and nanoseconds per packet by test run."""
+
+    def setup(self, variant):
+        scene = self.scene(variant, "packets", True)
+        scene.templates = scene.open_templates(FLOWS_PER_CPU * len(CPUS))
+        scene.probes = list(self._probes(scene))
+        self.scenes[variant.key] = scene
+
+    def steps(self):
+        for scene in self.scenes.values():
+            for size in frames.SIZES:
+                yield lambda s=scene, n=size: self._rate(s, n, "one", 1)
+                if len(CPUS) > 1:
+                    yield lambda s=scene, n=size: self._rate(s, n, "all", len(CPUS))
+            for probe in scene.probes:
+                yield lambda s=scene, p=probe: self.add(p[0], s, p[1]())
+
+    def _rate(self, scene, size, name, cpus):
+        said = scene.send(scene.templates, size=size, cpus=cpus, seconds=self.plan.seconds)
+        self.add(f"packets.{size}.{name}", scene, said["received"] / said["seconds"])
+        self.add("packets.lost", scene, 1 - said["total"] / said["sent"])
+
+    def _probes(self, scene):
+        """(measure, what measures it) of the variants that are BPF programs."""
+        lab = scene.lab
+        programs = attached_programs(lab, lab.client.gw_interface)
+        if isinstance(scene.variant, Ftpnat):
+            hook = "xdp" if scene.variant.xdp == "native" else "tc"
+        else:
+            hook = {"bare-tc": "tc", "bare-xdp": "xdp"}.get(scene.variant.key)
+        if hook not in programs:
+            return
+        data = scene.templates[0].split()[1]
+        yield "ns.data", lambda: self._replay(scene, programs[hook], data)
+        if scene.variant.key != "ftpnat-tc":
+            return
+        client, _ = scene.control_headers()
+        yield "ns.control", lambda: self._replay(scene, programs["tc"], client.hex(), 54)
+        for measure, address in (("ns.line", "10,1,1,2"), ("ns.line-resized", "010,001,001,002")):
+            yield measure, lambda a=address: self._lines(scene, programs["tc"], a)
+
+    def _replay(self, scene, program, header, length=frames.SIZES[64]):
+        said = tool("testrun", scene.lab.gw.path, "replay", scene.lab.client.gw_interface, program,
+                    length, self.plan.replays, header)
+        if said["verdict"] not in (4, 7):  # XDP_REDIRECT, TC_ACT_REDIRECT
+            raise LabError(f"{scene.lab.name}: in a test run the packet was not forwarded, but "
+                           f"verdict {said['verdict']}")
+        return said["ns"]
+
+    def _lines(self, scene, program, address):
+        """A new session each time: its own sockets know nothing of these lines."""
+        client, server = scene.control_headers()
+        said = tool("testrun", scene.lab.gw.path, "lines", scene.lab.client.gw_interface,
+                    scene.lab.server.gw_interface, program, self.plan.lines, client.hex(),
+                    server.hex(), address)
+        return said["p50"]
+
+
+class Flows(Part):
+    """Rates with many live data connections, and the memory they take."""
+
+    def setup(self, variant):
+        if not isinstance(variant, (Ftpnat, Nftables)) and variant.key != "forward":
+            return
+        for count in self.plan.flows:
+            scene = self.scene(variant, f"flows{count}", True)
+            scene.count = count
+            if count == 1:
+                scene.templates = scene.open_templates(1)
+            else:
+                self._fill(scene)
+            self.scenes[variant.key, count] = scene
+
+    def _fill(self, scene):
+        ours = isinstance(scene.variant, Ftpnat)
+        before = settled_slab()
+        map_before = scene.map_memory("ftpnat_flows") if ours else 0
+        scene.templates = [scene.fill(scene.count)]
+        if not ours and not isinstance(scene.variant, Nftables):
+            return
+        if scene.count < max(self.plan.flows):
+            return
+        self.add("memory.flow", scene, (settled_slab() - before) / scene.count)
+        if ours:
+            used = scene.map_memory("ftpnat_flows") - map_before
+            self.add("memory.flow-map", scene, used / scene.count)
+
+    def steps(self):
+        for scene in self.scenes.values():
+            for which, active in (("all", scene.count), ("some", min(ACTIVE, scene.count))):
+                yield lambda s=scene, w=which, a=active: self._rate(s, w, a)
+
+    def _rate(self, scene, which, active):
+        said = scene.send(scene.templates, flows=active, seconds=self.plan.seconds)
+        self.add(flows_measure(scene.count, which), scene, said["received"] / said["seconds"])
+
+
+class Sessions(Part):
+    """Memory of control connections."""
+
+    once = True
+
+    def setup(self, variant):
+        if isinstance(variant, (Ftpnat, Nftables)):
+            self.scenes[variant.key] = self.scene(variant, "sessions", True)
+
+    def steps(self):
+        for scene in self.scenes.values():
+            yield lambda s=scene: self._fill(s)
+
+    def _fill(self, scene):
+        before = settled_slab()
+        scene.fill_sessions(self.plan.sessions)
+        self.add("memory.session", scene, (settled_slab() - before) / self.plan.sessions)
+
+
+class Sockets(Part):
+    """What real sockets get: bulk transfers, whole sessions, round trips of lines."""
+
+    def setup(self, variant):
+        if variant.key != "harness":
+            self.scenes[variant.key] = self.scene(variant, "sockets", False)
+
+    def steps(self):
+        for scene in self.scenes.values():
+            yield lambda s=scene: self._bulk(s)
+            yield lambda s=scene: self._sessions(s)
+            for mode in ("passive", "active"):
+                yield lambda s=scene, m=mode: self._line(s, m)
+
+    def _bulk(self, scene):
+        said = scene.client_tool("bulk", CONTROL_PORT, self.plan.bulk)
+        if said["bytes"] != self.plan.bulk:
+            raise LabError(f"{scene.lab.name}: {said['bytes']} bytes came, not {self.plan.bulk}")
+        self.add("bulk.throughput", scene, said["bytes"] * 8 / said["seconds"])
+        self.add("bulk.cpu", scene, said["cpu"] / (said["bytes"] / (1 << 30)))
+
+    def _sessions(self, scene):
+        said = scene.client_tool("sessions", CONTROL_PORT, self.plan.clients,
+                                 self.plan.session_seconds)
+        self.add("sessions.rate", scene, said["sessions"] / said["seconds"])
+        self.add("sessions.p50", scene, said["p50"])
+        self.add("sessions.p99", scene, said["p99"])
+        self.add("sessions.failed", scene, said["failed"])
+
+    def _line(self, scene, mode):
+        said = scene.line_tool(mode, self.plan.round_trips)
+        self.add(f"line.{mode}.p50", scene, said["p50"])
+        self.add(f"line.{mode}.p99", scene, said["p99"])
+
+
+PARTS = (Packets, Flows, Sessions, Sockets)
+
+
+def _slab():
+    with open("/proc/meminfo") as file:
+        for line in file:
+            if line.startswith("SUnreclaim:"):
+                return int(line.split()[1]) * 1024
+    raise LabError("/proc/meminfo has no SUnreclaim")
+
+
+def settled_slab():
+    """Kernel memory in slabs, when what is freed late has been freed: it stops to move."""
+    last, still, end = _slab(), 0, time.monotonic() + 10
+    while still < 5 and time.monotonic() < end:
+        time.sleep(0.1)
+        now = _slab()
+        still = still + 1 if abs(now - last) < 1 << 20 else 0
+        last = now
+    return last
