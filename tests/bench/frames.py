@@ -4,6 +4,7 @@ import socket
 import struct
 
 MARK = 0xbe9c
+HEADER = 54  # Ethernet, IPv4 and TCP without options
 SIZES = {64: 60, 1500: 1514}  # frame with FCS, and packet in the largest frame -> bytes in memory
 SYN, ACK = 0x02, 0x10
 

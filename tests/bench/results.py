@@ -45,6 +45,7 @@ def describe(measure):
 class Results:
     def __init__(self):
         self.samples = {}  # measure -> variant -> [samples]
+        self.missing = {}  # (measure, variant) -> why
 
     def add(self, measure, variant, value):
         self.samples.setdefault(measure, {}).setdefault(variant, []).append(value)
@@ -105,7 +106,7 @@ def goals(counts):
         Goal("tc/bare", "TC against the bare TC program", (one, tc), (one, "bare-tc"), at_least=1.0),
     ]
     if counts:
-        rows += [Goal(f"{variant}/flows-{which}",
+        rows += [Goal(f"{variant}/flows-{counts[-1]}-{which}",
                       f"{name}: rate at {counts[-1]:,} live flows against 1, {traffic}",
                       (flows_measure(counts[-1], which), variant),
                       (flows_measure(counts[0], which), variant), at_least=0.85)

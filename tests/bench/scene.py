@@ -213,13 +213,17 @@ class Scene:
             gw.run(["nft", "add", "rule", "inet", "ftpnat_reference", "pre", "ip", "daddr",
                     self.host, "tcp", "dport", f"{FILL_DPORT}-{FILL_DPORT + (1 << LOW_BITS) - 1}",
                     "dnat", "ip", "to", server.ip4])
-        templates = self._handshake(
+        template = self._handshake(
             count, ((FILL_CLIENT, FILL_SPORT), (self.host, FILL_DPORT)),
             ((server.ip4, FILL_DPORT), (seen, FILL_SPORT)),
             frames.SADDR_HIGH | frames.SPORT_HIGH | frames.DPORT_LOW,
             frames.SPORT_LOW | frames.DPORT_HIGH)
         self._must_have(count)
-        return templates
+        came = frames.ends(self.first_arrival([template]))
+        if came != ((seen, FILL_SPORT), (server.ip4, FILL_DPORT)):
+            raise LabError(f"{self.lab.name}: a frame of the first of many connections arrived as "
+                           f"{came}")
+        return template
 
     def _must_have(self, count):
         have = self.data_flows()

@@ -8,6 +8,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [path for path in (os.path.join(TOP, "tests", "e2e"),) if path not in sys.path]
 
+import frames  # noqa: E402
 from lab import LabError, run  # noqa: E402
 
 BUILT = os.path.join(TOP, "build", "bench")
@@ -70,7 +71,7 @@ class Tools:
                                  pinned("bench_captured")]).stdout)
         value = bytes(int(byte, 16) for byte in entry["value"])
         armed, length = (int.from_bytes(value[at:at + 4], sys.byteorder) for at in (0, 4))
-        return value[8:8 + 54] if length and not armed else None
+        return value[8:8 + frames.HEADER] if length and not armed else None
 
 
 def tool(name, *arguments, node=None, timeout=120, **options):
