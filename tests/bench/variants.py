@@ -29,6 +29,9 @@ class Variant:
     def up(self, lab):
         """Puts it in force in the gateway of the lab."""
 
+    def verify(self, lab):
+        """Raises Absent when the frames that have just gone through took another way."""
+
     def give_queues(self, lab):
         """Receive queues for the gateway's interfaces, as a card has, where its programs give none."""
         for interface in lab.interfaces:
@@ -53,6 +56,11 @@ class Ftpnat(Variant):
         done = gateway.load("up", check=False)
         if done.returncode:
             raise Absent(" ".join(done.stdout.replace(gateway.path, "ftpnat.yaml").split()))
+
+    def verify(self, lab):
+        if self.xdp != "off" and not lab.gateway.reason("xdp_forwarded"):
+            why = " ".join(lab.gateway.listing("status")["degraded"])
+            raise Absent(f"XDP forwards nothing: {why or 'and status knows no reason'}")
 
     def give_queues(self, lab):
         if self.xdp == "off":
