@@ -4,7 +4,7 @@
  *
  *   ftp_client sessions ADDRESS PORT CPU CLIENTS SECONDS
  *       sessions from connect to the end of QUIT with one PASV file of 1000 bytes,
- *       so many at once: {"sessions", "failed", "seconds", "p50", "p99"}
+ *       so many at once, and one at least: {"sessions", "failed", "seconds", "p50", "p99"}
  *   ftp_client bulk ADDRESS PORT CPU BYTES
  *       one file by PASV, thrown away: {"bytes", "seconds", "cpu"}, cpu being what
  *       all CPUs of the machine did meanwhile
@@ -286,7 +286,7 @@ static void sessions(struct run *run, size_t clients, double length)
 			else if (fd == run->client[index].control)
 				control_input(run, index);
 		}
-		if (!run->ending && seconds() >= stop) {
+		if (!run->ending && seconds() >= stop && run->times.n + run->failed) {
 			run->ending = true;
 			length = seconds() - start;
 		}

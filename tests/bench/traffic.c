@@ -36,7 +36,8 @@
 #define MAX_CPUS  64
 #define MAX_FRAME 3400 /* a page less the headroom and tailroom that live frames need */
 #define ROUND	  (1 << 15)
-#define PATIENCE  5 /* seconds that the first frame may take to arrive */
+#define PATIENCE  5   /* seconds that the first frame may take to arrive */
+#define LATE	  100 /* milliseconds that the last ones may take */
 
 struct sender {
 	pthread_t thread;
@@ -167,7 +168,7 @@ int main(int argc, char **argv)
 	struct sender sender[MAX_CPUS] = { 0 };
 	double start, length = 0;
 	__u64 packets = 0, first, before, total, counted = 0, sent = 0;
-	int n = 0, counts, ifindex;
+	int n = 0, counts, ifindex, late = 0;
 	atomic_bool stop = false;
 	char line[512];
 	__u32 frame;
@@ -241,7 +242,10 @@ int main(int argc, char **argv)
 		sent += sender[i].sent;
 		generate__destroy(sender[i].skel);
 	}
-	total = received(counts) - first;
+	do { /* the last ones may still be on their way */
+		total = received(counts) - first;
+		nap(0.001);
+	} while (total < sent && late++ < LATE);
 	if (packets) {
 		length = seconds() - start;
 		counted = total;
