@@ -1,8 +1,10 @@
 #!/usr/bin/python3
-"""Measures ftpnat, nftables and bare forwarding side by side: bench.py [--quick] [--seed N]
+"""Measures ftpnat, nftables and bare forwarding side by side.
 
-Writes docs/bench, with --quick build/bench/result. docs/bench/README.md says how it
-is measured.
+    bench.py [--quick] [--only PART]... [--seed N]
+
+Writes docs/bench; with --quick or --only, build/bench/result. docs/bench/README.md
+says how it is measured.
 """
 
 import argparse
@@ -65,11 +67,11 @@ def usable():
     return good, absent
 
 
-def measure(plan, seed, results):
+def measure(plan, parts, seed, results):
     """All parts; returns what is absent."""
     order = random.Random(seed)
     variants, absent = usable()
-    for part_class in PARTS:
+    for part_class in parts:
         started = time.monotonic()
         with part_class(plan, results, variants, absent) as part:
             made = time.monotonic()
@@ -77,7 +79,7 @@ def measure(plan, seed, results):
                 steps = list(part.steps())
                 order.shuffle(steps)
                 for step in steps:
-                    step()
+                    part.play(step)
             say(f"{part_class.__name__.lower()}: labs {made - started:.0f} s, "
                 f"measured {time.monotonic() - made:.0f} s")
     return absent
@@ -88,12 +90,15 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="less of everything, in two minutes")
     parser.add_argument("--seed", type=int, default=1, help="for the order of each round")
+    parser.add_argument("--only", action="append", choices=[part.__name__.lower() for part in PARTS],
+                        help="this part, may be repeated")
     options = parser.parse_args()
     if os.geteuid():
         parser.error("must be root: it makes network namespaces and loads BPF programs")
     plan = QUICK if options.quick else Plan()
-    folder = os.path.join(TOP, *(("build", "bench", "result") if options.quick
+    folder = os.path.join(TOP, *(("build", "bench", "result") if options.quick or options.only
                                  else ("docs", "bench")))
+    parts = [part for part in PARTS if not options.only or part.__name__.lower() in options.only]
     results, started = Results(), time.monotonic()
     about = {"date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
              "commit": report.commit(), "machine": machine(),
@@ -104,7 +109,7 @@ def main():
         say(f"this machine is not idle (load {about['load before']}): the figures will show it")
     try:
         with Tools(), room_for_conntrack(max(1 << 18, 1 << (max(plan.flows) - 1).bit_length())):
-            absent = measure(plan, options.seed, results)
+            absent = measure(plan, parts, options.seed, results)
     except LabError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1

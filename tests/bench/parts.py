@@ -1,11 +1,12 @@
 """The measurements: each part makes its labs, then measures every variant in every round.
 
-A part is used as `with Part(plan, results, variants)`; `steps()` are what one round
-does, in any order.
+A part is used as `with Part(...)`; `steps()` are what one round does, in any order,
+each as (what is measured, scene, how).
 """
 
 import contextlib
 import time
+from functools import partial
 
 import frames
 from results import flows_measure
@@ -15,6 +16,7 @@ from variants import CONTROL_PORT, Absent, Ftpnat, Nftables, attached_programs
 
 FLOWS_PER_CPU = 8  # data connections that the generator uses where their number isn't the point
 ACTIVE = 64        # of many flows, where only some have traffic
+CORES = {"one": 1, "all": len(CPUS)} if len(CPUS) > 1 else {"one": 1}
 SETTLING = 4       # seconds at most, for the kernel to free what it frees late
 VERDICTS = {"tc": 7, "xdp": 4}  # TC_ACT_REDIRECT, XDP_REDIRECT
 
@@ -55,6 +57,16 @@ class Part:
             self.setup(variant)
         except Absent as why:
             self.absent[variant.key] = str(why)
+        except LabError as why:
+            self.results.missing[type(self).__name__.lower(), variant.key] = str(why)
+
+    def play(self, step):
+        """A step that fails is named; the rest is measured all the same."""
+        what, scene, function = step
+        try:
+            function()
+        except LabError as why:
+            self.results.missing[what, scene.variant.key] = str(why)
 
     def setup(self, variant):
         """Makes the variant's labs, if it has a place in this part."""
@@ -76,23 +88,19 @@ class Packets(Part):
     def steps(self):
         for scene in self.scenes.values():
             for size in frames.SIZES:
-                yield lambda s=scene, n=size: self._rate(s, n, "one", 1)
-                if len(CPUS) > 1:
-                    yield lambda s=scene, n=size: self._rate(s, n, "all", len(CPUS))
+                for name, cpus in CORES.items():
+                    measure = f"packets.{size}.{name}"
+                    yield measure, scene, partial(self._rate, scene, measure, size, cpus)
             for measure, probe in scene.probes:
-                yield lambda s=scene, m=measure, p=probe: self._probe(s, m, p)
+                yield measure, scene, partial(self._probe, scene, measure, probe)
 
-    def _rate(self, scene, size, name, cpus):
+    def _rate(self, scene, measure, size, cpus):
         said = scene.send(scene.templates, size=size, cpus=cpus, seconds=self.plan.seconds)
-        self.add(f"packets.{size}.{name}", scene, said["received"] / said["seconds"])
+        self.add(measure, scene, said["received"] / said["seconds"])
         self.add("packets.lost", scene, 1 - said["total"] / said["sent"])
 
     def _probe(self, scene, measure, probe):
-        """A program that can't be run alone is named; the rest is measured all the same."""
-        try:
-            self.add(measure, scene, probe())
-        except LabError as why:
-            self.results.missing[measure, scene.variant.key] = str(why)
+        self.add(measure, scene, probe())
 
     def _probes(self, scene):
         """(measure, what measures it) of the variants that are BPF programs."""
@@ -106,14 +114,14 @@ class Packets(Part):
             return
         data = scene.templates[0].split()[1]
         verdict = VERDICTS[hook]
-        yield "ns.data", lambda: self._replay(scene, programs[hook], data, verdict)
+        yield "ns.data", partial(self._replay, scene, programs[hook], data, verdict)
         if scene.variant.key != "ftpnat-tc":
             return
         client, _ = scene.control_headers()
-        yield "ns.control", lambda: self._replay(scene, programs["tc"], client.hex(), verdict,
-                                               frames.HEADER)
+        yield "ns.control", partial(self._replay, scene, programs["tc"], client.hex(), verdict,
+                                    frames.HEADER)
         for measure, address in (("ns.line", "10,1,1,2"), ("ns.line-resized", "010,001,001,002")):
-            yield measure, lambda a=address: self._lines(scene, programs["tc"], a)
+            yield measure, partial(self._lines, scene, programs["tc"], address)
 
     def _replay(self, scene, program, header, verdict, length=frames.SIZES[64]):
         for _ in range(3):  # the last packet may be one of the few that go another way
@@ -167,11 +175,12 @@ class Flows(Part):
     def steps(self):
         for scene in self.scenes.values():
             for which, active in (("all", scene.count), ("some", min(ACTIVE, scene.count))):
-                yield lambda s=scene, w=which, a=active: self._rate(s, w, a)
+                measure = flows_measure(scene.count, which)
+                yield measure, scene, partial(self._rate, scene, measure, active)
 
-    def _rate(self, scene, which, active):
+    def _rate(self, scene, measure, active):
         said = scene.send(scene.templates, flows=active, seconds=self.plan.seconds)
-        self.add(flows_measure(scene.count, which), scene, said["received"] / said["seconds"])
+        self.add(measure, scene, said["received"] / said["seconds"])
 
 
 class Sessions(Part):
@@ -185,7 +194,7 @@ class Sessions(Part):
 
     def steps(self):
         for scene in self.scenes.values():
-            yield lambda s=scene: self._fill(s)
+            yield "memory.session", scene, partial(self._fill, scene)
 
     def _fill(self, scene):
         before = settled_slab()
@@ -202,10 +211,10 @@ class Sockets(Part):
 
     def steps(self):
         for scene in self.scenes.values():
-            yield lambda s=scene: self._bulk(s)
-            yield lambda s=scene: self._sessions(s)
+            yield "bulk.throughput", scene, partial(self._bulk, scene)
+            yield "sessions.rate", scene, partial(self._sessions, scene)
             for mode in ("passive", "active"):
-                yield lambda s=scene, m=mode: self._line(s, m)
+                yield f"line.{mode}.p50", scene, partial(self._line, scene, mode)
 
     def _bulk(self, scene):
         said = scene.client_tool("bulk", CONTROL_PORT, self.plan.bulk)

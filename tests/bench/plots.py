@@ -21,6 +21,8 @@ def _bars(path, results, title, unit, divisor, measures):
     """Bars of medians with min and max; measures: {name of the series: measure}."""
     shown = [v for v in TITLES if any(results.has(m, v) for m in measures.values())]
     series = {name: m for name, m in measures.items() if m in results.samples}
+    if not series:
+        return
     blocks, plots = [], []
     width = 0.8 / max(len(series), 1)
     for i, (name, measure) in enumerate(series.items()):

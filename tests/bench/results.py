@@ -21,8 +21,8 @@ MEASURES = {
     "line.active.p99": ("PORT to 200, p99", "µs", 1e-6),
     "ns.data": ("data packet, by test run", "ns", 1),
     "ns.control": ("control packet without payload, by test run", "ns", 1),
-    "ns.line": ("PORT line rewritten in its length, by test run", "ns", 1),
-    "ns.line-resized": ("PORT line that changes its length, by test run", "ns", 1),
+    "ns.line": ("PORT line rewritten, same length, by test run", "ns", 1),
+    "ns.line-resized": ("PORT line rewritten, other length, by test run", "ns", 1),
     "memory.flow": ("memory per data connection, both directions, timer included", "bytes", 1),
     "memory.flow-map": ("of it in ftpnat_flows", "bytes", 1),
     "memory.session": ("memory per control connection", "bytes", 1),
@@ -38,6 +38,8 @@ def describe(measure):
     """(title, unit, divisor)"""
     if measure in MEASURES:
         return MEASURES[measure]
+    if not measure.startswith("flows."):
+        return measure, "", 1  # a whole part
     _, count, which = measure.split(".")
     return (f"{int(count):,} live data connections, traffic on {which}", *FLOWS_UNIT)
 

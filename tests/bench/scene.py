@@ -130,11 +130,11 @@ class Scene:
         """(to, from) of frames that a host sends."""
         return frames.mac(self.lab.gw, node.gw_interface), frames.mac(node, "eth0")
 
-    def header_of(self, conn, node=None):
+    def header_of(self, conn):
         """Headers of the next segment of the client's socket."""
         seq, ack = sequence_numbers(conn)
-        return frames.headers(self.macs(node or self.lab.client), conn.getsockname(),
-                              conn.getpeername(), seq, ack, frames.ACK)
+        return frames.headers(self.macs(self.lab.client), conn.getsockname(), conn.getpeername(),
+                              seq, ack, frames.ACK)
 
     def send(self, templates, size=64, cpus=1, flows=1, order="spread", seconds=None, packets=None,
              node=None):

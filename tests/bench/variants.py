@@ -7,7 +7,7 @@ import shutil
 
 from tools import Tools
 from gateways import FtpnatGateway, KernelGateway
-from lab import Lab, run
+from lab import Lab, LabError, run
 
 CONTROL_PORT = 21
 SPIN_PORT = 2121  # of a server that never sleeps
@@ -187,10 +187,14 @@ def room_for_conntrack(entries):
     if shutil.which("modprobe"):
         run(["modprobe", "-q", "nf_conntrack"], check=False)
     before = {}
-    for name in wanted:
-        with open(base + name) as file:
-            before[name] = int(file.read())
-    write({name: max(value, before[name]) for name, value in wanted.items()})
+    try:
+        for name in wanted:
+            with open(base + name) as file:
+                before[name] = int(file.read())
+        write({name: max(value, before[name]) for name, value in wanted.items()})
+    except OSError as error:
+        raise LabError(f"can't enlarge conntrack's table: {error}; is this the machine's own "
+                       "network namespace, and does its kernel have conntrack?") from error
     try:
         yield
     finally:

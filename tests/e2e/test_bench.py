@@ -70,10 +70,15 @@ def test_runs(make_scene):
     scene.templates = scene.open_templates(1)
     part = object.__new__(Packets)
     part.plan, part.results = Plan, results
-    for measure, probe in part._probes(scene):
-        part._probe(scene, measure, probe)
+    scene.probes = list(part._probes(scene))
+    part.scenes = {"ftpnat-tc": scene}
+    for step in part.steps():
+        if step[0].startswith("ns."):
+            part.play(step)
     assert not results.missing
     assert sorted(results.samples) == ["ns.control", "ns.data", "ns.line", "ns.line-resized"]
+    part.play(("ns.data", scene, lambda: scene.send(["no template"], packets=1)))
+    assert "no template" in results.missing["ns.data", "ftpnat-tc"]
 
 
 @pytest.mark.parametrize("key", ["ftpnat-tc", "nftables"])
