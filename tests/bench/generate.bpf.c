@@ -19,6 +19,7 @@ __u32 in_order;	 /* number after number; else spread over all of them */
 
 __u32 turn;
 __u32 number;
+__u64 sent;
 
 static __always_inline __be16 folded(__u32 sum)
 {
@@ -75,6 +76,7 @@ int generate(struct xdp_md *ctx)
 	*(__be16 *)(data + BENCH_TCP_CHECK) =
 		folded(t->tcp_sum + ((t->saddr + high) & 0xffff) + (t->saddr >> 16) +
 		       sport + dport);
+	sent++;
 	return XDP_TX;
 }
 

@@ -13,9 +13,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <net/if.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -35,9 +37,8 @@
 
 #define MAX_CPUS  64
 #define MAX_FRAME 3400 /* a page less the headroom and tailroom that live frames need */
-#define ROUND	  (1 << 15)
-#define PATIENCE  5   /* seconds that the first frame may take to arrive */
-#define LATE	  100 /* milliseconds that the last ones may take */
+#define PATIENCE  5    /* seconds that the first frame may take to arrive */
+#define LATE	  100  /* milliseconds that the last ones may take */
 
 struct sender {
 	pthread_t thread;
@@ -45,10 +46,9 @@ struct sender {
 	int cpu;
 	int ifindex;
 	__u32 length;
-	__u64 packets; /* 0: until told to stop */
-	__u64 sent;
+	__u64 packets; /* 0: until stop() */
 	int err;
-	const atomic_bool *stop;
+	atomic_bool done;
 };
 
 static void die(const char *what, int err)
@@ -117,27 +117,36 @@ static void *send_frames(void *argument)
 	struct sender *s = argument;
 	struct xdp_md ctx = { .data_end = s->length,
 			      .ingress_ifindex = (__u32)s->ifindex };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = blank, .data_size_in = s->length,
+		    .ctx_in = &ctx, .ctx_size_in = sizeof(ctx),
+		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
 	cpu_set_t cpus;
 
 	CPU_ZERO(&cpus);
 	CPU_SET(s->cpu, &cpus);
 	s->err = -pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
-	while (!s->err && !*s->stop) {
-		LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = blank,
-			    .data_size_in = s->length, .ctx_in = &ctx,
-			    .ctx_size_in = sizeof(ctx), .repeat = ROUND,
-			    .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
-
-		if (s->packets && s->packets - s->sent < ROUND)
-			opts.repeat = (int)(s->packets - s->sent);
-		if (bpf_prog_test_run_opts(bpf_program__fd(s->skel->progs.generate),
-					   &opts))
-			s->err = -errno;
-		s->sent += (__u64)opts.repeat;
-		if (s->packets && s->sent >= s->packets)
-			break;
-	}
+	/* one call for all: setting up and tearing down is no part of a rate */
+	opts.repeat = s->packets ? (int)s->packets : INT_MAX;
+	if (!s->err &&
+	    bpf_prog_test_run_opts(bpf_program__fd(s->skel->progs.generate), &opts) &&
+	    errno != EINTR)
+		s->err = -errno;
+	s->done = true;
 	return NULL;
+}
+
+/* Ends what a sender does, and also what it is about to begin. */
+static void stop(struct sender *s)
+{
+	while (!s->done) {
+		pthread_kill(s->thread, SIGUSR1);
+		nap(0.001);
+	}
+}
+
+static void interrupt(int signal)
+{
+	(void)signal;
 }
 
 static __u64 received(int fd)
@@ -169,7 +178,7 @@ int main(int argc, char **argv)
 	double start, length = 0;
 	__u64 packets = 0, first, before, total, counted = 0, sent = 0;
 	int n = 0, counts, ifindex, late = 0;
-	atomic_bool stop = false;
+	struct sigaction action = { .sa_handler = interrupt };
 	char line[512];
 	__u32 frame;
 
@@ -178,6 +187,7 @@ int main(int argc, char **argv)
 				"spread|order SECONDS|xPACKETS\n");
 		return 2;
 	}
+	sigaction(SIGUSR1, &action, NULL);
 	counts = bpf_obj_get(argv[3]);
 	if (counts < 0)
 		die(argv[3], errno);
@@ -201,7 +211,6 @@ int main(int argc, char **argv)
 		s->ifindex = ifindex;
 		s->length = frame;
 		s->packets = packets;
-		s->stop = &stop;
 		s->skel = generate__open_and_load();
 		if (!s->skel)
 			die("the generator does not load", errno);
@@ -233,13 +242,14 @@ int main(int argc, char **argv)
 		nap(length);
 		counted = received(counts) - before;
 		length = seconds() - start;
-		stop = true;
+		for (int i = 0; i < n; i++)
+			stop(&sender[i]);
 	}
 	for (int i = 0; i < n; i++) {
 		pthread_join(sender[i].thread, NULL);
 		if (sender[i].err)
 			die("the kernel does not send live frames", -sender[i].err);
-		sent += sender[i].sent;
+		sent += sender[i].skel->bss->sent;
 		generate__destroy(sender[i].skel);
 	}
 	do { /* the last ones may still be on their way */
