@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Measures ftpnat, nftables and bare forwarding side by side.
 
     bench.py [--quick] [--only PART]... [--seed N]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Frames of the generator: headers as it wants them, and what became of them."""
 
 import socket

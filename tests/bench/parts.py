@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The measurements: each part makes its labs, then measures every variant in every round.
 
 A part is used as `with Part(...)`; `steps()` are what one round does, in any order,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Plots of a result, by gnuplot, as SVG and PNG."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """What was measured: samples per measure and variant, and the goals computed from them."""
 
 import statistics

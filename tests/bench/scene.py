@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """A lab with one variant in its gateway, an FTP server behind it, and traffic through it."""
 
 import ftplib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The benchmark's own programs, built by `make bench-tools`, and their place in bpffs."""
 
 import json

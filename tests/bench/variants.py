@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """What forwards in the gateway's namespace, one variant after the other."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The benchmark's pieces work; how fast anything is, is not judged."""
 
 import json
@@ -20,7 +21,7 @@ from scene import Scene  # noqa: E402
 from tools import Tools  # noqa: E402
 from variants import CONTROL_PORT, VARIANTS  # noqa: E402
 
-pytestmark = pytest.mark.ftpnat
+pytestmark = [pytest.mark.ftpnat, pytest.mark.xdist_group("bench")]  # one sink for all
 
 
 @pytest.fixture(scope="module")
