@@ -157,8 +157,9 @@ class Flows(Part):
             if count == 1:
                 scene.templates = scene.open_templates(1)
             else:
-                self._fill(scene)
-            self.scenes[variant.key, count] = scene
+                self.play(("memory.flow", scene, partial(self._fill, scene)))
+            if hasattr(scene, "templates"):
+                self.scenes[variant.key, count] = scene
 
     def _fill(self, scene):
         ours = isinstance(scene.variant, Ftpnat)
@@ -168,7 +169,7 @@ class Flows(Part):
         before = settled_slab()
         map_before = scene.map_memory("ftpnat_flows") if ours else 0
         scene.templates = [scene.fill(scene.count)]
-        self.add("memory.flow", scene, (settled_slab() - before) / scene.count)
+        self.add("memory.flow", scene, grown(before) / scene.count)
         if ours:
             used = scene.map_memory("ftpnat_flows") - map_before
             self.add("memory.flow-map", scene, used / scene.count)
@@ -200,7 +201,7 @@ class Sessions(Part):
     def _fill(self, scene):
         before = settled_slab()
         scene.fill_sessions(self.plan.sessions)
-        self.add("memory.session", scene, (settled_slab() - before) / self.plan.sessions)
+        self.add("memory.session", scene, grown(before) / self.plan.sessions)
 
 
 class Sockets(Part):
@@ -259,3 +260,11 @@ def settled_slab():
         still = still + 1 if abs(now - last) < 1 << 20 else 0
         last = now
     return last
+
+
+def grown(before):
+    """Bytes that the slabs have grown by."""
+    growth = settled_slab() - before
+    if growth <= 0:
+        raise LabError("the kernel's memory shrank meanwhile: something else is at work here")
+    return growth
