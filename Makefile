@@ -46,7 +46,7 @@ LIBS_LDLIBS = $(eval LIBS_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIBS_L
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all bpf tools unit man deb deb-check fuzz soak check demo compare lint format install uninstall \
+.PHONY: all bpf tools unit man deb deb-check fuzz soak check demo compare bench bench-tools lint format install uninstall \
 	clean help
 
 all: $(PROGRAM) ## build ./ftpnat-load (default)
@@ -181,10 +181,34 @@ demo: ## install what is missing, build, show FTP through the gateway (root)
 compare: ## kernel helper beside ftpnat, case by case, into docs/compare.md (root)
 	@scripts/compare
 
+# ---- benchmark: C and BPF pieces of tests/bench ----
+
+BENCH := $(addprefix $(BUILD)/bench/,sink.bpf.o bare.bpf.o traffic testrun announce ftp_server ftp_client)
+
+$(BUILD)/bench/%.bpf.o: tests/bench/%.bpf.c $(BUILD)/.tools
+	$(say) CLANG $@
+	@mkdir -p $(@D)
+	$(Q)$(BPF_CLANG) $(BPF_CFLAGS) -MD -MP -c $< -o $@
+
+$(BUILD)/bench/traffic: $(BUILD)/bench/generate.skel.h
+$(BUILD)/bench/testrun: $(BUILD)/bench/replay.skel.h
+
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/.tools
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(USER_CFLAGS) -Itests/bench -MD -MP -MF $@.d $< $(LDFLAGS) $(LIBS_LDLIBS) -lpthread -o $@
+
+bench-tools: all $(BENCH)
+
+bench: ## ftpnat, nftables and bare forwarding side by side, into docs/bench; QUICK=1: build/bench (root)
+	@scripts/deps build bench
+	@$(MAKE) --no-print-directory $(JOBS) bench-tools
+	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/bench/bench.py $(if $(QUICK),--quick)
+
 # ---- style ----
 
 STYLED   = $(wildcard include/*.h bpf/*.[ch] user/*.[ch] tests/unit/*.[ch] tests/unit/lib/*.[ch] \
-	     tests/model/*.[ch] tests/fuzz/*.[ch] docs/man/*.c)
+	     tests/model/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch] docs/man/*.c)
 SHELL_SRC = completion/ftpnat-load.bash debian/prerm $(shell grep -lE '^\#!.*\b(ba)?sh\b' scripts/* tests/run \
 	     tests/verifier/check tests/package/run .ci/run 2>/dev/null)
 

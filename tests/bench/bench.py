@@ -1,0 +1,134 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Measures ftpnat, nftables and bare forwarding side by side.
+
+    bench.py [--quick] [--only PART]... [--seed N]
+
+Writes docs/bench; with --quick or --only, build/bench/result. docs/bench/README.md
+says how it is measured.
+"""
+
+import argparse
+import datetime
+import os
+import platform
+import random
+import sys
+import time
+from dataclasses import dataclass
+
+import report
+from parts import PARTS
+from plots import draw
+from results import Results
+from tools import CPUS, TOP, LabError, Tools
+from variants import VARIANTS, Absent, room_for_conntrack
+
+
+@dataclass
+class Plan:
+    rounds: int = 5
+    seconds: float = 0.6           # of the generator, each time
+    flows: tuple = (1, 1000, 100_000, 1_000_000)
+    sessions: int = 16384          # for their memory
+    replays: int = 1_000_000
+    lines: int = 5000              # by test run
+    bulk: int = 2 << 30
+    clients: int = 32              # FTP sessions at once
+    session_seconds: float = 1.5
+    round_trips: int = 5000
+
+
+QUICK = Plan(rounds=3, seconds=0.15, flows=(1, 1000, 10_000), sessions=2048, replays=100_000,
+             lines=500, bulk=256 << 20, session_seconds=0.3, round_trips=300)
+
+
+def machine():
+    with open("/proc/cpuinfo") as file:
+        model = next((line.split(":")[1].strip() for line in file if line.startswith("model name")),
+                     platform.machine())
+    with open("/proc/meminfo") as file:
+        memory = int(file.readline().split()[1]) >> 20
+    return f"{model}, {len(CPUS)} CPUs, {memory} GiB"
+
+
+def say(text):
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def usable():
+    """The variants to measure, and {key: why not} of the others."""
+    good, absent = [], {}
+    for variant in VARIANTS:
+        try:
+            variant.check()
+            good.append(variant)
+        except Absent as why:
+            absent[variant.key] = str(why)
+    return good, absent
+
+
+def measure(plan, parts, seed, results):
+    """All parts; returns what is absent."""
+    order = random.Random(seed)
+    variants, absent = usable()
+    for part_class in parts:
+        started = time.monotonic()
+        with part_class(plan, results, variants, absent) as part:
+            made = time.monotonic()
+            for _ in range(1 if part.once else plan.rounds):
+                steps = list(part.steps())
+                order.shuffle(steps)
+                for step in steps:
+                    part.play(step)
+            say(f"{part_class.__name__.lower()}: labs {made - started:.0f} s, "
+                f"measured {time.monotonic() - made:.0f} s")
+    return absent
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="less of everything, in two minutes")
+    parser.add_argument("--seed", type=int, default=1, help="for the order of each round")
+    parser.add_argument("--only", action="append", choices=[part.__name__.lower() for part in PARTS],
+                        help="this part, may be repeated")
+    options = parser.parse_args()
+    if os.geteuid():
+        parser.error("must be root: it makes network namespaces and loads BPF programs")
+    plan = QUICK if options.quick else Plan()
+    folder = os.path.join(TOP, *(("build", "bench", "result") if options.quick or options.only
+                                 else ("docs", "bench")))
+    parts = [part for part in PARTS if not options.only or part.__name__.lower() in options.only]
+    results, started = Results(), time.monotonic()
+    about = {"date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+             "commit": report.commit(), "machine": machine(),
+             "kernel": f"{platform.release()} {platform.version()}", "seed": options.seed,
+             "quick": options.quick, "rounds": plan.rounds,
+             "load before": round(os.getloadavg()[0], 2)}
+    if about["load before"] > 0.5:
+        say(f"this machine is not idle (load {about['load before']}): the figures will show it")
+    try:
+        with Tools(), room_for_conntrack(max(1 << 18, 1 << (max(plan.flows) - 1).bit_length())):
+            absent = measure(plan, parts, options.seed, results)
+    except LabError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    about["seconds"] = round(time.monotonic() - started)
+    report.write(folder, about, absent, results)
+    draw(folder, results)
+    for goal, value, verdict in report.verdicts(results):
+        shown = "" if value is None else f"{value:.2f} "
+        print(f"{verdict:12} {goal.title}: {shown}({goal.wanted()})")
+    for line in report.gaps(absent, results):
+        print(line)
+    worse = report.regressions(results)
+    if worse:
+        print("\n!!! WORSE than the committed result by more than a tenth:")
+        print("\n".join(f"!!!   {line}" for line in worse))
+    print(f"written: {os.path.relpath(folder, TOP)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

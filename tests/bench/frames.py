@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Frames of the generator: headers as it wants them, and what became of them."""
+
+import socket
+import struct
+
+MARK = 0xbe9c
+HEADER = 54  # Ethernet, IPv4 and TCP without options
+SIZES = {64: 60, 1500: 1514}  # frame with FCS, and packet in the largest frame -> bytes in memory
+SYN, ACK = 0x02, 0x10
+
+# BENCH_* of frame.h
+SADDR_HIGH, SPORT_HIGH, SPORT_LOW, DPORT_HIGH, DPORT_LOW = 1, 2, 4, 8, 16
+
+
+def mac(node, interface):
+    line = node.run(["ip", "-br", "link", "show", interface]).stdout
+    return bytes.fromhex(line.split()[2].replace(":", ""))
+
+
+def headers(macs, source, destination, seq, ack, flags):
+    """Ethernet, IPv4, TCP, with both checksums zero. macs: (to, from); ends: (address, port)."""
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 0, MARK, 0x4000, 64, socket.IPPROTO_TCP, 0,
+                     socket.inet_aton(source[0]), socket.inet_aton(destination[0]))
+    tcp = struct.pack("!HHIIBBHHH", source[1], destination[1], seq & 0xffffffff, ack & 0xffffffff,
+                      0x50, flags, 65535, 0, 0)
+    return macs[0] + macs[1] + b"\x08\x00" + ip + tcp
+
+
+def template(header, vary=0):
+    """A line for `traffic`."""
+    return f"{vary} {header.hex()}\n"
+
+
+def ends(header):
+    """((source, port), (destination, port)) of a frame."""
+    sport, dport = struct.unpack("!HH", header[34:38])
+    return (socket.inet_ntoa(header[26:30]), sport), (socket.inet_ntoa(header[30:34]), dport)
+
+
+def _folded(data):
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return total
+
+
+def sane(header):
+    """Are both checksums right, if the payload is all zero?"""
+    length = struct.unpack("!H", header[16:18])[0] - 20
+    pseudo = header[26:34] + struct.pack("!HH", socket.IPPROTO_TCP, length)
+    return _folded(header[14:34]) == 0xffff and _folded(pseudo + header[34:54]) == 0xffff
+

@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * FTP clients for measuring, all in one process on one CPU; prints JSON.
+ *
+ *   ftp_client sessions ADDRESS PORT CPU CLIENTS SECONDS
+ *       sessions from connect to the end of QUIT with one PASV file of 1000 bytes,
+ *       so many at once, and one at least: {"sessions", "failed", "seconds", "p50", "p99"}
+ *   ftp_client bulk ADDRESS PORT CPU BYTES
+ *       one file by PASV, thrown away: {"bytes", "seconds", "cpu"}, cpu being what
+ *       all CPUs of the machine did meanwhile
+ *   ftp_client line ADDRESS PORT CPU passive|active COUNT
+ *       round trips of PASV and its 227, or of PORT and its 200, without sleeping:
+ *       {"count", "p50", "p99"}
+ *
+ * All times in seconds.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+
+#define MAX_CLIENTS 1024
+#define SMALL_FILE  "1000"
+
+enum { PATIENCE = 10 }; /* seconds without any event: nothing will come any more */
+
+struct times {
+	double *value;
+	size_t n;
+	size_t room;
+};
+
+struct client {
+	int control;
+	int data; /* -1: none */
+	double started;
+	bool data_over;
+	bool said_226;
+	size_t filled;
+	char input[512];
+};
+
+struct run {
+	int epoll;
+	struct sockaddr_in server;
+	struct client client[MAX_CLIENTS];
+	struct times times;
+	size_t failed;
+	bool ending; /* no new sessions */
+	int living;
+};
+
+static void die(const char *what)
+{
+	fprintf(stderr, "ftp_client: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* ---- times ---- */
+
+static void keep(struct times *times, double value)
+{
+	if (times->n == times->room) {
+		times->room = times->room ? 2 * times->room : 4096;
+		times->value = realloc(times->value, times->room * sizeof(double));
+		if (!times->value)
+			die("memory");
+	}
+	times->value[times->n++] = value;
+}
+
+static int ascending(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double percentile(struct times *times, unsigned int percent)
+{
+	if (!times->n)
+		return 0;
+	qsort(times->value, times->n, sizeof(double), ascending);
+	return times->value[(times->n - 1) * percent / 100];
+}
+
+/* ---- pieces ---- */
+
+static int open_socket(const struct sockaddr_in *to, int flags)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+	const int on = 1;
+
+	if (fd < 0)
+		die("socket");
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (connect(fd, (const struct sockaddr *)to, sizeof(*to)) && errno != EINPROGRESS)
+		die("connect");
+	return fd;
+}
+
+static void say(int fd, const char *line)
+{
+	if (send(fd, line, strlen(line), MSG_NOSIGNAL) < 0)
+		die("send");
+}
+
+static struct sockaddr_in announced(const char *line)
+{
+	const char *open = strchr(line, '(');
+	unsigned int n[6];
+
+	if (!open || sscanf(open, "(%u,%u,%u,%u,%u,%u", &n[0], &n[1], &n[2], &n[3], &n[4],
+			    &n[5]) != 6) {
+		fprintf(stderr, "ftp_client: no address in %s\n", line);
+		exit(1);
+	}
+	return (struct sockaddr_in){
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)(n[4] << 8 | n[5])),
+		.sin_addr.s_addr = htonl(n[0] << 24 | n[1] << 16 | n[2] << 8 | n[3]),
+	};
+}
+
+/* ---- sessions ---- */
+
+static void watch(const struct run *run, int fd, size_t index)
+{
+	struct epoll_event event = { .events = EPOLLIN,
+				     .data.u64 = (uint64_t)index << 32 | (uint32_t)fd };
+
+	if (epoll_ctl(run->epoll, EPOLL_CTL_ADD, fd, &event))
+		die("epoll_ctl");
+}
+
+static void begin(struct run *run, size_t index)
+{
+	struct client *c = &run->client[index];
+
+	*c = (struct client){ .data = -1, .started = seconds() };
+	c->control = open_socket(&run->server, SOCK_NONBLOCK);
+	watch(run, c->control, index);
+	run->living++;
+}
+
+static void end(struct run *run, size_t index, bool good)
+{
+	struct client *c = &run->client[index];
+
+	close(c->control);
+	if (c->data >= 0)
+		close(c->data);
+	c->control = c->data = -1;
+	run->living--;
+	if (!good)
+		run->failed++;
+	else if (!run->ending)
+		keep(&run->times, seconds() - c->started);
+	if (!run->ending)
+		begin(run, index);
+}
+
+/* The answer to each reply; 0 when the session ends. */
+static int reply(struct run *run, size_t index, const char *line)
+{
+	struct client *c = &run->client[index];
+	struct sockaddr_in to;
+
+	switch (atoi(line)) {
+	case 220:
+		say(c->control, "USER bench\r\n");
+		return 1;
+	case 331:
+		say(c->control, "PASS bench\r\n");
+		return 1;
+	case 230:
+		say(c->control, "PASV\r\n");
+		return 1;
+	case 227:
+		to = announced(line);
+		c->data = open_socket(&to, SOCK_NONBLOCK);
+		watch(run, c->data, index);
+		say(c->control, "RETR " SMALL_FILE "\r\n");
+		return 1;
+	case 150:
+		return 1;
+	case 226:
+		c->said_226 = true;
+		if (c->data_over)
+			say(c->control, "QUIT\r\n");
+		return 1;
+	case 221:
+		return 0;
+	default:
+		return -1;
+	}
+}
+
+static void data_input(struct run *run, size_t index)
+{
+	struct client *c = &run->client[index];
+	char sunk[4096];
+	ssize_t n = recv(c->data, sunk, sizeof(sunk), 0);
+
+	if (n > 0 || (n < 0 && errno == EAGAIN))
+		return;
+	if (n < 0) {
+		end(run, index, false);
+		return;
+	}
+	close(c->data);
+	c->data = -1;
+	c->data_over = true;
+	if (c->said_226)
+		say(c->control, "QUIT\r\n");
+}
+
+static void control_input(struct run *run, size_t index)
+{
+	struct client *c = &run->client[index];
+	ssize_t n = recv(c->control, c->input + c->filled,
+			 sizeof(c->input) - 1 - c->filled, 0);
+	char *line = c->input, *stop;
+	int rc;
+
+	if (n < 0 && errno == EAGAIN)
+		return;
+	if (n <= 0) {
+		end(run, index, false);
+		return;
+	}
+	c->filled += (size_t)n;
+	c->input[c->filled] = '\0';
+	while ((stop = strstr(line, "\r\n"))) {
+		*stop = '\0';
+		rc = reply(run, index, line);
+		if (rc <= 0) {
+			end(run, index, !rc);
+			return;
+		}
+		line = stop + 2;
+	}
+	c->filled -= (size_t)(line - c->input);
+	memmove(c->input, line, c->filled);
+}
+
+static void sessions(struct run *run, size_t clients, double length)
+{
+	double start, stop;
+	struct epoll_event event[256];
+	size_t index;
+	int n, fd;
+
+	run->epoll = epoll_create1(EPOLL_CLOEXEC);
+	for (index = 0; index < clients; index++)
+		begin(run, index);
+	start = seconds();
+	for (stop = start + length; run->living;) {
+		n = epoll_wait(run->epoll, event, 256, PATIENCE * 1000);
+		if (!n) {
+			run->failed += (size_t)run->living;
+			break;
+		}
+		for (int i = 0; i < n; i++) {
+			index = event[i].data.u64 >> 32;
+			fd = (int)(uint32_t)event[i].data.u64;
+			if (fd == run->client[index].data)
+				data_input(run, index);
+			else if (fd == run->client[index].control)
+				control_input(run, index);
+		}
+		if (!run->ending && seconds() >= stop && run->times.n + run->failed) {
+			run->ending = true;
+			length = seconds() - start;
+		}
+	}
+	printf("{\"sessions\": %zu, \"failed\": %zu, \"seconds\": %.6f, \"p50\": %.9f, "
+	       "\"p99\": %.9f}\n",
+	       run->times.n, run->failed, length, percentile(&run->times, 50),
+	       percentile(&run->times, 99));
+}
+
+/* ---- one client that waits for each reply ---- */
+
+/* The next whole line, without sleeping. */
+static void hear(int fd, char *line, size_t size, const char *code)
+{
+	double until = seconds() + PATIENCE;
+	size_t filled = 0;
+	ssize_t n;
+
+	do {
+		n = recv(fd, line + filled, size - 1 - filled, MSG_DONTWAIT);
+		if (n > 0)
+			filled += (size_t)n;
+		else if (!n || errno != EAGAIN || seconds() > until)
+			break;
+	} while (n < 0 || line[filled - 1] != '\n');
+	line[filled] = '\0';
+	if (!filled || strncmp(line, code, 3) != 0) {
+		fprintf(stderr, "ftp_client: expected %s, heard: %s\n", code, line);
+		exit(1);
+	}
+}
+
+static int log_in(const struct sockaddr_in *server)
+{
+	int fd = open_socket(server, 0);
+	char line[512];
+
+	hear(fd, line, sizeof(line), "220");
+	say(fd, "USER bench\r\n");
+	hear(fd, line, sizeof(line), "331");
+	say(fd, "PASS bench\r\n");
+	hear(fd, line, sizeof(line), "230");
+	return fd;
+}
+
+/* Seconds that all CPUs have worked. */
+static double worked(void)
+{
+	unsigned long long user, nice, sys, idle, iowait, irq, softirq;
+	FILE *file = fopen("/proc/stat", "re");
+
+	if (!file || fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu", &user, &nice,
+			    &sys, &idle, &iowait, &irq, &softirq) != 7)
+		die("/proc/stat");
+	fclose(file);
+	return (double)(user + nice + sys + irq + softirq) / (double)sysconf(_SC_CLK_TCK);
+}
+
+static void bulk(const struct sockaddr_in *server, const char *size)
+{
+	static char sunk[1 << 20];
+	int control = log_in(server), data;
+	long long bytes = 0;
+	double start, busy;
+	struct sockaddr_in to;
+	char line[512];
+	ssize_t n;
+
+	say(control, "PASV\r\n");
+	hear(control, line, sizeof(line), "227");
+	to = announced(line);
+	data = open_socket(&to, 0);
+	snprintf(line, sizeof(line), "RETR %s\r\n", size);
+	busy = worked();
+	start = seconds();
+	say(control, line);
+	while ((n = recv(data, sunk, sizeof(sunk), MSG_TRUNC)) > 0)
+		bytes += n;
+	printf("{\"bytes\": %lld, \"seconds\": %.6f, \"cpu\": %.3f}\n", bytes,
+	       seconds() - start, worked() - busy);
+}
+
+static void lines(const struct sockaddr_in *server, bool active, unsigned int count)
+{
+	struct sockaddr_in own;
+	socklen_t size = sizeof(own);
+	int fd = log_in(server);
+	struct times times = { 0 };
+	char command[64], line[512];
+	uint8_t a[4];
+	double start;
+
+	getsockname(fd, (struct sockaddr *)&own, &size);
+	memcpy(a, &own.sin_addr, sizeof(a));
+	for (unsigned int i = 0; i < count; i++) {
+		if (active)
+			snprintf(command, sizeof(command), "PORT %u,%u,%u,%u,%u,%u\r\n",
+				 a[0], a[1], a[2], a[3], 32 + i / 256 % 128, i % 256);
+		else
+			snprintf(command, sizeof(command), "PASV\r\n");
+		start = seconds();
+		say(fd, command);
+		hear(fd, line, sizeof(line), active ? "200" : "227");
+		keep(&times, seconds() - start);
+	}
+	printf("{\"count\": %zu, \"p50\": %.9f, \"p99\": %.9f}\n", times.n,
+	       percentile(&times, 50), percentile(&times, 99));
+}
+
+int main(int argc, char **argv)
+{
+	static struct run run;
+	cpu_set_t cpus;
+	size_t clients;
+
+	run.server.sin_family = AF_INET;
+	if (argc < 6 || inet_pton(AF_INET, argv[2], &run.server.sin_addr) != 1)
+		goto usage;
+	run.server.sin_port = htons((uint16_t)atoi(argv[3]));
+	CPU_ZERO(&cpus);
+	CPU_SET(atoi(argv[4]), &cpus);
+	if (sched_setaffinity(0, sizeof(cpus), &cpus))
+		die("cannot stay on that CPU");
+	if (!strcmp(argv[1], "sessions") && argc == 7) {
+		clients = (size_t)atoi(argv[5]);
+		sessions(&run, clients < MAX_CLIENTS ? clients : MAX_CLIENTS,
+			 strtod(argv[6], NULL));
+	} else if (!strcmp(argv[1], "bulk") && argc == 6) {
+		bulk(&run.server, argv[5]);
+	} else if (!strcmp(argv[1], "line") && argc == 7) {
+		lines(&run.server, !strcmp(argv[5], "active"),
+		      (unsigned int)atoi(argv[6]));
+	} else {
+		goto usage;
+	}
+	return 0;
+usage:
+	fprintf(stderr, "usage: see the top of tests/bench/ftp_client.c\n");
+	return 2;
+}

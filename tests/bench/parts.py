@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The measurements: each part makes its labs, then measures every variant in every round.
+
+A part is used as `with Part(...)`; `steps()` are what one round does, in any order,
+each as (what is measured, scene, how).
+"""
+
+import contextlib
+import time
+from functools import partial
+
+import frames
+from results import flows_measure
+from scene import Scene
+from tools import CPUS, LabError, tool
+from variants import CONTROL_PORT, Absent, Ftpnat, Nftables, attached_programs
+
+FLOWS_PER_CPU = 8  # data connections that the generator uses where their number isn't the point
+ACTIVE = 64        # of many flows, where only some have traffic
+CORES = {"one": 1, "all": len(CPUS)} if len(CPUS) > 1 else {"one": 1}
+SETTLING = 4       # seconds at most, for the kernel to free what it frees late
+VERDICTS = {"tc": 7, "xdp": 4}  # TC_ACT_REDIRECT, XDP_REDIRECT
+
+
+class Part:
+    once = False  # one round is enough
+
+    def __init__(self, plan, results, variants, absent):
+        self.plan, self.results, self.absent = plan, results, absent
+        self.scenes = {}
+        self.stack = contextlib.ExitStack()
+        try:
+            for variant in variants:
+                self.try_setup(variant)
+        except BaseException:
+            self.stack.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.stack.close()
+
+    def scene(self, variant, name, generated):
+        scene = Scene(variant, name, generated)
+        self.stack.callback(scene.close)
+        return scene
+
+    def add(self, measure, scene, value):
+        self.results.add(measure, scene.variant.key, value)
+
+    def try_setup(self, variant):
+        """What can't be had here is named in `absent`, once and for all parts."""
+        if variant.key in self.absent:
+            return
+        try:
+            self.setup(variant)
+        except Absent as why:
+            self.absent[variant.key] = str(why)
+        except LabError as why:
+            self.results.missing[type(self).__name__.lower(), variant.key] = str(why)
+
+    def play(self, step):
+        """A step that fails is named; the rest is measured all the same."""
+        what, scene, function = step
+        try:
+            function()
+        except LabError as why:
+            self.results.missing[what, scene.variant.key] = str(why)
+
+    def setup(self, variant):
+        """Makes the variant's labs, if it has a place in this part."""
+        raise NotImplementedError
+
+    def steps(self):
+        raise NotImplementedError
+
+
+class Packets(Part):
+    """Packets per second that arrive, and nanoseconds per packet by test run."""
+
+    def setup(self, variant):
+        scene = self.scene(variant, "packets", True)
+        scene.templates = scene.open_templates(FLOWS_PER_CPU * len(CPUS))
+        scene.probes = list(self._probes(scene))
+        self.scenes[variant.key] = scene
+
+    def steps(self):
+        for scene in self.scenes.values():
+            for size in frames.SIZES:
+                for name, cpus in CORES.items():
+                    measure = f"packets.{size}.{name}"
+                    yield measure, scene, partial(self._rate, scene, measure, size, cpus)
+            for measure, probe in scene.probes:
+                yield measure, scene, partial(self._probe, scene, measure, probe)
+
+    def _rate(self, scene, measure, size, cpus):
+        said = scene.send(scene.templates, size=size, cpus=cpus, seconds=self.plan.seconds)
+        self.add(measure, scene, said["received"] / said["seconds"])
+        self.add("packets.lost", scene, 1 - said["total"] / said["sent"])
+
+    def _probe(self, scene, measure, probe):
+        self.add(measure, scene, probe())
+
+    def _probes(self, scene):
+        """(measure, what measures it) of the variants that are BPF programs."""
+        lab = scene.lab
+        programs = attached_programs(lab, lab.client.gw_interface)
+        if isinstance(scene.variant, Ftpnat):
+            hook = "xdp" if scene.variant.xdp == "native" else "tc"
+        else:
+            hook = {"bare-tc": "tc", "bare-xdp": "xdp"}.get(scene.variant.key)
+        if hook not in programs:
+            return
+        data = scene.templates[0].split()[1]
+        verdict = VERDICTS[hook]
+        yield "ns.data", partial(self._replay, scene, programs[hook], data, verdict)
+        if scene.variant.key != "ftpnat-tc":
+            return
+        client, _ = scene.control_headers()
+        yield "ns.control", partial(self._replay, scene, programs["tc"], client.hex(), verdict,
+                                    frames.HEADER)
+        for measure, address in (("ns.line", "10,1,1,2"), ("ns.line-resized", "010,001,001,002")):
+            yield measure, partial(self._lines, scene, programs["tc"], address)
+
+    def _replay(self, scene, program, header, verdict, length=frames.SIZES[64]):
+        for _ in range(3):  # the last packet may be one of the few that go another way
+            said = tool("testrun", scene.lab.gw.path, "replay", scene.lab.client.gw_interface,
+                        program, length, self.plan.replays, header)
+            if said["verdict"] == verdict:
+                return said["ns"]
+        raise LabError(f"in a test run the packet was not forwarded: verdict {said['verdict']}")
+
+    def _lines(self, scene, program, address):
+        """A new session each time: its own sockets know nothing of these lines."""
+        client, server = scene.control_headers()
+        said = tool("testrun", scene.lab.gw.path, "lines", scene.lab.client.gw_interface,
+                    scene.lab.server.gw_interface, program, self.plan.lines, client.hex(),
+                    server.hex(), address)
+        return said["p50"]
+
+
+class Flows(Part):
+    """Rates with many live data connections, and the memory they take."""
+
+    def setup(self, variant):
+        if isinstance(variant, (Ftpnat, Nftables)):
+            counts = self.plan.flows
+        elif variant.key == "forward":  # knows no connections: shows what other addresses cost
+            counts = (min(self.plan.flows), max(self.plan.flows))
+        else:
+            return
+        for count in counts:
+            scene = self.scene(variant, f"flows{count}", True)
+            scene.count = count
+            if count == 1:
+                scene.templates = scene.open_templates(1)
+            else:
+                self.play(("memory.flow", scene, partial(self._fill, scene)))
+            if hasattr(scene, "templates"):
+                self.scenes[variant.key, count] = scene
+
+    def _fill(self, scene):
+        ours = isinstance(scene.variant, Ftpnat)
+        if scene.count < max(self.plan.flows) or not isinstance(scene.variant, (Ftpnat, Nftables)):
+            scene.templates = [scene.fill(scene.count)]
+            return
+        before = settled_slab()
+        map_before = scene.map_memory("ftpnat_flows") if ours else 0
+        scene.templates = [scene.fill(scene.count)]
+        self.add("memory.flow", scene, grown(before) / scene.count)
+        if ours:
+            used = scene.map_memory("ftpnat_flows") - map_before
+            self.add("memory.flow-map", scene, used / scene.count)
+
+    def steps(self):
+        for scene in self.scenes.values():
+            for which, active in (("all", scene.count), ("some", min(ACTIVE, scene.count))):
+                measure = flows_measure(scene.count, which)
+                yield measure, scene, partial(self._rate, scene, measure, active)
+
+    def _rate(self, scene, measure, active):
+        said = scene.send(scene.templates, flows=active, seconds=self.plan.seconds)
+        self.add(measure, scene, said["received"] / said["seconds"])
+
+
+class Sessions(Part):
+    """Memory of control connections."""
+
+    once = True
+
+    def setup(self, variant):
+        if isinstance(variant, (Ftpnat, Nftables)):
+            self.scenes[variant.key] = self.scene(variant, "sessions", True)
+
+    def steps(self):
+        for scene in self.scenes.values():
+            yield "memory.session", scene, partial(self._fill, scene)
+
+    def _fill(self, scene):
+        before = settled_slab()
+        scene.fill_sessions(self.plan.sessions)
+        self.add("memory.session", scene, grown(before) / self.plan.sessions)
+
+
+class Sockets(Part):
+    """What real sockets get: bulk transfers, whole sessions, round trips of lines."""
+
+    def setup(self, variant):
+        if variant.key != "harness":
+            self.scenes[variant.key] = self.scene(variant, "sockets", False)
+
+    def steps(self):
+        for scene in self.scenes.values():
+            yield "bulk.throughput", scene, partial(self._bulk, scene)
+            yield "sessions.rate", scene, partial(self._sessions, scene)
+            for mode in ("passive", "active"):
+                yield f"line.{mode}.p50", scene, partial(self._line, scene, mode)
+
+    def _bulk(self, scene):
+        said = scene.client_tool("bulk", CONTROL_PORT, self.plan.bulk)
+        if said["bytes"] != self.plan.bulk:
+            raise LabError(f"{scene.lab.name}: {said['bytes']} bytes came, not {self.plan.bulk}")
+        self.add("bulk.throughput", scene, said["bytes"] * 8 / said["seconds"])
+        self.add("bulk.cpu", scene, said["cpu"] / (said["bytes"] / (1 << 30)))
+
+    def _sessions(self, scene):
+        said = scene.client_tool("sessions", CONTROL_PORT, self.plan.clients,
+                                 self.plan.session_seconds)
+        self.add("sessions.rate", scene, said["sessions"] / said["seconds"])
+        self.add("sessions.p50", scene, said["p50"])
+        self.add("sessions.p99", scene, said["p99"])
+        self.add("sessions.failed", scene, said["failed"])
+
+    def _line(self, scene, mode):
+        said = scene.line_tool(mode, self.plan.round_trips)
+        self.add(f"line.{mode}.p50", scene, said["p50"])
+        self.add(f"line.{mode}.p99", scene, said["p99"])
+
+
+# Memory first, and many connections last: what they leave is freed late and would be counted.
+PARTS = (Sessions, Packets, Sockets, Flows)
+
+
+def _slab():
+    with open("/proc/meminfo") as file:
+        for line in file:
+            if line.startswith("SUnreclaim:"):
+                return int(line.split()[1]) * 1024
+    raise LabError("/proc/meminfo has no SUnreclaim")
+
+
+def settled_slab():
+    """Kernel memory in slabs, when what is freed late has been freed: it stops to move."""
+    last, still, end = _slab(), 0, time.monotonic() + SETTLING
+    while still < 5 and time.monotonic() < end:
+        time.sleep(0.1)
+        now = _slab()
+        still = still + 1 if abs(now - last) < 1 << 20 else 0
+        last = now
+    return last
+
+
+def grown(before):
+    """Bytes that the slabs have grown by."""
+    growth = settled_slab() - before
+    if growth <= 0:
+        raise LabError("the kernel's memory shrank meanwhile: something else is at work here")
+    return growth

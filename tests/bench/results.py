@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What was measured: samples per measure and variant, and the goals computed from them."""
+
+import statistics
+
+# measure: (title, unit, what a sample is divided by for that unit)
+MEASURES = {
+    "packets.64.one": ("64-byte frames, one core", "Mpps", 1e6),
+    "packets.64.all": ("64-byte frames, all cores", "Mpps", 1e6),
+    "packets.1500.one": ("1500-byte packets, one core", "Mpps", 1e6),
+    "packets.1500.all": ("1500-byte packets, all cores", "Mpps", 1e6),
+    "packets.lost": ("share of generated frames that did not arrive", "%", 0.01),
+    "bulk.throughput": ("one bulk transfer", "Gbit/s", 1e9),
+    "bulk.cpu": ("CPU of the whole machine per GiB", "s", 1),
+    "sessions.rate": ("FTP sessions per second", "1/s", 1),
+    "sessions.p50": ("session, p50", "ms", 1e-3),
+    "sessions.p99": ("session, p99", "ms", 1e-3),
+    "sessions.failed": ("sessions that failed", "", 1),
+    "line.passive.p50": ("PASV to 227, p50", "µs", 1e-6),
+    "line.passive.p99": ("PASV to 227, p99", "µs", 1e-6),
+    "line.active.p50": ("PORT to 200, p50", "µs", 1e-6),
+    "line.active.p99": ("PORT to 200, p99", "µs", 1e-6),
+    "ns.data": ("data packet, by test run", "ns", 1),
+    "ns.control": ("control packet without payload, by test run", "ns", 1),
+    "ns.line": ("PORT line rewritten, same length, by test run", "ns", 1),
+    "ns.line-resized": ("PORT line rewritten, other length, by test run", "ns", 1),
+    "memory.flow": ("memory per data connection, both directions, timer included", "bytes", 1),
+    "memory.flow-map": ("of it in ftpnat_flows", "bytes", 1),
+    "memory.session": ("memory per control connection", "bytes", 1),
+}
+FLOWS_UNIT = ("Mpps", 1e6)
+
+
+def flows_measure(count, which):
+    return f"flows.{count}.{which}"
+
+
+def describe(measure):
+    """(title, unit, divisor)"""
+    if measure in MEASURES:
+        return MEASURES[measure]
+    if not measure.startswith("flows."):
+        return measure, "", 1  # a whole part
+    _, count, which = measure.split(".")
+    return (f"{int(count):,} live data connections, traffic on {which}", *FLOWS_UNIT)
+
+
+class Results:
+    def __init__(self):
+        self.samples = {}  # measure -> variant -> [samples]
+        self.missing = {}  # (measure, variant) -> why
+
+    def add(self, measure, variant, value):
+        self.samples.setdefault(measure, {}).setdefault(variant, []).append(value)
+
+    def has(self, measure, variant):
+        return bool(self.samples.get(measure, {}).get(variant))
+
+    def median(self, measure, variant):
+        return statistics.median(self.samples[measure][variant])
+
+    def spread(self, measure, variant):
+        values = self.samples[measure][variant]
+        return min(values), max(values)
+
+    def flow_counts(self):
+        return sorted({int(measure.split(".")[1]) for measure in self.samples
+                       if measure.startswith("flows.")})
+
+
+class Goal:
+    """A ratio of two medians, or one median, and what it is to reach."""
+
+    def __init__(self, key, title, over, under, at_least=None, at_most=None, unit=1):
+        self.key, self.title, self.over, self.under = key, title, over, under
+        self.at_least, self.at_most, self.unit = at_least, at_most, unit
+
+    def value(self, results):
+        """None when it was not measured."""
+        if not all(results.has(*side) for side in (self.over, self.under) if side):
+            return None
+        value = results.median(*self.over) / self.unit
+        if not self.under:
+            return value
+        below = results.median(*self.under)
+        return value / below if below else None
+
+    def reached(self, value):
+        return value >= self.at_least if self.at_least is not None else value <= self.at_most
+
+    def wanted(self):
+        return f"at least {self.at_least}" if self.at_least is not None else f"at most {self.at_most}"
+
+    def worse(self, value, before):
+        """Worse than before by more than a tenth?"""
+        return value < 0.9 * before if self.at_least is not None else value > 1.1 * before
+
+
+def goals(counts):
+    """The goals of the project; counts: numbers of live flows that were measured."""
+    one, xdp, tc, nft = "packets.64.one", "ftpnat-xdp", "ftpnat-tc", "nftables"
+    rows = [
+        Goal("xdp/nftables", "XDP, 64 bytes, one core, against nftables + nf_nat_ftp",
+             (one, xdp), (one, nft), at_least=3.0),
+        Goal("xdp/bare", "XDP against the bare XDP program", (one, xdp), (one, "bare-xdp"),
+             at_least=1.0),
+        Goal("tc/nftables", "TC, 64 bytes, one core, against nftables + nf_nat_ftp", (one, tc),
+             (one, nft), at_least=1.6),
+        Goal("tc/bare", "TC against the bare TC program", (one, tc), (one, "bare-tc"), at_least=1.0),
+    ]
+    if counts:
+        rows += [Goal(f"{variant}/flows-{counts[-1]}-{which}",
+                      f"{name}: rate at {counts[-1]:,} live flows against 1, {traffic}",
+                      (flows_measure(counts[-1], which), variant),
+                      (flows_measure(counts[0], which), variant), at_least=0.85)
+                 for variant, name in ((xdp, "XDP"), (tc, "TC"))
+                 for which, traffic in (("some", "traffic on 64 of them"),
+                                        ("all", "traffic on all of them in turn"))]
+    rows += [
+        Goal("sessions", "FTP sessions per second against nf_nat_ftp", ("sessions.rate", tc),
+             ("sessions.rate", nft), at_least=1.2),
+        Goal("sessions-p99", "their p99 latency against nf_nat_ftp", ("sessions.p99", tc),
+             ("sessions.p99", nft), at_most=1.0),
+        Goal("bulk", "bulk TCP, throughput against nf_nat_ftp", ("bulk.throughput", tc),
+             ("bulk.throughput", nft), at_least=1.0),
+        Goal("bulk-cpu", "bulk TCP, CPU per GiB against nf_nat_ftp", ("bulk.cpu", tc),
+             ("bulk.cpu", nft), at_most=0.8),
+        Goal("line", "rewritten line, added latency by test run, µs", ("ns.line-resized", tc), None,
+             at_most=5.0, unit=1000),
+        Goal("memory", "memory per data flow, both directions, bytes", ("memory.flow", tc), None,
+             at_most=512),
+    ]
+    return rows

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What forwards in the gateway's namespace, one variant after the other."""
+
+import contextlib
+import json
+import re
+import shutil
+
+from tools import Tools
+from gateways import FtpnatGateway, KernelGateway
+from lab import Lab, LabError, run
+
+CONTROL_PORT = 21
+SPIN_PORT = 2121  # of a server that never sleeps
+LIMITS = {"control": 262144, "data": 1200000, "expected": 1200000}
+
+
+class Absent(Exception):
+    """This variant can't be measured here; says why."""
+
+
+class Variant:
+    key = None
+    title = None
+    translates = True  # clients dial the published address; else the server itself
+
+    def check(self):
+        """Raises Absent when the kernel lacks what it needs."""
+
+    def up(self, lab):
+        """Puts it in force in the gateway of the lab."""
+
+    def verify(self, lab):
+        """Raises Absent when the frames that have just gone through took another way."""
+
+    def give_queues(self, lab):
+        """Receive queues for the gateway's interfaces, as a card has, where its programs give none."""
+        for interface in lab.interfaces:
+            Tools.attach_xdp(lab.gw, interface, "bench_pass")
+
+
+def published(lab):
+    """The rules that every translating variant has: DNAT, and SNAT to the gateway."""
+    vip = lab.vips()[0]
+    return [{"name": name, "listen": f"{vip}:{port}", "servers": [f"{lab.server.ip4}:{port}"],
+             "source": "gateway"}
+            for name, port in (("files", CONTROL_PORT), ("spin", SPIN_PORT))]
+
+
+class Ftpnat(Variant):
+    def __init__(self, key, title, xdp):
+        self.key, self.title, self.xdp = key, title, xdp
+
+    def up(self, lab):
+        gateway = FtpnatGateway(lab)
+        gateway.write({"xdp": self.xdp, "publish": published(lab), "limits": LIMITS})
+        done = gateway.load("up", check=False)
+        if done.returncode:
+            raise Absent(" ".join(done.stdout.replace(gateway.path, "ftpnat.yaml").split()))
+
+    def verify(self, lab):
+        if self.xdp != "off" and not lab.gateway.reason("xdp_forwarded"):
+            why = " ".join(lab.gateway.listing("status")["degraded"])
+            raise Absent(f"XDP forwards nothing: {why or 'and status knows no reason'}")
+
+    def give_queues(self, lab):
+        if self.xdp == "off":
+            super().give_queues(lab)
+
+
+class Nftables(Variant):
+    key = "nftables"
+    title = "nftables + nf_nat_ftp"
+
+    def up(self, lab):
+        KernelGateway(lab).up({"publish": published(lab)})
+        # a card checks TCP checksums; on veth the CPU would have to, which no gateway does
+        lab.gw.sysctl("net/netfilter/nf_conntrack_checksum", 0)
+
+
+FLOWTABLE = """
+table inet bench_flowtable {{
+	flowtable fast {{
+		hook ingress priority 0
+		devices = {{ {devices} }}
+	}}
+	chain forward {{
+		type filter hook forward priority 0
+		meta l4proto tcp ct state established flow add @fast
+	}}
+}}
+"""
+
+
+class Flowtable(Nftables):
+    key = "flowtable"
+    title = "nftables with flowtable"
+
+    def check(self):
+        with Lab("bench-probe", clients=1, servers=1) as lab:
+            done = lab.gw.run(["nft", "-f", "-"], check=False,
+                              input=FLOWTABLE.format(devices=", ".join(lab.interfaces)))
+        if done.returncode:
+            said = re.search(r"Error: (.*)", done.stdout)
+            raise Absent("this kernel refuses a flowtable"
+                         + (f": {said.group(1)}" if said else ""))
+
+    def up(self, lab):
+        super().up(lab)
+        lab.gw.run(["nft", "-f", "-"], input=FLOWTABLE.format(devices=", ".join(lab.interfaces)))
+
+
+class Forward(Variant):
+    key = "forward"
+    title = "plain forwarding"
+    translates = False
+
+
+class BareTc(Forward):
+    key = "bare-tc"
+    title = "bare TC: route lookup, redirect"
+
+    def up(self, lab):
+        for interface in lab.interfaces:
+            Tools.attach_tc(lab.gw, interface, "bench_bare_tc")
+
+
+class BareXdp(Forward):
+    key = "bare-xdp"
+    title = "bare XDP: route lookup, redirect"
+
+    def up(self, lab):
+        for interface in lab.interfaces:
+            Tools.attach_xdp(lab.gw, interface, "bench_bare_xdp")
+        # a frame that is redirected here can't leave its checksum to the next interface
+        for node in (lab.client, lab.server):
+            node.run(["ethtool", "-K", "eth0", "tx", "off"])
+
+    def give_queues(self, lab):
+        pass
+
+
+class Harness(Forward):
+    """The frames end where they enter the gateway."""
+
+    key = "harness"
+    title = "generator and sink alone"
+
+    def up(self, lab):
+        for interface in lab.interfaces:
+            Tools.attach_xdp(lab.gw, interface, "bench_sink")
+
+    def give_queues(self, lab):
+        pass
+
+
+VARIANTS = [Ftpnat("ftpnat-xdp", "ftpnat XDP", "native"), Ftpnat("ftpnat-tc", "ftpnat TC", "off"),
+            Nftables(), Flowtable(), Forward(), BareTc(), BareXdp(), Harness()]
+TITLES = {variant.key: variant.title for variant in VARIANTS}
+
+
+def attached_programs(lab, interface):
+    """{"tc": id, "xdp": id} of what is attached to an interface of the gateway, where there is."""
+    found = {}
+    filters = json.loads(lab.gw.run(["tc", "-j", "filter", "show", "dev", interface,
+                                     "ingress"]).stdout or "[]")
+    for entry in filters:
+        program = entry.get("options", {}).get("prog")
+        if program:
+            found["tc"] = program["id"]
+    link, = json.loads(lab.gw.run(["ip", "-j", "link", "show", "dev", interface]).stdout)
+    with contextlib.suppress(KeyError):
+        found["xdp"] = link["xdp"]["prog"]["id"]
+    return found
+
+
+@contextlib.contextmanager
+def room_for_conntrack(entries):
+    """conntrack's table, which is the whole machine's, large enough; as before afterwards."""
+    base = "/proc/sys/net/netfilter/nf_conntrack_"
+    wanted = {"buckets": entries, "max": 4 * entries}
+
+    def write(values):
+        for name, value in values.items():
+            with open(base + name, "w") as file:
+                file.write(str(value))
+
+    if shutil.which("modprobe"):
+        run(["modprobe", "-q", "nf_conntrack"], check=False)
+    before = {}
+    try:
+        for name in wanted:
+            with open(base + name) as file:
+                before[name] = int(file.read())
+        write({name: max(value, before[name]) for name, value in wanted.items()})
+    except OSError as error:
+        raise LabError(f"can't enlarge conntrack's table: {error}; is this the machine's own "
+                       "network namespace, and does its kernel have conntrack?") from error
+    try:
+        yield
+    finally:
+        write(before)

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The benchmark's pieces work; how fast anything is, is not judged."""
+
+import json
+import os
+import shutil
+import sys
+
+import pytest
+
+from lab import LabError, run
+from servers import TOP
+
+sys.path.insert(0, os.path.join(TOP, "tests", "bench"))
+
+import frames  # noqa: E402
+import report  # noqa: E402
+from parts import Packets  # noqa: E402
+from results import Results  # noqa: E402
+from scene import Scene  # noqa: E402
+from tools import Tools  # noqa: E402
+from variants import CONTROL_PORT, VARIANTS  # noqa: E402
+
+pytestmark = [pytest.mark.ftpnat, pytest.mark.xdist_group("bench")]  # one sink for all
+
+
+@pytest.fixture(scope="module")
+def tools(make_shared_lab):
+    """make_shared_lab: only for its skip without root."""
+    run(["make", "-C", TOP, "--no-print-directory", "bench-tools"], timeout=300)
+    with Tools() as loaded:
+        yield loaded
+
+
+@pytest.fixture
+def make_scene(tools):
+    scenes = []
+
+    def make(key, generated):
+        if key == "nftables" and not shutil.which("nft"):
+            pytest.skip("no nft here: scripts/deps bench")
+        variant = next(variant for variant in VARIANTS if variant.key == key)
+        scenes.append(Scene(variant, "test", generated))
+        return scenes[-1]
+
+    yield make
+    for scene in scenes:
+        scene.close()
+
+
+@pytest.mark.parametrize("key", ["ftpnat-tc", "nftables", "bare-xdp"])
+def test_frames(make_scene, key):
+    scene = make_scene(key, True)
+    templates = scene.open_templates(2)
+    for size in frames.SIZES:
+        scene.send_all(templates, 1000, size=size)
+    stranger = frames.headers(scene.macs(scene.lab.client), (scene.lab.client.ip4, 999),
+                              (scene.lab.server.ip4, 999), 1, 1, frames.ACK)
+    with pytest.raises(LabError, match="none of the server's connections"):
+        scene.check_translation([frames.template(stranger)])
+    template = scene.fill(300)
+    assert scene.data_flows() is None or scene.data_flows() >= 300
+    scene.send_all([template], 600, flows=300)
+
+
+def test_runs(make_scene):
+    class Plan:
+        replays, lines = 100, 40
+
+    results, scene = Results(), make_scene("ftpnat-tc", True)
+    scene.templates = scene.open_templates(1)
+    part = object.__new__(Packets)
+    part.plan, part.results = Plan, results
+    scene.probes = list(part._probes(scene))
+    part.scenes = {"ftpnat-tc": scene}
+    for step in part.steps():
+        if step[0].startswith("ns."):
+            part.play(step)
+    assert not results.missing
+    assert sorted(results.samples) == ["ns.control", "ns.data", "ns.line", "ns.line-resized"]
+    part.play(("ns.data", scene, lambda: scene.send(["no template"], packets=1)))
+    assert "no template" in results.missing["ns.data", "ftpnat-tc"]
+
+
+@pytest.mark.parametrize("key", ["ftpnat-tc", "nftables"])
+def test_sockets(make_scene, key):
+    scene = make_scene(key, False)
+    assert scene.client_tool("bulk", CONTROL_PORT, 3_000_000)["bytes"] == 3_000_000
+    said = scene.client_tool("sessions", CONTROL_PORT, 4, 0.1)
+    assert said["sessions"] > 0 and said["failed"] == 0
+    for mode in ("passive", "active"):
+        assert scene.line_tool(mode, 5)["count"] == 5
+
+
+@pytest.mark.no_root
+def test_report(monkeypatch, tmp_path):
+    results = Results()
+    for variant, rates in (("ftpnat-tc", (1e6, 3e6, 2e6)), ("nftables", (1e6,))):
+        for rate in rates:
+            results.add("packets.64.one", variant, rate)
+    monkeypatch.setattr(report, "committed", lambda: {"tc/nftables": 2.1})
+    assert report.regressions(results) == []
+    monkeypatch.setattr(report, "committed", lambda: {"tc/nftables": 2.3})
+    worse, = report.regressions(results)
+    assert worse.endswith("2.00, was 2.30")
+    report.write(tmp_path, {"kernel": "k"}, {"flowtable": "no such thing"}, results)
+    written = json.loads((tmp_path / "result.json").read_text())
+    assert written["ratios"] == {"tc/nftables": 2.0}
+    assert written["measures"]["packets.64.one"]["samples"]["ftpnat-tc"] == [1e6, 3e6, 2e6]
+    text = (tmp_path / "result.md").read_text()
+    assert "at least 1.6 | 2.00 | reached" in text
+    assert "nftables with flowtable: not available: no such thing" in text
