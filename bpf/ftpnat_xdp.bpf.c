@@ -47,7 +47,9 @@ static __noinline int resolve(struct xdp_md *ctx, const struct packet *p,
 	struct bpf_fib_lookup fib;
 	struct ftpnat_link *link;
 	struct ftpnat_hop *hop;
+	void *instance = &ftpnat_state;
 
+	barrier_var(instance); /* what tells the loader whose program this is */
 	flow->xdp = FTPNAT_XDP_NO;
 	flow->hop = 0;
 	fib_params(&fib, &flow->to, p->v6, ctx->ingress_ifindex, p->ip_len);
