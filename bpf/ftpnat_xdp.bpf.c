@@ -62,12 +62,14 @@ static __noinline int resolve(struct xdp_md *ctx, const struct packet *p,
 	link = bpf_map_lookup_elem(&ftpnat_links, &fib.ifindex);
 	if (!ftpnat_self.generic && (!link || !(link->flags & FTPNAT_LINK_XMIT)))
 		return 0;
+	if (now - hop->confirmed >= HOP_CONFIRM) {
+		/* by TC until it has told the neighbour layer */
+		flow->xdp = FTPNAT_XDP_UNKNOWN;
+		return 0;
+	}
 	flow->xdp = FTPNAT_XDP_YES;
 	flow->seen = now;
-	if (now - hop->confirmed < HOP_CONFIRM)
-		return 1;
-	hop->confirmed = now;
-	return 0; /* by TC, so that the neighbour layer knows that it is in use */
+	return 1;
 }
 
 static __always_inline int handle(struct xdp_md *ctx)

@@ -53,6 +53,15 @@ static __always_inline struct ftpnat_hop *hop_get(const struct ftpnat_flow *flow
 	return flow->hop ? hop_at(flow->hop - 1U) : 0;
 }
 
+/* TC sends a packet there by the neighbour layer, which so knows that it is in use. */
+static __always_inline void hop_confirm(__u32 index, __u32 now)
+{
+	struct ftpnat_hop *hop = index ? hop_at(index - 1) : 0;
+
+	if (hop && hop->confirmed != now)
+		hop->confirmed = now;
+}
+
 static __always_inline void hop_macs(struct ftpnat_macs *mac,
 				     const struct bpf_fib_lookup *fib)
 {
