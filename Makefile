@@ -115,6 +115,7 @@ $(BUILD)/man/%: docs/man/%.scd $(BUILD)/man/reasons.scd
 unit: $(UNIT) $(BUILD)/tests/test_conversations $(BUILD)/refused/ftpnat-load ## build the unit tests (build/tests/test_*)
 
 $(BUILD)/tests/lib/dataplane.o: $(BUILD)/ftpnat_tc.skel.h
+$(BUILD)/tests/lib/xdp.o: $(BUILD)/ftpnat_xdp.skel.h
 
 $(BUILD)/tests/lib/%.o: tests/unit/lib/%.c $(BUILD)/.tools
 	$(say) CC $@
