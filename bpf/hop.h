@@ -17,7 +17,7 @@
 #define HOP_WAYS     4		 /* entries that one next hop may take */
 #define HOP_FREE     3		 /* seconds unused: nobody trusts it any more */
 #define HOP_CLAIMED  (~0U)	 /* `used` while its new owner writes it */
-#define HOP_CONFIRM  8 /* seconds after which the neighbour layer sees a packet again */
+#define HOP_CONFIRM  1 /* seconds after which the neighbour layer sees a packet again */
 
 static __always_inline void fib_params(struct bpf_fib_lookup *fib,
 				       const struct ftpnat_tuple *t, int v6,

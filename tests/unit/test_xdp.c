@@ -667,7 +667,7 @@ static void test_confirmation(void **state)
 	struct packet_spec in;
 	struct ftpnat_hop hop;
 	struct talk talk;
-	__u32 index;
+	__u32 index, before;
 	bool good = true;
 
 	(void)state;
@@ -676,14 +676,15 @@ static void test_confirmation(void **state)
 	in = data_sent(&talk, CLIENT);
 	index = flow_of(&in).hop - 1u;
 	xdp_hop(index, &hop);
-	hop.confirmed = xdp_now() - 8;
+	hop.confirmed = xdp_now() - 1;
 	xdp_set_hop(index, &hop);
 	forget_hop(&talk, CLIENT);
 	good &= takes("too long ago", &talk, NATIVE, false);
 	good &= takes("still", &talk, NATIVE, false);
 	good &= data_check("TC", &talk, CLIENT, ACK, NULL, NULL);
+	before = hop.confirmed;
 	xdp_hop(index, &hop);
-	assert_true(xdp_now() - hop.confirmed <= 1);
+	assert_true(hop.confirmed > before);
 	good &= takes("confirmed again", &talk, NATIVE, true);
 	assert_true(good);
 }
@@ -713,9 +714,13 @@ static void test_counters(void **state)
 	in.payload_len = 1000;
 	packet_build(&packet, &in);
 	begun = xdp_now();
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 3;) {
+		xdp_confirm();
 		xdp_run(&run, NATIVE, OUTER, &packet);
-		assert_int_equal(run.action, XDP_REDIRECT);
+		if (run.action == XDP_REDIRECT)
+			i++;
+		else /* just then another second began */
+			assert_int_not_equal(xdp_now(), begun);
 	}
 	assert_true(data_check("and TC", &talk, CLIENT, ACK, NULL, NULL));
 	after = flow_of(&in);
@@ -727,8 +732,10 @@ static void test_counters(void **state)
 	assert_int_equal(flow_of(&answer).packets, back.packets);
 
 	packet_build(&packet, &answer);
-	xdp_run(&run, NATIVE, INNER, &packet);
-	assert_int_equal(run.action, XDP_REDIRECT);
+	do {
+		xdp_confirm();
+		xdp_run(&run, NATIVE, INNER, &packet);
+	} while (run.action != XDP_REDIRECT && xdp_now() != begun);
 	assert_int_equal(flow_of(&answer).packets, back.packets + 1);
 	dataplane_stats(0, &later);
 	assert_int_equal(

@@ -31,6 +31,8 @@ __u32 xdp_now(void);
 void xdp_set_flow(const struct ftpnat_tuple *key, const struct ftpnat_flow *flow);
 void xdp_hop(__u32 index, struct ftpnat_hop *hop);
 void xdp_set_hop(__u32 index, const struct ftpnat_hop *hop);
+/* As if TC had just sent a packet to each. */
+void xdp_confirm(void);
 /* All of them the same. */
 void xdp_set_hops(const struct ftpnat_hop *hop);
 
