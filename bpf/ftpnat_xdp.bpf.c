@@ -125,7 +125,8 @@ static __always_inline int leave(int reason)
 	}
 }
 
-SEC("xdp.frags")
+/* The loader adds BPF_F_XDP_HAS_FRAGS for native mode. */
+SEC("xdp")
 int ftpnat_xdp(struct xdp_md *ctx)
 {
 	return leave(handle(ctx));

@@ -14,7 +14,7 @@
 #include "kernel_log.h"
 #include "util.h"
 
-#define SECTION	   "xdp.frags"
+#define SECTION	   "xdp"
 #define LIBXDP_DIR "/sys/fs/bpf/xdp"
 
 /* ---- what is there ---- */
@@ -151,6 +151,12 @@ static int open_object(const struct ftpnat_interface *interface,
 	self = &object->rodata->ftpnat_self;
 	memcpy(self->mac, interface->mac, sizeof(self->mac));
 	self->generic = mode == CONFIG_XDP_GENERIC;
+	/*
+	 * Behind a generic program with this flag, TC doesn't see the Ethernet header (6.18:
+	 * the kernel makes a copy of the packet, which has no mac_len).
+	 */
+	if (mode == CONFIG_XDP_NATIVE)
+		bpf_program__set_flags(object->progs.ftpnat_xdp, BPF_F_XDP_HAS_FRAGS);
 	bpf_object__for_each_map(map, object->obj)
 		if (!err && !bpf_map__is_internal(map))
 			err = bpf_map__reuse_fd(map, dataplane_map(dataplane,

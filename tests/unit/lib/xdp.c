@@ -28,6 +28,8 @@ static struct ftpnat_xdp *load(enum side side, enum xdp_mode mode)
 	assert_non_null(skel);
 	memcpy(skel->rodata->ftpnat_self.mac, dataplane_mac(side), 6);
 	skel->rodata->ftpnat_self.generic = mode == GENERIC;
+	if (mode == NATIVE)
+		bpf_program__set_flags(skel->progs.ftpnat_xdp, BPF_F_XDP_HAS_FRAGS);
 	bpf_object__for_each_map(map, skel->obj)
 		if (!bpf_map__is_internal(map))
 			assert_int_equal(
