@@ -2,6 +2,7 @@
 
 from lab import wait_until
 
+STEPS = 30  # blocks between two looks at the counters
 SLACK = 20  # packets that may go either way: the first of a connection, of a second, ...
 
 
@@ -41,9 +42,10 @@ class Counted:
 
 
 def moves_until(transfer, condition, what, deadline=30.0):
-    """Moves the file block by block until the condition is true."""
+    """Moves the file, some blocks at a time, until the condition is true."""
     def moved():
-        assert transfer.step(), f"the transfer was over before {what}"
+        for _ in range(STEPS):
+            assert transfer.step(), f"the transfer was over before: {what}"
         return condition()
 
     wait_until(moved, what, deadline)
@@ -55,8 +57,7 @@ def moves_by(lab, transfer, path):
 
     def alone():
         counted = Counted(lab)
-        while counted[path] < 100:
-            assert transfer.step(), f"the transfer was over before it went by {path}"
+        moves_until(transfer, lambda: counted[path] >= 100, f"packets go by {path}")
         return counted[other] <= SLACK
 
-    wait_until(alone, f"packets go by {path}", 30.0)
+    wait_until(alone, f"packets go by {path}, and only so", 30.0)

@@ -98,7 +98,7 @@ def test_peer_without_napi_gets_its_packets_from_tc(make_lab):
 def test_path_changes_in_mid_transfer(make_lab, family, method, up):
     lab, server, dial = scene(make_lab, "off")
     with lab.client.inside():
-        transfer = Transfer(lab, server, dial, family, method, up, size=8_000_000)
+        transfer = Transfer(lab, server, dial, family, method, up, size=20_000_000)
         moves_by(lab, transfer, "forwarded")
         for mode, path in (("native", "xdp_forwarded"), ("off", "forwarded"),
                            ("generic", "xdp_forwarded"), ("native", "xdp_forwarded"),
