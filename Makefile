@@ -20,7 +20,7 @@ endif
 # bpftool lives in /usr/sbin, which is not in every user's PATH.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-LIBS      := libbpf jansson yaml-0.1
+LIBS      := libbpf libxdp jansson yaml-0.1
 WARNINGS  := -Wall -Wextra -Werror -Wshadow
 CFLAGS    ?= -O2 -g
 USER_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DFTPNAT_VERSION='"$(VERSION)"' $(WARNINGS) \
@@ -75,6 +75,7 @@ $(BUILD)/%.bpf.o: bpf/%.bpf.c $(BUILD)/.tools
 # ---- user space ----
 
 $(BUILD)/user/dataplane.o: $(BUILD)/ftpnat_tc.skel.h
+$(BUILD)/user/xdp.o: $(BUILD)/ftpnat_xdp.skel.h
 
 $(BUILD)/user/%.o: user/%.c $(BUILD)/.tools
 	$(say) CC $@
@@ -114,6 +115,7 @@ $(BUILD)/man/%: docs/man/%.scd $(BUILD)/man/reasons.scd
 unit: $(UNIT) $(BUILD)/tests/test_conversations $(BUILD)/refused/ftpnat-load ## build the unit tests (build/tests/test_*)
 
 $(BUILD)/tests/lib/dataplane.o: $(BUILD)/ftpnat_tc.skel.h
+$(BUILD)/tests/lib/xdp.o: $(BUILD)/ftpnat_xdp.skel.h
 
 $(BUILD)/tests/lib/%.o: tests/unit/lib/%.c $(BUILD)/.tools
 	$(say) CC $@
@@ -212,7 +214,7 @@ STYLED   = $(wildcard include/*.h bpf/*.[ch] user/*.[ch] tests/unit/*.[ch] tests
 SHELL_SRC = completion/ftpnat-load.bash debian/prerm $(shell grep -lE '^\#!.*\b(ba)?sh\b' scripts/* tests/run \
 	     tests/verifier/check tests/package/run .ci/run 2>/dev/null)
 
-lint: $(BUILD)/ftpnat_tc.skel.h ## clang-format, clang-tidy, shellcheck, licences
+lint: $(BUILD)/ftpnat_tc.skel.h $(BUILD)/ftpnat_xdp.skel.h ## clang-format, clang-tidy, shellcheck, licences
 	@scripts/deps --check lint
 	$(say) FORMAT
 	$(Q)clang-format --dry-run -Werror $(STYLED)

@@ -189,8 +189,6 @@ struct config {
 		struct config_mark tls_deny;
 		struct config_mark tls_data_ports;
 		struct config_mark data_address_for;
-		struct config_mark xdp_native;
-		struct config_mark xdp_generic;
 	} features;
 };
 

@@ -127,7 +127,6 @@ static int parse_data_address_for(struct config_parser *p, const struct config_k
 static int parse_xdp(struct config_parser *p, const struct config_key *key,
 		     const yaml_node_t *node, void *out)
 {
-	struct config_features *features = &p->cfg->features;
 	enum config_xdp *xdp = out;
 	unsigned int choice;
 	int ret = config_value_choice(p, key, node, &choice);
@@ -136,10 +135,6 @@ static int parse_xdp(struct config_parser *p, const struct config_key *key,
 		return ret;
 	*xdp = choice;
 	p->cfg->xdp_at = config_yaml_mark(node);
-	if (*xdp == CONFIG_XDP_NATIVE)
-		uses(&features->xdp_native, config_yaml_mark(node));
-	if (*xdp == CONFIG_XDP_GENERIC)
-		uses(&features->xdp_generic, config_yaml_mark(node));
 	return 0;
 }
 

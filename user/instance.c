@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "attach.h"
+#include "fastpath.h"
 #include "log.h"
 #include "pin.h"
 
@@ -164,7 +165,8 @@ int instance_leave(const struct instance *instance,
 		   const struct ftpnat_interface *interface)
 {
 	struct heir_query query = { instance, interface->ifindex };
-	int left = attach_remove(interface, instance->state_id);
+	int err = fastpath_leave(interface, instance->state_id);
+	int left = err ?: attach_remove(interface, instance->state_id);
 
 	if (left > 0)
 		left = for_each_state(see_heir, &query);

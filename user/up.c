@@ -12,6 +12,7 @@
 #include "apply.h"
 #include "attach.h"
 #include "config.h"
+#include "fastpath.h"
 #include "instance.h"
 #include "log.h"
 #include "netns.h"
@@ -81,6 +82,7 @@ static int find_interfaces(struct run *run)
 				"(see `ip link`)",
 				config->path, from->at.line, from->at.column, from->name);
 		memcpy(to->name, from->name, sizeof(to->name));
+		to->xdp_asked = (__u8)config->xdp;
 		run->wanted.interfaces++;
 	}
 	return 0;
@@ -183,6 +185,7 @@ static int fresh_up(struct run *run, const struct options *options)
 		err = attach_interface(run, run->wanted.interface[i].ifindex);
 	if (err)
 		return err;
+	fastpath_put(&instance->state, &run->dataplane, instance->state_id);
 	instance->state.complete = 1;
 	err = instance_save(instance);
 	if (!err)
@@ -287,12 +290,15 @@ static int add_interfaces(struct run *run)
 {
 	struct ftpnat_state *state = &run->instance.state;
 
+	for (__u32 i = 0; i < state->interfaces; i++)
+		state->interface[i].xdp_asked = CONFIG_XDP_OFF;
 	for (__u32 i = 0; i < run->wanted.interfaces; i++) {
 		const struct ftpnat_interface *wanted = &run->wanted.interface[i];
 		struct ftpnat_interface *known = find_interface(state, wanted->ifindex);
 
 		if (known) {
 			memcpy(known->name, wanted->name, sizeof(known->name));
+			known->xdp_asked = wanted->xdp_asked;
 			continue;
 		}
 		if (state->interfaces == FTPNAT_MAX_INTERFACES)
@@ -338,6 +344,7 @@ static int reload(struct run *run, const struct options *options)
 	if (err)
 		return err;
 	TAKE_PTR(undo);
+	fastpath_put(&instance->state, &run->dataplane, instance->state_id);
 	err = drop_interfaces(run, true);
 	return instance_save(instance)					     ?:
 		       dataplane_pin_programs(&run->dataplane, options->pin) ?:

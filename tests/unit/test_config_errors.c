@@ -476,12 +476,8 @@ static const struct row rows[] = {
 	  PUBLISHED "    data_address_for: \n"
 		    "      - {clients: 10.0.0.0/8, address: 10.1.2.3}\n",
 	  "6:5: data_address_for: is not supported by this version; accepted: a rule without this key" },
-	{ "xdp: native", PUBLISHED "xdp: native\n",
-	  "6:6: xdp: 'native' is not supported by this version; accepted: auto, off" },
-	{ "xdp: generic", PUBLISHED "xdp: generic\n",
-	  "6:6: xdp: 'generic' is not supported by this version; accepted: auto, off" },
 	{ "invalid and not in this version",
-	  PUBLISHED "xdp: native\n"
+	  PUBLISHED "    tls: deny\n"
 		    "limits: {data: 0}\n",
 	  "7:16: data: '0' is out of range; accepted: " LIMIT_TEXT },
 };
