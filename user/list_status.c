@@ -14,8 +14,8 @@
 #include "netdev.h"
 #include "netns.h"
 #include "pin.h"
+#include "status.h"
 #include "table.h"
-#include "view.h"
 #include "xdp.h"
 
 static const char *const kind_names[] = {
@@ -407,25 +407,42 @@ static void status_end(struct status *status)
 	json_decref(status->degraded);
 }
 
+static int look(struct status *status, const struct view *view)
+{
+	int err;
+
+	*status = (struct status){ .view = view,
+				   .interfaces = json_array(),
+				   .programs = json_array(),
+				   .rules = json_array(),
+				   .degraded = json_array() };
+	err = view_tables(view, status->tables) ?: add_interfaces(status);
+	if (err)
+		return err;
+	uname(&status->host);
+	add_program(status, "ftpnat_ingress");
+	add_program(status, "ftpnat_egress");
+	add_rules(status);
+	return check_host(status);
+}
+
+int status_degraded(const struct view *view, json_t **sentences)
+{
+	_cleanup_(status_end) struct status status = { 0 };
+	int err = look(&status, view);
+
+	if (!err)
+		*sentences = json_incref(status.degraded);
+	return err;
+}
+
 int verb_status(const struct options *options)
 {
 	_cleanup_view_ struct view view;
-	_cleanup_(status_end) struct status status = { .view = &view,
-						       .interfaces = json_array(),
-						       .programs = json_array(),
-						       .rules = json_array(),
-						       .degraded = json_array() };
-	int err = view_open(&view, options)		    ?:
-			  view_tables(&view, status.tables) ?:
-							      add_interfaces(&status);
+	_cleanup_(status_end) struct status status = { 0 };
+	int err = view_open(&view, options) ?: look(&status, &view);
 
 	if (err)
-		return EXIT_RUNTIME;
-	uname(&status.host);
-	add_program(&status, "ftpnat_ingress");
-	add_program(&status, "ftpnat_egress");
-	add_rules(&status);
-	if (check_host(&status))
 		return EXIT_RUNTIME;
 	if (options->json)
 		return view_print_json(to_json(&status));

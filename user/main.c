@@ -10,10 +10,6 @@
 #include "pin.h"
 #include "util.h"
 
-#ifndef FTPNAT_VERSION
-#define FTPNAT_VERSION "0"
-#endif
-
 #define SEE_HELP "see `ftpnat-load --help`"
 
 static const struct verb {
@@ -41,10 +37,11 @@ static const struct verb {
 	  "follow what happens: first what is kept from before, then as it comes;\n"
 	  "            with --json one object per line. Each event is printed once",
 	  verb_events },
+	{ "metrics", "", "counters for Prometheus, once", verb_metrics },
 };
 
 /* Of the interface, not of this version. */
-static const char *const later_verbs[] = { "top", "metrics", "run" };
+static const char *const later_verbs[] = { "top", "run" };
 
 /* Long options without a letter. */
 enum { OPT_RULE = 256, OPT_CLIENT, OPT_WATCH, OPT_COUNT };

@@ -35,5 +35,6 @@ int verb_flows(const struct options *options);
 int verb_expected(const struct options *options);
 int verb_servers(const struct options *options);
 int verb_events(const struct options *options);
+int verb_metrics(const struct options *options);
 
 #endif
