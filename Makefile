@@ -20,7 +20,7 @@ endif
 # bpftool lives in /usr/sbin, which is not in every user's PATH.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-LIBS      := libbpf libxdp jansson yaml-0.1
+LIBS      := libbpf libxdp jansson yaml-0.1 libmicrohttpd libsystemd ncursesw
 WARNINGS  := -Wall -Wextra -Werror -Wshadow
 CFLAGS    ?= -O2 -g
 USER_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DFTPNAT_VERSION='"$(VERSION)"' $(WARNINGS) \

@@ -185,7 +185,6 @@ struct config {
 	struct config_features {
 		struct config_mark guard;
 		struct config_mark track;
-		struct config_mark metrics;
 		struct config_mark tls_deny;
 		struct config_mark tls_data_ports;
 		struct config_mark data_address_for;

@@ -348,7 +348,6 @@ static int parse_metrics(struct config_parser *p, const struct config_key *key,
 		    ENDPOINT_TEXT, .required = true),
 	};
 
-	uses(&p->cfg->features.metrics, p->key_at);
 	p->cfg->metrics = true;
 	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys), key->name, node, out);
 }

@@ -38,10 +38,14 @@ static const struct verb {
 	  "            with --json one object per line. Each event is printed once",
 	  verb_events },
 	{ "metrics", "", "counters for Prometheus, once", verb_metrics },
+	{ "run", "",
+	  "stay in the foreground as a service: up, metrics endpoint, event log;\n"
+	  "            SIGHUP reloads; however it ends, the dataplane works on",
+	  verb_run },
 };
 
 /* Of the interface, not of this version. */
-static const char *const later_verbs[] = { "top", "run" };
+static const char *const later_verbs[] = { "top" };
 
 /* Long options without a letter. */
 enum { OPT_RULE = 256, OPT_CLIENT, OPT_WATCH, OPT_COUNT };

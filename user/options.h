@@ -36,5 +36,6 @@ int verb_expected(const struct options *options);
 int verb_servers(const struct options *options);
 int verb_events(const struct options *options);
 int verb_metrics(const struct options *options);
+int verb_run(const struct options *options);
 
 #endif

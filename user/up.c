@@ -18,6 +18,7 @@
 #include "netns.h"
 #include "options.h"
 #include "pin.h"
+#include "up.h"
 #include "util.h"
 
 /* One run of up, reload or down. */
@@ -44,14 +45,14 @@ static void run_end(struct run *run)
 	close_fd(&run->lock_fd);
 }
 
-static int need_root(const char *verb)
+int up_need_root(const char *verb)
 {
 	if (geteuid() == 0)
 		return 0;
 	return err_r(-EPERM, "must be root: try `sudo ftpnat-load %s`", verb);
 }
 
-static int load_config(const char *path, struct config **config)
+int up_load_config(const char *path, struct config **config)
 {
 	struct config_error error = { 0 };
 	int err = config_load(path, config, &error);
@@ -118,7 +119,7 @@ static int attach_interface(struct run *run, __u32 ifindex)
 static int begin(struct run *run, const struct options *options, const char *verb,
 		 bool mount)
 {
-	int err = need_root(verb);
+	int err = up_need_root(verb);
 
 	if (!err && options->netns)
 		err = netns_enter(options->netns);
@@ -388,14 +389,12 @@ static int open_instance(struct run *run, const struct options *options)
 	return err ?: -ENOENT;
 }
 
-static int up_or_reload(const struct options *options, const char *verb, bool may_start)
+int up_apply(const struct options *options, const struct config *config, const char *verb,
+	     bool may_start)
 {
-	_cleanup_config_ struct config *config = NULL;
 	_cleanup_(run_end) struct run run = RUN_INIT;
-	int err = load_config(options->config, &config);
+	int err;
 
-	if (err)
-		return err;
 	run.config = config;
 	err = begin(&run, options, verb, may_start);
 	if (err)
@@ -411,6 +410,14 @@ static int up_or_reload(const struct options *options, const char *verb, bool ma
 		return EXIT_RUNTIME;
 	err = err ? fresh_up(&run, options) : reload(&run, options);
 	return err ? EXIT_RUNTIME : 0;
+}
+
+static int up_or_reload(const struct options *options, const char *verb, bool may_start)
+{
+	_cleanup_config_ struct config *config = NULL;
+
+	return up_load_config(options->config, &config) ?:
+		       up_apply(options, config, verb, may_start);
 }
 
 int verb_up(const struct options *options)
@@ -443,7 +450,7 @@ int verb_check(const struct options *options)
 {
 	_cleanup_config_ struct config *config = NULL;
 	json_t *json;
-	int err = load_config(options->config, &config);
+	int err = up_load_config(options->config, &config);
 
 	if (err)
 		return err;

@@ -466,8 +466,6 @@ static const struct row rows[] = {
 	  PUBLISHED "guard:\n"
 		    "  - {interface: eth0, ports: [20, 1024-65535]}\n",
 	  "6:1: guard: is not supported by this version; accepted: a file without this key" },
-	{ "metrics", PUBLISHED "metrics: {listen: \"127.0.0.1:9821\"}\n",
-	  "6:1: metrics: is not supported by this version; accepted: a file without this key" },
 	{ "tls: deny", PUBLISH("tls: deny"),
 	  "6:10: tls: 'deny' is not supported by this version; accepted: pass" },
 	{ "tls_data_ports", PUBLISH("tls_data_ports: 60000-60099"),
