@@ -35,6 +35,7 @@ int verb_flows(const struct options *options);
 int verb_expected(const struct options *options);
 int verb_servers(const struct options *options);
 int verb_events(const struct options *options);
+int verb_top(const struct options *options);
 int verb_metrics(const struct options *options);
 int verb_run(const struct options *options);
 
