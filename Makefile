@@ -235,6 +235,7 @@ SBIN_DIR  = $(DESTDIR)$(PREFIX)/sbin
 MAN_DIR   = $(DESTDIR)$(PREFIX)/share/man
 BASH_DIR  = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSH_DIR   = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+UNIT_DIR  = $(DESTDIR)$(PREFIX)/lib/systemd/system
 HAVE_MAN := $(if $(shell command -v scdoc),$(MAN))
 
 install: all $(HAVE_MAN) ## install to $(DESTDIR)$(PREFIX)
@@ -242,6 +243,9 @@ install: all $(HAVE_MAN) ## install to $(DESTDIR)$(PREFIX)
 	$(Q)install -D -m 0755 $(PROGRAM) $(SBIN_DIR)/ftpnat-load
 	$(Q)install -D -m 0644 completion/ftpnat-load.bash $(BASH_DIR)/ftpnat-load
 	$(Q)install -D -m 0644 completion/ftpnat-load.zsh $(ZSH_DIR)/_ftpnat-load
+	$(Q)install -d $(UNIT_DIR)
+	$(Q)sed 's|@sbindir@|$(PREFIX)/sbin|' packaging/ftpnat.service >$(UNIT_DIR)/ftpnat.service
+	$(Q)chmod 0644 $(UNIT_DIR)/ftpnat.service
 ifneq ($(HAVE_MAN),)
 	$(Q)install -D -m 0644 $(BUILD)/man/ftpnat-load.8 $(MAN_DIR)/man8/ftpnat-load.8
 	$(Q)install -D -m 0644 $(BUILD)/man/ftpnat.yaml.5 $(MAN_DIR)/man5/ftpnat.yaml.5
@@ -251,7 +255,8 @@ endif
 
 uninstall: ## remove what install installed
 	$(Q)rm -f $(SBIN_DIR)/ftpnat-load $(BASH_DIR)/ftpnat-load $(ZSH_DIR)/_ftpnat-load \
-		$(MAN_DIR)/man8/ftpnat-load.8 $(MAN_DIR)/man5/ftpnat.yaml.5
+		$(MAN_DIR)/man8/ftpnat-load.8 $(MAN_DIR)/man5/ftpnat.yaml.5 \
+		$(UNIT_DIR)/ftpnat.service
 
 # Built in a copy, so that nothing is left among the sources.
 deb: ## build the Debian package, in build/deb
