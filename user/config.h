@@ -98,6 +98,14 @@ struct config_rule {
 	char name[FTPNAT_NAME_LEN];
 };
 
+/* Seconds, and checks in a row. */
+struct config_health {
+	uint32_t interval;
+	uint32_t timeout;
+	uint32_t rise;
+	uint32_t fall;
+};
+
 struct config_publish {
 	struct config_rule rule;
 	struct config_listen *listens;
@@ -114,6 +122,8 @@ struct config_publish {
 	uint8_t modes; /* bits 1 << enum ftpnat_mode */
 	bool foreign_data;
 	bool tls_deny;
+	bool health_checks; /* health was given */
+	struct config_health health;
 	bool tls_data; /* tls_data_ports was given */
 	struct ftpnat_ports tls_data_ports;
 };

@@ -159,6 +159,29 @@ static int parse_tls_data_ports(struct config_parser *p, const struct config_key
 	return config_value_ports(p, key, node, &publish->tls_data_ports);
 }
 
+static int parse_health(struct config_parser *p, const struct config_key *key,
+			const yaml_node_t *node, void *rule)
+{
+#define SECONDS(member)                                                                  \
+	KEY(struct config_health, member, #member, config_value_seconds,                 \
+	    "1s to 1h, with s, m, h or as plain seconds", .min = 1, .max = 3600)
+#define COUNT(member)                                                                    \
+	KEY(struct config_health, member, #member, config_value_number,                  \
+	    "a number from 1 to 100", .min = 1, .max = 100)
+	static const struct config_key keys[] = { SECONDS(interval), SECONDS(timeout),
+						  COUNT(rise), COUNT(fall) };
+#undef SECONDS
+#undef COUNT
+	struct config_publish *publish = rule;
+
+	publish->health_checks = true;
+	publish->health = (struct config_health){
+		.interval = 10, .timeout = 5, .rise = 2, .fall = 3
+	};
+	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys), key->name, node,
+				   &publish->health);
+}
+
 /* ---- rules ---- */
 
 /* control_ports: [21], where the file does not say otherwise */
@@ -214,6 +237,7 @@ static int parse_publish(struct config_parser *p, const struct config_key *key,
 		{ .name = "tls_data_ports",
 		  .parse = parse_tls_data_ports,
 		  .accepted = PORTS_TEXT },
+		{ .name = "health", .parse = parse_health, .accepted = "" },
 	};
 	struct config_publish *publish = out;
 

@@ -12,9 +12,9 @@
 
 #include "ftpnat_maps.h"
 #include "log.h"
+#include "options.h"
 #include "util.h"
 
-#define RUN_DIR	    "/run/ftpnat"
 #define SEND_BUFFER (4 << 20) /* for each reader */
 
 static struct sockaddr_un address_of(__u32 events_id)
@@ -37,8 +37,6 @@ int event_relay_open(struct event_relay *relay, __u32 events_id)
 		relay->reader[i] = (struct event_relay_reader){ .fd = -1 };
 	if (fd < 0)
 		return err_r(-errno, "can't make a socket: %s", strerror(errno));
-	if (mkdir(RUN_DIR, 0700) && errno != EEXIST)
-		return err_r(-errno, "can't make " RUN_DIR ": %s", strerror(errno));
 	unlink(address.sun_path); /* of one that was killed: there is one reader at a time */
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
 	    chmod(address.sun_path, 0600) || listen(fd, EVENT_RELAY_READERS))

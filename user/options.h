@@ -7,6 +7,8 @@
 
 #include "addr.h"
 
+#define RUN_DIR "/run/ftpnat" /* what `run` keeps: sockets, drained servers */
+
 /* Exit codes; 0 is done. */
 enum { EXIT_RUNTIME = 1, EXIT_USAGE = 2 };
 

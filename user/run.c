@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <time.h>
 
+#include "health.h"
 #include "log.h"
 #include "metrics.h"
 #include "metrics_http.h"
@@ -26,6 +28,7 @@ struct service {
 	sd_event *event;
 	struct metrics_http *http; /* NULL: not asked for */
 	struct run_events events;
+	struct health health;
 	time_t reloaded; /* when a configuration was put in force */
 	bool failed;	 /* the last reload did */
 };
@@ -33,6 +36,7 @@ struct service {
 static void service_end(struct service *service)
 {
 	metrics_http_close(service->http);
+	health_close(&service->health);
 	run_events_close(&service->events);
 	config_free(service->config);
 	sd_event_unref(service->event);
@@ -57,6 +61,7 @@ static json_t *read_metrics(void *arg)
 				"gauge",
 				"When a configuration was last put in force by `run`.");
 	metrics_sample(family, NULL, (__u64)service->reloaded);
+	health_metrics(&service->health, families);
 	return families;
 }
 
@@ -102,7 +107,8 @@ static int put_in_force(struct service *service, bool may_start)
 static void reload(struct service *service)
 {
 	sd_notify(0, "RELOADING=1");
-	service->failed = put_in_force(service, false) != 0;
+	service->failed = put_in_force(service, false) != 0 ||
+			  health_configure(&service->health, service->config);
 	if (service->failed)
 		pr_err("reload failed: the configuration before stays in force");
 	else
@@ -181,7 +187,13 @@ int verb_run(const struct options *options)
 	err = put_in_force(&service, true);
 	if (err)
 		return err;
+	if (mkdir(RUN_DIR, 0700) && errno != EEXIST)
+		return err_r(EXIT_RUNTIME, "can't make " RUN_DIR ": %s", strerror(errno));
 	if (run_events_open(&service.events, service.event, &service.options))
+		return EXIT_RUNTIME;
+	health_open(&service.health, service.event, &service.options,
+		    service.events.maps.events_id);
+	if (health_configure(&service.health, service.config))
 		return EXIT_RUNTIME;
 	sd_notify(0, "READY=1\nSTATUS=Working.");
 	err = sd_event_loop(service.event);

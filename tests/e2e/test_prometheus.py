@@ -48,7 +48,7 @@ def concrete(query):
 def scene(make_lab):
     lab = make_lab()
     server, vips = Vsftpd(lab.server).start(), lab.vips()
-    lab.gateway.write({"publish": [publish("files", vips, [server])], **METRICS})
+    lab.gateway.write({"publish": [publish("files", vips, [server], health={})], **METRICS})
     return lab, server, vips, Service(lab)
 
 
@@ -151,7 +151,7 @@ def test_queries_get_answers_from_prometheus_under_load(scene):
              if entry["metric"] == {"reason": "line_foreign"}]
     assert float(rate["value"][1]) > 0
     wait_until(lambda: all(rule["health"] == "ok" for rule in prometheus.rules()), "all rules work", 30)
-    assert len(prometheus.rules()) == 8
+    assert len(prometheus.rules()) == 9
     assert {rule["name"] for rule in prometheus.rules() if rule["state"] == "firing"} <= {"FtpnatRefusalsRising"}
 
 

@@ -51,7 +51,7 @@
 #define DATA_ADDRESS_TEXT "an address of a host, one of each family, or a host name alone"
 #define MODES_TEXT	  "passive, active, or a list of them"
 #define PUBLISH_KEYS                                                                     \
-	"name, listen, servers, source, data_ports, data_address, data_address_for, modes, foreign_data, tls, tls_data_ports"
+	"name, listen, servers, source, data_ports, data_address, data_address_for, modes, foreign_data, tls, tls_data_ports, health"
 #define FILE_KEYS                                                                        \
 	"interfaces, xdp, publish, masquerade, track, guard, limits, timeouts, metrics"
 
@@ -363,6 +363,14 @@ static const struct row rows[] = {
 	  "7:35: ports: '9-1' is a reversed range; accepted: PORT, MIN-MAX, or a list of them" },
 	{ "tls_data_ports", PUBLISH("tls_data_ports: all"),
 	  "6:21: tls_data_ports: 'all' is not a port range; accepted: " PORTS_TEXT },
+	{ "health on", PUBLISH("health: on"),
+	  "6:13: health is no mapping; accepted: a mapping with the keys interval, timeout, rise, fall" },
+	{ "health with another key", PUBLISH("health: {every: 5s}"),
+	  "6:14: unknown key 'every' in health; accepted: interval, timeout, rise, fall" },
+	{ "health interval", PUBLISH("health: {interval: 2h}"),
+	  "6:24: interval: '2h' is out of range; accepted: 1s to 1h, with s, m, h or as plain seconds" },
+	{ "health fall", PUBLISH("health: {fall: 0}"),
+	  "6:20: fall: '0' is out of range; accepted: a number from 1 to 100" },
 	{ "metrics endpoint", PUBLISHED "metrics: {listen: 9821}\n",
 	  "6:19: listen: '9821' is no address with port; accepted: " ENDPOINT_TEXT },
 
