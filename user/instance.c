@@ -92,7 +92,12 @@ int instance_open(struct instance *instance, const char *dir, __u64 netns, __u64
 	instance->dir = dir;
 	if (fd == -ENOENT && netns) {
 		err = for_each_state(see_orphan, &orphan);
-		return err > 0 ? 0 : err ?: -ENOENT;
+		if (err < 0)
+			return err_r(err,
+				     "can't look through the BPF maps: %s (CAP_SYS_ADMIN "
+				     "is needed)",
+				     strerror(-err));
+		return err ? 0 : -ENOENT;
 	}
 	if (fd == -ENOENT)
 		return fd;

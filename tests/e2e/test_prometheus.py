@@ -55,6 +55,8 @@ def scene(make_lab):
 def test_rules_are_valid_and_fire_when_they_shall():
     checked = promtool("check", "rules", ALERTS)
     assert checked.returncode == 0, checked.stderr
+    config = promtool("check", "config", os.path.join(PROMETHEUS, "prometheus.yaml"))
+    assert config.returncode == 0, config.stdout + config.stderr
     tested = promtool("test", "rules", os.path.join(TOP, "tests", "prometheus", "alerts_test.yaml"))
     assert tested.returncode == 0, tested.stdout + tested.stderr
 

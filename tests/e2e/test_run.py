@@ -230,6 +230,16 @@ def relay_ends(lab):
         return [line for line in file if line.rstrip().endswith(path) and " 0005 03 " in line]
 
 
+def test_log_as_json(scene):
+    lab, server, vips, _ = scene
+    service = Service(lab, "--json")
+    session_works(lab, server, vips)
+    service.wait_log("line_rewritten")
+    entries = [json.loads(line) for line in service.log().splitlines()]
+    assert {"control_opened", "line_rewritten", "data_opened"} <= {entry["reason"] for entry in entries}
+    assert {entry["rule"] for entry in entries} == {"files"}
+
+
 def test_slow_reader_is_told_what_it_missed(scene):
     lab, server, vips, _ = scene
     Service(lab)

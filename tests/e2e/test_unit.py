@@ -12,7 +12,7 @@ import tempfile
 import pytest
 
 from lab import wait_until
-from loader_host import COMMAND, INTERFACES
+from loader_host import COMMAND, INTERFACES, PUBLISH, host  # noqa: F401
 from servers import TOP
 
 UNIT = os.path.join(TOP, "packaging", "ftpnat.service")
@@ -156,6 +156,19 @@ def test_killed_is_started_again(box):
     box.run("systemctl", "kill", "--signal=KILL", "ftpnat")
     wait_until(lambda: box.show()["MainPID"] not in (first, "0"), "another process", 30)
     box.wait("active")
+
+
+def test_fewer_powers_do_not_suffice(host):  # noqa: F811
+    """Each of the unit's two is needed, and a message names what is missing."""
+    before = host.everything()
+    for left, words in (("+net_admin,+bpf,+perfmon", "CAP_SYS_ADMIN"), ("+sys_admin", "clsact")):
+        # as in the service: in the namespace, not on the way to it
+        done = subprocess.run(["nsenter", f"--net=/run/netns/{host.netns}", "setpriv", "--bounding-set",
+                               f"-all,{left}", COMMAND, "-p", host.pin, "-c", host.write(INTERFACES + PUBLISH),
+                               "up"], capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 1
+        assert words in done.stderr
+        assert host.everything() == before
 
 
 @pytest.mark.no_root
