@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Prometheus and its promtool, unpacked on first use."""
 
 import functools

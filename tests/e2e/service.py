@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """`ftpnat-load run` in the background, as a service manager would have it."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """A command on a pseudo terminal, and the screen that an operator would see."""
 
 import fcntl

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Health checks of `run`: who is found down gets no new connections, and comes back by itself."""
 
 import signal

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """metrics: what it says beside `stats`, and that Prometheus' own tool finds no fault with it."""
 
 import json

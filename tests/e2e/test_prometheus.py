@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The dashboard and the alert rules: names that exist, and answers from a real Prometheus."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """run: the endpoint, the event log, reloads, signals, and what works on without it."""
 
 import contextlib

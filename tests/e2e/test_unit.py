@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The systemd unit: under a systemd of its own, and what systemd thinks of its hardening.
 
 The box is a set of new namespaces in which systemd is process 1 and knows one unit.

@@ -112,7 +112,7 @@ static void no_rule_no_sample_but_the_families_are_there(void **state)
 static void each_reason_is_a_time_series(void **state)
 {
 	static const char *const names[] = {
-#define X(symbol, string, help) string,
+#define X(symbol, string, help, advice) string,
 		FTPNAT_REASONS(X)
 #undef X
 	};
