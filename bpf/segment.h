@@ -115,7 +115,11 @@ static __always_inline void edit_add(struct scan *c)
 	e->old_len = (__u16)old_len;
 	e->new_len = (__u16)new_len;
 	e->text = (__u16)bounded(stream->text_head, FTPNAT_TEXT_LEN);
-	bpf_loop(new_len & (FTPNAT_TEXT_LEN - 1), edit_byte, c, 0);
+	if (new_len == seg->text_len && e->text <= FTPNAT_TEXT_LEN - sizeof(seg->text))
+		bpf_probe_read_kernel(stream->text + e->text,
+				      bounded_len(new_len, sizeof(seg->text)), seg->text);
+	else
+		bpf_loop(new_len & (FTPNAT_TEXT_LEN - 1), edit_byte, c, 0);
 	stream->text_head += new_len;
 	stream->text_used += new_len;
 	stream->edits++;
@@ -351,11 +355,49 @@ static __always_inline int segment_scan(struct scan *c)
 	return GO_ON;
 }
 
-static long compose_byte(__u32 i, struct scan *c)
+#define RUN_LEN 256 /* bytes copied at once; not more than payload.behind */
+/* an edit has a run before it, two where its text wraps, one to end it; pieces end runs, too */
+#define MAX_RUNS (PAYLOAD_LEN / RUN_LEN + 8 * FTPNAT_MAX_EDITS)
+
+/* Appends bytes to what the receiver gets; how many of them: RUN_LEN at most. */
+static __always_inline __u32 out_add(struct scan *c, const void *bytes, __u32 len)
+{
+	struct segment *seg = &c->s->segment;
+
+	if (len > RUN_LEN)
+		len = RUN_LEN;
+	bpf_probe_read_kernel(c->out->byte + bounded(seg->out_len, PAYLOAD_LEN),
+			      bounded_len(len, RUN_LEN), bytes);
+	seg->out_len += len;
+	return len;
+}
+
+/* The same with the sender's bytes from seg->at on. */
+static __always_inline __u32 out_add_raw(struct scan *c, __u32 len)
+{
+	const struct segment *seg = &c->s->segment;
+	__u32 held = seg->at - seg->held_from, at;
+	const struct payload *piece;
+
+	if (held < seg->held_len) {
+		if (len > seg->held_len - held)
+			len = seg->held_len - held;
+		return out_add(c, c->stream->held + bounded(held, FTPNAT_HELD_LEN), len);
+	}
+	at = bounded(seg->at - seg->start, PAYLOAD_LEN);
+	if (len > PAYLOAD_LEN - at)
+		len = PAYLOAD_LEN - at;
+	piece = piece_at(c, seg->at - seg->start);
+	return piece ? out_add(c, piece->byte + at, len) : 0;
+}
+
+/* The next run of bytes from one place: an edit's replacement, held bytes, the packet. */
+static long compose_run(__u32 i, struct scan *c)
 {
 	struct ftpnat_stream *stream = c->stream;
 	struct segment *seg = &c->s->segment;
 	struct ftpnat_edit *e = edit_at(stream, seg->edit);
+	__u32 len = seg->until - seg->at, text;
 
 	(void)i;
 	if (!seq_before(seg->at, seg->until))
@@ -369,11 +411,11 @@ static long compose_byte(__u32 i, struct scan *c)
 			return 1;
 		}
 		if (seg->text_done < e->new_len) {
-			c->out->byte[bounded(seg->out_len, PAYLOAD_LEN)] =
-				stream->text[bounded(e->text + seg->text_done,
-						     FTPNAT_TEXT_LEN)];
-			seg->text_done++;
-			seg->out_len++;
+			text = bounded(e->text + seg->text_done, FTPNAT_TEXT_LEN);
+			len = e->new_len - seg->text_done;
+			if (len > FTPNAT_TEXT_LEN - text)
+				len = FTPNAT_TEXT_LEN - text;
+			seg->text_done += out_add(c, stream->text + text, len);
 			return 0;
 		}
 		seg->at = end;
@@ -383,10 +425,13 @@ static long compose_byte(__u32 i, struct scan *c)
 	}
 	if (seg->out_len >= seg->limit)
 		return 1;
-	c->out->byte[bounded(seg->out_len, PAYLOAD_LEN)] = raw_byte(c, seg->at);
-	seg->at++;
-	seg->out_len++;
-	return 0;
+	if (seg->edit < stream->edits && e->start - seg->at < len)
+		len = e->start - seg->at;
+	if (len > seg->limit - seg->out_len)
+		len = seg->limit - seg->out_len;
+	len = out_add_raw(c, len);
+	seg->at += len;
+	return !len;
 }
 
 /* First edit that doesn't end at or before `seq`. */
@@ -473,7 +518,7 @@ static __noinline int segment_compose(struct scan *c, __u32 until)
 	seg->until = until;
 	seg->out_len = 0;
 	seg->text_done = 0;
-	bpf_loop(PAYLOAD_LEN + 2 * FTPNAT_MAX_EDITS, compose_byte, c, 0);
+	bpf_loop(MAX_RUNS, compose_run, c, 0);
 
 	len = seg->out_len;
 	old = seg->in_sum;
