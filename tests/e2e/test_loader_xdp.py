@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """XDP programs as ftpnat-load attaches, replaces and removes them, and beside those of others."""
 
 import json

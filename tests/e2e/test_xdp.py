@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Data connections carried by XDP: real transfers, changes of the path, traffic of others."""
 
 import pytest
