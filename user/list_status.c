@@ -134,10 +134,11 @@ static const char *see_xdp(struct status *status,
 	} else if (attached.mode != CONFIG_XDP_OFF) {
 		if (attached.mode == CONFIG_XDP_NATIVE)
 			check_transmits(status, interface);
-		snprintf(note, size, "%s, %d others",
-			 attached.chained ? "chained by libxdp" :
-					    "alone: no chaining here",
-			 attached.others);
+		if (attached.chained)
+			snprintf(note, size, "chained by libxdp, %d others",
+				 attached.others);
+		else
+			snprintf(note, size, "alone: no chaining here");
 		if (!netdev_mac(interface->name, mac) &&
 		    memcmp(mac, interface->mac, sizeof(mac)))
 			degraded(

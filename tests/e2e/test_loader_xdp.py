@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """XDP programs as ftpnat-load attaches, replaces and removes them, and beside those of others."""
 
 import json
@@ -162,12 +163,12 @@ def test_down_after_the_pins_were_removed(host):
 
 @pytest.mark.parametrize("verb", ["up", "reload"])
 def test_killed_at_any_time(host, verb):
-    """Killed at every other message to the network stack in turn: the next down leaves nothing."""
+    """Killed at every third message to the network stack in turn: the next down leaves nothing."""
     if not shutil.which("strace"):
         pytest.skip("strace is absent")
     before = everything(host)
     seen = set()
-    for n in range(1, 200, 2):
+    for n in range(1, 200, 3):
         if verb == "reload":
             host.up(config=config("generic"))
         argv = ["strace", "-f", "-o", "/dev/null", "-e", f"inject=sendto:signal=SIGKILL:when={n}",

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The way to the server changes in mid-transfer: routes, neighbours, interfaces.
 
 The gateway has two links to the server, s1 and t1, and the server's address is behind

@@ -1,9 +1,10 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Data connections carried by XDP: real transfers, changes of the path, traffic of others."""
 
 import pytest
 
 from clients import Account, Curl, Lftp
-from fast import Counted, modes, moves_by, prepare, switch
+from fast import SLACK, Counted, modes, moves_by, prepare, switch
 from lab import wait_until
 from scenes import exchange, login, need, pick, single
 from servers import Pureftpd, Vsftpd
@@ -66,9 +67,9 @@ def test_partial_checksums_are_left_to_tc(make_lab):
         node.run(["ethtool", "-K", "eth0", "gro", "on", "tx", "on"])
     switch(lab, "native")
     counted = Counted(lab)
-    exchange(need(Curl)(), lab.client, server, Account(dial[0], server), "EPSV", size=SIZE)
-    assert counted["xdp_forwarded"] == 0
-    assert counted["forwarded"] > 0
+    exchange(need(Curl)(), lab.client, server, Account(dial[0], server), "EPSV", size=10 * SIZE)
+    assert counted["forwarded"] > 10 * SLACK
+    assert counted["xdp_forwarded"] <= SLACK  # an answer that no socket sends has its checksum
 
 
 def test_peer_without_napi_gets_its_packets_from_tc(make_lab):
