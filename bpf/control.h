@@ -225,8 +225,7 @@ static __always_inline int control_payload(struct scan *c)
 	if (pieces_load(c))
 		return FTPNAT_WRITE;
 	/* what is lost before it may hold an address line that moves it */
-	if (seq_before(stream->next, p->seq) &&
-	    !(c->session->flags & FTPNAT_SESSION_OPAQUE))
+	if (seq_before(stream->next, p->seq) && stream->tls != FTPNAT_TLS_LOST)
 		return FTPNAT_AHEAD;
 	verdict = segment_scan(c);
 	if (verdict != GO_ON)

@@ -37,6 +37,7 @@ static __always_inline void session_remove(__u32 id)
 	if (!session)
 		return;
 	door_close(session, id, FTPNAT_EXPECTED_CLOSED);
+	tls_forget(session, id);
 	bpf_map_delete_elem(&ftpnat_sessions, &id);
 }
 

@@ -93,6 +93,7 @@ __noinline int flow_changed(__u8 before)
 	if (session) {
 		session->closing = 1;
 		door_close(session, id, FTPNAT_EXPECTED_CLOSED);
+		tls_forget(session, id);
 	}
 	return 0;
 }

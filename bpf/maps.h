@@ -39,6 +39,14 @@ struct {
 } ftpnat_expected SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1); /* loader: limits.control */
+	__type(key, struct ftpnat_tls_key);
+	__type(value, __u32);
+} ftpnat_tls SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);

@@ -47,6 +47,16 @@ static __always_inline int is_local(struct __sk_buff *skb, const struct ftpnat_t
 	return bpf_fib_lookup(skb, &fib, sizeof(fib), 0) == BPF_FIB_LKUP_RET_NOT_FWDED;
 }
 
+static __always_inline __u32 addr_hash(const struct ftpnat_addr *addr)
+{
+	__u32 hash = addr->w[0] * 0x9e3779b1 + addr->w[1];
+
+	hash = (hash ^ hash >> 15) * 0x85ebca77 + addr->w[2];
+	hash = (hash ^ hash >> 13) * 0xc2b2ae3d + addr->w[3];
+	hash = (hash ^ hash >> 16) * 0x27d4eb2f;
+	return hash ^ hash >> 15;
+}
+
 /* publish: the server for this connection, of the client's family and by weight. */
 static __always_inline int publish(struct __sk_buff *skb,
 				   const struct ftpnat_config *config,
@@ -61,7 +71,10 @@ static __always_inline int publish(struct __sk_buff *skb,
 		return FTPNAT_NO_SERVER;
 	s->walk.first = (config->slot & 1) * FTPNAT_MAX_SERVERS + rule->first_server;
 	s->walk.number = rule->servers;
-	s->walk.ticket = bpf_get_prandom_u32() % weight;
+	/* under TLS a data connection can't be told apart by more than its client */
+	s->walk.ticket =
+		(rule->tls_port_min ? addr_hash(&new->key.src) : bpf_get_prandom_u32()) %
+		weight;
 	s->walk.found = WALK_NONE;
 	bpf_loop(FTPNAT_MAX_RULE_SERVERS, pick_server, &s, 0);
 	server = bpf_map_lookup_elem(&ftpnat_servers, &s->walk.found);

@@ -113,6 +113,7 @@ struct scratch {
 	struct ftpnat_tuple came; /* of a control packet */
 	struct ftpnat_tuple to;	  /* translation of the packet at hand */
 	struct ftpnat_expected_key expected_key;
+	struct ftpnat_tls_key tls_key;
 	struct announcement announcement;
 	struct walk walk;
 	__u8 answer[192] __attribute__((

@@ -10,7 +10,7 @@
 #include "expected.h"
 #include "ftp_grammar.h"
 #include "ftp_text.h"
-#include "rules.h"
+#include "tls.h"
 
 /* ftpnat_session.command: the command was changed so that the server refuses it */
 #define COMMAND_REFUSED 0x80
@@ -21,12 +21,20 @@
 #define FTP_FIRST_DATA_PORT                                                              \
 	1024 /* RFC 2577 section 3: no data connection to a port below */
 
-/* What a client reads where policy refuses; at most sizeof(segment.text). */
-static const char refusal_text[4][64] = {
+#define REFUSAL_TLS  4
+#define REFUSED_AUTH 5
+
+/*
+ * What a client reads where policy refuses, and what a server reads in the place of
+ * AUTH: a mechanism that doesn't exist (RFC 2228). At most sizeof(segment.text).
+ */
+static const char refusal_text[8][64] = {
 	"425 No free data port, try again later.\r\n",
 	"425 Too many data connections announced, try again later.\r\n",
 	"500 Data connections to another host are refused.\r\n",
 	"500 This kind of data connection is refused.\r\n",
+	[REFUSAL_TLS] = "534 TLS is refused here.\r\n",
+	[REFUSED_AUTH] = "AUTH DENIED\r\n",
 };
 
 static __always_inline __u32 refusal_index(enum ftpnat_reason why)
@@ -38,6 +46,8 @@ static __always_inline __u32 refusal_index(enum ftpnat_reason why)
 		return 1;
 	case FTPNAT_LINE_FOREIGN:
 		return 2;
+	case FTPNAT_LINE_TLS:
+		return REFUSAL_TLS;
 	default:
 		return 3;
 	}
@@ -48,7 +58,7 @@ static __always_inline void refusal_write(struct segment *seg, __u32 index)
 	__u32 i;
 
 	for (i = 0; i < sizeof(refusal_text[0]); i++) {
-		char c = refusal_text[index & 3][i];
+		char c = refusal_text[index & 7][i];
 
 		if (!c)
 			break;
@@ -327,27 +337,36 @@ static __always_inline int announce_passive(struct ftpnat_session *session,
 	return GO_ON;
 }
 
-/* A whole line of the client. Sets segment.text if its address has to be replaced. */
-static __always_inline void client_line(struct ftpnat_session *session, struct scratch *s,
-					const struct ftp_line *line)
+/*
+ * A whole line of the client. Sets segment.text if its address has to be replaced, or
+ * the whole line, which the return value says.
+ */
+static __always_inline int client_line(struct ftpnat_session *session, struct scratch *s,
+				       const struct ftp_line *line)
 {
 	struct ftpnat_config *config = config_get();
 	struct ftpnat_rule *rule;
 	__u8 command = line->command;
-	int verdict;
+	int verdict, whole = 0;
 
 	if (command == FTP_COMMAND_NONE)
-		return;
+		return 0;
 	if (command == FTP_COMMAND_ABOR)
 		session->lenient = 1;
 	if (command == FTP_COMMAND_LPRT || command == FTP_COMMAND_LPSV)
 		line_is(s, FTPNAT_LINE_LPRT);
 	if (line->form == FTP_FORM_MALFORMED)
 		line_is(s, FTPNAT_LINE_MALFORMED);
+	if (command == FTP_COMMAND_AUTH && tls_denied(session)) {
+		line_is(s, FTPNAT_LINE_TLS);
+		command = (__u8)(COMMAND_REFUSED | REFUSAL_TLS);
+		refusal_write(&s->segment, REFUSED_AUTH);
+		whole = 1;
+	}
 	if (line->form == FTP_FORM_ADDRESS && config) {
 		rule = rule_get(config, session->rule);
 		if (!rule)
-			return;
+			return 0;
 		count_line(session->rule, command == FTP_COMMAND_EPRT ? FTPNAT_LINE_EPRT :
 									FTPNAT_LINE_PORT);
 		verdict = announce_active(session, rule, s, line);
@@ -372,6 +391,7 @@ static __always_inline void client_line(struct ftpnat_session *session, struct s
 		}
 	}
 	command_push(session, command);
+	return whole;
 }
 
 /*
@@ -407,13 +427,13 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 		command_pop(session);
 	}
 	/* the last line of several can't get another code than the first had */
-	if (command & COMMAND_REFUSED && line->code >= 400 &&
-	    !session->stream[FTPNAT_FROM_SERVER].reply) {
+	if (command & COMMAND_REFUSED && !session->stream[FTPNAT_FROM_SERVER].reply &&
+	    (line->code >= 400 || command == (COMMAND_REFUSED | REFUSAL_TLS))) {
 		refusal_write(&s->segment, command);
 		return 1;
 	}
 	if (command == FTP_COMMAND_AUTH && line->code == 234) {
-		session->flags |= FTPNAT_SESSION_OPAQUE;
+		tls_begin(session);
 		line_is(s, FTPNAT_OPAQUE);
 	}
 	if (command == FTP_COMMAND_EPSV_ALL && line->code < 300)
@@ -463,7 +483,8 @@ __noinline int session_line(struct ftpnat_session *session)
 				    &session->stream[FTPNAT_FROM_SERVER].parser.line);
 		session->late = 0;
 	} else {
-		client_line(session, s, &session->stream[FTPNAT_FROM_CLIENT].parser.line);
+		whole = client_line(session, s,
+				    &session->stream[FTPNAT_FROM_CLIENT].parser.line);
 	}
 	if (session->closing) /* a retransmission that came late */
 		door_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);

@@ -172,6 +172,14 @@ struct ftpnat_edit {
 
 #include "ftpnat_ftp.h"
 
+/* What one direction of a control connection carries. */
+enum ftpnat_tls_state {
+	FTPNAT_TLS_NONE,    /* lines */
+	FTPNAT_TLS_BEGINS,  /* TLS is agreed on, no record was seen yet */
+	FTPNAT_TLS_RECORDS, /* TLS, its records are followed */
+	FTPNAT_TLS_LOST,    /* something that can't be followed, to the end */
+};
+
 /*
  * One direction of a control connection. The sender's sequence number s is the
  * receiver's s + base + the growth of all edits before it. Only packets of this
@@ -191,7 +199,12 @@ struct ftpnat_stream {
 	__u16 held_len; /* bytes [next - held_len, next) are kept in `held` */
 	__u16 reply;	/* server's: multi-line reply that was open when the line began */
 	__u8 heard;	/* the receiver has spoken: tsval and window are known */
-	__u8 pad[3];
+	__u8 tls;	/* enum ftpnat_tls_state */
+	__u8 tls_header; /* bytes seen of the record's header */
+	__u8 pad;
+	__u32 tls_record; /* sender's: start of the TLS record at hand */
+	__u16 tls_len;	  /* of its body, as far as the header says yet */
+	__u16 pad2;
 	struct ftp_parser parser;
 	struct ftpnat_edit edit[FTPNAT_MAX_EDITS];
 	__u8 held[FTPNAT_HELD_LEN];
@@ -205,6 +218,7 @@ struct ftpnat_stream {
 #define FTPNAT_SESSION_DOOR   0x01 /* `door` is an expectation that may still stand */
 #define FTPNAT_SESSION_OPAQUE 0x02 /* TLS: not parsed */
 #define FTPNAT_SESSION_EPSV   0x04 /* EPSV ALL was accepted: no other mode any more */
+#define FTPNAT_SESSION_SPOKEN 0x08 /* the client has sent something */
 
 struct ftpnat_session {
 	__u32 lock;
@@ -227,6 +241,16 @@ struct ftpnat_session {
 	struct ftpnat_stream stream[FTPNAT_DIR_MAX];
 };
 
+/*
+ * ftpnat_tls: client and what it dialled -> id of the session of theirs that is
+ * under TLS and whose server spoke last. As long as it lives, `tls_data_ports` of
+ * its rule lead to its server.
+ */
+struct ftpnat_tls_key {
+	struct ftpnat_addr peer;
+	struct ftpnat_addr dst;
+};
+
 /* ---- configuration: two slots, the one in force named by ftpnat_config.slot ---- */
 
 enum ftpnat_rule_kind { FTPNAT_PUBLISH, FTPNAT_MASQUERADE, FTPNAT_TRACK };
@@ -235,6 +259,7 @@ enum ftpnat_source { FTPNAT_SOURCE_KEEP, FTPNAT_SOURCE_ADDRESS };
 /* ftpnat_rule.flags */
 #define FTPNAT_RULE_RETIRED 0x01 /* gone from the configuration, its sessions live on */
 #define FTPNAT_RULE_FOREIGN 0x02 /* foreign_data: allow */
+#define FTPNAT_RULE_NO_TLS  0x04 /* tls: deny */
 
 enum ftpnat_family { FTPNAT_V4, FTPNAT_V6, FTPNAT_FAMILY_MAX };
 
@@ -254,6 +279,8 @@ struct ftpnat_rule {
 		address[FTPNAT_FAMILY_MAX]; /* masquerade `to`; 0: the interface's own */
 	struct ftpnat_addr
 		data_address[FTPNAT_FAMILY_MAX]; /* named in 227; 0: what was dialled */
+	__u16 tls_port_min; /* publish: tls_data_ports, host order, both included; 0: none */
+	__u16 tls_port_max;
 };
 
 /* ftpnat_servers[slot * FTPNAT_MAX_SERVERS + index] */

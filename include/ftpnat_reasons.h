@@ -163,6 +163,15 @@
 	  "Nothing.") \
 	X(REPEATED, "repeated", \
 	  "segment sent twice, so that it is acknowledged at once", \
+	  "Nothing.") \
+	X(LINE_TLS, "line_tls", \
+	  "AUTH where the rule denies TLS, refused", \
+	  "Nothing, or tls: pass in the rule.") \
+	X(CLEAR, "clear", \
+	  "session is read again after TLS (CCC)", \
+	  "Nothing.") \
+	X(TLS_DATA, "tls_data", \
+	  "data connection of a session under TLS, by tls_data_ports", \
 	  "Nothing.")
 enum ftpnat_reason {
 #define X(symbol, string, meaning, advice) FTPNAT_##symbol,

@@ -111,7 +111,12 @@ static int put_publish(struct slot *slot, const struct config_publish *publish)
 	rule->source = publish->source == CONFIG_SOURCE_KEEP ? FTPNAT_SOURCE_KEEP :
 							       FTPNAT_SOURCE_ADDRESS;
 	rule->modes = publish->modes;
-	rule->flags = publish->foreign_data ? FTPNAT_RULE_FOREIGN : 0;
+	rule->flags = (publish->foreign_data ? FTPNAT_RULE_FOREIGN : 0) |
+		      (publish->tls_deny ? FTPNAT_RULE_NO_TLS : 0);
+	if (publish->modes & 1 << FTPNAT_PASSIVE && !publish->tls_deny) {
+		rule->tls_port_min = publish->tls_data_ports.min;
+		rule->tls_port_max = publish->tls_data_ports.max;
+	}
 	rule->data_port_min = publish->data_ports.min;
 	rule->data_port_max = publish->data_ports.max;
 	rule->first_server = (__u16)slot->servers;

@@ -114,7 +114,7 @@ struct config_publish {
 	uint8_t modes; /* bits 1 << enum ftpnat_mode */
 	bool foreign_data;
 	bool tls_deny;
-	bool tls_data; /* tls_data_ports was given */
+	struct config_mark tls_data_at; /* of tls_data_ports; line 0: key absent */
 	struct ftpnat_ports tls_data_ports;
 };
 
@@ -186,8 +186,6 @@ struct config {
 		struct config_mark guard;
 		struct config_mark track;
 		struct config_mark metrics;
-		struct config_mark tls_deny;
-		struct config_mark tls_data_ports;
 		struct config_mark data_address_for;
 		struct config_mark xdp_native;
 		struct config_mark xdp_generic;

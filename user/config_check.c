@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* What only shows when the whole file is known: things that contradict each other. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -212,6 +213,27 @@ static int check_publish_family(const struct config *cfg,
 	return 0;
 }
 
+/* What `tls_data_ports` open is no control port. */
+static int check_tls(const struct config *cfg, const struct config_publish *publish,
+		     struct config_error *err)
+{
+	const struct ftpnat_ports *ports = &publish->tls_data_ports;
+
+	if (!publish->tls_data_at.line)
+		return 0;
+	for (size_t i = 0; i < publish->listens_n; i++) {
+		uint16_t port = ntohs(publish->listens[i].endpoint.port);
+
+		if (port >= ports->min && port <= ports->max)
+			return config_error_at(
+				err, cfg, publish->tls_data_at, -EINVAL,
+				"tls_data_ports: '%u-%u' has port %u, on which rule "
+				"'%s' listens; accepted: ports without it",
+				ports->min, ports->max, port, publish->rule.name);
+	}
+	return 0;
+}
+
 /* ---- masquerade ---- */
 
 static int check_to(const struct config *cfg, const struct config_masquerade *masquerade,
@@ -365,6 +387,8 @@ int config_check(const struct config *cfg, struct config_error *err)
 	for (size_t r = 0; r < cfg->publish_n; r++) {
 		for (int family = 0; family < FTPNAT_FAMILY_MAX && !ret; family++)
 			ret = check_publish_family(cfg, &cfg->publish[r], family, err);
+		if (!ret)
+			ret = check_tls(cfg, &cfg->publish[r], err);
 	}
 	if (!ret)
 		ret = check_masquerade(cfg, err);

@@ -143,24 +143,12 @@ static int parse_xdp(struct config_parser *p, const struct config_key *key,
 	return 0;
 }
 
-static int parse_tls(struct config_parser *p, const struct config_key *key,
-		     const yaml_node_t *node, void *out)
-{
-	bool *deny = out;
-	int ret = config_value_flag(p, key, node, deny);
-
-	if (!ret && *deny)
-		uses(&p->cfg->features.tls_deny, config_yaml_mark(node));
-	return ret;
-}
-
 static int parse_tls_data_ports(struct config_parser *p, const struct config_key *key,
 				const yaml_node_t *node, void *rule)
 {
 	struct config_publish *publish = rule;
 
-	publish->tls_data = true;
-	uses(&p->cfg->features.tls_data_ports, p->key_at);
+	publish->tls_data_at = config_yaml_mark(node);
 	return config_value_ports(p, key, node, &publish->tls_data_ports);
 }
 
@@ -214,8 +202,8 @@ static int parse_publish(struct config_parser *p, const struct config_key *key,
 		KEY(struct config_publish, foreign_data, "foreign_data",
 		    config_value_flag, "deny, allow", .names = foreign_names,
 		    .names_n = ARRAY_SIZE(foreign_names)),
-		KEY(struct config_publish, tls_deny, "tls", parse_tls, "pass, deny",
-		    .names = tls_names, .names_n = ARRAY_SIZE(tls_names)),
+		KEY(struct config_publish, tls_deny, "tls", config_value_flag,
+		    "pass, deny", .names = tls_names, .names_n = ARRAY_SIZE(tls_names)),
 		{ .name = "tls_data_ports",
 		  .parse = parse_tls_data_ports,
 		  .accepted = PORTS_TEXT },

@@ -361,6 +361,8 @@ static const struct row rows[] = {
 	  PUBLISHED "guard:\n"
 		    "  - {interface: eth0, ports: [20, 9-1]}\n",
 	  "7:35: ports: '9-1' is a reversed range; accepted: PORT, MIN-MAX, or a list of them" },
+	{ "tls_data_ports with a control port", PUBLISH("tls_data_ports: 20-99"),
+	  "6:21: tls_data_ports: '20-99' has port 21, on which rule 'files' listens; accepted: ports without it" },
 	{ "tls_data_ports", PUBLISH("tls_data_ports: all"),
 	  "6:21: tls_data_ports: 'all' is not a port range; accepted: " PORTS_TEXT },
 	{ "metrics endpoint", PUBLISHED "metrics: {listen: 9821}\n",
@@ -468,10 +470,6 @@ static const struct row rows[] = {
 	  "6:1: guard: is not supported by this version; accepted: a file without this key" },
 	{ "metrics", PUBLISHED "metrics: {listen: \"127.0.0.1:9821\"}\n",
 	  "6:1: metrics: is not supported by this version; accepted: a file without this key" },
-	{ "tls: deny", PUBLISH("tls: deny"),
-	  "6:10: tls: 'deny' is not supported by this version; accepted: pass" },
-	{ "tls_data_ports", PUBLISH("tls_data_ports: 60000-60099"),
-	  "6:5: tls_data_ports: is not supported by this version; accepted: a rule without this key" },
 	{ "data_address_for",
 	  PUBLISHED "    data_address_for: \n"
 		    "      - {clients: 10.0.0.0/8, address: 10.1.2.3}\n",

@@ -170,6 +170,9 @@ static const char *const first_reasons[] = {
 	"ack_passed",
 	"split",
 	"repeated",
+	"line_tls",
+	"clear",
+	"tls_data",
 };
 
 static const char *const reasons[] = {

@@ -59,6 +59,11 @@ static void no_passive(struct ftpnat_rule *rule)
 	rule->modes = 1 << FTPNAT_ACTIVE;
 }
 
+static void no_tls(struct ftpnat_rule *rule)
+{
+	rule->flags = FTPNAT_RULE_NO_TLS;
+}
+
 static void foreign(struct ftpnat_rule *rule)
 {
 	rule->flags = FTPNAT_RULE_FOREIGN;
@@ -69,7 +74,8 @@ static void data_address(struct ftpnat_rule *rule)
 	rule->data_address[FTPNAT_V4] = address("203.0.113.200");
 }
 
-#define OPENS .also = { FTPNAT_EXPECTED }
+#define OPENS	   .also = { FTPNAT_EXPECTED }
+#define TLS_DENIED .also = { FTPNAT_LINE_TLS }
 
 static const struct row told[] = {
 	/* ---- the four lines, in all kinds of rule ---- */
@@ -430,6 +436,31 @@ static const struct row told[] = {
 		     C("AUTH TLS\r\n"), S("234 go\r\n", .also = { FTPNAT_OPAQUE }),
 		     C("\x16\x03\x01"), S("\x16\x03\x03"),
 		     C(NULL, .flags = FIN | ACK) } },
+
+	/* ---- TLS denied ---- */
+	{ "AUTH is refused", IN(KEEP4) | IN(GROW4) | IN(FULL6) | IN(SERVER4), no_tls,
+	  .steps = { C("AUTH TLS\r\n", "AUTH DENIED\r\n", TLS_DENIED),
+		     S("504 Unknown AUTH type.\r\n", "534 TLS is refused here.\r\n"),
+		     C("auth ssl\n", "AUTH DENIED\r\n", TLS_DENIED),
+		     S("500 What?\r\n", "534 TLS is refused here.\r\n"), C("USER x\r\n"),
+		     S("331 ok\r\n") } },
+	{ "AUTH is refused also where the server would take anything",
+	  IN(KEEP4) | IN(MASQ6), no_tls,
+	  .steps = { C("AUTH TLS\r\n", "AUTH DENIED\r\n", TLS_DENIED),
+		     S("234 fine\r\n", "534 TLS is refused here.\r\n"), C("PASV\r\n"),
+		     S("500 no\r\n") } },
+	{ "AUTH in pieces is refused", IN(KEEP4) | IN(GROW4), no_tls,
+	  .steps = { C("A", .reason = FTPNAT_ANSWERED),
+		     C("UTH ", .reason = FTPNAT_ANSWERED),
+		     C("TLS\r", .reason = FTPNAT_ANSWERED),
+		     C("\nNOOP\r\n", "AUTH DENIED\r\nNOOP\r\n", TLS_DENIED),
+		     S("504 no\r\n200 ok\r\n",
+		       "534 TLS is refused here.\r\n200 ok\r\n") } },
+	{ "what only begins like AUTH goes on", IN(KEEP4) | IN(GROW4), no_tls,
+	  .steps = { C("A", .reason = FTPNAT_ANSWERED), C("LLO 1\r\n", "ALLO 1\r\n"),
+		     C("AUTHOR\r\n"), C("ABOR\r\n") } },
+	{ "an AUTH that may pass isn't held", IN(KEEP4) | IN(GROW4),
+	  .steps = { C("A"), C("UTH TLS"), C("\r\n"), S("504 no\r\n") } },
 
 	/* ---- loss ---- */
 	{ "a segment ahead of a lost one is left to retransmission",

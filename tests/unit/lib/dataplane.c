@@ -155,6 +155,7 @@ static void load(void)
 	assert_non_null(skel);
 	bpf_map__set_max_entries(skel->maps.ftpnat_flows, 4 * LIMIT);
 	bpf_map__set_max_entries(skel->maps.ftpnat_sessions, LIMIT);
+	bpf_map__set_max_entries(skel->maps.ftpnat_tls, LIMIT);
 	bpf_map__set_max_entries(skel->maps.ftpnat_expected, LIMIT);
 	assert_int_equal(ftpnat_tc__load(skel), 0);
 	events = ring_buffer__new(bpf_map__fd(skel->maps.ftpnat_events), forget_event,
@@ -222,6 +223,7 @@ void dataplane_forget(void)
 {
 	empty(skel->maps.ftpnat_flows);
 	empty(skel->maps.ftpnat_sessions);
+	empty(skel->maps.ftpnat_tls);
 	empty(skel->maps.ftpnat_expected);
 	zero(skel->maps.ftpnat_usage, 1, 0);
 	assert_true(ring_buffer__consume(events) >= 0);
