@@ -68,6 +68,13 @@ struct {
 } ftpnat_servers SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * FTPNAT_MAX_CLASSES);
+	__type(key, __u32);
+	__type(value, struct ftpnat_class);
+} ftpnat_classes SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 2 * FTPNAT_MAX_LISTENS);
 	__type(key, struct ftpnat_listen_key);

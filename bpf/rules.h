@@ -120,6 +120,17 @@ static __always_inline int masquerade(struct __sk_buff *skb,
 	return addr_is_zero(&new->to.src) ? FTPNAT_NO_ADDRESS : GO_ON;
 }
 
+static __always_inline int addr_within(const struct ftpnat_addr *addr,
+				       const struct ftpnat_addr *prefix,
+				       const struct ftpnat_addr *mask)
+{
+	return addr_is_v4(prefix) == addr_is_v4(addr) &&
+	       !((addr->w[0] ^ prefix->w[0]) & mask->w[0]) &&
+	       !((addr->w[1] ^ prefix->w[1]) & mask->w[1]) &&
+	       !((addr->w[2] ^ prefix->w[2]) & mask->w[2]) &&
+	       !((addr->w[3] ^ prefix->w[3]) & mask->w[3]);
+}
+
 static long try_selector(__u32 i, struct scratch **scratch)
 {
 	struct scratch *s = *scratch;
@@ -133,11 +144,7 @@ static long try_selector(__u32 i, struct scratch **scratch)
 	if (!selector)
 		return 1;
 	if (selector->port != t->dport ||
-	    addr_is_v4(&selector->addr) != addr_is_v4(&t->src) ||
-	    ((t->src.w[0] ^ selector->addr.w[0]) & selector->mask.w[0]) ||
-	    ((t->src.w[1] ^ selector->addr.w[1]) & selector->mask.w[1]) ||
-	    ((t->src.w[2] ^ selector->addr.w[2]) & selector->mask.w[2]) ||
-	    ((t->src.w[3] ^ selector->addr.w[3]) & selector->mask.w[3]))
+	    !addr_within(&t->src, &selector->addr, &selector->mask))
 		return 0;
 	s->walk.found = selector->rule;
 	return 1;

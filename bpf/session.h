@@ -277,6 +277,54 @@ static __always_inline int announce_active(struct ftpnat_session *session,
 	return GO_ON;
 }
 
+static long try_class(__u32 i, struct scratch **scratch)
+{
+	struct scratch *s = *scratch;
+	struct ftpnat_class *class;
+	__u32 key = s->walk.first + i;
+
+	if (i >= s->walk.number)
+		return 1;
+	class = bpf_map_lookup_elem(&ftpnat_classes, &key);
+	if (!class)
+		return 1;
+	if (!addr_within(&s->announcement.key.peer, &class->addr, &class->mask))
+		return 0;
+	s->walk.found = key;
+	return 1;
+}
+
+/* Looks for the class of the client that is s->announcement.key.peer: s->walk.found. */
+__noinline int class_find(__u32 first, __u32 number)
+{
+	struct ftpnat_config *config = config_get();
+	struct scratch *s = scratch_get();
+
+	if (!s || !config)
+		return 0;
+	s->walk.first = (config->slot & 1) * FTPNAT_MAX_CLASSES + first;
+	s->walk.number = number;
+	s->walk.found = WALK_NONE;
+	if (number)
+		bpf_loop(FTPNAT_MAX_CLASSES, try_class, &s, 0);
+	return 0;
+}
+
+/* What a 227 names to the client that is s->announcement.key.peer; 0: what it dialled. */
+static __always_inline const struct ftpnat_addr *
+data_address(const struct ftpnat_rule *rule, struct scratch *s)
+{
+	struct ftpnat_class *class;
+
+	class_find(rule->first_class, rule->classes);
+	class = bpf_map_lookup_elem(&ftpnat_classes, &s->walk.found);
+	if (class)
+		return &class->address;
+	if (addr_is_zero(&rule->data_address[FTPNAT_V4]))
+		return 0;
+	return &rule->data_address[FTPNAT_V4];
+}
+
 /* 227 or 229: the client will connect to the server. As announce_active(). */
 static __always_inline int announce_passive(struct ftpnat_session *session,
 					    const struct ftpnat_rule *rule,
@@ -327,9 +375,8 @@ static __always_inline int announce_passive(struct ftpnat_session *session,
 		return GO_ON;
 	}
 	shown = &key->dst;
-	if (rule->kind == FTPNAT_PUBLISH && v4 &&
-	    !addr_is_zero(&rule->data_address[FTPNAT_V4]))
-		shown = &rule->data_address[FTPNAT_V4];
+	if (rule->kind == FTPNAT_PUBLISH && v4)
+		shown = data_address(rule, s) ?: shown;
 	if (!addr_equal(shown, (const struct ftpnat_addr *)line->addr) ||
 	    key->dport != e->dport)
 		s->segment.text_len =

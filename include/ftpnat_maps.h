@@ -24,6 +24,7 @@
 #define FTPNAT_MAX_RULE_SERVERS 64   /* of one rule */
 #define FTPNAT_MAX_SELECTORS	256  /* masquerade prefixes x control ports */
 #define FTPNAT_MAX_LISTENS	1024 /* of all publish rules together */
+#define FTPNAT_MAX_CLASSES	1024 /* of data_address_for of all rules together */
 #define FTPNAT_MAX_CLOSED	16384 /* ended connections remembered for reuse, of each kind */
 #define FTPNAT_MAX_HOPS		4096 /* next hops remembered, power of two */
 #define FTPNAT_NAME_LEN		32   /* rule name with its final NUL */
@@ -281,6 +282,9 @@ struct ftpnat_rule {
 		data_address[FTPNAT_FAMILY_MAX]; /* named in 227; 0: what was dialled */
 	__u16 tls_port_min; /* publish: tls_data_ports, host order, both included; 0: none */
 	__u16 tls_port_max;
+	__u16 classes;	   /* publish: number of data_address_for */
+	__u16 first_class; /* publish: first index within the slot of ftpnat_classes */
+	__u32 data_host; /* hash of the name that data_address was resolved from; 0: none */
 };
 
 /* ftpnat_servers[slot * FTPNAT_MAX_SERVERS + index] */
@@ -290,6 +294,13 @@ struct ftpnat_server {
 		source; /* FTPNAT_SOURCE_ADDRESS: what this server sees as the client */
 	__be16 port;
 	__u16 weight; /* 0: not in use */
+};
+
+/* ftpnat_classes[slot * FTPNAT_MAX_CLASSES + index]: data_address_for, first match wins */
+struct ftpnat_class {
+	struct ftpnat_addr addr; /* clients' prefix */
+	struct ftpnat_addr mask;
+	struct ftpnat_addr address; /* named in 227 */
 };
 
 /* ftpnat_listens: what a client dials -> rule */

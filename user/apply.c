@@ -22,6 +22,7 @@ struct slot {
 	__u32 number;
 	__u32 servers;
 	__u32 selectors;
+	__u32 classes;
 	struct rule_ids ids;
 };
 
@@ -101,6 +102,69 @@ static int put_server(struct slot *slot, const struct config_publish *publish,
 	return put(slot->dataplane, "ftpnat_servers", &key, &server);
 }
 
+/* The classes of data_address_for; 227 names IPv4 addresses only. */
+static int put_classes(struct slot *slot, const struct config_publish *publish,
+		       struct ftpnat_rule *rule)
+{
+	int err = 0;
+
+	rule->first_class = (__u16)slot->classes;
+	for (size_t i = 0; !err && i < publish->data_address_for_n; i++) {
+		const struct config_data_address_for *from =
+			&publish->data_address_for[i];
+		const struct ftpnat_class class = {
+			.addr = from->clients.addr,
+			.mask = ftpnat_prefix_mask(&from->clients),
+			.address = from->address,
+		};
+		__u32 key = slot->number * FTPNAT_MAX_CLASSES + slot->classes;
+
+		if (!ftpnat_addr_is_v4(&from->address))
+			continue;
+		if (slot->classes == FTPNAT_MAX_CLASSES)
+			return err_r(-ENOSPC,
+				     "data_address_for: more than %d entries of all "
+				     "rules together",
+				     FTPNAT_MAX_CLASSES);
+		slot->classes++;
+		rule->classes++;
+		err = put(slot->dataplane, "ftpnat_classes", &key, &class);
+	}
+	return err;
+}
+
+/* FNV-1a; never 0, which stands for no name */
+static __u32 host_hash(const char *name)
+{
+	__u32 hash = 2166136261u;
+
+	for (; *name; name++)
+		hash = (hash ^ (__u8)*name) * 16777619u;
+	return hash ? hash : 1;
+}
+
+/*
+ * data_address by name, resolved now. Where that fails, the address stays that the same
+ * name had in the configuration in force.
+ */
+static int put_data_host(const struct slot *slot, const struct config_publish *publish,
+			 struct ftpnat_rule *rule)
+{
+	const struct ftpnat_rule *old = &slot->ids.old[rule_id(slot, rule)];
+	char text[FTPNAT_ADDR_STRLEN];
+	int err;
+
+	rule->data_host = host_hash(publish->data_host);
+	err = host_resolve(publish->data_host, rule->data_address);
+	if (!err || old->data_host != rule->data_host)
+		return err;
+	memcpy(rule->data_address, old->data_address, sizeof(rule->data_address));
+	pr_err("rule %s: data_address stays %s, as it was resolved before: `reload` when the name can "
+	       "be resolved again",
+	       publish->rule.name, ftpnat_addr_str(text, &rule->data_address[FTPNAT_V4]));
+	return 0;
+}
+
 static int put_publish(struct slot *slot, const struct config_publish *publish)
 {
 	struct ftpnat_rule *rule = take_rule(slot, &publish->rule, FTPNAT_PUBLISH);
@@ -123,7 +187,9 @@ static int put_publish(struct slot *slot, const struct config_publish *publish)
 	memcpy(rule->data_address, publish->data_address.family,
 	       sizeof(rule->data_address));
 	if (publish->data_host)
-		err = host_resolve(publish->data_host, rule->data_address);
+		err = put_data_host(slot, publish, rule);
+	if (!err)
+		err = put_classes(slot, publish, rule);
 	for (size_t i = 0; !err && i < publish->servers_n; i++)
 		err = put_server(slot, publish, &publish->servers[i], rule);
 	for (size_t i = 0; !err && i < publish->listens_n; i++)

@@ -43,7 +43,6 @@ static const struct {
 	UNSUPPORTED(track, "track: is", "a file without this key"),
 	UNSUPPORTED(guard, "guard: is", "a file without this key"),
 	UNSUPPORTED(metrics, "metrics: is", "a file without this key"),
-	UNSUPPORTED(data_address_for, "data_address_for: is", "a rule without this key"),
 	UNSUPPORTED(xdp_native, "xdp: 'native' is", "auto, off"),
 	UNSUPPORTED(xdp_generic, "xdp: 'generic' is", "auto, off"),
 #undef UNSUPPORTED

@@ -186,7 +186,6 @@ struct config {
 		struct config_mark guard;
 		struct config_mark track;
 		struct config_mark metrics;
-		struct config_mark data_address_for;
 		struct config_mark xdp_native;
 		struct config_mark xdp_generic;
 	} features;

@@ -213,6 +213,29 @@ static int check_publish_family(const struct config *cfg,
 	return 0;
 }
 
+static int check_data_address_for(const struct config *cfg,
+				  const struct config_publish *publish,
+				  struct config_error *err)
+{
+	char address[FTPNAT_ADDR_STRLEN], clients[FTPNAT_PREFIX_STRLEN];
+
+	for (size_t i = 0; i < publish->data_address_for_n; i++) {
+		const struct config_data_address_for *entry =
+			&publish->data_address_for[i];
+
+		if (ftpnat_addr_family(&entry->address) ==
+		    ftpnat_addr_family(&entry->clients.addr))
+			continue;
+		return config_error_at(
+			err, cfg, entry->at, -EINVAL,
+			"data_address_for: '%s' is of another family than %s; accepted: "
+			"an address of the clients' family",
+			ftpnat_addr_str(address, &entry->address),
+			ftpnat_prefix_str(clients, &entry->clients));
+	}
+	return 0;
+}
+
 /* What `tls_data_ports` open is no control port. */
 static int check_tls(const struct config *cfg, const struct config_publish *publish,
 		     struct config_error *err)
@@ -388,7 +411,8 @@ int config_check(const struct config *cfg, struct config_error *err)
 		for (int family = 0; family < FTPNAT_FAMILY_MAX && !ret; family++)
 			ret = check_publish_family(cfg, &cfg->publish[r], family, err);
 		if (!ret)
-			ret = check_tls(cfg, &cfg->publish[r], err);
+			ret = check_data_address_for(cfg, &cfg->publish[r], err) ?:
+				      check_tls(cfg, &cfg->publish[r], err);
 	}
 	if (!ret)
 		ret = check_masquerade(cfg, err);

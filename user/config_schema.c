@@ -116,7 +116,6 @@ static int parse_data_address_for(struct config_parser *p, const struct config_k
 	struct config_data_address_for *entry = out;
 
 	(void)key;
-	uses(&p->cfg->features.data_address_for, p->key_at);
 	entry->at = config_yaml_mark(node);
 	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys),
 				   "an entry of data_address_for", node, entry);

@@ -470,10 +470,10 @@ static const struct row rows[] = {
 	  "6:1: guard: is not supported by this version; accepted: a file without this key" },
 	{ "metrics", PUBLISHED "metrics: {listen: \"127.0.0.1:9821\"}\n",
 	  "6:1: metrics: is not supported by this version; accepted: a file without this key" },
-	{ "data_address_for",
+	{ "data_address_for of two families",
 	  PUBLISHED "    data_address_for: \n"
-		    "      - {clients: 10.0.0.0/8, address: 10.1.2.3}\n",
-	  "6:5: data_address_for: is not supported by this version; accepted: a rule without this key" },
+		    "      - {clients: 10.0.0.0/8, address: \"2001:db8::3\"}\n",
+	  "7:9: data_address_for: '2001:db8::3' is of another family than 10.0.0.0/8; accepted: an address of the clients' family" },
 	{ "xdp: native", PUBLISHED "xdp: native\n",
 	  "6:6: xdp: 'native' is not supported by this version; accepted: auto, off" },
 	{ "xdp: generic", PUBLISHED "xdp: generic\n",

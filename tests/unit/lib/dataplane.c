@@ -343,6 +343,18 @@ void dataplane_select(__u16 index, const char *prefix, uint16_t port, __u16 rule
 	dataplane_apply();
 }
 
+void dataplane_class(__u16 index, const char *prefix, const char *addr)
+{
+	const __u32 key = config.slot * FTPNAT_MAX_CLASSES + index;
+	struct ftpnat_class class = { .address = address(addr) };
+	struct ftpnat_prefix parsed;
+
+	assert_int_equal(ftpnat_prefix_parse(prefix, &parsed), 0);
+	class.addr = parsed.addr;
+	class.mask = ftpnat_prefix_mask(&parsed);
+	put(skel->maps.ftpnat_classes, &key, &class);
+}
+
 void dataplane_ifaddr(enum side side, const char *v4, const char *v6)
 {
 	const __u32 key = (__u32)ifindex[side];
