@@ -56,6 +56,7 @@ session_get(const struct ftpnat_flow *client, const struct ftpnat_tuple *client_
 	if (!blank)
 		return 0;
 	blank->rule = client->rule;
+	blank->flags = client->flags & FTPNAT_FLOW_TRACKED ? FTPNAT_SESSION_TRACKED : 0;
 	blank->closing = !!flow_closing(client->tcp, server->tcp);
 	blank->client = *client_key;
 	blank->server = client->to;
@@ -353,6 +354,8 @@ __noinline int control_packet(struct __sk_buff *skb, int way, int egress)
 	from_client = flow->flags & FTPNAT_FLOW_CLIENT;
 	options_read(skb, p, o);
 
+	if (p->flags & TH_SYN && way == FTPNAT_TRACKED)
+		return way;
 	if (p->flags & TH_SYN) {
 		flow->mss = lower_mss(o);
 	} else {
@@ -383,6 +386,8 @@ __noinline int control_packet(struct __sk_buff *skb, int way, int egress)
 	}
 	if (verdict != GO_ON)
 		return verdict;
+	if (way == FTPNAT_TRACKED)
+		return way;
 	if (write_headers(skb, p, &s->to, seg->seq, seg->ack) || options_write(skb, p, o))
 		return FTPNAT_WRITE;
 	if (seg->twice) {

@@ -34,6 +34,8 @@ static __always_inline int data_open(const struct packet *p, struct scratch *s)
 		new->rule = e->rule;
 		if (e->mode == FTPNAT_ACTIVE)
 			new->flags = FTPNAT_FLOW_ACTIVE;
+		if (e->tracked)
+			new->flags |= FTPNAT_FLOW_TRACKED;
 	} else if (!tls_door()) {
 		return FTPNAT_PASS;
 	}

@@ -167,6 +167,8 @@ static long try_port(__u32 attempt, struct flow_new **search)
 	struct flow_new *new = *search;
 	long rc;
 
+	if (attempt && new->flags & FTPNAT_FLOW_TRACKED)
+		return 1;
 	if (attempt) {
 		__u32 range = (__u32) new->port_max - new->port_min + 1;
 

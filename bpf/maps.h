@@ -90,6 +90,13 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2 * FTPNAT_MAX_INTERFACES);
+	__type(key, struct ftpnat_guard_key);
+	__type(value, struct ftpnat_guard);
+} ftpnat_guards SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
 	__type(key, __u32);
 	__type(value, struct ftpnat_ifaddr);

@@ -144,7 +144,10 @@ static long try_selector(__u32 i, struct scratch **scratch)
 	if (!selector)
 		return 1;
 	if (selector->port != t->dport ||
-	    !addr_within(&t->src, &selector->addr, &selector->mask))
+	    (!selector->any_client &&
+	     !addr_within(&t->src, &selector->addr, &selector->mask)) ||
+	    (selector->by_server &&
+	     !addr_within(&t->dst, &selector->server_addr, &selector->server_mask)))
 		return 0;
 	s->walk.found = selector->rule;
 	return 1;
@@ -196,7 +199,13 @@ static __always_inline int control_open(struct __sk_buff *skb, struct scratch *s
 		rule = rule_get(config, new->rule);
 		if (!rule)
 			return FTPNAT_PASS;
-		verdict = masquerade(skb, rule, new, egress);
+		if (rule->kind == FTPNAT_TRACK) {
+			new->to = new->key;
+			new->flags |= FTPNAT_FLOW_TRACKED;
+			verdict = GO_ON;
+		} else {
+			verdict = masquerade(skb, rule, new, egress);
+		}
 	}
 	if (verdict != GO_ON)
 		return verdict;

@@ -204,6 +204,7 @@ static __always_inline void line_end(struct scan *c)
 
 	/* an address whose start has left can't be replaced any more */
 	if (line->form == FTP_FORM_ADDRESS && !seg->releasing &&
+	    !(c->session->flags & FTPNAT_SESSION_TRACKED) &&
 	    seq_before(seg->line + line->span_start, seg->fresh))
 		stream->parser.line.form = FTP_FORM_MALFORMED;
 	/* a door opened for a line that can't be changed would be the wrong one */
@@ -245,7 +246,8 @@ static __always_inline int line_undecided(const struct scan *c)
 {
 	const struct ftp_parser *p = &c->stream->parser;
 
-	if (!p->length || p->length >= FTPNAT_HELD_LEN)
+	if (!p->length || p->length >= FTPNAT_HELD_LEN ||
+	    c->session->flags & FTPNAT_SESSION_TRACKED)
 		return 0;
 	if (c->s->segment.dir == FTPNAT_FROM_CLIENT)
 		return ftp_may_become_command_address(p) ||

@@ -17,7 +17,6 @@
 /* the same: the session's door was opened for it */
 #define COMMAND_DOOR 0x40
 
-#define FTP_DATA_PORT 20
 #define FTP_FIRST_DATA_PORT                                                              \
 	1024 /* RFC 2577 section 3: no data connection to a port below */
 
@@ -225,6 +224,7 @@ static __always_inline void describe(struct ftpnat_session *session, struct scra
 	e->created = s->segment.now;
 	e->rule = session->rule;
 	e->mode = (__u8)mode;
+	e->tracked = !!(session->flags & FTPNAT_SESSION_TRACKED);
 }
 
 /*
@@ -417,7 +417,9 @@ static __always_inline int client_line(struct ftpnat_session *session, struct sc
 		count_line(session->rule, command == FTP_COMMAND_EPRT ? FTPNAT_LINE_EPRT :
 									FTPNAT_LINE_PORT);
 		verdict = announce_active(session, rule, s, line);
-		if (verdict != GO_ON) {
+		if (verdict != GO_ON && session->flags & FTPNAT_SESSION_TRACKED) {
+			line_is(s, verdict); /* no door; the guard may see to the rest */
+		} else if (verdict != GO_ON) {
 			/* an address that no server takes */
 			struct ftpnat_addr *any = &s->announcement.key.dst;
 
@@ -509,7 +511,8 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 		return 0;
 	}
 	line_is(s, verdict);
-	if (session->stream[FTPNAT_FROM_SERVER].reply)
+	if (session->stream[FTPNAT_FROM_SERVER].reply ||
+	    session->flags & FTPNAT_SESSION_TRACKED)
 		return 0; /* as above; no door was opened */
 	refusal_write(&s->segment, refusal_index(verdict));
 	return 1;

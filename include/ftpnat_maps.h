@@ -54,6 +54,8 @@ enum ftpnat_kind { FTPNAT_CONTROL, FTPNAT_DATA, FTPNAT_KIND_MAX };
 	0x01 /* packets from the FTP client; this entry owns the timer */
 #define FTPNAT_FLOW_ACTIVE 0x02 /* data connection that the server opened */
 #define FTPNAT_FLOW_TIMER  0x04 /* the client's entry: its timer runs */
+#define FTPNAT_FLOW_TRACKED                                                              \
+	0x80 /* of a track rule: nothing is translated, the stack sends it on */
 
 /* ftpnat_flow.tcp: what this direction has shown so far */
 #define FTPNAT_TCP_SYN 0x01
@@ -149,8 +151,8 @@ struct ftpnat_expected {
 	__u32 session;
 	__u32 created;
 	__u16 rule;
-	__u8 mode; /* enum ftpnat_mode */
-	__u8 pad;
+	__u8 mode;    /* enum ftpnat_mode */
+	__u8 tracked; /* of a track rule */
 };
 
 /* ---- ftpnat_sessions: id -> one control connection ---- */
@@ -220,6 +222,8 @@ struct ftpnat_stream {
 #define FTPNAT_SESSION_OPAQUE 0x02 /* TLS: not parsed */
 #define FTPNAT_SESSION_EPSV   0x04 /* EPSV ALL was accepted: no other mode any more */
 #define FTPNAT_SESSION_SPOKEN 0x08 /* the client has sent something */
+#define FTPNAT_SESSION_TRACKED                                                           \
+	0x10 /* of a track rule: lines are read, never changed nor held back */
 
 struct ftpnat_session {
 	__u32 lock;
@@ -319,8 +323,31 @@ struct ftpnat_listen {
 struct ftpnat_selector {
 	struct ftpnat_addr addr; /* clients' prefix */
 	struct ftpnat_addr mask;
+	struct ftpnat_addr server_addr; /* track: servers' prefix */
+	struct ftpnat_addr server_mask;
 	__be16 port; /* control port */
 	__u16 rule;
+	__u8 any_client; /* the clients' prefix doesn't matter */
+	__u8 by_server;	 /* the servers' prefix does */
+	__u16 pad;
+};
+
+#define FTPNAT_MAX_GUARD_PORTS 64 /* ranges of one guard */
+
+/* ftpnat_guards: interface -> ports of connections that must have been announced */
+struct ftpnat_guard_key {
+	__u32 ifindex;
+	__u32 slot;
+};
+
+struct ftpnat_guard_ports {
+	__u16 min; /* host order, both included */
+	__u16 max;
+};
+
+struct ftpnat_guard {
+	__u32 number;
+	struct ftpnat_guard_ports ports[FTPNAT_MAX_GUARD_PORTS];
 };
 
 /* ftpnat_ifaddrs: ifindex -> the interface's own addresses, for `to: interface` */
@@ -333,6 +360,7 @@ struct ftpnat_config {
 	__u32 layout;	    /* FTPNAT_LAYOUT */
 	__u32 slot;	    /* 0 or 1: the half in force of all configuration tables */
 	__u32 selectors[2]; /* number per slot */
+	__u32 guards[2];    /* number per slot */
 	__u32 limit[FTPNAT_KIND_MAX]; /* connections */
 	__u32 limit_expected;
 	__u32 timeout[FTPNAT_KIND_MAX]; /* idle, seconds */
@@ -347,6 +375,8 @@ struct ftpnat_usage {
 	__u32 flows[FTPNAT_KIND_MAX]; /* connections */
 	__u32 expected;
 	__u32 next_session;
+	__u32 guard_second; /* of the guard's last event ... */
+	__u32 guard_told;   /* ... and how many it would have had in it */
 };
 
 enum ftpnat_line {
@@ -373,6 +403,8 @@ struct ftpnat_rule_stats {
 #define FTPNAT_EVENTS_SIZE (1 << 20) /* of the ring buffer, power of two and of pages */
 #define FTPNAT_EVENT_LINE  192	     /* bytes of a line that an event shows, at most */
 #define FTPNAT_EVENT_TEXT  64
+
+#define FTPNAT_NO_RULE 0xffff /* in an event: the guard's */
 
 /* A connection or a line; of a connection, only this much is there. */
 struct ftpnat_event {

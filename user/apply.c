@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <net/if.h>
 #include <string.h>
 
 #include "hostaddr.h"
@@ -23,6 +24,7 @@ struct slot {
 	__u32 servers;
 	__u32 selectors;
 	__u32 classes;
+	__u32 guards;
 	struct rule_ids ids;
 };
 
@@ -198,19 +200,28 @@ static int put_publish(struct slot *slot, const struct config_publish *publish)
 	return err;
 }
 
-static int put_selector(struct slot *slot, const struct ftpnat_prefix *clients,
-			__u16 port, __u16 rule)
+/* NULL: all clients, all servers */
+static int put_selector(struct slot *slot, const struct config_prefix *clients,
+			const struct config_prefix *servers, __u16 port, __u16 rule)
 {
-	const struct ftpnat_selector selector = { .addr = clients->addr,
-						  .mask = ftpnat_prefix_mask(clients),
-						  .port = htons(port),
-						  .rule = rule };
+	struct ftpnat_selector selector = { .port = htons(port), .rule = rule };
 	__u32 key = slot->number * FTPNAT_MAX_SELECTORS + slot->selectors;
 
 	if (slot->selectors == FTPNAT_MAX_SELECTORS)
-		return err_r(-ENOSPC,
-			     "masquerade: more than %d pairs of clients and control port",
-			     FTPNAT_MAX_SELECTORS);
+		return err_r(
+			-ENOSPC,
+			"more than %d combinations of clients, servers and control port",
+			FTPNAT_MAX_SELECTORS);
+	selector.any_client = !clients;
+	selector.by_server = servers != NULL;
+	if (clients) {
+		selector.addr = clients->prefix.addr;
+		selector.mask = ftpnat_prefix_mask(&clients->prefix);
+	}
+	if (servers) {
+		selector.server_addr = servers->prefix.addr;
+		selector.server_mask = ftpnat_prefix_mask(&servers->prefix);
+	}
 	slot->selectors++;
 	return put(slot->dataplane, "ftpnat_select", &key, &selector);
 }
@@ -229,10 +240,74 @@ static int put_masquerade(struct slot *slot, const struct config_masquerade *mas
 	memcpy(rule->address, masquerade->to.family, sizeof(rule->address));
 	for (size_t i = 0; i < masquerade->clients_n; i++)
 		for (size_t j = 0; !err && j < masquerade->control_ports_n; j++)
-			err = put_selector(slot, &masquerade->clients[i].prefix,
+			err = put_selector(slot, &masquerade->clients[i], NULL,
 					   masquerade->control_ports[j].port,
 					   rule_id(slot, rule));
 	return err;
+}
+
+static int put_track_ports(struct slot *slot, const struct config_track *track,
+			   const struct config_prefix *clients,
+			   const struct config_prefix *servers, __u16 rule)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < track->control_ports_n; i++)
+		err = put_selector(slot, clients, servers, track->control_ports[i].port,
+				   rule);
+	return err;
+}
+
+static int put_track(struct slot *slot, const struct config_track *track)
+{
+	struct ftpnat_rule *rule = take_rule(slot, &track->rule, FTPNAT_TRACK);
+	size_t c = 0, s;
+	int err = rule ? 0 : -ENOSPC;
+
+	if (err)
+		return err;
+	rule->modes = 1 << FTPNAT_PASSIVE | 1 << FTPNAT_ACTIVE;
+	do {
+		s = 0;
+		do {
+			err = put_track_ports(
+				slot, track, track->clients_n ? &track->clients[c] : NULL,
+				track->servers_n ? &track->servers[s] : NULL,
+				rule_id(slot, rule));
+		} while (!err && ++s < track->servers_n);
+	} while (!err && ++c < track->clients_n);
+	return err;
+}
+
+static int put_guard(struct slot *slot, const struct config_guard *from)
+{
+	const struct ftpnat_guard_key key = { .ifindex = if_nametoindex(from->interface),
+					      .slot = slot->number };
+	struct ftpnat_guard guard = { .number = (__u32)from->ports_n };
+
+	if (!key.ifindex)
+		return err_r(-ENODEV, "guard: no interface %s (see `ip link`)",
+			     from->interface);
+	for (size_t i = 0; i < from->ports_n; i++)
+		guard.ports[i] =
+			(struct ftpnat_guard_ports){ .min = from->ports[i].ports.min,
+						     .max = from->ports[i].ports.max };
+	slot->guards++;
+	return put(slot->dataplane, "ftpnat_guards", &key, &guard);
+}
+
+/* Guards left in the slot from the configuration before the one in force. */
+static void clear_guards(const struct slot *slot)
+{
+	int fd = dataplane_map(slot->dataplane, "ftpnat_guards");
+	struct ftpnat_guard_key key, next;
+
+	for (bool more = !bpf_map_get_next_key(fd, NULL, &next); more;) {
+		key = next;
+		more = !bpf_map_get_next_key(fd, &key, &next);
+		if (key.slot == slot->number)
+			bpf_map_delete_elem(fd, &key);
+	}
 }
 
 /* Listens left in the slot from the configuration before the one in force. */
@@ -325,6 +400,12 @@ static int fill_slot(struct slot *slot, const struct ftpnat_config *now)
 		err = put_publish(slot, &config->publish[i]);
 	for (size_t i = 0; !err && i < config->masquerade_n; i++)
 		err = put_masquerade(slot, &config->masquerade[i]);
+	for (size_t i = 0; !err && i < config->track_n; i++)
+		err = put_track(slot, &config->track[i]);
+	if (!err)
+		clear_guards(slot);
+	for (size_t i = 0; !err && i < config->guard_n; i++)
+		err = put_guard(slot, &config->guard[i]);
 	return err ?: put_rules(slot);
 }
 
@@ -335,6 +416,7 @@ static void fill_config(struct ftpnat_config *next, const struct config *config,
 	next->layout = FTPNAT_LAYOUT;
 	next->slot = slot->number;
 	next->selectors[slot->number] = slot->selectors;
+	next->guards[slot->number] = slot->guards;
 	next->limit[FTPNAT_CONTROL] = config->limits.control;
 	next->limit[FTPNAT_DATA] = config->limits.data;
 	next->limit_expected = config->limits.expected;

@@ -40,8 +40,6 @@ static const struct {
 	{                                                                                \
 		offsetof(struct config_features, member), (what), (accepted)             \
 	}
-	UNSUPPORTED(track, "track: is", "a file without this key"),
-	UNSUPPORTED(guard, "guard: is", "a file without this key"),
 	UNSUPPORTED(metrics, "metrics: is", "a file without this key"),
 	UNSUPPORTED(xdp_native, "xdp: 'native' is", "auto, off"),
 	UNSUPPORTED(xdp_generic, "xdp: 'generic' is", "auto, off"),

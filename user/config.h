@@ -183,8 +183,6 @@ struct config {
 
 	/* Where the keys stand that this version may refuse; line 0: not in the file. */
 	struct config_features {
-		struct config_mark guard;
-		struct config_mark track;
 		struct config_mark metrics;
 		struct config_mark xdp_native;
 		struct config_mark xdp_generic;

@@ -271,7 +271,6 @@ static int parse_track(struct config_parser *p, const struct config_key *key,
 	int ret;
 
 	(void)key;
-	uses(&p->cfg->features.track, p->key_at);
 	ret = config_yaml_mapping(p, keys, ARRAY_SIZE(keys), "a track rule", node, track);
 	if (ret)
 		return ret;
@@ -300,7 +299,6 @@ static int parse_guard(struct config_parser *p, const struct config_key *key,
 			       offsetof(struct config_interface, name),
 		       "a guard begins like an interface");
 	(void)key;
-	uses(&p->cfg->features.guard, p->key_at);
 	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys), "a guard entry", node, out);
 }
 

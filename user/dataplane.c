@@ -36,7 +36,8 @@ static bool is_state(const struct bpf_map *map)
 		"ftpnat_rules",	   "ftpnat_servers",  "ftpnat_listens",	 "ftpnat_select",
 		"ftpnat_ifaddrs",  "ftpnat_usage",    "ftpnat_stats",	 "ftpnat_reasons",
 		"ftpnat_closed_c", "ftpnat_closed_d", "ftpnat_events",	 "ftpnat_hops",
-		"ftpnat_links",	   "ftpnat_tls",      "ftpnat_classes",	 STATE_MAP,
+		"ftpnat_links",	   "ftpnat_tls",      "ftpnat_classes",	 "ftpnat_guards",
+		STATE_MAP,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)

@@ -99,6 +99,10 @@ static void read_rule_name(struct follower *f, __u16 id)
 	struct ftpnat_rule rule = { 0 };
 	__u32 key = 0;
 
+	if (id == FTPNAT_NO_RULE) {
+		strcpy(f->rule, "-");
+		return;
+	}
 	bpf_map_lookup_elem(f->config_fd, &key, &config);
 	key = (config.slot & 1) * FTPNAT_MAX_RULES + id;
 	if (id >= FTPNAT_MAX_RULES || bpf_map_lookup_elem(f->rules_fd, &key, &rule) ||
@@ -116,7 +120,9 @@ static void put_in_words(const struct ftpnat_event *e, bool is_line, struct word
 	w->kind = e->kind == FTPNAT_CONTROL ? "control" : "data";
 	w->connected = is_line || e->reason == FTPNAT_CONTROL_OPENED ||
 		       e->reason == FTPNAT_CONTROL_CLOSED ||
-		       e->reason == FTPNAT_DATA_OPENED || e->reason == FTPNAT_DATA_CLOSED;
+		       e->reason == FTPNAT_DATA_OPENED ||
+		       e->reason == FTPNAT_DATA_CLOSED || e->reason == FTPNAT_OPAQUE ||
+		       e->reason == FTPNAT_CLEAR;
 }
 
 static int print_json(json_t *entry)
@@ -138,11 +144,11 @@ static int event_json(const struct follower *f, const struct ftpnat_event *e,
 
 	put_in_words(e, line, &w);
 	time_str(when, e->time, true);
-	entry = json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s?}", "schema", 1,
-			  "time", when, "reason", w.reason, "rule", f->rule, "kind",
-			  w.kind, "session",
-			  w.connected ? json_integer(e->session) : json_null(), "client",
-			  w.client, "public", w.public, "real",
+	entry = json_pack("{s:i, s:s, s:s, s:s?, s:s, s:o, s:s, s:s, s:s?}", "schema", 1,
+			  "time", when, "reason", w.reason, "rule",
+			  e->rule == FTPNAT_NO_RULE ? NULL : f->rule, "kind", w.kind,
+			  "session", w.connected ? json_integer(e->session) : json_null(),
+			  "client", w.client, "public", w.public, "real",
 			  w.connected ? w.real : NULL);
 	if (line && entry) {
 		struct event_text before, after;

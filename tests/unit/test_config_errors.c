@@ -459,15 +459,11 @@ static const struct row rows[] = {
 	  "7:17: interface: 'eth7' is not listed under interfaces; accepted: one of those" },
 
 	/* not in this version */
-	{ "track",
-	  INTERFACES "track:\n"
-		     "  - name: dmz\n"
-		     "    servers: 198.51.100.0/24\n",
-	  "2:1: track: is not supported by this version; accepted: a file without this key" },
-	{ "guard",
+	{ "two guards of one interface",
 	  PUBLISHED "guard:\n"
-		    "  - {interface: eth0, ports: [20, 1024-65535]}\n",
-	  "6:1: guard: is not supported by this version; accepted: a file without this key" },
+		    "  - {interface: eth0, ports: 20}\n"
+		    "  - {interface: eth0, ports: 1024-65535}\n",
+	  "8:17: interface: 'eth0' has a guard on line 7; accepted: one guard for each interface" },
 	{ "metrics", PUBLISHED "metrics: {listen: \"127.0.0.1:9821\"}\n",
 	  "6:1: metrics: is not supported by this version; accepted: a file without this key" },
 	{ "data_address_for of two families",

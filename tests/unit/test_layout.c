@@ -173,6 +173,8 @@ static const char *const first_reasons[] = {
 	"line_tls",
 	"clear",
 	"tls_data",
+	"tracked",
+	"guarded",
 };
 
 static const char *const reasons[] = {

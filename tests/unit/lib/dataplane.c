@@ -235,6 +235,7 @@ static void clear(void)
 	dataplane_forget();
 	empty(skel->maps.ftpnat_listens);
 	empty(skel->maps.ftpnat_ifaddrs);
+	empty(skel->maps.ftpnat_guards);
 	drain(skel->maps.ftpnat_closed_c);
 	drain(skel->maps.ftpnat_closed_d);
 	zero(skel->maps.ftpnat_rules, RULES, FTPNAT_MAX_RULES);
@@ -340,6 +341,42 @@ void dataplane_select(__u16 index, const char *prefix, uint16_t port, __u16 rule
 	put(skel->maps.ftpnat_select, &key, &selector);
 	if (config.selectors[config.slot] <= index)
 		config.selectors[config.slot] = index + 1u;
+	dataplane_apply();
+}
+
+void dataplane_track(__u16 index, const char *clients, const char *servers, uint16_t port,
+		     __u16 rule)
+{
+	const __u32 key = config.slot * FTPNAT_MAX_SELECTORS + index;
+	struct ftpnat_selector selector = { .port = htons(port),
+					    .rule = rule,
+					    .any_client = !clients,
+					    .by_server = servers != NULL };
+	struct ftpnat_prefix parsed;
+
+	if (clients) {
+		assert_int_equal(ftpnat_prefix_parse(clients, &parsed), 0);
+		selector.addr = parsed.addr;
+		selector.mask = ftpnat_prefix_mask(&parsed);
+	}
+	if (servers) {
+		assert_int_equal(ftpnat_prefix_parse(servers, &parsed), 0);
+		selector.server_addr = parsed.addr;
+		selector.server_mask = ftpnat_prefix_mask(&parsed);
+	}
+	put(skel->maps.ftpnat_select, &key, &selector);
+	if (config.selectors[config.slot] <= index)
+		config.selectors[config.slot] = index + 1u;
+	dataplane_apply();
+}
+
+void dataplane_guard(enum side side, const struct ftpnat_guard *guard)
+{
+	const struct ftpnat_guard_key key = { .ifindex = (__u32)ifindex[side],
+					      .slot = config.slot };
+
+	put(skel->maps.ftpnat_guards, &key, guard);
+	config.guards[config.slot]++;
 	dataplane_apply();
 }
 
