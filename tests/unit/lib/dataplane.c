@@ -419,20 +419,15 @@ int dataplane_ifindex(enum side side)
 	return ifindex[side];
 }
 
-int dataplane_try(struct run *run, enum hook hook, enum side side,
-		  const struct packet *packet, uint32_t gso_size, uint32_t cb4)
+static int run_program(struct run *run, enum hook hook, const struct packet *packet,
+		       const struct __sk_buff *ctx)
 {
 	const struct bpf_program *program = hook == INGRESS ? skel->progs.ftpnat_ingress :
 							      skel->progs.ftpnat_egress;
-	struct __sk_buff ctx = {
-		.ifindex = (__u32)ifindex[side],
-		.gso_size = gso_size,
-		.cb = { 0x11, 0x22, 0x33, 0x44, cb4 },
-	};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet->byte,
 		    .data_size_in = (__u32)packet->len, .data_out = run->packet.byte,
-		    .data_size_out = sizeof(run->packet.byte), .ctx_in = &ctx,
-		    .ctx_size_in = sizeof(ctx), .ctx_out = &run->ctx,
+		    .data_size_out = sizeof(run->packet.byte), .ctx_in = ctx,
+		    .ctx_size_in = sizeof(*ctx), .ctx_out = &run->ctx,
 		    .ctx_size_out = sizeof(run->ctx));
 
 	memset(run, 0, sizeof(*run));
@@ -450,6 +445,27 @@ static bool has_next_hop(const struct packet *packet, enum side side)
 
 	return !memcmp(packet->byte + 6, other, 6) && packet->byte[0] == 0x02 &&
 	       packet->byte[4] == (side == OUTER ? 2 : 1);
+}
+
+int dataplane_try(struct run *run, enum hook hook, enum side side,
+		  const struct packet *packet, uint32_t gso_size, uint32_t cb4)
+{
+	const struct __sk_buff ctx = {
+		.ifindex = (__u32)ifindex[side],
+		.gso_size = gso_size,
+		.cb = { 0x11, 0x22, 0x33, 0x44, cb4 },
+	};
+
+	return run_program(run, hook, packet, &ctx);
+}
+
+int dataplane_forwarded(struct run *run, enum side side, enum side from,
+			const struct packet *packet)
+{
+	const struct __sk_buff ctx = { .ifindex = (__u32)ifindex[side],
+				       .ingress_ifindex = (__u32)ifindex[from] };
+
+	return run_program(run, EGRESS, packet, &ctx);
 }
 
 void dataplane_run(struct run *run, enum hook hook, enum side side,

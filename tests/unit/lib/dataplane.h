@@ -88,6 +88,10 @@ int dataplane_try(struct run *run, enum hook hook, enum side side,
  */
 bool dataplane_copy(struct packet *copy);
 
+/* At egress of `side`, as the stack forwards what came in on `from`. */
+int dataplane_forwarded(struct run *run, enum side side, enum side from,
+			const struct packet *packet);
+
 /* ---- state ---- */
 
 struct counters {
