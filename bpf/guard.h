@@ -10,7 +10,7 @@
 
 #include "events.h"
 
-#define GUARD_EVENTS_PER_SECOND 10
+#define GUARD_EVENTS_PER_SECOND 10 /* and CPU */
 #define GUARD_HEADERS		8  /* IPv6 extension headers that are stepped over */
 #define GUARD_TCP_LEN		14 /* ports to flags of a TCP header */
 
@@ -46,19 +46,17 @@ static __always_inline int guard_has(const struct ftpnat_guard *guard, __u16 spo
 	return 0;
 }
 
-/* Tells of the refused, but not of all of a flood. */
-static __always_inline void guard_tell(const struct ftpnat_tuple *tuple)
+/* Tells of the refused packet in the scratch memory, but not of all of a flood. */
+static __always_inline void guard_tell(struct scratch *s)
 {
-	struct ftpnat_usage *usage = usage_get();
+	const struct ftpnat_tuple *tuple = &s->packet.tuple;
 	__u32 now = now_seconds();
 
-	if (!usage)
-		return;
-	if (usage->guard_second != now) {
-		usage->guard_second = now;
-		usage->guard_told = 0;
+	if (s->guard_second != now) {
+		s->guard_second = now;
+		s->guard_told = 0;
 	}
-	if (__sync_fetch_and_add(&usage->guard_told, 1) < GUARD_EVENTS_PER_SECOND)
+	if (s->guard_told++ < GUARD_EVENTS_PER_SECOND)
 		event_flow(FTPNAT_GUARDED, tuple, tuple, 0, FTPNAT_NO_RULE, FTPNAT_DATA);
 }
 
@@ -74,7 +72,7 @@ __noinline int guard_syn(struct __sk_buff *skb)
 	p = &s->packet;
 	if (!guard_has(guard, bpf_ntohs(p->tuple.sport), bpf_ntohs(p->tuple.dport)))
 		return FTPNAT_PASS;
-	guard_tell(&p->tuple);
+	guard_tell(s);
 	return FTPNAT_GUARDED;
 }
 
@@ -177,7 +175,7 @@ __noinline int guard_hidden(struct __sk_buff *skb, int verdict)
 			       bpf_ntohs(p->tuple.dport)))
 			return verdict;
 	}
-	guard_tell(&p->tuple);
+	guard_tell(s);
 	return FTPNAT_GUARDED;
 }
 

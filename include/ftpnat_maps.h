@@ -297,7 +297,9 @@ struct ftpnat_server {
 	struct ftpnat_addr
 		source; /* FTPNAT_SOURCE_ADDRESS: what this server sees as the client */
 	__be16 port;
-	__u16 weight; /* 0: not in use */
+	__u16 weight;	   /* for new connections; 0: drained */
+	__u16 full_weight; /* as configured */
+	__u16 pad;
 };
 
 /* ftpnat_classes[slot * FTPNAT_MAX_CLASSES + index]: data_address_for, first match wins */
@@ -375,8 +377,6 @@ struct ftpnat_usage {
 	__u32 flows[FTPNAT_KIND_MAX]; /* connections */
 	__u32 expected;
 	__u32 next_session;
-	__u32 guard_second; /* of the guard's last event ... */
-	__u32 guard_told;   /* ... and how many it would have had in it */
 };
 
 enum ftpnat_line {

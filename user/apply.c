@@ -87,18 +87,39 @@ static int server_source(const struct config_publish *publish,
 	return 0;
 }
 
+/* Was the server drained under the configuration in force? Then it stays so. */
+static bool is_drained(const struct slot *slot, __u16 id,
+		       const struct config_server *from)
+{
+	const struct ftpnat_rule *old = &slot->ids.old[id];
+	int fd = dataplane_map(slot->dataplane, "ftpnat_servers");
+
+	for (__u32 i = 0; i < old->servers; i++) {
+		__u32 key = !slot->number * FTPNAT_MAX_SERVERS + old->first_server + i;
+		struct ftpnat_server server;
+
+		if (!bpf_map_lookup_elem(fd, &key, &server) &&
+		    server.port == from->endpoint.port &&
+		    ftpnat_addr_equal(&server.addr, &from->endpoint.addr))
+			return !server.weight;
+	}
+	return false;
+}
+
 static int put_server(struct slot *slot, const struct config_publish *publish,
 		      const struct config_server *from, struct ftpnat_rule *rule)
 {
 	struct ftpnat_server server = { .addr = from->endpoint.addr,
 					.port = from->endpoint.port,
-					.weight = (__u16)from->weight };
+					.full_weight = (__u16)from->weight };
 	__u32 key = slot->number * FTPNAT_MAX_SERVERS + slot->servers;
 	int err = server_source(publish, from, &server.source);
 
 	if (err)
 		return err;
-	rule->weight[ftpnat_addr_family(&server.addr)] += from->weight;
+	if (!is_drained(slot, rule_id(slot, rule), from))
+		server.weight = server.full_weight;
+	rule->weight[ftpnat_addr_family(&server.addr)] += server.weight;
 	rule->servers++;
 	slot->servers++;
 	return put(slot->dataplane, "ftpnat_servers", &key, &server);

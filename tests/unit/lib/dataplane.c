@@ -322,7 +322,8 @@ void dataplane_server(__u16 index, const char *addr, uint16_t port, const char *
 	const __u32 key = config.slot * FTPNAT_MAX_SERVERS + index;
 	struct ftpnat_server server = { .addr = address(addr),
 					.port = htons(port),
-					.weight = weight };
+					.weight = weight,
+					.full_weight = weight };
 
 	if (source)
 		server.source = address(source);
