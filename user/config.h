@@ -216,6 +216,11 @@ int config_print_text(FILE *out, const struct config *cfg);
 /* {"schema": 1, "check": [{...}]}; NULL: no memory. The caller owns it. */
 json_t *config_to_json(const struct config *cfg);
 
+/* The effective policy in sentences: [{"kind", "rule", "policy": [...]}]. The caller owns it. */
+json_t *config_explain(const struct config *cfg);
+/* The same as YAML comments. */
+void config_explain_text(FILE *out, const struct config *cfg);
+
 /* Names as the file spells them. */
 const char *config_xdp_str(enum config_xdp xdp);
 const char *config_source_str(enum config_source source); /* "address" for ADDRESS */

@@ -3,7 +3,6 @@
 import ftplib
 import json
 import socket
-import subprocess
 
 import pytest
 
@@ -166,16 +165,17 @@ def test_refusals_are_told_but_not_all_of_a_flood(make_lab):
         session.putcmd("PORT 10,1,1,2,256,1")
         session.close()
     wait_until(lambda: lab.gateway.reason("guarded") >= 100, "100 refusals counted")
-    done = subprocess.run(
-        [lab.gateway.command, "--netns", lab.gw.name, "--pin", lab.gateway.pin, "--json", "events",
-         "--count", "12"], capture_output=True, text=True, timeout=30, check=True)
+    done = lab.gw.run(["timeout", "2", lab.gateway.command, "--pin", lab.gateway.pin, "--json",
+                       "events"], check=False)
     events = [json.loads(line) for line in done.stdout.splitlines()]
     refused = [event for event in events if event["reason"] == "guarded"]
-    assert refused and len(refused) <= 12
+    assert 0 < len(refused) < 60, "a few of a hundred"
     assert refused[0]["rule"] is None
     assert refused[0]["client"].startswith(f"{lab.client.ip4}:")
     assert refused[0]["public"].startswith(f"{lab.server.ip4}:2")
-    assert "line_malformed" in {event["reason"] for event in events} or len(events) == 12
+    malformed = [event for event in events if event["reason"] == "line_malformed"]
+    assert [(event["rule"], event["before"]) for event in malformed] == [
+        ("dmz", "PORT 10,1,1,2,256,1\r\n")]
 
 
 def test_the_hosts_firewall_still_decides(make_lab):
