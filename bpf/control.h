@@ -378,6 +378,7 @@ __noinline int control_packet(struct __sk_buff *skb, int way, int egress)
 								 FTPNAT_FROM_CLIENT];
 			if (!session_lock(session))
 				return FTPNAT_SESSION_BUSY;
+			class_find(session);
 			verdict = control_locked(&c);
 			session_unlock(session);
 		} else if (!(p->flags & TH_RST)) {

@@ -128,6 +128,7 @@ struct scratch {
 	__u32 sum;     /* of a payload */
 	__u32 sum_len;
 	struct tcp_options options;
+	__u32 class;	    /* of the client, index in ftpnat_classes; WALK_NONE: none */
 	__u32 guard_second; /* of the guard's last event ... */
 	__u32 guard_told;   /* ... and how many it would have had in it */
 };

@@ -290,34 +290,42 @@ static long try_class(__u32 i, struct scratch **scratch)
 		return 1;
 	if (!addr_within(&s->announcement.key.peer, &class->addr, &class->mask))
 		return 0;
-	s->walk.found = key;
+	s->class = key;
 	return 1;
 }
 
-/* Looks for the class of the client that is s->announcement.key.peer: s->walk.found. */
-__noinline int class_find(__u32 first, __u32 number)
+/*
+ * Looks for the class of the session's client, should a reply name an address to it:
+ * s->class. Before the lines are read, since deep in there the stack has no room.
+ */
+__noinline int class_find(struct ftpnat_session *session)
 {
 	struct ftpnat_config *config = config_get();
 	struct scratch *s = scratch_get();
+	struct ftpnat_rule *rule;
 
-	if (!s || !config)
+	if (!s)
 		return 0;
-	s->walk.first = (config->slot & 1) * FTPNAT_MAX_CLASSES + first;
-	s->walk.number = number;
-	s->walk.found = WALK_NONE;
-	if (number)
-		bpf_loop(FTPNAT_MAX_CLASSES, try_class, &s, 0);
+	s->class = WALK_NONE;
+	if (!session || !config || !session->awaiting)
+		return 0;
+	rule = rule_get(config, session->rule);
+	if (!rule || !rule->classes)
+		return 0;
+	s->announcement.key.peer = session->client.src;
+	s->walk.first = (config->slot & 1) * FTPNAT_MAX_CLASSES + rule->first_class;
+	s->walk.number = rule->classes;
+	bpf_loop(FTPNAT_MAX_CLASSES, try_class, &s, 0);
 	return 0;
 }
 
-/* What a 227 names to the client that is s->announcement.key.peer; 0: what it dialled. */
+/* What a 227 names to the client whose class is s->class; 0: what it dialled. */
 static __always_inline const struct ftpnat_addr *
 data_address(const struct ftpnat_rule *rule, struct scratch *s)
 {
 	struct ftpnat_class *class;
 
-	class_find(rule->first_class, rule->classes);
-	class = bpf_map_lookup_elem(&ftpnat_classes, &s->walk.found);
+	class = bpf_map_lookup_elem(&ftpnat_classes, &s->class);
 	if (class)
 		return &class->address;
 	if (addr_is_zero(&rule->data_address[FTPNAT_V4]))

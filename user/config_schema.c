@@ -193,7 +193,7 @@ static int parse_publish(struct config_parser *p, const struct config_key *key,
 		  .accepted =
 			  "an address of a host, one of each family, or a host name alone" },
 		LIST(struct config_publish, data_address_for, "data_address_for",
-		     parse_data_address_for, CONFIG_MAX_LIST,
+		     parse_data_address_for, FTPNAT_MAX_CLASSES,
 		     "a list of {clients: PREFIX, address: ADDRESS}",
 		     .may_be_empty = true),
 		KEY(struct config_publish, modes, "modes", config_shape_modes, MODES_TEXT,

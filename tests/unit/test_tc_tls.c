@@ -105,7 +105,7 @@ static const struct row rows[] = {
 	{ "a segment ahead of a lost one is left to retransmission",
 	  IN(GROW4),
 	  ACTIVE,
-	  { UP, S(ALERT), C(ALERT, .seq = 500, .to_seq = 500, .reason = FTPNAT_AHEAD),
+	  { UP, S(ALERT), C(NULL, .flags = ACK), C(ALERT, .seq = 500, .to_seq = 500, .reason = FTPNAT_AHEAD),
 	    C(RECORD(BODY)), C(ALERT),
 	    C("PORT $c,7,208\r\n", "PORT $p,7,208\r\n",
 	      .also = { FTPNAT_CLEAR, FTPNAT_EXPECTED }) } },
