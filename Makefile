@@ -20,7 +20,7 @@ endif
 # bpftool lives in /usr/sbin, which is not in every user's PATH.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-LIBS      := libbpf jansson yaml-0.1
+LIBS      := libbpf libxdp jansson yaml-0.1 libmicrohttpd libsystemd ncursesw
 WARNINGS  := -Wall -Wextra -Werror -Wshadow
 CFLAGS    ?= -O2 -g
 USER_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DFTPNAT_VERSION='"$(VERSION)"' $(WARNINGS) \
@@ -75,6 +75,7 @@ $(BUILD)/%.bpf.o: bpf/%.bpf.c $(BUILD)/.tools
 # ---- user space ----
 
 $(BUILD)/user/dataplane.o: $(BUILD)/ftpnat_tc.skel.h
+$(BUILD)/user/xdp.o: $(BUILD)/ftpnat_xdp.skel.h
 
 $(BUILD)/user/%.o: user/%.c $(BUILD)/.tools
 	$(say) CC $@
@@ -114,6 +115,7 @@ $(BUILD)/man/%: docs/man/%.scd $(BUILD)/man/reasons.scd
 unit: $(UNIT) $(BUILD)/tests/test_conversations $(BUILD)/refused/ftpnat-load ## build the unit tests (build/tests/test_*)
 
 $(BUILD)/tests/lib/dataplane.o: $(BUILD)/ftpnat_tc.skel.h
+$(BUILD)/tests/lib/xdp.o: $(BUILD)/ftpnat_xdp.skel.h
 
 $(BUILD)/tests/lib/%.o: tests/unit/lib/%.c $(BUILD)/.tools
 	$(say) CC $@
@@ -212,7 +214,7 @@ STYLED   = $(wildcard include/*.h bpf/*.[ch] user/*.[ch] tests/unit/*.[ch] tests
 SHELL_SRC = completion/ftpnat-load.bash debian/prerm $(shell grep -lE '^\#!.*\b(ba)?sh\b' scripts/* tests/run \
 	     tests/verifier/check tests/package/run .ci/run 2>/dev/null)
 
-lint: $(BUILD)/ftpnat_tc.skel.h ## clang-format, clang-tidy, shellcheck, licences
+lint: $(BUILD)/ftpnat_tc.skel.h $(BUILD)/ftpnat_xdp.skel.h ## clang-format, clang-tidy, shellcheck, licences
 	@scripts/deps --check lint
 	$(say) FORMAT
 	$(Q)clang-format --dry-run -Werror $(STYLED)
@@ -233,6 +235,7 @@ SBIN_DIR  = $(DESTDIR)$(PREFIX)/sbin
 MAN_DIR   = $(DESTDIR)$(PREFIX)/share/man
 BASH_DIR  = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSH_DIR   = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+UNIT_DIR  = $(DESTDIR)$(PREFIX)/lib/systemd/system
 HAVE_MAN := $(if $(shell command -v scdoc),$(MAN))
 
 install: all $(HAVE_MAN) ## install to $(DESTDIR)$(PREFIX)
@@ -240,6 +243,9 @@ install: all $(HAVE_MAN) ## install to $(DESTDIR)$(PREFIX)
 	$(Q)install -D -m 0755 $(PROGRAM) $(SBIN_DIR)/ftpnat-load
 	$(Q)install -D -m 0644 completion/ftpnat-load.bash $(BASH_DIR)/ftpnat-load
 	$(Q)install -D -m 0644 completion/ftpnat-load.zsh $(ZSH_DIR)/_ftpnat-load
+	$(Q)install -d $(UNIT_DIR)
+	$(Q)sed 's|@sbindir@|$(PREFIX)/sbin|' packaging/ftpnat.service >$(UNIT_DIR)/ftpnat.service
+	$(Q)chmod 0644 $(UNIT_DIR)/ftpnat.service
 ifneq ($(HAVE_MAN),)
 	$(Q)install -D -m 0644 $(BUILD)/man/ftpnat-load.8 $(MAN_DIR)/man8/ftpnat-load.8
 	$(Q)install -D -m 0644 $(BUILD)/man/ftpnat.yaml.5 $(MAN_DIR)/man5/ftpnat.yaml.5
@@ -249,7 +255,8 @@ endif
 
 uninstall: ## remove what install installed
 	$(Q)rm -f $(SBIN_DIR)/ftpnat-load $(BASH_DIR)/ftpnat-load $(ZSH_DIR)/_ftpnat-load \
-		$(MAN_DIR)/man8/ftpnat-load.8 $(MAN_DIR)/man5/ftpnat.yaml.5
+		$(MAN_DIR)/man8/ftpnat-load.8 $(MAN_DIR)/man5/ftpnat.yaml.5 \
+		$(UNIT_DIR)/ftpnat.service
 
 # Built in a copy, so that nothing is left among the sources.
 deb: ## build the Debian package, in build/deb

@@ -35,7 +35,7 @@ __noinline int route(struct __sk_buff *skb, int egress)
 	struct scratch *s = scratch_get();
 	struct bpf_fib_lookup fib;
 	struct packet *p;
-	__u32 size;
+	__u32 size, now = now_seconds();
 	long rc;
 
 	if (!s)
@@ -57,8 +57,10 @@ __noinline int route(struct __sk_buff *skb, int egress)
 		return FTPNAT_TRANSLATED; /* ours to receive, or the stack's to refuse */
 	if (!egress && p->ttl <= 1)
 		return FTPNAT_TTL;
-	if (rc == BPF_FIB_LKUP_RET_SUCCESS)
-		s->hop = hop_index(&fib, now_seconds());
+	if (rc == BPF_FIB_LKUP_RET_SUCCESS) {
+		s->hop = hop_index(&fib, now);
+		hop_confirm(s->hop, now);
+	}
 	s->ifindex = fib.ifindex;
 	s->next_hop.nh_family = fib.family;
 	__builtin_memcpy(s->next_hop.ipv6_nh, fib.ipv6_dst, sizeof(s->next_hop.ipv6_nh));

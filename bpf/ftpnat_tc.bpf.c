@@ -230,8 +230,10 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 			       control_packet(skb, FTPNAT_TRACKED, egress) :
 			       FTPNAT_TRACKED;
 	way = route(skb, egress);
-	if (flow->hop != s->hop)
+	if (flow->hop != s->hop) {
 		flow->hop = (__u16)s->hop;
+		flow->xdp = FTPNAT_XDP_UNKNOWN; /* another interface, perhaps */
+	}
 	if (way == FTPNAT_TOO_BIG || way == FTPNAT_TTL) {
 		if (begins(p))
 			flow_undo();

@@ -47,7 +47,9 @@ static __noinline int resolve(struct xdp_md *ctx, const struct packet *p,
 	struct bpf_fib_lookup fib;
 	struct ftpnat_link *link;
 	struct ftpnat_hop *hop;
+	void *instance = &ftpnat_state;
 
+	barrier_var(instance); /* what tells the loader whose program this is */
 	flow->xdp = FTPNAT_XDP_NO;
 	flow->hop = 0;
 	fib_params(&fib, &flow->to, p->v6, ctx->ingress_ifindex, p->ip_len);
@@ -60,12 +62,14 @@ static __noinline int resolve(struct xdp_md *ctx, const struct packet *p,
 	link = bpf_map_lookup_elem(&ftpnat_links, &fib.ifindex);
 	if (!ftpnat_self.generic && (!link || !(link->flags & FTPNAT_LINK_XMIT)))
 		return 0;
+	if (now - hop->confirmed >= HOP_CONFIRM) {
+		/* by TC until it has told the neighbour layer */
+		flow->xdp = FTPNAT_XDP_UNKNOWN;
+		return 0;
+	}
 	flow->xdp = FTPNAT_XDP_YES;
 	flow->seen = now;
-	if (now - hop->confirmed < HOP_CONFIRM)
-		return 1;
-	hop->confirmed = now;
-	return 0; /* by TC, so that the neighbour layer knows that it is in use */
+	return 1;
 }
 
 static __always_inline int handle(struct xdp_md *ctx)
@@ -122,7 +126,8 @@ static __always_inline int leave(int reason)
 	}
 }
 
-SEC("xdp.frags")
+/* The loader adds BPF_F_XDP_HAS_FRAGS for native mode. */
+SEC("xdp")
 int ftpnat_xdp(struct xdp_md *ctx)
 {
 	return leave(handle(ctx));

@@ -17,7 +17,7 @@
 #define HOP_WAYS     4		 /* entries that one next hop may take */
 #define HOP_FREE     3		 /* seconds unused: nobody trusts it any more */
 #define HOP_CLAIMED  (~0U)	 /* `used` while its new owner writes it */
-#define HOP_CONFIRM  8 /* seconds after which the neighbour layer sees a packet again */
+#define HOP_CONFIRM  1 /* seconds after which the neighbour layer sees a packet again */
 
 static __always_inline void fib_params(struct bpf_fib_lookup *fib,
 				       const struct ftpnat_tuple *t, int v6,
@@ -51,6 +51,15 @@ static __always_inline struct ftpnat_hop *hop_at(__u32 index)
 static __always_inline struct ftpnat_hop *hop_get(const struct ftpnat_flow *flow)
 {
 	return flow->hop ? hop_at(flow->hop - 1U) : 0;
+}
+
+/* TC sends a packet there by the neighbour layer, which so knows that it is in use. */
+static __always_inline void hop_confirm(__u32 index, __u32 now)
+{
+	struct ftpnat_hop *hop = index ? hop_at(index - 1) : 0;
+
+	if (hop && hop->confirmed != now)
+		hop->confirmed = now;
 }
 
 static __always_inline void hop_macs(struct ftpnat_macs *mac,

@@ -83,12 +83,12 @@ struct ftpnat_flow {
 	__u8 kind; /* enum ftpnat_kind */
 	__u8 flags;
 	__u8 tcp;
-	__u8 xdp; /* enum ftpnat_xdp */
+	__u8 xdp; /* enum ftpnat_xdp_way */
 	__u8 pad[2];
 };
 
 /* May XDP send packets of this direction to their next hop? */
-enum ftpnat_xdp { FTPNAT_XDP_UNKNOWN, FTPNAT_XDP_YES, FTPNAT_XDP_NO };
+enum ftpnat_xdp_way { FTPNAT_XDP_UNKNOWN, FTPNAT_XDP_YES, FTPNAT_XDP_NO };
 
 /* ---- ftpnat_hops: where packets leave, shared by all flows that leave there ---- */
 
@@ -435,11 +435,16 @@ struct ftpnat_line_event {
 
 #define FTPNAT_MAX_INTERFACES 32
 #define FTPNAT_IFNAME_LEN     16
+#define FTPNAT_XDP_WHY_LEN    128
 
 struct ftpnat_interface {
 	char name[FTPNAT_IFNAME_LEN];
 	__u32 ifindex;
 	__u32 made_clsact; /* the qdisc is ours to remove */
+	__u8 mac[6];	   /* to which XDP takes frames */
+	__u8 xdp_asked;	   /* enum config_xdp */
+	__u8 pad;
+	char xdp_why[FTPNAT_XDP_WHY_LEN]; /* why data connections go through TC */
 };
 
 /*

@@ -23,8 +23,7 @@ static const enum bpf_tc_attach_point attach_points[TC_HOOK_MAX] = {
 	[TC_HOOK_EGRESS] = BPF_TC_EGRESS,
 };
 
-/* Does the program hold the map? */
-static bool prog_holds(__u32 prog_id, __u32 map_id)
+bool prog_holds(__u32 prog_id, __u32 map_id)
 {
 	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(prog_id);
 	__u32 ids[MAX_PROG_MAPS] = { 0 };

@@ -10,6 +10,9 @@
 #include "ftpnat_maps.h"
 #include "rtnl.h"
 
+/* Does the program hold the map? With the state map: is it the instance's? */
+bool prog_holds(__u32 prog_id, __u32 map_id);
+
 extern const char *const tc_hook_names[TC_HOOK_MAX];
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The configuration file as plain data. config_load() gives a configuration
- * that is complete (defaults filled in), valid, and supported by this version,
+ * that is complete (defaults filled in) and valid,
  * or one line that says where and why not.
  */
 #ifndef FTPNAT_CONFIG_H
@@ -98,6 +98,14 @@ struct config_rule {
 	char name[FTPNAT_NAME_LEN];
 };
 
+/* Seconds, and checks in a row. */
+struct config_health {
+	uint32_t interval;
+	uint32_t timeout;
+	uint32_t rise;
+	uint32_t fall;
+};
+
 struct config_publish {
 	struct config_rule rule;
 	struct config_listen *listens;
@@ -114,6 +122,8 @@ struct config_publish {
 	uint8_t modes; /* bits 1 << enum ftpnat_mode */
 	bool foreign_data;
 	bool tls_deny;
+	bool health_checks; /* health was given */
+	struct config_health health;
 	struct config_mark tls_data_at; /* of tls_data_ports; line 0: key absent */
 	struct ftpnat_ports tls_data_ports;
 };
@@ -180,17 +190,10 @@ struct config {
 	struct config_timeouts timeouts;
 	bool metrics; /* metrics.listen was given */
 	struct ftpnat_endpoint metrics_listen;
-
-	/* Where the keys stand that this version may refuse; line 0: not in the file. */
-	struct config_features {
-		struct config_mark metrics;
-		struct config_mark xdp_native;
-		struct config_mark xdp_generic;
-	} features;
 };
 
 /*
- * Read, validate, fill in defaults, refuse what this version lacks. 0 and *out,
+ * Read, validate, fill in defaults. 0 and *out,
  * or -errno and err->text ("FILE:LINE:COLUMN: ..."; "FILE: ..." if it can't be
  * read). All failures are exit code 2 but -ENOMEM.
  */
@@ -198,9 +201,6 @@ int config_load(const char *path, struct config **out, struct config_error *err)
 /* The same from memory; `path` only names it in messages. */
 int config_load_text(const char *path, const char *text, size_t len, struct config **out,
 		     struct config_error *err);
-/* The same without the last step: valid, but perhaps not supported. */
-int config_parse_text(const char *path, const char *text, size_t len, struct config **out,
-		      struct config_error *err);
 
 struct config *config_free(struct config *cfg); /* always NULL */
 

@@ -96,6 +96,17 @@ static json_t *modes_value(uint8_t modes)
 	return array;
 }
 
+static json_t *health_value(const struct config_health *health)
+{
+	json_t *object = json_object();
+
+	set(&object, "interval", json_integer(health->interval));
+	set(&object, "timeout", json_integer(health->timeout));
+	set(&object, "rise", json_integer(health->rise));
+	set(&object, "fall", json_integer(health->fall));
+	return object;
+}
+
 static json_t *publish_value(const struct config_publish *publish)
 {
 	json_t *object = json_object(), *listens = json_array(), *servers = json_array();
@@ -142,6 +153,8 @@ static json_t *publish_value(const struct config_publish *publish)
 	set(&object, "tls", json_string(publish->tls_deny ? "deny" : "pass"));
 	if (publish->tls_data_at.line)
 		set(&object, "tls_data_ports", ports_value(&publish->tls_data_ports));
+	if (publish->health_checks)
+		set(&object, "health", health_value(&publish->health));
 	return object;
 }
 

@@ -48,13 +48,6 @@ static const struct ftpnat_ports default_data_ports = { 1024, 65535 };
 #define DEFAULT_MODES	     (1 << FTPNAT_PASSIVE | 1 << FTPNAT_ACTIVE)
 #define DEFAULT_CONTROL_PORT 21
 
-/* Remember the first place in the file that asks for a feature. */
-static void uses(struct config_mark *feature, struct config_mark at)
-{
-	if (!feature->line)
-		*feature = at;
-}
-
 /* ---- items of lists ---- */
 
 static int parse_listen(struct config_parser *p, const struct config_key *key,
@@ -126,7 +119,6 @@ static int parse_data_address_for(struct config_parser *p, const struct config_k
 static int parse_xdp(struct config_parser *p, const struct config_key *key,
 		     const yaml_node_t *node, void *out)
 {
-	struct config_features *features = &p->cfg->features;
 	enum config_xdp *xdp = out;
 	unsigned int choice;
 	int ret = config_value_choice(p, key, node, &choice);
@@ -135,10 +127,6 @@ static int parse_xdp(struct config_parser *p, const struct config_key *key,
 		return ret;
 	*xdp = choice;
 	p->cfg->xdp_at = config_yaml_mark(node);
-	if (*xdp == CONFIG_XDP_NATIVE)
-		uses(&features->xdp_native, config_yaml_mark(node));
-	if (*xdp == CONFIG_XDP_GENERIC)
-		uses(&features->xdp_generic, config_yaml_mark(node));
 	return 0;
 }
 
@@ -149,6 +137,29 @@ static int parse_tls_data_ports(struct config_parser *p, const struct config_key
 
 	publish->tls_data_at = config_yaml_mark(node);
 	return config_value_ports(p, key, node, &publish->tls_data_ports);
+}
+
+static int parse_health(struct config_parser *p, const struct config_key *key,
+			const yaml_node_t *node, void *rule)
+{
+#define SECONDS(member)                                                                  \
+	KEY(struct config_health, member, #member, config_value_seconds,                 \
+	    "1s to 1h, with s, m, h or as plain seconds", .min = 1, .max = 3600)
+#define COUNT(member)                                                                    \
+	KEY(struct config_health, member, #member, config_value_number,                  \
+	    "a number from 1 to 100", .min = 1, .max = 100)
+	static const struct config_key keys[] = { SECONDS(interval), SECONDS(timeout),
+						  COUNT(rise), COUNT(fall) };
+#undef SECONDS
+#undef COUNT
+	struct config_publish *publish = rule;
+
+	publish->health_checks = true;
+	publish->health = (struct config_health){
+		.interval = 10, .timeout = 5, .rise = 2, .fall = 3
+	};
+	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys), key->name, node,
+				   &publish->health);
 }
 
 /* ---- rules ---- */
@@ -206,6 +217,7 @@ static int parse_publish(struct config_parser *p, const struct config_key *key,
 		{ .name = "tls_data_ports",
 		  .parse = parse_tls_data_ports,
 		  .accepted = PORTS_TEXT },
+		{ .name = "health", .parse = parse_health, .accepted = "" },
 	};
 	struct config_publish *publish = out;
 
@@ -338,7 +350,6 @@ static int parse_metrics(struct config_parser *p, const struct config_key *key,
 		    ENDPOINT_TEXT, .required = true),
 	};
 
-	uses(&p->cfg->features.metrics, p->key_at);
 	p->cfg->metrics = true;
 	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys), key->name, node, out);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "event_text.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static size_t max_size(size_t a, size_t b)
@@ -61,26 +60,26 @@ void event_text_after(struct event_text *text, const struct ftpnat_line_event *e
 	add_line(text, e, (size_t)e->span_start + e->span_len, e->line_len);
 }
 
-void event_text_print(const struct event_text *text)
+void event_text_print(FILE *out, const struct event_text *text)
 {
-	putchar('"');
+	fputc('"', out);
 	for (size_t i = 0; i < text->len; i++) {
 		__u8 c = text->byte[i];
 
 		if (c == '\r')
-			printf("\\r");
+			fputs("\\r", out);
 		else if (c == '\n')
-			printf("\\n");
+			fputs("\\n", out);
 		else if (c == '\t')
-			printf("\\t");
+			fputs("\\t", out);
 		else if (c == '"' || c == '\\')
-			printf("\\%c", c);
+			fprintf(out, "\\%c", c);
 		else if (c < ' ' || c > '~')
-			printf("\\x%02x", c);
+			fprintf(out, "\\x%02x", c);
 		else
-			putchar(c);
+			fputc(c, out);
 	}
-	putchar('"');
+	fputc('"', out);
 }
 
 json_t *event_text_json(const struct event_text *text)

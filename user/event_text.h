@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "ftpnat_maps.h"
 
@@ -20,8 +21,8 @@ struct event_text {
 void event_text_before(struct event_text *text, const struct ftpnat_line_event *e);
 void event_text_after(struct event_text *text, const struct ftpnat_line_event *e);
 
-/* In quotes, on standard output; all but printable ASCII as \r, \n, \t or \xHH. */
-void event_text_print(const struct event_text *text);
+/* In quotes; all but printable ASCII as \r, \n, \t or \xHH. */
+void event_text_print(FILE *out, const struct event_text *text);
 
 /* Each byte becomes the character of that number (Latin-1). NULL: no memory. */
 json_t *event_text_json(const struct event_text *text);

@@ -25,8 +25,8 @@ static bool from_sockaddr(const struct sockaddr *sa, struct ftpnat_addr *addr)
 	return true;
 }
 
-static socklen_t to_sockaddr(const struct ftpnat_endpoint *endpoint,
-			     struct sockaddr_storage *sa)
+socklen_t host_sockaddr(const struct ftpnat_endpoint *endpoint,
+			struct sockaddr_storage *sa)
 {
 	struct sockaddr_in *in = (void *)sa;
 	struct sockaddr_in6 *in6 = (void *)sa;
@@ -84,7 +84,7 @@ int host_source_towards(const struct ftpnat_endpoint *to, struct ftpnat_addr *so
 {
 	_cleanup_close_ int fd = -1;
 	struct sockaddr_storage sa;
-	socklen_t len = to_sockaddr(to, &sa);
+	socklen_t len = host_sockaddr(to, &sa);
 
 	/* A connected UDP socket sends nothing: it only looks up the route. */
 	fd = socket(sa.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);

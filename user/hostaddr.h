@@ -4,8 +4,13 @@
 #define FTPNAT_HOSTADDR_H
 
 #include <stdbool.h>
+#include <sys/socket.h>
 
 #include "addr.h"
+
+/* What bind() and connect() take; returns its length. */
+socklen_t host_sockaddr(const struct ftpnat_endpoint *endpoint,
+			struct sockaddr_storage *sa);
 
 /* First address of each family that the name resolves to. Reports its errors. */
 int host_resolve(const char *name, struct ftpnat_addr family[FTPNAT_FAMILY_MAX]);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "attach.h"
+#include "fastpath.h"
 #include "log.h"
 #include "pin.h"
 
@@ -91,7 +92,12 @@ int instance_open(struct instance *instance, const char *dir, __u64 netns, __u64
 	instance->dir = dir;
 	if (fd == -ENOENT && netns) {
 		err = for_each_state(see_orphan, &orphan);
-		return err > 0 ? 0 : err ?: -ENOENT;
+		if (err < 0)
+			return err_r(err,
+				     "can't look through the BPF maps: %s (CAP_SYS_ADMIN "
+				     "is needed)",
+				     strerror(-err));
+		return err ? 0 : -ENOENT;
 	}
 	if (fd == -ENOENT)
 		return fd;
@@ -164,7 +170,8 @@ int instance_leave(const struct instance *instance,
 		   const struct ftpnat_interface *interface)
 {
 	struct heir_query query = { instance, interface->ifindex };
-	int left = attach_remove(interface, instance->state_id);
+	int err = fastpath_leave(interface, instance->state_id);
+	int left = err ?: attach_remove(interface, instance->state_id);
 
 	if (left > 0)
 		left = for_each_state(see_heir, &query);

@@ -114,3 +114,17 @@ int kernel_log_explain(int err)
 		pr_err("can't load the BPF object: %s %s", strerror(-err), said.last);
 	return err;
 }
+
+const char *kernel_log_reason(int err)
+{
+	static const char mark[] = "Kernel error message: ";
+	char *words = strstr(said.last, mark);
+
+	if (said.prog[0])
+		return "the kernel refuses the program";
+	if (!words)
+		return strerror(-err);
+	words += strlen(mark);
+	words[strcspn(words, "\n")] = '\0';
+	return words;
+}

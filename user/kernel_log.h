@@ -12,4 +12,7 @@ void kernel_log_start(void);
 /* Say why bpf_object__load() failed with `err`; returns it. */
 int kernel_log_explain(int err);
 
+/* Why something else was refused, for a sentence: the kernel's words if it said any. */
+const char *kernel_log_reason(int err);
+
 #endif

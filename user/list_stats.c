@@ -4,42 +4,8 @@
 #include <string.h>
 
 #include "log.h"
+#include "stats.h"
 #include "table.h"
-#include "view.h"
-
-static const char *const line_names[] = {
-	[FTPNAT_LINE_PORT] = "PORT",
-	[FTPNAT_LINE_EPRT] = "EPRT",
-	[FTPNAT_LINE_227] = "227",
-	[FTPNAT_LINE_229] = "229",
-};
-_Static_assert(ARRAY_SIZE(line_names) == FTPNAT_LINE_MAX, "each line has a name");
-
-struct stats {
-	struct ftpnat_rule_stats rule[FTPNAT_MAX_RULES];
-	__u64 reason[FTPNAT_REASON_MAX];
-	struct view_table tables[VIEW_TABLE_MAX];
-};
-
-static int read_stats(const struct view *view, struct stats *stats)
-{
-	_cleanup_close_ int rules_fd = view_map(view, "ftpnat_stats");
-	_cleanup_close_ int reasons_fd = view_map(view, "ftpnat_reasons");
-	int err = 0;
-
-	_Static_assert(sizeof(stats->rule[0]) % 8 == 0, "counters only");
-	if (rules_fd < 0 || reasons_fd < 0)
-		return -ENOENT;
-	for (__u32 id = 0; !err && id < FTPNAT_MAX_RULES; id++)
-		if (view->rules[id].name[0])
-			err = view_counters(rules_fd, id, (__u64 *)&stats->rule[id],
-					    sizeof(stats->rule[id]) / 8);
-	for (__u32 reason = 0; !err && reason < FTPNAT_REASON_MAX; reason++)
-		err = view_counters(reasons_fd, reason, &stats->reason[reason], 1);
-	if (err)
-		return err_r(err, "can't read the counters: %s", strerror(-err));
-	return view_tables(view, stats->tables);
-}
 
 static json_t *both_ways(const __u64 count[FTPNAT_DIR_MAX])
 {
@@ -52,7 +18,7 @@ static json_t *rule_json(const char *name, const struct ftpnat_rule_stats *rule)
 	json_t *lines = json_object();
 
 	for (int line = 0; line < FTPNAT_LINE_MAX; line++)
-		json_object_set_new(lines, line_names[line],
+		json_object_set_new(lines, stats_line_names[line],
 				    json_integer((json_int_t)rule->lines[line]));
 	return json_pack("{s:s, s:I, s:I, s:o, s:o, s:o}", "name", name, "sessions",
 			 (json_int_t)rule->sessions, "data_connections",
@@ -124,7 +90,7 @@ static int show(const struct options *options)
 
 	if (!err && !stats)
 		err = err_r(-ENOMEM, "out of memory");
-	err = err ?: read_stats(&view, stats);
+	err = err ?: stats_read(&view, stats);
 	if (err)
 		return EXIT_RUNTIME;
 	if (options->json)

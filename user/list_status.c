@@ -8,14 +8,15 @@
 #include <sys/utsname.h>
 
 #include "attach.h"
+#include "fastpath.h"
 #include "hostaddr.h"
 #include "log.h"
+#include "netdev.h"
 #include "netns.h"
 #include "pin.h"
+#include "status.h"
 #include "table.h"
-#include "view.h"
-
-#define XDP_NOTE "no XDP in this version"
+#include "xdp.h"
 
 static const char *const kind_names[] = {
 	[FTPNAT_PUBLISH] = "publish",
@@ -74,11 +75,87 @@ static const char *why_gone(struct status *status,
 	return "gone";
 }
 
+/* Native XDP sends to the interface only if the loader has said so, and it should be so. */
+static void check_transmits(struct status *status,
+			    const struct ftpnat_interface *interface)
+{
+	_cleanup_close_ int fd = view_map(status->view, "ftpnat_links");
+	struct ftpnat_link link = { 0 };
+	bool now = fastpath_transmits(interface, status->view->instance.state_id);
+	bool said = fd >= 0 && !bpf_map_lookup_elem(fd, &interface->ifindex, &link) &&
+		    (link.flags & FTPNAT_LINK_XMIT);
+
+	if (said && !now)
+		degraded(
+			status,
+			"%s has stopped sending what XDP gives it, data connections lose "
+			"packets: `ftpnat-load reload`.",
+			interface->name);
+	else if (!said && now)
+		degraded(status,
+			 "%s could send what XDP gives it by now: `ftpnat-load reload`.",
+			 interface->name);
+	else if (!said)
+		degraded(
+			status,
+			"%s does not send what XDP gives it, TC does (veth: `ethtool -K PEER "
+			"gro on`, then `ftpnat-load reload`).",
+			interface->name);
+}
+
+/* The mode in force, and a note on it. */
+static const char *see_xdp(struct status *status,
+			   const struct ftpnat_interface *interface, char *note,
+			   size_t size)
+{
+	enum config_xdp asked = interface->xdp_asked;
+	struct xdp_attached attached;
+	__u8 mac[6];
+	int err = xdp_query(interface, status->view->instance.state_id, &attached);
+
+	snprintf(note, size, "%s", interface->xdp_why);
+	if (err) {
+		degraded(status, "The XDP programs of %s can't be listed: %s.",
+			 interface->name, strerror(-err));
+		return "?";
+	}
+	if (attached.mode == CONFIG_XDP_OFF && interface->xdp_why[0]) {
+		if (asked != CONFIG_XDP_AUTO)
+			degraded(
+				status,
+				"XDP is not %s on %s (%s): TC carries its data connections.",
+				config_xdp_str(asked), interface->name,
+				interface->xdp_why);
+	} else if (attached.mode == CONFIG_XDP_OFF && asked != CONFIG_XDP_OFF) {
+		degraded(
+			status,
+			"The XDP program of %s was removed: `ftpnat-load up` attaches it again.",
+			interface->name);
+	} else if (attached.mode != CONFIG_XDP_OFF) {
+		if (attached.mode == CONFIG_XDP_NATIVE)
+			check_transmits(status, interface);
+		snprintf(note, size, "%s, %d others",
+			 attached.chained ? "chained by libxdp" :
+					    "alone: no chaining here",
+			 attached.others);
+		if (!netdev_mac(interface->name, mac) &&
+		    memcmp(mac, interface->mac, sizeof(mac)))
+			degraded(
+				status,
+				"The MAC address of %s has changed, XDP leaves its frames to TC: "
+				"`ftpnat-load reload`.",
+				interface->name);
+	}
+	return config_xdp_str(attached.mode);
+}
+
 static void add_interface(struct status *status, const struct ftpnat_interface *interface)
 {
 	json_t *hooks = json_array();
 	const char *gone = why_gone(status, interface);
 	__u32 id[TC_HOOK_MAX] = { 0 };
+	char note[256];
+	const char *xdp = gone ? "off" : see_xdp(status, interface, note, sizeof(note));
 	int err = gone ? 0 : attach_query(interface, status->view->instance.state_id, id);
 
 	if (err)
@@ -95,8 +172,8 @@ static void add_interface(struct status *status, const struct ftpnat_interface *
 	}
 	json_array_append_new(status->interfaces,
 			      json_pack("{s:s, s:o, s:s, s:s}", "name", interface->name,
-					"hooks", hooks, "xdp", "off", "note",
-					gone ? gone : XDP_NOTE));
+					"hooks", hooks, "xdp", xdp, "note",
+					gone ? gone : note));
 }
 
 static int add_interfaces(struct status *status)
@@ -330,25 +407,42 @@ static void status_end(struct status *status)
 	json_decref(status->degraded);
 }
 
+static int look(struct status *status, const struct view *view)
+{
+	int err;
+
+	*status = (struct status){ .view = view,
+				   .interfaces = json_array(),
+				   .programs = json_array(),
+				   .rules = json_array(),
+				   .degraded = json_array() };
+	err = view_tables(view, status->tables) ?: add_interfaces(status);
+	if (err)
+		return err;
+	uname(&status->host);
+	add_program(status, "ftpnat_ingress");
+	add_program(status, "ftpnat_egress");
+	add_rules(status);
+	return check_host(status);
+}
+
+int status_degraded(const struct view *view, json_t **sentences)
+{
+	_cleanup_(status_end) struct status status = { 0 };
+	int err = look(&status, view);
+
+	if (!err)
+		*sentences = json_incref(status.degraded);
+	return err;
+}
+
 int verb_status(const struct options *options)
 {
 	_cleanup_view_ struct view view;
-	_cleanup_(status_end) struct status status = { .view = &view,
-						       .interfaces = json_array(),
-						       .programs = json_array(),
-						       .rules = json_array(),
-						       .degraded = json_array() };
-	int err = view_open(&view, options)		    ?:
-			  view_tables(&view, status.tables) ?:
-							      add_interfaces(&status);
+	_cleanup_(status_end) struct status status = { 0 };
+	int err = view_open(&view, options) ?: look(&status, &view);
 
 	if (err)
-		return EXIT_RUNTIME;
-	uname(&status.host);
-	add_program(&status, "ftpnat_ingress");
-	add_program(&status, "ftpnat_egress");
-	add_rules(&status);
-	if (check_host(&status))
 		return EXIT_RUNTIME;
 	if (options->json)
 		return view_print_json(to_json(&status));

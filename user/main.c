@@ -10,10 +10,6 @@
 #include "pin.h"
 #include "util.h"
 
-#ifndef FTPNAT_VERSION
-#define FTPNAT_VERSION "0"
-#endif
-
 #define SEE_HELP "see `ftpnat-load --help`"
 
 static const struct verb {
@@ -43,10 +39,13 @@ static const struct verb {
 	  "follow what happens: first what is kept from before, then as it comes;\n"
 	  "            with --json one object per line. Each event is printed once",
 	  verb_events },
+	{ "top", "", "live view of rules, sessions and rates", verb_top },
+	{ "metrics", "", "counters for Prometheus, once", verb_metrics },
+	{ "run", "",
+	  "stay in the foreground as a service: up, metrics endpoint, event log;\n"
+	  "            SIGHUP reloads; however it ends, the dataplane works on",
+	  verb_run },
 };
-
-/* Of the interface, not of this version. */
-static const char *const later_verbs[] = { "top", "metrics", "run" };
 
 /* Long options without a letter. */
 enum { OPT_RULE = 256, OPT_CLIENT, OPT_WATCH, OPT_COUNT };
@@ -175,11 +174,6 @@ static const struct verb *find_verb(const char *name)
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		if (!strcmp(name, verbs[i].name))
 			return &verbs[i];
-	for (size_t i = 0; i < ARRAY_SIZE(later_verbs); i++)
-		if (!strcmp(name, later_verbs[i])) {
-			pr_err("%s: not in this version: " SEE_HELP, name);
-			return NULL;
-		}
 	pr_err("unknown verb %s: " SEE_HELP, name);
 	return NULL;
 }

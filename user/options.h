@@ -7,6 +7,8 @@
 
 #include "addr.h"
 
+#define RUN_DIR "/run/ftpnat" /* what `run` keeps: sockets, drained servers */
+
 /* Exit codes; 0 is done. */
 enum { EXIT_RUNTIME = 1, EXIT_USAGE = 2 };
 
@@ -42,5 +44,8 @@ int verb_expected(const struct options *options);
 int verb_servers(const struct options *options);
 int verb_servers_drain(const struct options *options);
 int verb_events(const struct options *options);
+int verb_top(const struct options *options);
+int verb_metrics(const struct options *options);
+int verb_run(const struct options *options);
 
 #endif

@@ -126,9 +126,7 @@ int pin_lock_reader(const char *dir, int *lock_fd)
 		return err_r(-errno, "can't open %s: %s", dir, strerror(errno));
 	if (flock(fd, LOCK_EX | LOCK_NB))
 		return errno == EWOULDBLOCK ?
-			       err_r(-EBUSY,
-				     "another command follows the events of %s: end it first",
-				     dir) :
+			       -EBUSY :
 			       err_r(-errno, "can't lock %s: %s", dir, strerror(errno));
 	*lock_fd = TAKE_FD(fd);
 	return 0;

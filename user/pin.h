@@ -23,8 +23,9 @@ int pin_check(const char *dir, bool mount);
 int pin_lock(const char *dir, int *lock_fd, __u64 *device);
 
 /*
- * Of the commands that read DIR's ring buffer, which has room for one: -EBUSY if there
- * is one. Does not stand in the way of pin_lock(). Reports its errors.
+ * Of the commands that read DIR's ring buffer, which has room for one: -EBUSY, without
+ * a message, if there is one. Does not stand in the way of pin_lock(). Reports other
+ * errors.
  */
 int pin_lock_reader(const char *dir, int *lock_fd);
 

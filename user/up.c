@@ -12,11 +12,13 @@
 #include "apply.h"
 #include "attach.h"
 #include "config.h"
+#include "fastpath.h"
 #include "instance.h"
 #include "log.h"
 #include "netns.h"
 #include "options.h"
 #include "pin.h"
+#include "up.h"
 #include "util.h"
 
 /* One run of up, reload or down. */
@@ -43,14 +45,14 @@ static void run_end(struct run *run)
 	close_fd(&run->lock_fd);
 }
 
-static int need_root(const char *verb)
+int up_need_root(const char *verb)
 {
 	if (geteuid() == 0)
 		return 0;
 	return err_r(-EPERM, "must be root: try `sudo ftpnat-load %s`", verb);
 }
 
-static int load_config(const char *path, struct config **config)
+int up_load_config(const char *path, struct config **config)
 {
 	struct config_error error = { 0 };
 	int err = config_load(path, config, &error);
@@ -81,6 +83,7 @@ static int find_interfaces(struct run *run)
 				"(see `ip link`)",
 				config->path, from->at.line, from->at.column, from->name);
 		memcpy(to->name, from->name, sizeof(to->name));
+		to->xdp_asked = (__u8)config->xdp;
 		run->wanted.interfaces++;
 	}
 	return 0;
@@ -116,7 +119,7 @@ static int attach_interface(struct run *run, __u32 ifindex)
 static int begin(struct run *run, const struct options *options, const char *verb,
 		 bool mount)
 {
-	int err = need_root(verb);
+	int err = up_need_root(verb);
 
 	if (!err && options->netns)
 		err = netns_enter(options->netns);
@@ -183,6 +186,7 @@ static int fresh_up(struct run *run, const struct options *options)
 		err = attach_interface(run, run->wanted.interface[i].ifindex);
 	if (err)
 		return err;
+	fastpath_put(&instance->state, &run->dataplane, instance->state_id);
 	instance->state.complete = 1;
 	err = instance_save(instance);
 	if (!err)
@@ -287,12 +291,15 @@ static int add_interfaces(struct run *run)
 {
 	struct ftpnat_state *state = &run->instance.state;
 
+	for (__u32 i = 0; i < state->interfaces; i++)
+		state->interface[i].xdp_asked = CONFIG_XDP_OFF;
 	for (__u32 i = 0; i < run->wanted.interfaces; i++) {
 		const struct ftpnat_interface *wanted = &run->wanted.interface[i];
 		struct ftpnat_interface *known = find_interface(state, wanted->ifindex);
 
 		if (known) {
 			memcpy(known->name, wanted->name, sizeof(known->name));
+			known->xdp_asked = wanted->xdp_asked;
 			continue;
 		}
 		if (state->interfaces == FTPNAT_MAX_INTERFACES)
@@ -338,6 +345,7 @@ static int reload(struct run *run, const struct options *options)
 	if (err)
 		return err;
 	TAKE_PTR(undo);
+	fastpath_put(&instance->state, &run->dataplane, instance->state_id);
 	err = drop_interfaces(run, true);
 	return instance_save(instance)					     ?:
 		       dataplane_pin_programs(&run->dataplane, options->pin) ?:
@@ -381,14 +389,12 @@ static int open_instance(struct run *run, const struct options *options)
 	return err ?: -ENOENT;
 }
 
-static int up_or_reload(const struct options *options, const char *verb, bool may_start)
+int up_apply(const struct options *options, const struct config *config, const char *verb,
+	     bool may_start)
 {
-	_cleanup_config_ struct config *config = NULL;
 	_cleanup_(run_end) struct run run = RUN_INIT;
-	int err = load_config(options->config, &config);
+	int err;
 
-	if (err)
-		return err;
 	run.config = config;
 	err = begin(&run, options, verb, may_start);
 	if (err)
@@ -404,6 +410,14 @@ static int up_or_reload(const struct options *options, const char *verb, bool ma
 		return EXIT_RUNTIME;
 	err = err ? fresh_up(&run, options) : reload(&run, options);
 	return err ? EXIT_RUNTIME : 0;
+}
+
+static int up_or_reload(const struct options *options, const char *verb, bool may_start)
+{
+	_cleanup_config_ struct config *config = NULL;
+
+	return up_load_config(options->config, &config) ?:
+		       up_apply(options, config, verb, may_start);
 }
 
 int verb_up(const struct options *options)
@@ -436,7 +450,7 @@ int verb_check(const struct options *options)
 {
 	_cleanup_config_ struct config *config = NULL;
 	json_t *json;
-	int err = load_config(options->config, &config);
+	int err = up_load_config(options->config, &config);
 
 	if (err)
 		return err;

@@ -162,6 +162,8 @@ PLACES = {
         'interfaces: eth0\npublish:\n  - name: files\n    listen: "192.0.2.10:21"\n'
         '    servers: "10.9.0.10:21"\n    data_address_for:\n      -\n', 8,
         {"clients": "10.0.0.0/8", "address": "10.1.2.3"}),
+    "health": ('interfaces: eth0\npublish:\n  - name: files\n    listen: "192.0.2.10:21"\n'
+               '    servers: "10.9.0.10:21"\n    health:\n', 6, {"fall": "7"}),
     "a masquerade rule": ("interfaces: eth0\nmasquerade:\n  -\n", 4,
                           {"name": "lan", "clients": '[192.168.5.0/24, "2001:db8:5::/48"]',
                            "to": "interface"}),
@@ -329,7 +331,7 @@ def test_uninstall_removes_what_install_installed(pages, tmp_path):
         return {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
 
     assert make("install") >= {"usr/sbin/ftpnat-load", "usr/share/man/man8/ftpnat-load.8",
-                               "usr/share/man/man5/ftpnat.yaml.5",
+                               "usr/lib/systemd/system/ftpnat.service", "usr/share/man/man5/ftpnat.yaml.5",
                                "usr/share/bash-completion/completions/ftpnat-load",
                                "usr/share/zsh/site-functions/_ftpnat-load"}
     assert make("uninstall") == set()
@@ -352,7 +354,8 @@ def test_readme_lists_the_verbs():
 
 
 def test_links_lead_somewhere():
-    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/troubleshooting.md", "docs/design.md"):
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/troubleshooting.md", "docs/design.md",
+                 "docs/service.md"):
         folder = os.path.dirname(os.path.join(TOP, name))
         for target in re.findall(r"\]\(([^)#:]+)\)", read(name)):
             assert os.path.exists(os.path.join(folder, target)), f"{name}: {target}"

@@ -30,7 +30,7 @@ class Follower:
     def __init__(self, lab, *argv):
         gateway = lab.gateway
         self.process = Process([gateway.command, "-n", lab.gw.name, "-p", gateway.pin, "events", *argv],
-                               lab.file("events.log"))
+                               lab.file(f"events-{len(lab.processes)}.log"))
         lab.processes.append(self.process)
 
     def lines(self):

@@ -11,6 +11,7 @@ import pytest
 
 from scenes import digest, exchange, masquerade, need, pick, publish, random_file
 from clients import Account, Curl
+from fast import prepare
 from servers import Vsftpd
 
 FAMILY = {"v4": socket.AF_INET, "v6": socket.AF_INET6}
@@ -64,14 +65,16 @@ def ping(node, address, size):
                 return answer[4:] == body
 
 
-@pytest.fixture(scope="module")
-def scene(make_shared_lab):
+@pytest.fixture(scope="module", params=["off", "native", "generic"])
+def scene(make_shared_lab, request):
     """Both kinds of rule, neither of which is about the traffic of these tests."""
-    lab = make_shared_lab()
+    lab = make_shared_lab(request.param)
     server = need(Vsftpd)(lab.server).start()
     vips = lab.vips()
     lab.gateway.up({"publish": [publish("files", vips, [server])],
-                    "masquerade": masquerade("lan", control_ports=[2121])})
+                    "masquerade": masquerade("lan", control_ports=[2121]), "xdp": request.param})
+    if request.param != "off":
+        prepare(lab)
     return lab, server, vips
 
 

@@ -336,7 +336,6 @@ def test_program_that_the_verifier_refuses(host):
     (["flows", "--client", "10.0.0"], "address"),
     (["stats", "--watch", "soon"], "seconds"),
     (["-p", "relative", "status"], "absolute path"),
-    (["top"], "not in this version"),
 ])
 @pytest.mark.no_root
 def test_wrong_usage(argv, words):

@@ -2,20 +2,19 @@
 """What lives as long as what: transfers longer than every timeout, and what is idle."""
 
 import ftplib
-import os
 import socket
 
 import pytest
 
 from lab import wait_until
-from scenes import login, pick, single
+from scenes import login, single
 from servers import Proftpd, Pureftpd, Vsftpd
+from slow import Transfer
 
 pytestmark = pytest.mark.ftpnat
 
 TIMEOUTS = {"control": "2s", "data": "2s", "closing": "1s", "expected": "1s"}
 LONG = 5  # seconds of silence: more than twice the timeout
-SIZE = 1_000_000
 KIND = pytest.mark.parametrize("kind", ["keep", "full", "masquerade"])
 
 
@@ -34,45 +33,6 @@ def all_gone(lab, control, data):
     assert not any(used.get(name) for name in ("flows", "sessions", "expected", "control", "data"))
     assert lab.gateway.reason("control_closed") == control == lab.gateway.reason("control_opened")
     assert lab.gateway.reason("data_closed") == data == lab.gateway.reason("data_opened")
-
-
-BLOCK = 2000
-
-
-class Transfer:
-    """One file on its way, a block at a time, in a session of its own."""
-
-    def __init__(self, lab, server, dial, family, method, up):
-        self.content = os.urandom(SIZE)
-        self.name = f"{family}-{method}-{'up' if up else 'down'}"
-        self.path, self.up, self.done = server.path(self.name), up, 0
-        self.got = []
-        if not up:
-            server.put(self.name, self.content)
-        self.session = login(lab.client, pick(dial, family), server, method)
-        self.session.voidcmd("TYPE I")
-        self.data = self.session.transfercmd(f"{'STOR' if up else 'RETR'} {self.name}")
-
-    def step(self, size=BLOCK):
-        """False when all was moved."""
-        if self.up:
-            block = self.content[self.done:self.done + size]
-            self.data.sendall(block)
-        else:
-            block = self.data.recv(size)
-            self.got.append(block)
-        self.done += len(block)
-        return bool(block)
-
-    def finish(self):
-        while self.step(1 << 16):
-            pass
-        self.data.close()
-        assert self.session.voidresp().startswith("226")
-        if self.up:
-            with open(self.path, "rb") as file:
-                self.got = [file.read()]
-        assert b"".join(self.got) == self.content, self.name
 
 
 def long_silence(lab, transfers):

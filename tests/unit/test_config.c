@@ -38,7 +38,7 @@ static struct config *parsed(const char *yaml)
 {
 	struct config_error err = { "" };
 	struct config *cfg = NULL;
-	int ret = config_parse_text("rules.yaml", yaml, strlen(yaml), &cfg, &err);
+	int ret = config_load_text("rules.yaml", yaml, strlen(yaml), &cfg, &err);
 
 	assert_string_equal(err.text, "");
 	assert_int_equal(ret, 0);
@@ -179,6 +179,33 @@ static const struct row rows[] = {
 							  "limits: {control: 1, data: 67108864, expected: 65536}\n"
 							  "timeouts: {control: 7200s, data: 2592000s, closing: 300s, expected: 1s}\n"
 							  "metrics: {listen: \"0.0.0.0:9821\"}\n" },
+	{ "health with all defaults, and with none",
+	  INTERFACES "publish:\n"
+		     "  - name: files\n"
+		     "    listen: 192.0.2.10:21\n"
+		     "    servers: 10.9.0.10:21\n"
+		     "    health: {}\n"
+		     "  - name: more\n"
+		     "    listen: 192.0.2.11:21\n"
+		     "    servers: 10.9.0.11:21\n"
+		     "    health: {interval: 1m, timeout: 2, rise: 4, fall: 5}\n",
+	  "interfaces: [eth0]\n"
+	  "xdp: auto\n"
+	  "publish:\n"
+	  "  - name: files\n"
+	  "    listen: [\"192.0.2.10:21\"]\n"
+	  "    servers:\n" SERVER(
+		  "10.9.0.10:21") "    source: keep\n"
+				  "    data_ports: 1024-65535\n" RULE_END
+				  "    tls: pass\n"
+				  "    health: {interval: 10, timeout: 5, rise: 2, fall: 3}\n"
+				  "  - name: more\n"
+				  "    listen: [\"192.0.2.11:21\"]\n"
+				  "    servers:\n" SERVER(
+					  "10.9.0.11:21") "    source: keep\n"
+							  "    data_ports: 1024-65535\n" RULE_END
+							  "    tls: pass\n"
+							  "    health: {interval: 60, timeout: 2, rise: 4, fall: 5}\n" DEFAULT_END },
 	{ "anchors and aliases",
 	  INTERFACES "publish:\n"
 		     "  - name: &name files\n"

@@ -51,7 +51,7 @@
 #define DATA_ADDRESS_TEXT "an address of a host, one of each family, or a host name alone"
 #define MODES_TEXT	  "passive, active, or a list of them"
 #define PUBLISH_KEYS                                                                     \
-	"name, listen, servers, source, data_ports, data_address, data_address_for, modes, foreign_data, tls, tls_data_ports"
+	"name, listen, servers, source, data_ports, data_address, data_address_for, modes, foreign_data, tls, tls_data_ports, health"
 #define FILE_KEYS                                                                        \
 	"interfaces, xdp, publish, masquerade, track, guard, limits, timeouts, metrics"
 
@@ -365,6 +365,14 @@ static const struct row rows[] = {
 	  "6:21: tls_data_ports: '20-99' has port 21, on which rule 'files' listens; accepted: ports without it" },
 	{ "tls_data_ports", PUBLISH("tls_data_ports: all"),
 	  "6:21: tls_data_ports: 'all' is not a port range; accepted: " PORTS_TEXT },
+	{ "health on", PUBLISH("health: on"),
+	  "6:13: health is no mapping; accepted: a mapping with the keys interval, timeout, rise, fall" },
+	{ "health with another key", PUBLISH("health: {every: 5s}"),
+	  "6:14: unknown key 'every' in health; accepted: interval, timeout, rise, fall" },
+	{ "health interval", PUBLISH("health: {interval: 2h}"),
+	  "6:24: interval: '2h' is out of range; accepted: 1s to 1h, with s, m, h or as plain seconds" },
+	{ "health fall", PUBLISH("health: {fall: 0}"),
+	  "6:20: fall: '0' is out of range; accepted: a number from 1 to 100" },
 	{ "metrics endpoint", PUBLISHED "metrics: {listen: 9821}\n",
 	  "6:19: listen: '9821' is no address with port; accepted: " ENDPOINT_TEXT },
 
@@ -458,26 +466,16 @@ static const struct row rows[] = {
 		    "  - {interface: eth7, ports: 20}\n",
 	  "7:17: interface: 'eth7' is not listed under interfaces; accepted: one of those" },
 
-	/* not in this version */
+	/* guard, data_address_for */
 	{ "two guards of one interface",
 	  PUBLISHED "guard:\n"
 		    "  - {interface: eth0, ports: 20}\n"
 		    "  - {interface: eth0, ports: 1024-65535}\n",
 	  "8:17: interface: 'eth0' has a guard on line 7; accepted: one guard for each interface" },
-	{ "metrics", PUBLISHED "metrics: {listen: \"127.0.0.1:9821\"}\n",
-	  "6:1: metrics: is not supported by this version; accepted: a file without this key" },
 	{ "data_address_for of two families",
 	  PUBLISHED "    data_address_for: \n"
 		    "      - {clients: 10.0.0.0/8, address: \"2001:db8::3\"}\n",
 	  "7:9: data_address_for: '2001:db8::3' is of another family than 10.0.0.0/8; accepted: an address of the clients' family" },
-	{ "xdp: native", PUBLISHED "xdp: native\n",
-	  "6:6: xdp: 'native' is not supported by this version; accepted: auto, off" },
-	{ "xdp: generic", PUBLISHED "xdp: generic\n",
-	  "6:6: xdp: 'generic' is not supported by this version; accepted: auto, off" },
-	{ "invalid and not in this version",
-	  PUBLISHED "xdp: native\n"
-		    "limits: {data: 0}\n",
-	  "7:16: data: '0' is out of range; accepted: " LIMIT_TEXT },
 };
 
 static void check_row(const struct row *row)

@@ -27,8 +27,6 @@ static const enum ftpnat_reason opens[] = { FTPNAT_CONTROL_OPENED, FTPNAT_REASON
 static const enum ftpnat_reason opens_again[] = { FTPNAT_CONTROL_CLOSED,
 						  FTPNAT_CONTROL_OPENED,
 						  FTPNAT_REASON_MAX };
-static const enum ftpnat_reason opens_data[] = { FTPNAT_EXPECTED_USED, FTPNAT_DATA_OPENED,
-						 FTPNAT_REASON_MAX };
 
 static void begin(struct talk *talk, enum scene_id id)
 {
@@ -649,58 +647,6 @@ static void test_syn_with_ttl_1_opens_nothing(void **state)
 
 /* ---- data connections ---- */
 
-#define DATA_PORT 41000
-
-static struct packet_spec data_sent(const struct talk *talk, enum end from)
-{
-	struct packet_spec spec = talk_sent(talk, from);
-
-	spec.sport = from == CLIENT ? DATA_PORT : 2570;
-	spec.dport = from == CLIENT ? 2570 : DATA_PORT;
-	spec.flags = ACK;
-	return spec;
-}
-
-static struct packet_spec data_heard(const struct talk *talk, enum end from)
-{
-	struct packet_spec spec = talk_heard(talk, from);
-
-	spec.sport = from == CLIENT ? DATA_PORT : 2570;
-	spec.dport = from == CLIENT ? 2570 : DATA_PORT;
-	spec.flags = ACK;
-	return spec;
-}
-
-static void announce(struct talk *talk)
-{
-	static const struct step steps[] = {
-		C("EPSV\r\n"),
-		S("229 (|||2570|)\r\n", .also = { FTPNAT_EXPECTED }),
-		{ 0 },
-	};
-
-	assert_true(talk_steps(talk, "EPSV", steps));
-}
-
-static bool check_data(const char *says, const struct talk *talk, enum end from,
-		       uint8_t flags, const char *payload, const enum ftpnat_reason *also)
-{
-	struct packet_spec in = data_sent(talk, from), out = data_heard(talk, from);
-
-	in.flags = out.flags = flags;
-	in.payload = out.payload = payload;
-	return check_from(says, talk, from, &in, &out, talk_reason(talk), also);
-}
-
-static void open_data(struct talk *talk, enum scene_id id)
-{
-	begin(talk, id);
-	announce(talk);
-	assert_true(check_data("data SYN", talk, CLIENT, SYN, NULL, opens_data));
-	assert_true(check_data("SYN-ACK", talk, SERVER, SYN | ACK, NULL, NULL));
-	assert_true(check_data("ACK", talk, CLIENT, ACK, NULL, NULL));
-}
-
 /* What it carries is no business of ours, whatever it looks like. */
 static void test_data_connection(void **state)
 {
@@ -712,15 +658,15 @@ static void test_data_connection(void **state)
 		struct ftpnat_usage usage;
 		struct talk talk;
 
-		open_data(&talk, id);
-		good &= check_data("a PORT in a file", &talk, CLIENT, PSH | ACK,
+		data_open(&talk, id);
+		good &= data_check("a PORT in a file", &talk, CLIENT, PSH | ACK,
 				   "PORT 10,66,66,66,7,208\r\n", NULL);
-		good &= check_data("half a PORT", &talk, CLIENT, PSH | ACK, "PORT", NULL);
-		good &= check_data("a 227 in a file", &talk, SERVER, PSH | ACK,
+		good &= data_check("half a PORT", &talk, CLIENT, PSH | ACK, "PORT", NULL);
+		good &= data_check("a 227 in a file", &talk, SERVER, PSH | ACK,
 				   "227 (10,9,0,10,10,10)\r\n", NULL);
-		good &= check_data("FIN", &talk, SERVER, FIN | ACK, NULL, NULL);
-		good &= check_data("FIN", &talk, CLIENT, FIN | ACK, NULL, NULL);
-		good &= check_data("last ACK", &talk, SERVER, ACK, NULL, NULL);
+		good &= data_check("FIN", &talk, SERVER, FIN | ACK, NULL, NULL);
+		good &= data_check("FIN", &talk, CLIENT, FIN | ACK, NULL, NULL);
+		good &= data_check("last ACK", &talk, SERVER, ACK, NULL, NULL);
 		dataplane_usage(&usage);
 		assert_int_equal(usage.flows[FTPNAT_CONTROL], 1);
 		assert_int_equal(usage.flows[FTPNAT_DATA], 1);
@@ -742,7 +688,7 @@ static void test_at_once(void **state)
 		struct talk talk;
 		struct run run;
 
-		open_data(&talk, id);
+		data_open(&talk, id);
 		for (enum end from = CLIENT; from <= SERVER; from++) {
 			in = data_sent(&talk, from);
 			packet_build(&packet, &in);
@@ -777,7 +723,7 @@ static void test_gso(void **state)
 		struct talk talk;
 		struct run run;
 
-		open_data(&talk, ids[i]);
+		data_open(&talk, ids[i]);
 		for (enum end from = CLIENT; from <= SERVER; from++) {
 			in = data_sent(&talk, from);
 			out = data_heard(&talk, from);
@@ -807,7 +753,7 @@ static void test_too_big(void **state)
 		struct packet_spec in;
 		struct talk talk;
 
-		open_data(&talk, ids[i]);
+		data_open(&talk, ids[i]);
 		in = data_sent(&talk, CLIENT);
 		in.payload = bulk;
 		in.payload_len = 1501 - 20 - (strchr(in.src, ':') ? 40 : 20);
@@ -836,7 +782,7 @@ static void test_too_big_without_df(void **state)
 	struct run run;
 
 	(void)state;
-	open_data(&talk, KEEP4);
+	data_open(&talk, KEEP4);
 	in = data_sent(&talk, CLIENT);
 	out = data_heard(&talk, CLIENT);
 	out.ttl = 64;
@@ -897,7 +843,7 @@ static void test_data_full(void **state)
 
 	(void)state;
 	begin(&talk, KEEP4);
-	announce(&talk);
+	data_announce(&talk);
 	dataplane_config()->limit[FTPNAT_DATA] = 0;
 	dataplane_apply();
 	in = data_sent(&talk, CLIENT);
@@ -912,7 +858,7 @@ static void test_data_full(void **state)
 	dataplane_config()->limit[FTPNAT_DATA] = 1;
 	dataplane_apply();
 	assert_true(
-		check_data("its retransmission", &talk, CLIENT, SYN, NULL, opens_data));
+		data_check("its retransmission", &talk, CLIENT, SYN, NULL, data_opens));
 }
 
 /* ---- the same tuple again ---- */

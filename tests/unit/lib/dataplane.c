@@ -49,9 +49,11 @@ void dataplane_sh(const char *fmt, ...)
 {
 	char command[4096];
 	va_list args;
+	int len;
 
 	va_start(args, fmt);
-	vsnprintf(command, sizeof(command), fmt, args);
+	len = snprintf(command, sizeof(command), "PATH=$PATH:/usr/sbin:/sbin; ");
+	vsnprintf(command + len, sizeof(command) - (size_t)len, fmt, args);
 	va_end(args);
 	if (system(command))
 		fail_msg("failed: %s", command);
@@ -85,38 +87,37 @@ static void read_interface(enum side side)
  */
 static void make_network(void)
 {
-	dataplane_sh(
-		"PATH=$PATH:/usr/sbin:/sbin; ip link set lo up && ip -batch - <<'END'\n"
-		"link add outer0 address 02:00:00:00:01:01 type veth peer outer1\n"
-		"link add inner0 address 02:00:00:00:02:01 type veth peer inner1\n"
-		"link set outer1 up\n"
-		"link set inner1 up\n"
-		"link set outer0 up\n"
-		"link set inner0 up\n"
-		"addr add 198.51.100.1/24 dev outer0\n"
-		"addr add 203.0.113.7/32 dev outer0\n"
-		"addr add 10.9.0.1/24 dev inner0\n"
-		"addr add 192.168.5.1/24 dev inner0\n"
-		"addr add 2001:db8:1::1/64 dev outer0 nodad\n"
-		"addr add fd00:9::1/64 dev inner0 nodad\n"
-		"neigh add 198.51.100.254 lladdr 02:00:00:00:01:fe dev outer0\n"
-		"neigh add 10.9.0.254 lladdr 02:00:00:00:02:fe dev inner0\n"
-		"neigh add 2001:db8:1::fe lladdr 02:00:00:00:01:fe dev outer0\n"
-		"neigh add fd00:9::fe lladdr 02:00:00:00:02:fe dev inner0\n"
-		"neigh add 198.51.100.7 lladdr 02:00:00:00:01:07 dev outer0\n"
-		"neigh add 198.51.100.8 lladdr 02:00:00:00:01:08 dev outer0\n"
-		"neigh add 198.51.100.21 lladdr 02:00:00:00:01:21 dev outer0\n"
-		"neigh add 10.9.0.10 lladdr 02:00:00:00:02:10 dev inner0\n"
-		"neigh add 10.9.0.11 lladdr 02:00:00:00:02:11 dev inner0\n"
-		"neigh add 2001:db8:1::7 lladdr 02:00:00:00:01:07 dev outer0\n"
-		"neigh add fd00:9::10 lladdr 02:00:00:00:02:10 dev inner0\n"
-		"neigh add 192.168.5.7 lladdr 02:00:00:00:02:07 dev inner0\n"
-		"route add 203.0.113.0/24 via 198.51.100.254\n"
-		"route add 10.0.0.0/8 via 10.9.0.254\n"
-		"route add 192.168.0.0/16 via 10.9.0.254\n"
-		"route add 2001:db8:1::/48 via 2001:db8:1::fe\n"
-		"route add fd00::/8 via fd00:9::fe\n"
-		"END\n");
+	dataplane_sh("ip link set lo up && ip -batch - <<'END'\n"
+		     "link add outer0 address 02:00:00:00:01:01 type veth peer outer1\n"
+		     "link add inner0 address 02:00:00:00:02:01 type veth peer inner1\n"
+		     "link set outer1 up\n"
+		     "link set inner1 up\n"
+		     "link set outer0 up\n"
+		     "link set inner0 up\n"
+		     "addr add 198.51.100.1/24 dev outer0\n"
+		     "addr add 203.0.113.7/32 dev outer0\n"
+		     "addr add 10.9.0.1/24 dev inner0\n"
+		     "addr add 192.168.5.1/24 dev inner0\n"
+		     "addr add 2001:db8:1::1/64 dev outer0 nodad\n"
+		     "addr add fd00:9::1/64 dev inner0 nodad\n"
+		     "neigh add 198.51.100.254 lladdr 02:00:00:00:01:fe dev outer0\n"
+		     "neigh add 10.9.0.254 lladdr 02:00:00:00:02:fe dev inner0\n"
+		     "neigh add 2001:db8:1::fe lladdr 02:00:00:00:01:fe dev outer0\n"
+		     "neigh add fd00:9::fe lladdr 02:00:00:00:02:fe dev inner0\n"
+		     "neigh add 198.51.100.7 lladdr 02:00:00:00:01:07 dev outer0\n"
+		     "neigh add 198.51.100.8 lladdr 02:00:00:00:01:08 dev outer0\n"
+		     "neigh add 198.51.100.21 lladdr 02:00:00:00:01:21 dev outer0\n"
+		     "neigh add 10.9.0.10 lladdr 02:00:00:00:02:10 dev inner0\n"
+		     "neigh add 10.9.0.11 lladdr 02:00:00:00:02:11 dev inner0\n"
+		     "neigh add 2001:db8:1::7 lladdr 02:00:00:00:01:07 dev outer0\n"
+		     "neigh add fd00:9::10 lladdr 02:00:00:00:02:10 dev inner0\n"
+		     "neigh add 192.168.5.7 lladdr 02:00:00:00:02:07 dev inner0\n"
+		     "route add 203.0.113.0/24 via 198.51.100.254\n"
+		     "route add 10.0.0.0/8 via 10.9.0.254\n"
+		     "route add 192.168.0.0/16 via 10.9.0.254\n"
+		     "route add 2001:db8:1::/48 via 2001:db8:1::fe\n"
+		     "route add fd00::/8 via fd00:9::fe\n"
+		     "END\n");
 	write_file("/proc/sys/net/ipv4/ip_forward", "1");
 	write_file("/proc/sys/net/ipv6/conf/all/forwarding", "1");
 	read_interface(OUTER);
@@ -519,6 +520,11 @@ const char *reason_name(enum ftpnat_reason reason)
 	};
 
 	return reason < FTPNAT_REASON_MAX ? names[reason] : "(no reason)";
+}
+
+int dataplane_fd(const char *map)
+{
+	return bpf_object__find_map_fd_by_name(skel->obj, map);
 }
 
 void dataplane_counters(struct counters *counters)

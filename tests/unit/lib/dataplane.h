@@ -108,6 +108,9 @@ void dataplane_counters(struct counters *counters);
 bool dataplane_counted(const char *says, const struct counters *before,
 		       enum ftpnat_reason reason, const enum ftpnat_reason *also);
 
+/* Descriptor of a map, for what there is no function for. */
+int dataplane_fd(const char *map);
+
 void dataplane_stats(__u16 rule, struct ftpnat_rule_stats *stats);
 void dataplane_usage(struct ftpnat_usage *usage);
 bool dataplane_flow(const struct ftpnat_tuple *key, struct ftpnat_flow *flow);

@@ -511,3 +511,61 @@ void talk_open(struct talk *talk)
 	if (!talk_steps(talk, "opening", steps))
 		fail_msg("the control connection doesn't open");
 }
+
+/* ---- a data connection ---- */
+
+const enum ftpnat_reason data_opens[] = { FTPNAT_EXPECTED_USED, FTPNAT_DATA_OPENED,
+					  FTPNAT_REASON_MAX };
+
+struct packet_spec data_sent(const struct talk *talk, enum end from)
+{
+	struct packet_spec spec = talk_sent(talk, from);
+
+	spec.sport = from == CLIENT ? DATA_PORT : 2570;
+	spec.dport = from == CLIENT ? 2570 : DATA_PORT;
+	spec.flags = ACK;
+	return spec;
+}
+
+struct packet_spec data_heard(const struct talk *talk, enum end from)
+{
+	struct packet_spec spec = talk_heard(talk, from);
+
+	spec.sport = from == CLIENT ? DATA_PORT : 2570;
+	spec.dport = from == CLIENT ? 2570 : DATA_PORT;
+	spec.flags = ACK;
+	return spec;
+}
+
+void data_announce(struct talk *talk)
+{
+	static const struct step steps[] = {
+		{ 'c', .text = "EPSV\r\n" },
+		{ 's', .text = "229 (|||2570|)\r\n", .also = { FTPNAT_EXPECTED } },
+		{ 0 },
+	};
+
+	assert_true(talk_steps(talk, "EPSV", steps));
+}
+
+bool data_check(const char *says, const struct talk *talk, enum end from, uint8_t flags,
+		const char *payload, const enum ftpnat_reason *also)
+{
+	struct packet_spec in = data_sent(talk, from), out = data_heard(talk, from);
+
+	in.flags = out.flags = flags;
+	in.payload = out.payload = payload;
+	return check_packet(says, talk_hook(talk, from), talk_side(talk, from), &in, &out,
+			    talk_reason(talk), also);
+}
+
+void data_open(struct talk *talk, enum scene_id id)
+{
+	scene_configure(scene_get(id), NULL);
+	talk_init(talk, scene_get(id));
+	talk_open(talk);
+	data_announce(talk);
+	assert_true(data_check("data SYN", talk, CLIENT, SYN, NULL, data_opens));
+	assert_true(data_check("SYN-ACK", talk, SERVER, SYN | ACK, NULL, NULL));
+	assert_true(data_check("ACK", talk, CLIENT, ACK, NULL, NULL));
+}

@@ -124,6 +124,22 @@ bool check_packet(const char *says, enum hook hook, enum side side,
 		  const struct packet_spec *in, const struct packet_spec *out,
 		  enum ftpnat_reason reason, const enum ftpnat_reason *also);
 
+/* ---- a passive data connection of the talk, with ports 41000 and 2570 ---- */
+
+#define DATA_PORT 41000
+
+extern const enum ftpnat_reason data_opens[];
+
+/* One of its packets, with ACK only: as `from` sends it, or as the other end gets it. */
+struct packet_spec data_sent(const struct talk *talk, enum end from);
+struct packet_spec data_heard(const struct talk *talk, enum end from);
+/* EPSV and 229: a door. */
+void data_announce(struct talk *talk);
+bool data_check(const char *says, const struct talk *talk, enum end from, uint8_t flags,
+		const char *payload, const enum ftpnat_reason *also);
+/* Fresh maps, a talk of the scene, and its data connection established. */
+void data_open(struct talk *talk, enum scene_id id);
+
 /* Text with $C etc. replaced, in one of a few static buffers. */
 const char *talk_text(const struct talk *talk, const char *text);
 

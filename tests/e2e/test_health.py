@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Health checks of `run`: who is found down gets no new connections, and comes back by itself."""
+
+import signal
+
+import pytest
+
+from lab import wait_until
+from prometheus import sample
+from scenes import login, publish
+from servers import Pyftpdlib
+from service import METRICS, Service
+
+pytestmark = pytest.mark.ftpnat
+
+CHECKS = {"interval": 1, "timeout": 1, "rise": 2, "fall": 2}
+TALKER = """
+import socket, sys, time
+listener = socket.create_server(("10.2.2.2", 21))
+while True:
+    connection, _ = listener.accept()
+    connection.sendall(sys.argv[1].encode().decode("unicode_escape").encode())
+    time.sleep(float(sys.argv[2]))
+    connection.close()
+"""
+
+
+class Scene:
+    """Two servers behind one rule, over IPv4; the second is the one that fails."""
+
+    def __init__(self, make_lab, health=CHECKS, talk=None):
+        self.lab = make_lab(servers=2)
+        self.vips = self.lab.vips()
+        self.good = Pyftpdlib(self.lab.servers[0], addresses=(self.lab.servers[0].ip4,)).start()
+        self.other = Pyftpdlib(self.lab.servers[1], addresses=(self.lab.servers[1].ip4,))
+        if talk:
+            self.talk(*talk)
+        else:
+            self.other.start()
+        self.config = {"publish": [publish("files", self.vips[:1], [(self.good, 1), (self.other, 3)],
+                                           **({"health": health} if health else {}))], **METRICS}
+        self.lab.gateway.write(self.config)
+        self.service = Service(self.lab)
+
+    def stop(self):
+        for process in self.other.processes:
+            process.stop()
+        self.other.processes.clear()
+
+    def talk(self, text, seconds):
+        """Another kind of server in the place of the second."""
+        process = self.lab.servers[1].start(["/usr/bin/python3", "-c", TALKER, text, str(seconds)], "talker")
+        wait_until(lambda: self.lab.servers[1].listening("10.2.2.2", 21), "it listens")
+        return process
+
+    def up(self, server):
+        return sample(self.service.get()[1], "ftpnat_server_up", rule="files", server=f"{server.node.ip4}:21")
+
+    def wait(self, up):
+        wait_until(lambda: self.up(self.other) == up, f"{self.other.name} is {'up' if up else 'down'}; "
+                   f"log: {self.service.log()}", 30)
+
+    def greeted_by(self, times=12):
+        """Names of the servers that new sessions meet."""
+        names = set()
+        with self.lab.client.inside():
+            for _ in range(times):
+                session = login(self.lab.client, self.vips[0], self.good)
+                names.add(session.server_name())
+                session.quit()
+        return names
+
+
+def test_dead_server_is_left_out_until_it_is_back(make_lab):
+    scene = Scene(make_lab)
+    scene.wait(1)
+    assert scene.greeted_by(40) == {scene.good.name, scene.other.name}
+    scene.stop()
+    scene.wait(0)
+    assert scene.up(scene.good) == 1
+    assert scene.greeted_by() == {scene.good.name}
+    assert "server 10.2.2.2:21 of rule files is down: Connection refused" in scene.service.log()
+    scene.other.start()
+    scene.wait(1)
+    assert "server 10.2.2.2:21 of rule files is up" in scene.service.log()
+    assert scene.greeted_by(40) == {scene.good.name, scene.other.name}
+
+
+@pytest.mark.parametrize("text, seconds, why", [
+    (r"421 too busy\r\n", 0, "its greeting is no 220"),
+    ("22", 0, "it hung up without a greeting"),
+    ("22", 30, "no greeting in time"),
+])
+def test_what_is_no_greeting(make_lab, text, seconds, why):
+    scene = Scene(make_lab, talk=(text, seconds))
+    scene.wait(0)
+    assert f"server 10.2.2.2:21 of rule files is down: {why}\n" in scene.service.log()
+
+
+def test_long_greeting_is_one(make_lab):
+    scene = Scene(make_lab)
+    scene.stop()
+    scene.wait(0)
+    scene.talk(r"220-hello\r\n220 there\r\n", 0)
+    scene.wait(1)
+
+
+def test_living_sessions_go_on(make_lab):
+    scene = Scene(make_lab)
+    scene.wait(1)
+    with scene.lab.client.inside():
+        sessions = [login(scene.lab.client, scene.vips[0], scene.good, "PASV") for _ in range(12)]
+        kept = next(session for session in sessions if session.server_name() == scene.other.name)
+        # the listener gone, the conversation goes on in the same process: it is stopped for a while
+        scene.other.processes[0].popen.send_signal(signal.SIGSTOP)
+        scene.wait(0)
+        scene.other.processes[0].popen.send_signal(signal.SIGCONT)
+        assert kept.read("server-name").decode() == scene.other.name
+        for session in sessions:
+            session.close()
+    scene.wait(1)
+
+
+def test_next_run_knows_who_was_down(make_lab):
+    scene = Scene(make_lab)
+    scene.stop()
+    scene.wait(0)
+    scene.service.signal(signal.SIGKILL)
+    scene.service.ended()
+    scene.service = Service(scene.lab)
+    assert scene.up(scene.other) == 0
+    assert scene.greeted_by() == {scene.good.name}
+    scene.other.start()
+    scene.wait(1)
+    assert scene.greeted_by(40) == {scene.good.name, scene.other.name}
+
+
+def test_reload_leaves_it_down_and_one_without_checks_takes_it_back(make_lab):
+    scene = Scene(make_lab)
+    scene.stop()
+    scene.wait(0)
+    scene.service.reload()
+    assert scene.up(scene.other) == 0
+    assert scene.greeted_by() == {scene.good.name}
+    scene.other.start()
+    plain = [{key: value for key, value in rule.items() if key != "health"} for rule in scene.config["publish"]]
+    scene.service.reload({**scene.config, "publish": plain})
+    assert scene.up(scene.other) is None
+    assert scene.greeted_by(40) == {scene.good.name, scene.other.name}
+
+
+def test_no_checks_unless_asked_for(make_lab):
+    scene = Scene(make_lab, health=None)
+    assert scene.up(scene.good) is None
+    assert scene.greeted_by(40) == {scene.good.name, scene.other.name}

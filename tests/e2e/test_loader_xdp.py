@@ -1,0 +1,249 @@
+"""XDP programs as ftpnat-load attaches, replaces and removes them, and beside those of others."""
+
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from loader_host import BPFFS, COMMAND, CONFIG, host, sh
+
+PASS = "/usr/lib/x86_64-linux-gnu/bpf/xdp-dispatcher.o"  # of libxdp; it has a program xdp_pass
+REFUSED = "no place for another"
+
+
+def config(mode, text=CONFIG):
+    return f"xdp: {mode}\n{text}"
+
+
+def attached(host, interface):
+    """(mode, name) of what is attached, or None twice."""
+    link = json.loads(host.ip("-j", "-d", "link", "show", interface))[0]
+    xdp = link.get("xdp")
+    if not xdp:
+        return None, None
+    program = json.loads(sh("bpftool", "-j", "prog", "show", "id", str(xdp["prog"]["id"])).stdout)
+    return {1: "native", 2: "generic"}[xdp["mode"]], program["name"]
+
+
+def prog_id(host, interface):
+    return json.loads(host.ip("-j", "-d", "link", "show", interface))[0]["xdp"]["prog"]["id"]
+
+
+def shown(host):
+    return {entry["name"]: (entry["xdp"], entry["note"]) for entry in host.status()["interfaces"]}
+
+
+def sees_chaining(host):
+    """Did libxdp use its dispatcher?"""
+    return "chained" in shown(host)["v0"][1]
+
+
+def foreign(host, interface, mode="xdpdrv"):
+    if not os.path.exists(PASS):
+        pytest.skip(f"{PASS} is absent")
+    host.ip("link", "set", "dev", interface, mode, "obj", PASS, "program", "xdp_pass")
+
+
+def everything(host):
+    return {**host.everything(), "xdp": [attached(host, i) for i in ("v0", "v1")],
+            "bpffs": sorted(os.listdir(BPFFS))}
+
+
+# ---- up, reload, down ----
+
+@pytest.mark.parametrize("mode", ["native", "generic"])
+def test_up_again_and_down(host, mode):
+    before = everything(host)
+    host.up(config=config(mode))
+    assert shown(host)["v0"][0] == shown(host)["v1"][0] == mode
+    assert attached(host, "v0")[0] == attached(host, "v1")[0] == mode
+    first = prog_id(host, "v0")
+    host.up(config=config(mode))
+    assert attached(host, "v0")[0] == mode
+    assert prog_id(host, "v0") != first
+    assert host.load("down").returncode == 0
+    assert everything(host) == before
+
+
+def test_auto_leaves_veth_to_tc_and_says_so(host):
+    host.up(config=config("auto"))
+    for mode, note in shown(host).values():
+        assert mode == "off" and "veth" in note and "TSO" in note
+    assert attached(host, "v0") == (None, None)
+    assert not [line for line in host.status()["degraded"] if "XDP" in line]
+
+
+def test_auto_is_native_where_the_driver_has_it(host):
+    host.ip("tuntap", "add", "tap0", "mode", "tap")
+    host.up(config=config("auto", CONFIG.replace("[v0, v1]", "[v0, tap0]")))
+    assert shown(host)["tap0"][0] == "native"
+    assert shown(host)["v0"][0] == "off"
+    assert attached(host, "tap0")[0] == "native"
+
+
+def test_driver_without_native_xdp(host):
+    host.ip("link", "add", "ifb0", "type", "ifb")
+    text = CONFIG.replace("[v0, v1]", "[v0, ifb0]")
+    host.up(config=config("auto", text))
+    mode, note = shown(host)["ifb0"]
+    assert mode == "off" and "no native XDP" in note
+    done = host.load("reload", config=config("native", text))
+    assert done.returncode == 0
+    assert "not in force on ifb0" in done.stderr and "xdp: auto" in done.stderr
+    assert shown(host)["v0"][0] == "native"
+    assert shown(host)["ifb0"][0] == "off"
+    assert [line for line in host.status()["degraded"] if "not native on ifb0" in line]
+    host.up(config=config("generic", text))
+    assert {mode for mode, _ in shown(host).values()} == {"generic"}
+
+
+def test_every_mode_after_every_other(host):
+    host.up(config=config("off"))
+    for mode in ("native", "off", "generic", "native", "generic", "off", "native", "auto"):
+        done = host.load("reload", config=config(mode))
+        assert (done.returncode, done.stderr) == (0, "")
+        expected = mode if mode in ("native", "generic") else None
+        assert attached(host, "v0")[0] == attached(host, "v1")[0] == expected
+
+
+def test_interface_that_leaves_the_configuration(host):
+    host.up(config=config("native"))
+    host.load("reload", config=config("native", CONFIG.replace("[v0, v1]", "[v0]")))
+    assert attached(host, "v0")[0] == "native"
+    assert attached(host, "v1") == (None, None)
+
+
+def test_interface_made_anew(host):
+    host.up(config=config("native"))
+    host.ip("link", "del", "v0")
+    host.add_veth()
+    assert shown(host)["v0"][0] == "off"
+    host.up(config=config("native"))
+    assert attached(host, "v0")[0] == attached(host, "v1")[0] == "native"
+    assert host.load("down").returncode == 0
+    assert attached(host, "v0") == (None, None)
+
+
+def test_native_with_jumbo_frames(host):
+    for interface in ("v0", "v1"):
+        host.ip("link", "set", interface, "mtu", "9000")
+    host.up(config=config("native"))
+    assert attached(host, "v0")[0] == "native"
+
+
+def test_failed_reload_leaves_the_programs(host):
+    host.up(config=config("native"))
+    ids = [prog_id(host, "v0"), prog_id(host, "v1")]
+    assert host.load("reload", config=config("off", CONFIG.replace("v1", "v7"))).returncode == 1
+    assert [prog_id(host, "v0"), prog_id(host, "v1")] == ids
+
+
+# ---- removed by somebody, killed ----
+
+def test_program_removed_by_somebody(host):
+    host.up(config=config("native"))
+    host.ip("link", "set", "v0", "xdp", "off")
+    assert [line for line in host.status()["degraded"] if "XDP program of v0 was removed" in line]
+    host.up(config=config("native"))
+    assert attached(host, "v0")[0] == "native"
+
+
+def test_down_after_the_pins_were_removed(host):
+    before = everything(host)
+    host.up(config=config("native"))
+    for interface in ("v0", "v1"):
+        host.tc("qdisc", "del", "dev", interface, "clsact")
+    sh("rm", "-r", host.pin)
+    assert host.load("down").returncode == 0
+    assert [attached(host, i) for i in ("v0", "v1")] == before["xdp"]
+
+
+@pytest.mark.parametrize("verb", ["up", "reload"])
+def test_killed_at_any_time(host, verb):
+    """Killed at every other message to the network stack in turn: the next down leaves nothing."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is absent")
+    before = everything(host)
+    seen = set()
+    for n in range(1, 200, 2):
+        if verb == "reload":
+            host.up(config=config("generic"))
+        argv = ["strace", "-f", "-o", "/dev/null", "-e", f"inject=sendto:signal=SIGKILL:when={n}",
+                COMMAND, "-n", host.netns, "-p", host.pin, "-c", host.write(config("native")), verb]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+        seen.add((attached(host, "v0")[0], attached(host, "v1")[0]))
+        assert host.load("down").returncode == 0
+        assert everything(host) == before, f"killed at message {n}"
+        if done.returncode == 0:
+            break
+    assert done.returncode == 0
+    assert seen > {("native", "native"), ("native", None) if verb == "up" else ("native", "generic")}
+
+
+# ---- programs of others ----
+
+@pytest.mark.parametrize("mode,foreign_mode", [("native", "xdpdrv"), ("native", "xdpgeneric"),
+                                               ("generic", "xdpgeneric")])
+def test_foreign_program_stays(host, mode, foreign_mode):
+    """It has no dispatcher: there is no place for ours, TC does the work."""
+    foreign(host, "v0", foreign_mode)
+    its = prog_id(host, "v0")
+    done = host.load("up", config=config(mode))
+    assert done.returncode == 0
+    assert REFUSED in done.stderr and "v0" in done.stderr
+    assert prog_id(host, "v0") == its
+    assert shown(host)["v0"][0] == "off" and REFUSED in shown(host)["v0"][1]
+    assert shown(host)["v1"][0] == mode
+    assert [line for line in host.status()["degraded"] if REFUSED in line]
+    assert host.programs("v0", "ingress") == ["ftpnat_ingress"]
+    assert host.load("down").returncode == 0
+    assert prog_id(host, "v0") == its
+    assert attached(host, "v1") == (None, None)
+
+
+def test_foreign_program_in_place_of_ours_stays(host):
+    host.up(config=config("native"))
+    host.ip("link", "set", "v0", "xdp", "off")
+    foreign(host, "v0")
+    its = prog_id(host, "v0")
+    assert host.load("reload", config=config("native")).returncode == 0
+    assert prog_id(host, "v0") == its
+    assert host.load("down").returncode == 0
+    assert prog_id(host, "v0") == its
+
+
+def test_foreign_program_gone(host):
+    foreign(host, "v0")
+    host.load("up", config=config("native"))
+    host.ip("link", "set", "v0", "xdp", "off")
+    host.up(config=config("native"))
+    assert shown(host)["v0"][0] == "native"
+
+
+def test_two_instances(host):
+    """Chained where the kernel chains; else the second leaves its work to TC."""
+    host.up(config=config("native"))
+    chained = sees_chaining(host)
+    first = prog_id(host, "v0")
+    done = host.load("up", config=config("native", CONFIG.replace("2121", "2122")), pin=host.pin + "-2")
+    assert done.returncode == 0
+    if not chained:
+        assert REFUSED in done.stderr
+        assert prog_id(host, "v0") == first
+    assert host.load("down", pin=host.pin + "-2").returncode == 0
+    assert shown(host)["v0"][0] == "native"
+
+
+def test_chained_beside_another(host):
+    host.up(config=config("native"))
+    if not sees_chaining(host):
+        pytest.skip("this kernel refuses freplace, so libxdp can't chain programs")
+    assert sh("nsenter", f"--net=/run/netns/{host.netns}", "xdp-loader", "load", "v0", PASS,
+              "-n", "xdp_pass").returncode == 0
+    assert "1 other" in shown(host)["v0"][1]
+    host.up(config=config("native"))
+    assert "1 other" in shown(host)["v0"][1]
+    assert host.load("down").returncode == 0
+    assert attached(host, "v0")[1] == "xdp_dispatcher"

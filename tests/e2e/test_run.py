@@ -1,0 +1,344 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""run: the endpoint, the event log, reloads, signals, and what works on without it."""
+
+import contextlib
+import json
+import re
+import signal
+import socket
+
+import pytest
+
+from lab import run, wait_until
+from loader_host import CONFIG, host, refused  # noqa: F401
+from prometheus import promtool, sample, samples
+from scenes import login, publish
+from servers import Vsftpd
+from service import METRICS, Service
+from test_events import Follower
+
+pytestmark = pytest.mark.ftpnat
+
+
+@pytest.fixture
+def scene(make_lab):
+    """A lab whose gateway is not up yet, its server, addresses and configuration."""
+    lab = make_lab()
+    server, vips = Vsftpd(lab.server).start(), lab.vips()
+    config = {"publish": [publish("files", vips, [server])], **METRICS}
+    lab.gateway.write(config)
+    return lab, server, vips, config
+
+
+def session_works(lab, server, vips):
+    with lab.client.inside():
+        session = login(lab.client, vips[0], server, "PASV")
+        assert session.read("server-name").decode() == server.name
+        session.quit()
+
+
+# ---- endpoint ----
+
+def test_endpoint_says_what_metrics_says_and_more(scene):
+    lab, server, vips, _ = scene
+    service = Service(lab)
+    session_works(lab, server, vips)
+    code, text = service.get()
+    assert code == 200
+    assert sample(text, "ftpnat_sessions_total", rule="files") == 1
+    assert sample(text, "ftpnat_config_last_reload_successful") == 1
+    once = {name for name, _ in samples(lab.gateway.load("metrics").stdout)}
+    assert {name for name, _ in samples(text)} - once == {
+        "ftpnat_config_last_reload_successful", "ftpnat_config_last_reload_success_timestamp_seconds"}
+    checked = promtool("check", "metrics", input=text)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("method, path, code", [
+    ("GET", "/", 200),
+    ("HEAD", "/metrics", 200),
+    ("GET", "/metrics/", 404),
+    ("GET", "/../etc/passwd", 404),
+    ("POST", "/metrics", 405),
+])
+def test_other_requests(scene, method, path, code):
+    lab, *_ = scene
+    service = Service(lab)
+    got, text = service.get(path, method=method)
+    assert got == code
+    assert "ftpnat_sessions_total" not in text
+
+
+def test_connection_stays_open_for_the_next_request(scene):
+    lab, *_ = scene
+    Service(lab)
+    with lab.gw.inside(), socket.create_connection(("127.0.0.1", 9821), 10) as sock:
+        for _ in range(2):
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            got = b""
+            while b"/metrics\n" not in got:
+                more = sock.recv(4096)
+                assert more, got
+                got += more
+            assert got.startswith(b"HTTP/1.1 200")
+
+
+def test_without_metrics_nobody_listens(scene):
+    lab, server, vips, config = scene
+    lab.gateway.write({"publish": config["publish"]})
+    service = Service(lab)
+    session_works(lab, server, vips)
+    with pytest.raises(OSError):
+        service.get()
+
+
+def test_endpoint_over_ipv6(scene):
+    lab, _, _, config = scene
+    lab.gateway.write({**config, "metrics": {"listen": "[::1]:9821"}})
+    assert Service(lab).get(listen="[::1]:9821")[0] == 200
+
+
+# ---- service manager, signals ----
+
+def test_service_manager_is_told(scene):
+    lab, *_ = scene
+    service = Service(lab)
+    service.reload()
+    assert service.stop() == 0
+    told = [line for line in service.notified() if not line.startswith("STATUS=")]
+    assert told == ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1"]
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGKILL, -9)])
+def test_dataplane_works_on_however_it_ends(scene, number, code):
+    lab, server, vips, _ = scene
+    service = Service(lab)
+    with lab.client.inside():
+        session = login(lab.client, vips[0], server, "PASV")
+        service.signal(number)
+        assert service.ended() == code
+        assert session.read("server-name").decode() == server.name
+        session.quit()
+    session_works(lab, server, vips)
+    if code == 0:
+        assert "the dataplane works on" in service.log()
+    again = Service(lab)
+    assert sample(again.get()[1], "ftpnat_sessions_total", rule="files") == 2, "counters live on too"
+    assert Follower(lab, "--json").process.alive()
+
+
+def test_down_ends_it(scene):
+    lab, *_ = scene
+    service = Service(lab)
+    lab.gateway.load("down")
+    assert service.ended() == 0
+    assert "was taken down" in service.log()
+
+
+def test_it_takes_over_what_is_up(scene):
+    lab, server, vips, config = scene
+    lab.gateway.up(config)
+    with lab.client.inside():
+        session = login(lab.client, vips[0], server, "PASV")
+        service = Service(lab)
+        assert session.read("server-name").decode() == server.name
+        session.quit()
+    assert sample(service.get()[1], "ftpnat_sessions_total", rule="files") == 1
+
+
+# ---- reload ----
+
+def test_reload_puts_a_new_configuration_in_force(scene):
+    lab, server, vips, config = scene
+    service = Service(lab)
+    with lab.client.inside():
+        session = login(lab.client, vips[0], server, "PASV")
+        service.reload({**config, "publish": [publish("renamed", vips, [server])]})
+        assert session.read("server-name").decode() == server.name
+        session.quit()
+    session_works(lab, server, vips)
+    text = service.get()[1]
+    assert sample(text, "ftpnat_sessions_total", rule="renamed") == 1
+    assert sample(text, "ftpnat_config_last_reload_successful") == 1
+
+
+@pytest.mark.parametrize("change, words", [
+    ({"no_such_key": 1}, "unknown key 'no_such_key'"),
+    ({"interfaces": ["nosuch0"]}, "no interface nosuch0"),
+    ({"metrics": {"listen": "192.0.2.99:1"}}, "can't listen at 192.0.2.99:1"),
+])
+def test_failed_reload_leaves_all_as_it_was_and_says_why(scene, change, words):
+    lab, server, vips, config = scene
+    service = Service(lab)
+    service.reload({**config, "publish": [publish("files", vips, [server], modes=["active"])], **change})
+    assert words in service.log()
+    assert "the configuration before stays in force" in service.log()
+    assert any(line.startswith("STATUS=The last reload failed") for line in service.notified())
+    session_works(lab, server, vips)
+    assert sample(service.get()[1], "ftpnat_config_last_reload_successful") == 0
+    service.reload(config)
+    assert sample(service.get()[1], "ftpnat_config_last_reload_successful") == 1
+
+
+def test_reload_moves_the_endpoint_and_a_failed_one_does_not(scene):
+    lab, _, _, config = scene
+    service = Service(lab)
+    moved = "127.0.0.1:9822"
+    service.reload({**config, "metrics": {"listen": moved}, "interfaces": ["nosuch0"]})
+    assert service.get()[0] == 200
+    with pytest.raises(OSError):
+        service.get(listen=moved)
+    service.reload({**config, "metrics": {"listen": moved}})
+    assert service.get(listen=moved)[0] == 200
+    with pytest.raises(OSError):
+        service.get()
+    service.reload({"publish": config["publish"]})
+    with pytest.raises(OSError):
+        service.get(listen=moved)
+
+
+# ---- events ----
+
+def test_log_and_events_at_the_same_time(scene):
+    lab, server, vips, _ = scene
+    service = Service(lab)
+    followers = [Follower(lab, "--json") for _ in range(2)]
+    wait_until(lambda: len(relay_ends(lab)) == 2, "both follow")
+    session_works(lab, server, vips)
+    seen = [follower.wait("line_rewritten") for follower in followers]
+    assert seen[0] == seen[1]
+    entry, = seen[0]
+    service.wait_log("line_rewritten")
+    line, = [line for line in service.log().splitlines() if "line_rewritten" in line]
+    assert re.match(r'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}  files  line_rewritten ', line)
+    assert entry["client"] in line
+    service.stop()
+    for follower in followers:
+        assert follower.ended() == 1
+        assert "has ended" in follower.lines()[-1]
+
+
+def relay_path(lab):
+    """Where `run` hands events on."""
+    shown = run(["bpftool", "-j", "map", "show", "pinned", f"{lab.gateway.pin}/ftpnat_events"]).stdout
+    return f"/run/ftpnat/events-{json.loads(shown)['id']}"
+
+
+def relay_ends(lab):
+    """The connections of `events` with it."""
+    path = relay_path(lab)
+    with lab.gw.inside(), open("/proc/thread-self/net/unix") as file:
+        return [line for line in file if line.rstrip().endswith(path) and " 0005 03 " in line]
+
+
+def test_log_as_json(scene):
+    lab, server, vips, _ = scene
+    service = Service(lab, "--json")
+    session_works(lab, server, vips)
+    service.wait_log("line_rewritten")
+    entries = [json.loads(line) for line in service.log().splitlines()]
+    assert {"control_opened", "line_rewritten", "data_opened"} <= {entry["reason"] for entry in entries}
+    assert {entry["rule"] for entry in entries} == {"files"}
+
+
+def test_slow_reader_is_told_what_it_missed(scene):
+    lab, server, vips, _ = scene
+    Service(lab)
+    follower = Follower(lab, "--json")
+    wait_until(lambda: relay_ends(lab), "it follows")
+    follower.process.popen.send_signal(signal.SIGSTOP)
+    number = 20000  # more than the socket holds
+    with lab.client.inside():
+        session = login(lab.client, vips[0], server)
+        for _ in range(number // 100):
+            session.sock.sendall(b"PORT 1\r\n" * 100)
+            for _ in range(100):
+                session.getline()
+        follower.process.popen.send_signal(signal.SIGCONT)
+
+        def accounted():
+            seen = len(follower.entries("line_malformed"))
+            lost = sum(entry["count"] for entry in follower.entries("events_lost"))
+            return seen + lost == number and lost
+        wait_until(accounted, "every line seen or told lost", 30)
+        session.voidcmd("PORT 10,1,1,2,200,1")
+        follower.wait("line_unchanged")
+        session.quit()
+
+
+def test_log_waits_for_another_reader_to_end(scene):
+    lab, server, vips, config = scene
+    lab.gateway.up(config)
+    with lab.client.inside():
+        login(lab.client, vips[0], server).quit()
+    follower = Follower(lab, "--json")
+    follower.wait("control_opened")
+    service = Service(lab)
+    service.wait_log("the event log begins when it ends")
+    assert service.get()[0] == 200
+    follower.process.popen.send_signal(signal.SIGINT)
+    assert follower.ended() == 0
+    wait_until(lambda: relay_works(lab), "run has the events")
+    session_works(lab, server, vips)
+    service.wait_log("line_rewritten")
+
+
+def relay_works(lab):
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
+        sock.connect(relay_path(lab))
+        return True
+    return False
+
+
+def test_journal_gets_fields(scene, tmp_path):
+    lab, server, vips, _ = scene
+    journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    journal.bind(str(tmp_path / "socket"))
+    journal.settimeout(10)
+    service = Service(lab, wrap=["unshare", "--mount", "sh", "-c",
+                                 'mkdir -p /run/systemd/journal && mount --bind "$0" /run/systemd/journal && '
+                                 'exec "$@"', str(tmp_path)], JOURNAL_STREAM="LOG")
+    session_works(lab, server, vips)
+    entries = {}
+    while "data_opened" not in entries or "line_rewritten" not in entries:
+        entry = fields_of(journal.recv(65536))
+        entries[entry["FTPNAT_REASON"]] = entry
+    entry = entries["line_rewritten"]
+    assert entry["PRIORITY"] == "6"
+    assert entry["SYSLOG_IDENTIFIER"] == "ftpnat"
+    assert entry["MESSAGE"].startswith("files  line_rewritten")
+    assert entry["FTPNAT_RULE"] == "files"
+    assert entry["FTPNAT_PUBLIC"] == f"{vips[0]}:21"
+    assert re.fullmatch(r"227 .*\(10,2,1,2,.*\r\n", entry["FTPNAT_BEFORE"])
+    assert re.fullmatch(r"227 .*\(192,0,2,10,.*\r\n", entry["FTPNAT_AFTER"])
+    assert entry["FTPNAT_SESSION"] == entries["data_opened"]["FTPNAT_SESSION"]
+    assert "line_rewritten" not in service.log()
+
+
+def fields_of(datagram):
+    """An entry in the journal's native protocol."""
+    fields = {}
+    while datagram:
+        head, datagram = datagram.split(b"\n", 1)
+        if b"=" in head:
+            key, value = head.split(b"=", 1)
+        else:
+            size = int.from_bytes(datagram[:8], "little")
+            key, value, datagram = head, datagram[8:8 + size], datagram[8 + size + 1:]
+        fields[key.decode()] = value.decode()
+    return fields
+
+
+# ---- what it refuses ----
+
+def test_wrong_configuration(host):  # noqa: F811
+    before = host.everything()
+    refused(host.load("run", config=CONFIG + "no_such_key: 1\n"), 2, "unknown key 'no_such_key'")
+    assert host.everything() == before
+
+
+def test_endpoint_taken(host):  # noqa: F811
+    before = host.everything()
+    done = host.load("run", config=CONFIG + 'metrics: {listen: "192.0.2.99:9821"}\n')
+    refused(done, 1, "can't listen at 192.0.2.99:9821", "metrics.listen")
+    assert host.everything() == before

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The ring buffer has one reader. Where that is `run`, it hands the events on to all
+ * who ask, over a Unix socket: each message is a record of the ring buffer, or a __u64,
+ * the number of those that this reader was too slow for.
+ */
+#ifndef FTPNAT_EVENT_RELAY_H
+#define FTPNAT_EVENT_RELAY_H
+
+#include <linux/types.h>
+#include <stddef.h>
+
+#define EVENT_RELAY_READERS 16
+
+struct event_relay {
+	int fd;
+	__u32 events_id;
+	struct event_relay_reader {
+		int fd;
+		__u64 missed;
+		__u64 told; /* of `missed` */
+	} reader[EVENT_RELAY_READERS];
+};
+
+#define EVENT_RELAY_INIT                                                                 \
+	{                                                                                \
+		.fd = -1                                                                 \
+	}
+
+/* The socket's place follows from the id of the ring buffer. Reports its errors. */
+int event_relay_open(struct event_relay *relay, __u32 events_id);
+void event_relay_close(struct event_relay *relay);
+
+/* Somebody is at `fd`. */
+void event_relay_accept(struct event_relay *relay);
+
+/* To all readers; never waits. */
+void event_relay_send(struct event_relay *relay, const void *data, size_t size);
+
+/* Now and then: tell of what was missed, forget who is gone. */
+void event_relay_tend(struct event_relay *relay);
+
+/* For readers: a descriptor, or -errno where nobody relays this ring buffer. */
+int event_relay_connect(__u32 events_id);
+
+/*
+ * Call `each` for all that is there, until it returns something else than 0; `missed` is
+ * the number told last. -ECONNRESET: the relay has ended.
+ */
+int event_relay_receive(int fd, int (*each)(void *arg, void *data, size_t size),
+			void *arg, __u64 *missed);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Health checks: connect, expect a 220. A server that fails `fall` of them in a row gets
+ * no new connections, until it passes `rise` in a row. One that somebody else has drained
+ * stays so.
+ */
+#ifndef FTPNAT_HEALTH_H
+#define FTPNAT_HEALTH_H
+
+#include <jansson.h>
+#include <systemd/sd-event.h>
+
+#include "config.h"
+#include "options.h"
+
+struct health_target;
+
+struct health {
+	const struct options *options;
+	sd_event *event;
+	struct health_target *target;
+	size_t number;
+	char path[64]; /* which servers are down, for the next `run` */
+};
+
+/* `id` tells instances apart. What an earlier `run` drained is known. */
+void health_open(struct health *health, sd_event *event, const struct options *options,
+		 __u32 id);
+
+/* Check the servers of this configuration from now on. Reports its errors. */
+int health_configure(struct health *health, const struct config *config);
+
+/* Leaves the servers as they are. */
+void health_close(struct health *health);
+
+/* Adds the family ftpnat_server_up. */
+void health_metrics(const struct health *health, json_t *families);
+
+#endif

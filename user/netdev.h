@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What a network device is and can do. */
+#ifndef FTPNAT_NETDEV_H
+#define FTPNAT_NETDEV_H
+
+#include <linux/types.h>
+
+#define NETDEV_DRIVER_LEN 32
+
+/* Bits of netdev_xdp_features(), as in linux/netdev.h, which Debian 12 doesn't have. */
+#define NETDEV_XDP_BASIC 0x1 /* native XDP */
+#define NETDEV_XDP_XMIT	 0x4 /* sends what native XDP of others redirects to it */
+
+/* The driver's name as `ethtool -i` shows it; empty if it has none. */
+void netdev_driver(const char *name, char driver[NETDEV_DRIVER_LEN]);
+
+/* 0 or -errno; -EAFNOSUPPORT: it is no Ethernet device. */
+int netdev_mac(const char *name, __u8 mac[6]);
+
+/*
+ * NETDEV_XDP_* as they are at this moment (some drivers change them with their settings).
+ * 0 or -errno; -ENOENT: this kernel does not say (before 6.3).
+ */
+int netdev_xdp_features(__u32 ifindex, __u64 *features);
+
+#endif
