@@ -56,6 +56,7 @@ session_get(const struct ftpnat_flow *client, const struct ftpnat_tuple *client_
 	if (!blank)
 		return 0;
 	blank->rule = client->rule;
+	blank->flags = client->flags & FTPNAT_FLOW_TRACKED ? FTPNAT_SESSION_TRACKED : 0;
 	blank->closing = !!flow_closing(client->tcp, server->tcp);
 	blank->client = *client_key;
 	blank->server = client->to;
@@ -225,8 +226,7 @@ static __always_inline int control_payload(struct scan *c)
 	if (pieces_load(c))
 		return FTPNAT_WRITE;
 	/* what is lost before it may hold an address line that moves it */
-	if (seq_before(stream->next, p->seq) &&
-	    !(c->session->flags & FTPNAT_SESSION_OPAQUE))
+	if (seq_before(stream->next, p->seq) && stream->tls != FTPNAT_TLS_LOST)
 		return FTPNAT_AHEAD;
 	verdict = segment_scan(c);
 	if (verdict != GO_ON)
@@ -354,6 +354,8 @@ __noinline int control_packet(struct __sk_buff *skb, int way, int egress)
 	from_client = flow->flags & FTPNAT_FLOW_CLIENT;
 	options_read(skb, p, o);
 
+	if (p->flags & TH_SYN && way == FTPNAT_TRACKED)
+		return way;
 	if (p->flags & TH_SYN) {
 		flow->mss = lower_mss(o);
 	} else {
@@ -376,6 +378,7 @@ __noinline int control_packet(struct __sk_buff *skb, int way, int egress)
 								 FTPNAT_FROM_CLIENT];
 			if (!session_lock(session))
 				return FTPNAT_SESSION_BUSY;
+			class_find(session);
 			verdict = control_locked(&c);
 			session_unlock(session);
 		} else if (!(p->flags & TH_RST)) {
@@ -384,6 +387,8 @@ __noinline int control_packet(struct __sk_buff *skb, int way, int egress)
 	}
 	if (verdict != GO_ON)
 		return verdict;
+	if (way == FTPNAT_TRACKED)
+		return way;
 	if (write_headers(skb, p, &s->to, seg->seq, seg->ack) || options_write(skb, p, o))
 		return FTPNAT_WRITE;
 	if (seg->twice) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A SYN that an expectation waits for becomes a data connection. */
+/* A SYN that was announced, or that TLS hides the announcement of, becomes a data connection. */
 #ifndef FTPNAT_BPF_DATA_H
 #define FTPNAT_BPF_DATA_H
 
-#include "flow.h"
+#include "tls.h"
 
 /* GO_ON when opened, PASS when nothing was expected, else the reason of the refusal. */
 static __always_inline int data_open(const struct packet *p, struct scratch *s)
@@ -13,7 +13,6 @@ static __always_inline int data_open(const struct packet *p, struct scratch *s)
 	struct ftpnat_rule_stats *stats;
 	struct ftpnat_session *session;
 	struct ftpnat_expected *e;
-	__u8 mode;
 	int verdict;
 
 	key->peer = p->tuple.src;
@@ -21,26 +20,30 @@ static __always_inline int data_open(const struct packet *p, struct scratch *s)
 	key->dport = p->tuple.dport;
 	key->pad = 0;
 	e = bpf_map_lookup_elem(&ftpnat_expected, key);
-	if (!e)
-		return FTPNAT_PASS;
-	if (expected_stale(e)) {
+	if (e && expected_stale(e)) {
 		expected_remove(key, FTPNAT_EXPECTED_EXPIRED);
+		e = 0;
+	}
+	new->flags = FTPNAT_FLOW_CLIENT;
+	if (e) {
+		new->to.src = e->src;
+		new->to.dst = e->dst;
+		new->to.sport = e->sport ? e->sport : p->tuple.sport;
+		new->to.dport = e->dport;
+		new->session = e->session;
+		new->rule = e->rule;
+		if (e->mode == FTPNAT_ACTIVE)
+			new->flags = FTPNAT_FLOW_ACTIVE;
+		if (e->tracked)
+			new->flags |= FTPNAT_FLOW_TRACKED;
+	} else if (!tls_door()) {
 		return FTPNAT_PASS;
 	}
-
-	mode = e->mode;
 	new->key = p->tuple;
-	new->to.src = e->src;
-	new->to.dst = e->dst;
-	new->to.sport = e->sport ? e->sport : p->tuple.sport;
-	new->to.dport = e->dport;
-	new->session = e->session;
-	new->rule = e->rule;
 	new->isn = p->seq;
 	new->port_min = 1024;
 	new->port_max = 65535;
 	new->kind = FTPNAT_DATA;
-	new->flags = mode == FTPNAT_ACTIVE ? FTPNAT_FLOW_ACTIVE : FTPNAT_FLOW_CLIENT;
 	new->now = now_seconds();
 	verdict = flow_open(new);
 	if (verdict != GO_ON)
@@ -49,7 +52,9 @@ static __always_inline int data_open(const struct packet *p, struct scratch *s)
 	session = bpf_map_lookup_elem(&ftpnat_sessions, &new->session);
 	if (session)
 		__sync_fetch_and_add(&session->data_flows, 1);
-	if (expected_remove(key, FTPNAT_EXPECTED_USED)) {
+	if (!e) {
+		count(FTPNAT_TLS_DATA);
+	} else if (expected_remove(key, FTPNAT_EXPECTED_USED)) {
 		/* another SYN was faster through the same door */
 		struct ftpnat_tuple *owner_key =
 			new->flags &FTPNAT_FLOW_CLIENT ? &new->key : &new->reverse;

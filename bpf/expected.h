@@ -61,6 +61,22 @@ static __always_inline void door_close(struct ftpnat_session *session, __u32 id,
 		expected_remove(&key, why);
 }
 
+/* A session is no longer under TLS: its client has no say about `tls_data_ports` by it. */
+__noinline int tls_forget(struct ftpnat_session *session, __u32 id)
+{
+	struct scratch *s = scratch_get();
+	__u32 *known;
+
+	if (!session || !s || !(session->flags & FTPNAT_SESSION_OPAQUE))
+		return 0;
+	s->tls_key.peer = session->client.src;
+	s->tls_key.dst = session->client.dst;
+	known = bpf_map_lookup_elem(&ftpnat_tls, &s->tls_key);
+	if (known && *known == id)
+		bpf_map_delete_elem(&ftpnat_tls, &s->tls_key);
+	return 0;
+}
+
 /* Is this one of the control ports that rules publish? They are no data ports. */
 static __always_inline int is_listen(const struct ftpnat_expected_key *key)
 {

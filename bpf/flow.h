@@ -37,6 +37,7 @@ static __always_inline void session_remove(__u32 id)
 	if (!session)
 		return;
 	door_close(session, id, FTPNAT_EXPECTED_CLOSED);
+	tls_forget(session, id);
 	bpf_map_delete_elem(&ftpnat_sessions, &id);
 }
 
@@ -166,6 +167,8 @@ static long try_port(__u32 attempt, struct flow_new **search)
 	struct flow_new *new = *search;
 	long rc;
 
+	if (attempt && new->flags & FTPNAT_FLOW_TRACKED)
+		return 1;
 	if (attempt) {
 		__u32 range = (__u32) new->port_max - new->port_min + 1;
 

@@ -515,6 +515,24 @@ static __always_inline int ftp_may_become_command_address(const struct ftp_parse
 	return 1;
 }
 
+/* 1: the unfinished line in p is AUTH or may still turn out to be. Once 0, it stays 0. */
+static __always_inline int ftp_may_become_auth(const struct ftp_parser *p)
+{
+	__u32 shift = 8 * (4 - p->digits) & 31;
+
+	if (!p->length || p->length >= FTP_LINE_MAX)
+		return 0;
+	switch (p->state) {
+	case FTP_STATE_START:
+	case FTP_STATE_IAC:
+	case FTP_STATE_IAC_OPTION:
+		return 1;
+	case FTP_STATE_VERB:
+		return p->value == FTP_WORD('A', 'U', 'T', 'H') >> shift;
+	}
+	return p->line.command == FTP_COMMAND_AUTH;
+}
+
 /* ---- replies ---- */
 
 /* After the three digits of a code; RFC 959 section 4.2. */

@@ -6,6 +6,7 @@
  */
 #include "answer.h"
 #include "data.h"
+#include "guard.h"
 
 /* Is this the first packet of a connection? */
 static __always_inline int begins(const struct packet *p)
@@ -93,6 +94,7 @@ __noinline int flow_changed(__u8 before)
 	if (session) {
 		session->closing = 1;
 		door_close(session, id, FTPNAT_EXPECTED_CLOSED);
+		tls_forget(session, id);
 	}
 	return 0;
 }
@@ -149,13 +151,25 @@ __noinline int flow_begin(struct __sk_buff *skb, int egress)
 	verdict = data_open(p, s);
 	if (verdict == FTPNAT_PASS)
 		verdict = control_open(skb, s, egress);
-	if (verdict == FTPNAT_PASS || verdict == GO_ON)
+	if (verdict == FTPNAT_PASS)
+		return guard_syn(skb);
+	if (verdict == GO_ON)
 		return verdict;
 	s->to = p->tuple;
 	if (s->flow.flags & FTPNAT_FLOW_ACTIVE)
 		tuple_swap(&s->to, &p->tuple);
 	event_flow(verdict, &s->to, &s->to, 0, s->flow.rule, s->flow.kind);
 	return verdict;
+}
+
+/* At egress: did a tracked packet come in by an interface of ours, up and down the stack? */
+static __always_inline int already_tracked(struct __sk_buff *skb,
+					   const struct ftpnat_flow *flow)
+{
+	__u32 from = skb->ingress_ifindex;
+
+	return flow->flags & FTPNAT_FLOW_TRACKED && from &&
+	       bpf_map_lookup_elem(&ftpnat_ifaddrs, &from);
 }
 
 static __always_inline int handle(struct __sk_buff *skb, int egress)
@@ -181,11 +195,15 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 	if (verdict == FTPNAT_TRUNCATED && !pull_headers(skb))
 		verdict = parse_packet(skb, p);
 	if (verdict == FTPNAT_PASS)
-		return icmp_packet(skb, egress);
+		verdict = icmp_packet(skb, egress);
+	if (verdict == FTPNAT_PASS || verdict == FTPNAT_FRAGMENT)
+		return guard_hidden(skb, verdict);
 	if (verdict != GO_ON)
 		return verdict;
 
 	flow = bpf_map_lookup_elem(&ftpnat_flows, &p->tuple);
+	if (flow && egress && already_tracked(skb, flow))
+		return FTPNAT_SEEN;
 	if (!flow || (begins(p) && flow_reused())) {
 		verdict = begins(p) ? flow_begin(skb, egress) : FTPNAT_PASS;
 		if (verdict != GO_ON)
@@ -207,6 +225,10 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 			return verdict;
 	}
 	s->to = flow->to;
+	if (flow->flags & FTPNAT_FLOW_TRACKED)
+		return flow->kind == FTPNAT_CONTROL ?
+			       control_packet(skb, FTPNAT_TRACKED, egress) :
+			       FTPNAT_TRACKED;
 	way = route(skb, egress);
 	if (flow->hop != s->hop) {
 		flow->hop = (__u16)s->hop;
@@ -236,6 +258,7 @@ static __always_inline int leave(int reason)
 	case FTPNAT_FRAGMENT:
 	case FTPNAT_VLAN:
 	case FTPNAT_OTHER_HOST:
+	case FTPNAT_TRACKED:
 		return TC_ACT_UNSPEC;
 	case FTPNAT_FORWARDED:
 	case FTPNAT_ANSWERED:

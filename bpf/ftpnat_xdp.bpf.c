@@ -89,7 +89,8 @@ static __always_inline int handle(struct xdp_md *ctx)
 	    !front_plain(&p))
 		return FTPNAT_XDP_PASS;
 	flow = bpf_map_lookup_elem(&ftpnat_flows, &p.tuple);
-	if (!flow || flow->kind != FTPNAT_DATA || !(flow->tcp & FTPNAT_TCP_ACK))
+	if (!flow || flow->kind != FTPNAT_DATA || !(flow->tcp & FTPNAT_TCP_ACK) ||
+	    flow->flags & FTPNAT_FLOW_TRACKED) /* the stack sends it on */
 		return FTPNAT_XDP_PASS;
 	now = now_seconds();
 	if ((flow->seen != now || flow->xdp == FTPNAT_XDP_UNKNOWN) &&

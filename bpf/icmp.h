@@ -175,7 +175,7 @@ __noinline int icmp_packet(struct __sk_buff *skb, int egress)
 	reverse_key = &s->flow.key;
 	tuple_swap(reverse_key, &q->tuple);
 	reverse = bpf_map_lookup_elem(&ftpnat_flows, reverse_key);
-	if (!reverse)
+	if (!reverse || reverse->flags & FTPNAT_FLOW_TRACKED)
 		return FTPNAT_PASS;
 	sent = &s->flow.to;
 	tuple_swap(sent, &reverse->to);

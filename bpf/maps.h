@@ -39,6 +39,14 @@ struct {
 } ftpnat_expected SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1); /* loader: limits.control */
+	__type(key, struct ftpnat_tls_key);
+	__type(value, __u32);
+} ftpnat_tls SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
@@ -60,6 +68,13 @@ struct {
 } ftpnat_servers SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * FTPNAT_MAX_CLASSES);
+	__type(key, __u32);
+	__type(value, struct ftpnat_class);
+} ftpnat_classes SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 2 * FTPNAT_MAX_LISTENS);
 	__type(key, struct ftpnat_listen_key);
@@ -72,6 +87,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct ftpnat_selector);
 } ftpnat_select SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2 * FTPNAT_MAX_INTERFACES);
+	__type(key, struct ftpnat_guard_key);
+	__type(value, struct ftpnat_guard);
+} ftpnat_guards SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -27,6 +27,8 @@
 #define TH_URG 0x20
 #define TH_CWR 0x80
 
+#define FTP_DATA_PORT 20
+
 #define TCP_OFF_SEQ    4
 #define TCP_OFF_ACK    8
 #define TCP_OFF_FLAGS  13

@@ -35,6 +35,12 @@ static long pick_server(__u32 i, struct scratch **scratch)
 	return 0;
 }
 
+/* Does the route lead to another host? */
+static __always_inline int is_way(long rc)
+{
+	return rc == BPF_FIB_LKUP_RET_SUCCESS || rc == BPF_FIB_LKUP_RET_NO_NEIGH;
+}
+
 /* Is this an address of the gateway itself? */
 static __always_inline int is_local(struct __sk_buff *skb, const struct ftpnat_tuple *key,
 				    const struct ftpnat_addr *addr)
@@ -47,21 +53,72 @@ static __always_inline int is_local(struct __sk_buff *skb, const struct ftpnat_t
 	return bpf_fib_lookup(skb, &fib, sizeof(fib), 0) == BPF_FIB_LKUP_RET_NOT_FWDED;
 }
 
+static __always_inline __u32 addr_hash(const struct ftpnat_addr *addr)
+{
+	__u32 hash = addr->w[0] * 0x9e3779b1 + addr->w[1];
+
+	hash = (hash ^ hash >> 15) * 0x85ebca77 + addr->w[2];
+	hash = (hash ^ hash >> 13) * 0xc2b2ae3d + addr->w[3];
+	hash = (hash ^ hash >> 16) * 0x27d4eb2f;
+	return hash ^ hash >> 15;
+}
+
+/*
+ * Do client and server hang on the interface that the packet in the scratch memory came
+ * in by? Then the server would answer the client past this gateway. s->flow.to names the
+ * server.
+ */
+__noinline int is_hairpin(struct __sk_buff *skb)
+{
+	struct scratch *s = scratch_get();
+	struct bpf_fib_lookup fib;
+	struct ftpnat_tuple *t;
+	struct packet *p;
+	int v6;
+
+	if (!s)
+		return 0;
+	p = &s->packet;
+	v6 = p->v6;
+	t = &s->to;
+	t->src = p->tuple.src;
+	t->dst = s->flow.to.dst;
+	t->sport = 0;
+	t->dport = 0;
+	fib_params(&fib, t, v6, skb->ifindex, 0);
+	if (!is_way(bpf_fib_lookup(skb, &fib, sizeof(fib), 0)) ||
+	    fib.ifindex != skb->ifindex)
+		return 0;
+	t->src = s->flow.to.dst;
+	t->dst = p->tuple.src;
+	fib_params(&fib, t, v6, skb->ifindex, 0);
+	if (!is_way(bpf_fib_lookup(skb, &fib, sizeof(fib), 0)) ||
+	    fib.ifindex != skb->ifindex)
+		return 0;
+	/* next hop: the client itself, and no router that might lie behind us */
+	return v6 ? addr_equal((const struct ftpnat_addr *)fib.ipv6_dst, &t->dst) :
+		    fib.ipv4_dst == t->dst.w[3];
+}
+
 /* publish: the server for this connection, of the client's family and by weight. */
 static __always_inline int publish(struct __sk_buff *skb,
 				   const struct ftpnat_config *config,
-				   const struct ftpnat_rule *rule, struct scratch *s)
+				   const struct ftpnat_rule *rule, struct scratch *s,
+				   int egress)
 {
 	struct flow_new *new = &s->flow;
 	struct ftpnat_server *server;
-	__u32 weight = addr_is_v4(&new->key.src) ? rule->weight[FTPNAT_V4] :
-						   rule->weight[FTPNAT_V6];
+	int v4 = addr_is_v4(&new->key.src);
+	__u32 weight = v4 ? rule->weight[FTPNAT_V4] : rule->weight[FTPNAT_V6];
 
 	if (!weight)
 		return FTPNAT_NO_SERVER;
 	s->walk.first = (config->slot & 1) * FTPNAT_MAX_SERVERS + rule->first_server;
 	s->walk.number = rule->servers;
-	s->walk.ticket = bpf_get_prandom_u32() % weight;
+	/* under TLS a data connection can't be told apart by more than its client */
+	s->walk.ticket =
+		(rule->tls_port_min ? addr_hash(&new->key.src) : bpf_get_prandom_u32()) %
+		weight;
 	s->walk.found = WALK_NONE;
 	bpf_loop(FTPNAT_MAX_RULE_SERVERS, pick_server, &s, 0);
 	server = bpf_map_lookup_elem(&ftpnat_servers, &s->walk.found);
@@ -78,6 +135,14 @@ static __always_inline int publish(struct __sk_buff *skb,
 	new->to.dst = server->addr;
 	new->to.sport = new->key.sport;
 	new->to.dport = server->port;
+	if (rule->source == FTPNAT_SOURCE_KEEP && !egress && is_hairpin(skb)) {
+		__u32 ifindex = skb->ifindex;
+		struct ftpnat_ifaddr *own =
+			bpf_map_lookup_elem(&ftpnat_ifaddrs, &ifindex);
+
+		if (own && !addr_is_zero(&own->addr[v4 ? FTPNAT_V4 : FTPNAT_V6]))
+			new->to.src = own->addr[v4 ? FTPNAT_V4 : FTPNAT_V6];
+	}
 	return GO_ON;
 }
 
@@ -107,6 +172,17 @@ static __always_inline int masquerade(struct __sk_buff *skb,
 	return addr_is_zero(&new->to.src) ? FTPNAT_NO_ADDRESS : GO_ON;
 }
 
+static __always_inline int addr_within(const struct ftpnat_addr *addr,
+				       const struct ftpnat_addr *prefix,
+				       const struct ftpnat_addr *mask)
+{
+	return addr_is_v4(prefix) == addr_is_v4(addr) &&
+	       !((addr->w[0] ^ prefix->w[0]) & mask->w[0]) &&
+	       !((addr->w[1] ^ prefix->w[1]) & mask->w[1]) &&
+	       !((addr->w[2] ^ prefix->w[2]) & mask->w[2]) &&
+	       !((addr->w[3] ^ prefix->w[3]) & mask->w[3]);
+}
+
 static long try_selector(__u32 i, struct scratch **scratch)
 {
 	struct scratch *s = *scratch;
@@ -120,11 +196,10 @@ static long try_selector(__u32 i, struct scratch **scratch)
 	if (!selector)
 		return 1;
 	if (selector->port != t->dport ||
-	    addr_is_v4(&selector->addr) != addr_is_v4(&t->src) ||
-	    ((t->src.w[0] ^ selector->addr.w[0]) & selector->mask.w[0]) ||
-	    ((t->src.w[1] ^ selector->addr.w[1]) & selector->mask.w[1]) ||
-	    ((t->src.w[2] ^ selector->addr.w[2]) & selector->mask.w[2]) ||
-	    ((t->src.w[3] ^ selector->addr.w[3]) & selector->mask.w[3]))
+	    (!selector->any_client &&
+	     !addr_within(&t->src, &selector->addr, &selector->mask)) ||
+	    (selector->by_server &&
+	     !addr_within(&t->dst, &selector->server_addr, &selector->server_mask)))
 		return 0;
 	s->walk.found = selector->rule;
 	return 1;
@@ -163,7 +238,7 @@ static __always_inline int control_open(struct __sk_buff *skb, struct scratch *s
 		rule = rule_get(config, new->rule);
 		if (!rule)
 			return FTPNAT_PASS;
-		verdict = publish(skb, config, rule, s);
+		verdict = publish(skb, config, rule, s, egress);
 	} else {
 		s->walk.first = (config->slot & 1) * FTPNAT_MAX_SELECTORS;
 		s->walk.number = config->selectors[config->slot & 1];
@@ -176,7 +251,13 @@ static __always_inline int control_open(struct __sk_buff *skb, struct scratch *s
 		rule = rule_get(config, new->rule);
 		if (!rule)
 			return FTPNAT_PASS;
-		verdict = masquerade(skb, rule, new, egress);
+		if (rule->kind == FTPNAT_TRACK) {
+			new->to = new->key;
+			new->flags |= FTPNAT_FLOW_TRACKED;
+			verdict = GO_ON;
+		} else {
+			verdict = masquerade(skb, rule, new, egress);
+		}
 	}
 	if (verdict != GO_ON)
 		return verdict;

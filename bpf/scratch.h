@@ -113,6 +113,7 @@ struct scratch {
 	struct ftpnat_tuple came; /* of a control packet */
 	struct ftpnat_tuple to;	  /* translation of the packet at hand */
 	struct ftpnat_expected_key expected_key;
+	struct ftpnat_tls_key tls_key;
 	struct announcement announcement;
 	struct walk walk;
 	__u8 answer[192] __attribute__((
@@ -127,6 +128,9 @@ struct scratch {
 	__u32 sum;     /* of a payload */
 	__u32 sum_len;
 	struct tcp_options options;
+	__u32 class;	    /* of the client, index in ftpnat_classes; WALK_NONE: none */
+	__u32 guard_second; /* of the guard's last event ... */
+	__u32 guard_told;   /* ... and how many it would have had in it */
 };
 
 struct payload {

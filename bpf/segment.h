@@ -208,10 +208,12 @@ static __always_inline void line_end(struct scan *c)
 
 	/* an address whose start has left can't be replaced any more */
 	if (line->form == FTP_FORM_ADDRESS && !seg->releasing &&
+	    !(c->session->flags & FTPNAT_SESSION_TRACKED) &&
 	    seq_before(seg->line + line->span_start, seg->fresh))
 		stream->parser.line.form = FTP_FORM_MALFORMED;
 	/* a door opened for a line that can't be changed would be the wrong one */
 	if ((seg->releasing || line->form == FTP_FORM_ADDRESS ||
+	     (client && line->command == FTP_COMMAND_AUTH) ||
 	     (!client && c->session->awaiting)) &&
 	    !stream_has_room(stream, FTPNAT_HELD_LEN + sizeof(seg->text))) {
 		seg->full = 1;
@@ -248,10 +250,12 @@ static __always_inline int line_undecided(const struct scan *c)
 {
 	const struct ftp_parser *p = &c->stream->parser;
 
-	if (!p->length || p->length >= FTPNAT_HELD_LEN)
+	if (!p->length || p->length >= FTPNAT_HELD_LEN ||
+	    c->session->flags & FTPNAT_SESSION_TRACKED)
 		return 0;
 	if (c->s->segment.dir == FTPNAT_FROM_CLIENT)
-		return ftp_may_become_command_address(p);
+		return ftp_may_become_command_address(p) ||
+		       (ftp_may_become_auth(p) && tls_denied(c->session));
 	if (command_first(c->session) & COMMAND_REFUSED)
 		return !c->stream->reply;
 	return c->session->awaiting && ftp_may_become_reply_address(p);
@@ -307,14 +311,36 @@ static __always_inline int segment_scan(struct scan *c)
 	seg->releasing = stream->held_len > 0;
 	if ((__s32)fresh <= 0)
 		return GO_ON;
-	if (c->session->flags & FTPNAT_SESSION_OPAQUE) {
-		/* nothing is read any more, what was held goes out with the next byte */
+	if (seg->dir == FTPNAT_FROM_CLIENT &&
+	    !(c->session->flags & FTPNAT_SESSION_SPOKEN)) {
+		c->session->flags |= FTPNAT_SESSION_SPOKEN;
+		if (tls_hello(c->session, c->in, fresh) && !tls_denied(c->session))
+			tls_implicit(c->session);
+	}
+	if (stream->tls) {
+		int clear = tls_follow(c->skb, stream);
+
+		/* nothing is read, what was held goes out with the next byte */
 		stream->next++;
 		if (seg->releasing && stream->next - seg->start == 1)
 			release_held(c);
 		stream->held_len = 0;
 		stream->next = seg->end;
-		return GO_ON;
+		if (seg->dir == FTPNAT_FROM_SERVER)
+			tls_claim(c->session, seg->session);
+		if (!clear)
+			return GO_ON;
+		tls_end(c->session);
+		ftp_line_start(&stream->parser);
+		stream->parser.reply = 0;
+		stream->reply = 0;
+		stream->next = stream->tls_record;
+		seg->releasing = 0;
+		seg->line = stream->next;
+		seg->fresh = stream->next;
+		seg->held_from = stream->next;
+		seg->held_len = 0;
+		fresh = seg->end - stream->next;
 	}
 	seg->before = stream->parser;
 	stream->held_len = 0;

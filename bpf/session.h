@@ -10,23 +10,30 @@
 #include "expected.h"
 #include "ftp_grammar.h"
 #include "ftp_text.h"
-#include "rules.h"
+#include "tls.h"
 
 /* ftpnat_session.command: the command was changed so that the server refuses it */
 #define COMMAND_REFUSED 0x80
 /* the same: the session's door was opened for it */
 #define COMMAND_DOOR 0x40
 
-#define FTP_DATA_PORT 20
 #define FTP_FIRST_DATA_PORT                                                              \
 	1024 /* RFC 2577 section 3: no data connection to a port below */
 
-/* What a client reads where policy refuses; at most sizeof(segment.text). */
-static const char refusal_text[4][64] = {
+#define REFUSAL_TLS  4
+#define REFUSED_AUTH 5
+
+/*
+ * What a client reads where policy refuses, and what a server reads in the place of
+ * AUTH: a mechanism that doesn't exist (RFC 2228). At most sizeof(segment.text).
+ */
+static const char refusal_text[8][64] = {
 	"425 No free data port, try again later.\r\n",
 	"425 Too many data connections announced, try again later.\r\n",
 	"500 Data connections to another host are refused.\r\n",
 	"500 This kind of data connection is refused.\r\n",
+	[REFUSAL_TLS] = "534 TLS is refused here.\r\n",
+	[REFUSED_AUTH] = "AUTH DENIED\r\n",
 };
 
 static __always_inline __u32 refusal_index(enum ftpnat_reason why)
@@ -38,6 +45,8 @@ static __always_inline __u32 refusal_index(enum ftpnat_reason why)
 		return 1;
 	case FTPNAT_LINE_FOREIGN:
 		return 2;
+	case FTPNAT_LINE_TLS:
+		return REFUSAL_TLS;
 	default:
 		return 3;
 	}
@@ -48,7 +57,7 @@ static __always_inline void refusal_write(struct segment *seg, __u32 index)
 	__u32 i;
 
 	for (i = 0; i < sizeof(refusal_text[0]); i++) {
-		char c = refusal_text[index & 3][i];
+		char c = refusal_text[index & 7][i];
 
 		if (!c)
 			break;
@@ -215,6 +224,7 @@ static __always_inline void describe(struct ftpnat_session *session, struct scra
 	e->created = s->segment.now;
 	e->rule = session->rule;
 	e->mode = (__u8)mode;
+	e->tracked = !!(session->flags & FTPNAT_SESSION_TRACKED);
 }
 
 /*
@@ -267,6 +277,62 @@ static __always_inline int announce_active(struct ftpnat_session *session,
 	return GO_ON;
 }
 
+static long try_class(__u32 i, struct scratch **scratch)
+{
+	struct scratch *s = *scratch;
+	struct ftpnat_class *class;
+	__u32 key = s->walk.first + i;
+
+	if (i >= s->walk.number)
+		return 1;
+	class = bpf_map_lookup_elem(&ftpnat_classes, &key);
+	if (!class)
+		return 1;
+	if (!addr_within(&s->announcement.key.peer, &class->addr, &class->mask))
+		return 0;
+	s->class = key;
+	return 1;
+}
+
+/*
+ * Looks for the class of the session's client, should a reply name an address to it:
+ * s->class. Before the lines are read, since deep in there the stack has no room.
+ */
+__noinline int class_find(struct ftpnat_session *session)
+{
+	struct ftpnat_config *config = config_get();
+	struct scratch *s = scratch_get();
+	struct ftpnat_rule *rule;
+
+	if (!s)
+		return 0;
+	s->class = WALK_NONE;
+	if (!session || !config || !session->awaiting)
+		return 0;
+	rule = rule_get(config, session->rule);
+	if (!rule || !rule->classes)
+		return 0;
+	s->announcement.key.peer = session->client.src;
+	s->walk.first = (config->slot & 1) * FTPNAT_MAX_CLASSES + rule->first_class;
+	s->walk.number = rule->classes;
+	bpf_loop(FTPNAT_MAX_CLASSES, try_class, &s, 0);
+	return 0;
+}
+
+/* What a 227 names to the client whose class is s->class; 0: what it dialled. */
+static __always_inline const struct ftpnat_addr *
+data_address(const struct ftpnat_rule *rule, struct scratch *s)
+{
+	struct ftpnat_class *class;
+
+	class = bpf_map_lookup_elem(&ftpnat_classes, &s->class);
+	if (class)
+		return &class->address;
+	if (addr_is_zero(&rule->data_address[FTPNAT_V4]))
+		return 0;
+	return &rule->data_address[FTPNAT_V4];
+}
+
 /* 227 or 229: the client will connect to the server. As announce_active(). */
 static __always_inline int announce_passive(struct ftpnat_session *session,
 					    const struct ftpnat_rule *rule,
@@ -317,9 +383,8 @@ static __always_inline int announce_passive(struct ftpnat_session *session,
 		return GO_ON;
 	}
 	shown = &key->dst;
-	if (rule->kind == FTPNAT_PUBLISH && v4 &&
-	    !addr_is_zero(&rule->data_address[FTPNAT_V4]))
-		shown = &rule->data_address[FTPNAT_V4];
+	if (rule->kind == FTPNAT_PUBLISH && v4)
+		shown = data_address(rule, s) ?: shown;
 	if (!addr_equal(shown, (const struct ftpnat_addr *)line->addr) ||
 	    key->dport != e->dport)
 		s->segment.text_len =
@@ -327,31 +392,42 @@ static __always_inline int announce_passive(struct ftpnat_session *session,
 	return GO_ON;
 }
 
-/* A whole line of the client. Sets segment.text if its address has to be replaced. */
-static __always_inline void client_line(struct ftpnat_session *session, struct scratch *s,
-					const struct ftp_line *line)
+/*
+ * A whole line of the client. Sets segment.text if its address has to be replaced, or
+ * the whole line, which the return value says.
+ */
+static __always_inline int client_line(struct ftpnat_session *session, struct scratch *s,
+				       const struct ftp_line *line)
 {
 	struct ftpnat_config *config = config_get();
 	struct ftpnat_rule *rule;
 	__u8 command = line->command;
-	int verdict;
+	int verdict, whole = 0;
 
 	if (command == FTP_COMMAND_NONE)
-		return;
+		return 0;
 	if (command == FTP_COMMAND_ABOR)
 		session->lenient = 1;
 	if (command == FTP_COMMAND_LPRT || command == FTP_COMMAND_LPSV)
 		line_is(s, FTPNAT_LINE_LPRT);
 	if (line->form == FTP_FORM_MALFORMED)
 		line_is(s, FTPNAT_LINE_MALFORMED);
+	if (command == FTP_COMMAND_AUTH && tls_denied(session)) {
+		line_is(s, FTPNAT_LINE_TLS);
+		command = (__u8)(COMMAND_REFUSED | REFUSAL_TLS);
+		refusal_write(&s->segment, REFUSED_AUTH);
+		whole = 1;
+	}
 	if (line->form == FTP_FORM_ADDRESS && config) {
 		rule = rule_get(config, session->rule);
 		if (!rule)
-			return;
+			return 0;
 		count_line(session->rule, command == FTP_COMMAND_EPRT ? FTPNAT_LINE_EPRT :
 									FTPNAT_LINE_PORT);
 		verdict = announce_active(session, rule, s, line);
-		if (verdict != GO_ON) {
+		if (verdict != GO_ON && session->flags & FTPNAT_SESSION_TRACKED) {
+			line_is(s, verdict); /* no door; the guard may see to the rest */
+		} else if (verdict != GO_ON) {
 			/* an address that no server takes */
 			struct ftpnat_addr *any = &s->announcement.key.dst;
 
@@ -372,6 +448,7 @@ static __always_inline void client_line(struct ftpnat_session *session, struct s
 		}
 	}
 	command_push(session, command);
+	return whole;
 }
 
 /*
@@ -407,13 +484,13 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 		command_pop(session);
 	}
 	/* the last line of several can't get another code than the first had */
-	if (command & COMMAND_REFUSED && line->code >= 400 &&
-	    !session->stream[FTPNAT_FROM_SERVER].reply) {
+	if (command & COMMAND_REFUSED && !session->stream[FTPNAT_FROM_SERVER].reply &&
+	    (line->code >= 400 || command == (COMMAND_REFUSED | REFUSAL_TLS))) {
 		refusal_write(&s->segment, command);
 		return 1;
 	}
 	if (command == FTP_COMMAND_AUTH && line->code == 234) {
-		session->flags |= FTPNAT_SESSION_OPAQUE;
+		tls_begin(session);
 		line_is(s, FTPNAT_OPAQUE);
 	}
 	if (command == FTP_COMMAND_EPSV_ALL && line->code < 300)
@@ -442,7 +519,8 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 		return 0;
 	}
 	line_is(s, verdict);
-	if (session->stream[FTPNAT_FROM_SERVER].reply)
+	if (session->stream[FTPNAT_FROM_SERVER].reply ||
+	    session->flags & FTPNAT_SESSION_TRACKED)
 		return 0; /* as above; no door was opened */
 	refusal_write(&s->segment, refusal_index(verdict));
 	return 1;
@@ -463,7 +541,8 @@ __noinline int session_line(struct ftpnat_session *session)
 				    &session->stream[FTPNAT_FROM_SERVER].parser.line);
 		session->late = 0;
 	} else {
-		client_line(session, s, &session->stream[FTPNAT_FROM_CLIENT].parser.line);
+		whole = client_line(session, s,
+				    &session->stream[FTPNAT_FROM_CLIENT].parser.line);
 	}
 	if (session->closing) /* a retransmission that came late */
 		door_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);

@@ -24,6 +24,7 @@
 #define FTPNAT_MAX_RULE_SERVERS 64   /* of one rule */
 #define FTPNAT_MAX_SELECTORS	256  /* masquerade prefixes x control ports */
 #define FTPNAT_MAX_LISTENS	1024 /* of all publish rules together */
+#define FTPNAT_MAX_CLASSES	1024 /* of data_address_for of all rules together */
 #define FTPNAT_MAX_CLOSED	16384 /* ended connections remembered for reuse, of each kind */
 #define FTPNAT_MAX_HOPS		4096 /* next hops remembered, power of two */
 #define FTPNAT_NAME_LEN		32   /* rule name with its final NUL */
@@ -53,6 +54,8 @@ enum ftpnat_kind { FTPNAT_CONTROL, FTPNAT_DATA, FTPNAT_KIND_MAX };
 	0x01 /* packets from the FTP client; this entry owns the timer */
 #define FTPNAT_FLOW_ACTIVE 0x02 /* data connection that the server opened */
 #define FTPNAT_FLOW_TIMER  0x04 /* the client's entry: its timer runs */
+#define FTPNAT_FLOW_TRACKED                                                              \
+	0x80 /* of a track rule: nothing is translated, the stack sends it on */
 
 /* ftpnat_flow.tcp: what this direction has shown so far */
 #define FTPNAT_TCP_SYN 0x01
@@ -148,8 +151,8 @@ struct ftpnat_expected {
 	__u32 session;
 	__u32 created;
 	__u16 rule;
-	__u8 mode; /* enum ftpnat_mode */
-	__u8 pad;
+	__u8 mode;    /* enum ftpnat_mode */
+	__u8 tracked; /* of a track rule */
 };
 
 /* ---- ftpnat_sessions: id -> one control connection ---- */
@@ -172,6 +175,14 @@ struct ftpnat_edit {
 
 #include "ftpnat_ftp.h"
 
+/* What one direction of a control connection carries. */
+enum ftpnat_tls_state {
+	FTPNAT_TLS_NONE,    /* lines */
+	FTPNAT_TLS_BEGINS,  /* TLS is agreed on, no record was seen yet */
+	FTPNAT_TLS_RECORDS, /* TLS, its records are followed */
+	FTPNAT_TLS_LOST,    /* something that can't be followed, to the end */
+};
+
 /*
  * One direction of a control connection. The sender's sequence number s is the
  * receiver's s + base + the growth of all edits before it. Only packets of this
@@ -191,7 +202,12 @@ struct ftpnat_stream {
 	__u16 held_len; /* bytes [next - held_len, next) are kept in `held` */
 	__u16 reply;	/* server's: multi-line reply that was open when the line began */
 	__u8 heard;	/* the receiver has spoken: tsval and window are known */
-	__u8 pad[3];
+	__u8 tls;	/* enum ftpnat_tls_state */
+	__u8 tls_header; /* bytes seen of the record's header */
+	__u8 pad;
+	__u32 tls_record; /* sender's: start of the TLS record at hand */
+	__u16 tls_len;	  /* of its body, as far as the header says yet */
+	__u16 pad2;
 	struct ftp_parser parser;
 	struct ftpnat_edit edit[FTPNAT_MAX_EDITS];
 	__u8 held[FTPNAT_HELD_LEN];
@@ -205,6 +221,9 @@ struct ftpnat_stream {
 #define FTPNAT_SESSION_DOOR   0x01 /* `door` is an expectation that may still stand */
 #define FTPNAT_SESSION_OPAQUE 0x02 /* TLS: not parsed */
 #define FTPNAT_SESSION_EPSV   0x04 /* EPSV ALL was accepted: no other mode any more */
+#define FTPNAT_SESSION_SPOKEN 0x08 /* the client has sent something */
+#define FTPNAT_SESSION_TRACKED                                                           \
+	0x10 /* of a track rule: lines are read, never changed nor held back */
 
 struct ftpnat_session {
 	__u32 lock;
@@ -227,6 +246,16 @@ struct ftpnat_session {
 	struct ftpnat_stream stream[FTPNAT_DIR_MAX];
 };
 
+/*
+ * ftpnat_tls: client and what it dialled -> id of the session of theirs that is
+ * under TLS and whose server spoke last. As long as it lives, `tls_data_ports` of
+ * its rule lead to its server.
+ */
+struct ftpnat_tls_key {
+	struct ftpnat_addr peer;
+	struct ftpnat_addr dst;
+};
+
 /* ---- configuration: two slots, the one in force named by ftpnat_config.slot ---- */
 
 enum ftpnat_rule_kind { FTPNAT_PUBLISH, FTPNAT_MASQUERADE, FTPNAT_TRACK };
@@ -235,6 +264,7 @@ enum ftpnat_source { FTPNAT_SOURCE_KEEP, FTPNAT_SOURCE_ADDRESS };
 /* ftpnat_rule.flags */
 #define FTPNAT_RULE_RETIRED 0x01 /* gone from the configuration, its sessions live on */
 #define FTPNAT_RULE_FOREIGN 0x02 /* foreign_data: allow */
+#define FTPNAT_RULE_NO_TLS  0x04 /* tls: deny */
 
 enum ftpnat_family { FTPNAT_V4, FTPNAT_V6, FTPNAT_FAMILY_MAX };
 
@@ -254,6 +284,11 @@ struct ftpnat_rule {
 		address[FTPNAT_FAMILY_MAX]; /* masquerade `to`; 0: the interface's own */
 	struct ftpnat_addr
 		data_address[FTPNAT_FAMILY_MAX]; /* named in 227; 0: what was dialled */
+	__u16 tls_port_min; /* publish: tls_data_ports, host order, both included; 0: none */
+	__u16 tls_port_max;
+	__u16 classes;	   /* publish: number of data_address_for */
+	__u16 first_class; /* publish: first index within the slot of ftpnat_classes */
+	__u32 data_host; /* hash of the name that data_address was resolved from; 0: none */
 };
 
 /* ftpnat_servers[slot * FTPNAT_MAX_SERVERS + index] */
@@ -262,7 +297,16 @@ struct ftpnat_server {
 	struct ftpnat_addr
 		source; /* FTPNAT_SOURCE_ADDRESS: what this server sees as the client */
 	__be16 port;
-	__u16 weight; /* 0: not in use */
+	__u16 weight;	   /* for new connections; 0: drained */
+	__u16 full_weight; /* as configured */
+	__u16 pad;
+};
+
+/* ftpnat_classes[slot * FTPNAT_MAX_CLASSES + index]: data_address_for, first match wins */
+struct ftpnat_class {
+	struct ftpnat_addr addr; /* clients' prefix */
+	struct ftpnat_addr mask;
+	struct ftpnat_addr address; /* named in 227 */
 };
 
 /* ftpnat_listens: what a client dials -> rule */
@@ -281,8 +325,31 @@ struct ftpnat_listen {
 struct ftpnat_selector {
 	struct ftpnat_addr addr; /* clients' prefix */
 	struct ftpnat_addr mask;
+	struct ftpnat_addr server_addr; /* track: servers' prefix */
+	struct ftpnat_addr server_mask;
 	__be16 port; /* control port */
 	__u16 rule;
+	__u8 any_client; /* the clients' prefix doesn't matter */
+	__u8 by_server;	 /* the servers' prefix does */
+	__u16 pad;
+};
+
+#define FTPNAT_MAX_GUARD_PORTS 64 /* ranges of one guard */
+
+/* ftpnat_guards: interface -> ports of connections that must have been announced */
+struct ftpnat_guard_key {
+	__u32 ifindex;
+	__u32 slot;
+};
+
+struct ftpnat_guard_ports {
+	__u16 min; /* host order, both included */
+	__u16 max;
+};
+
+struct ftpnat_guard {
+	__u32 number;
+	struct ftpnat_guard_ports ports[FTPNAT_MAX_GUARD_PORTS];
 };
 
 /* ftpnat_ifaddrs: ifindex -> the interface's own addresses, for `to: interface` */
@@ -295,6 +362,7 @@ struct ftpnat_config {
 	__u32 layout;	    /* FTPNAT_LAYOUT */
 	__u32 slot;	    /* 0 or 1: the half in force of all configuration tables */
 	__u32 selectors[2]; /* number per slot */
+	__u32 guards[2];    /* number per slot */
 	__u32 limit[FTPNAT_KIND_MAX]; /* connections */
 	__u32 limit_expected;
 	__u32 timeout[FTPNAT_KIND_MAX]; /* idle, seconds */
@@ -335,6 +403,8 @@ struct ftpnat_rule_stats {
 #define FTPNAT_EVENTS_SIZE (1 << 20) /* of the ring buffer, power of two and of pages */
 #define FTPNAT_EVENT_LINE  192	     /* bytes of a line that an event shows, at most */
 #define FTPNAT_EVENT_TEXT  64
+
+#define FTPNAT_NO_RULE 0xffff /* in an event: the guard's */
 
 /* A connection or a line; of a connection, only this much is there. */
 struct ftpnat_event {

@@ -163,7 +163,22 @@
 	  "Nothing.") \
 	X(REPEATED, "repeated", \
 	  "segment sent twice, so that it is acknowledged at once", \
-	  "Nothing.")
+	  "Nothing.") \
+	X(LINE_TLS, "line_tls", \
+	  "AUTH where the rule denies TLS, refused", \
+	  "Nothing, or tls: pass in the rule.") \
+	X(CLEAR, "clear", \
+	  "session is read again after TLS (CCC)", \
+	  "Nothing.") \
+	X(TLS_DATA, "tls_data", \
+	  "data connection of a session under TLS, by tls_data_ports", \
+	  "Nothing.") \
+	X(TRACKED, "tracked", \
+	  "packet of a track rule's connection, as it was", \
+	  "Nothing.") \
+	X(GUARDED, "guarded", \
+	  "new connection that nothing announced, refused by guard", \
+	  "If it should have come through: a track rule for its servers or clients, or a guard without its port.")
 enum ftpnat_reason {
 #define X(symbol, string, meaning, advice) FTPNAT_##symbol,
 	FTPNAT_REASONS(X)

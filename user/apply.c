@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <net/if.h>
 #include <string.h>
 
 #include "hostaddr.h"
@@ -22,6 +23,8 @@ struct slot {
 	__u32 number;
 	__u32 servers;
 	__u32 selectors;
+	__u32 classes;
+	__u32 guards;
 	struct rule_ids ids;
 };
 
@@ -84,21 +87,105 @@ static int server_source(const struct config_publish *publish,
 	return 0;
 }
 
+/* Was the server drained under the configuration in force? Then it stays so. */
+static bool is_drained(const struct slot *slot, __u16 id,
+		       const struct config_server *from)
+{
+	const struct ftpnat_rule *old = &slot->ids.old[id];
+	int fd = dataplane_map(slot->dataplane, "ftpnat_servers");
+
+	for (__u32 i = 0; i < old->servers; i++) {
+		__u32 key = !slot->number * FTPNAT_MAX_SERVERS + old->first_server + i;
+		struct ftpnat_server server;
+
+		if (!bpf_map_lookup_elem(fd, &key, &server) &&
+		    server.port == from->endpoint.port &&
+		    ftpnat_addr_equal(&server.addr, &from->endpoint.addr))
+			return !server.weight;
+	}
+	return false;
+}
+
 static int put_server(struct slot *slot, const struct config_publish *publish,
 		      const struct config_server *from, struct ftpnat_rule *rule)
 {
 	struct ftpnat_server server = { .addr = from->endpoint.addr,
 					.port = from->endpoint.port,
-					.weight = (__u16)from->weight };
+					.full_weight = (__u16)from->weight };
 	__u32 key = slot->number * FTPNAT_MAX_SERVERS + slot->servers;
 	int err = server_source(publish, from, &server.source);
 
 	if (err)
 		return err;
-	rule->weight[ftpnat_addr_family(&server.addr)] += from->weight;
+	if (!is_drained(slot, rule_id(slot, rule), from))
+		server.weight = server.full_weight;
+	rule->weight[ftpnat_addr_family(&server.addr)] += server.weight;
 	rule->servers++;
 	slot->servers++;
 	return put(slot->dataplane, "ftpnat_servers", &key, &server);
+}
+
+/* The classes of data_address_for; 227 names IPv4 addresses only. */
+static int put_classes(struct slot *slot, const struct config_publish *publish,
+		       struct ftpnat_rule *rule)
+{
+	int err = 0;
+
+	rule->first_class = (__u16)slot->classes;
+	for (size_t i = 0; !err && i < publish->data_address_for_n; i++) {
+		const struct config_data_address_for *from =
+			&publish->data_address_for[i];
+		const struct ftpnat_class class = {
+			.addr = from->clients.addr,
+			.mask = ftpnat_prefix_mask(&from->clients),
+			.address = from->address,
+		};
+		__u32 key = slot->number * FTPNAT_MAX_CLASSES + slot->classes;
+
+		if (!ftpnat_addr_is_v4(&from->address))
+			continue;
+		if (slot->classes == FTPNAT_MAX_CLASSES)
+			return err_r(-ENOSPC,
+				     "data_address_for: more than %d entries of all "
+				     "rules together",
+				     FTPNAT_MAX_CLASSES);
+		slot->classes++;
+		rule->classes++;
+		err = put(slot->dataplane, "ftpnat_classes", &key, &class);
+	}
+	return err;
+}
+
+/* FNV-1a; never 0, which stands for no name */
+static __u32 host_hash(const char *name)
+{
+	__u32 hash = 2166136261u;
+
+	for (; *name; name++)
+		hash = (hash ^ (__u8)*name) * 16777619u;
+	return hash ? hash : 1;
+}
+
+/*
+ * data_address by name, resolved now. Where that fails, the address stays that the same
+ * name had in the configuration in force.
+ */
+static int put_data_host(const struct slot *slot, const struct config_publish *publish,
+			 struct ftpnat_rule *rule)
+{
+	const struct ftpnat_rule *old = &slot->ids.old[rule_id(slot, rule)];
+	char text[FTPNAT_ADDR_STRLEN];
+	int err;
+
+	rule->data_host = host_hash(publish->data_host);
+	err = host_resolve(publish->data_host, rule->data_address);
+	if (!err || old->data_host != rule->data_host)
+		return err;
+	memcpy(rule->data_address, old->data_address, sizeof(rule->data_address));
+	pr_err("rule %s: data_address stays %s, as it was resolved before: `reload` when the name can "
+	       "be resolved again",
+	       publish->rule.name, ftpnat_addr_str(text, &rule->data_address[FTPNAT_V4]));
+	return 0;
 }
 
 static int put_publish(struct slot *slot, const struct config_publish *publish)
@@ -111,14 +198,21 @@ static int put_publish(struct slot *slot, const struct config_publish *publish)
 	rule->source = publish->source == CONFIG_SOURCE_KEEP ? FTPNAT_SOURCE_KEEP :
 							       FTPNAT_SOURCE_ADDRESS;
 	rule->modes = publish->modes;
-	rule->flags = publish->foreign_data ? FTPNAT_RULE_FOREIGN : 0;
+	rule->flags = (publish->foreign_data ? FTPNAT_RULE_FOREIGN : 0) |
+		      (publish->tls_deny ? FTPNAT_RULE_NO_TLS : 0);
+	if (publish->modes & 1 << FTPNAT_PASSIVE && !publish->tls_deny) {
+		rule->tls_port_min = publish->tls_data_ports.min;
+		rule->tls_port_max = publish->tls_data_ports.max;
+	}
 	rule->data_port_min = publish->data_ports.min;
 	rule->data_port_max = publish->data_ports.max;
 	rule->first_server = (__u16)slot->servers;
 	memcpy(rule->data_address, publish->data_address.family,
 	       sizeof(rule->data_address));
 	if (publish->data_host)
-		err = host_resolve(publish->data_host, rule->data_address);
+		err = put_data_host(slot, publish, rule);
+	if (!err)
+		err = put_classes(slot, publish, rule);
 	for (size_t i = 0; !err && i < publish->servers_n; i++)
 		err = put_server(slot, publish, &publish->servers[i], rule);
 	for (size_t i = 0; !err && i < publish->listens_n; i++)
@@ -127,19 +221,28 @@ static int put_publish(struct slot *slot, const struct config_publish *publish)
 	return err;
 }
 
-static int put_selector(struct slot *slot, const struct ftpnat_prefix *clients,
-			__u16 port, __u16 rule)
+/* NULL: all clients, all servers */
+static int put_selector(struct slot *slot, const struct config_prefix *clients,
+			const struct config_prefix *servers, __u16 port, __u16 rule)
 {
-	const struct ftpnat_selector selector = { .addr = clients->addr,
-						  .mask = ftpnat_prefix_mask(clients),
-						  .port = htons(port),
-						  .rule = rule };
+	struct ftpnat_selector selector = { .port = htons(port), .rule = rule };
 	__u32 key = slot->number * FTPNAT_MAX_SELECTORS + slot->selectors;
 
 	if (slot->selectors == FTPNAT_MAX_SELECTORS)
-		return err_r(-ENOSPC,
-			     "masquerade: more than %d pairs of clients and control port",
-			     FTPNAT_MAX_SELECTORS);
+		return err_r(
+			-ENOSPC,
+			"more than %d combinations of clients, servers and control port",
+			FTPNAT_MAX_SELECTORS);
+	selector.any_client = !clients;
+	selector.by_server = servers != NULL;
+	if (clients) {
+		selector.addr = clients->prefix.addr;
+		selector.mask = ftpnat_prefix_mask(&clients->prefix);
+	}
+	if (servers) {
+		selector.server_addr = servers->prefix.addr;
+		selector.server_mask = ftpnat_prefix_mask(&servers->prefix);
+	}
 	slot->selectors++;
 	return put(slot->dataplane, "ftpnat_select", &key, &selector);
 }
@@ -158,10 +261,74 @@ static int put_masquerade(struct slot *slot, const struct config_masquerade *mas
 	memcpy(rule->address, masquerade->to.family, sizeof(rule->address));
 	for (size_t i = 0; i < masquerade->clients_n; i++)
 		for (size_t j = 0; !err && j < masquerade->control_ports_n; j++)
-			err = put_selector(slot, &masquerade->clients[i].prefix,
+			err = put_selector(slot, &masquerade->clients[i], NULL,
 					   masquerade->control_ports[j].port,
 					   rule_id(slot, rule));
 	return err;
+}
+
+static int put_track_ports(struct slot *slot, const struct config_track *track,
+			   const struct config_prefix *clients,
+			   const struct config_prefix *servers, __u16 rule)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < track->control_ports_n; i++)
+		err = put_selector(slot, clients, servers, track->control_ports[i].port,
+				   rule);
+	return err;
+}
+
+static int put_track(struct slot *slot, const struct config_track *track)
+{
+	struct ftpnat_rule *rule = take_rule(slot, &track->rule, FTPNAT_TRACK);
+	size_t c = 0, s;
+	int err = rule ? 0 : -ENOSPC;
+
+	if (err)
+		return err;
+	rule->modes = 1 << FTPNAT_PASSIVE | 1 << FTPNAT_ACTIVE;
+	do {
+		s = 0;
+		do {
+			err = put_track_ports(
+				slot, track, track->clients_n ? &track->clients[c] : NULL,
+				track->servers_n ? &track->servers[s] : NULL,
+				rule_id(slot, rule));
+		} while (!err && ++s < track->servers_n);
+	} while (!err && ++c < track->clients_n);
+	return err;
+}
+
+static int put_guard(struct slot *slot, const struct config_guard *from)
+{
+	const struct ftpnat_guard_key key = { .ifindex = if_nametoindex(from->interface),
+					      .slot = slot->number };
+	struct ftpnat_guard guard = { .number = (__u32)from->ports_n };
+
+	if (!key.ifindex)
+		return err_r(-ENODEV, "guard: no interface %s (see `ip link`)",
+			     from->interface);
+	for (size_t i = 0; i < from->ports_n; i++)
+		guard.ports[i] =
+			(struct ftpnat_guard_ports){ .min = from->ports[i].ports.min,
+						     .max = from->ports[i].ports.max };
+	slot->guards++;
+	return put(slot->dataplane, "ftpnat_guards", &key, &guard);
+}
+
+/* Guards left in the slot from the configuration before the one in force. */
+static void clear_guards(const struct slot *slot)
+{
+	int fd = dataplane_map(slot->dataplane, "ftpnat_guards");
+	struct ftpnat_guard_key key, next;
+
+	for (bool more = !bpf_map_get_next_key(fd, NULL, &next); more;) {
+		key = next;
+		more = !bpf_map_get_next_key(fd, &key, &next);
+		if (key.slot == slot->number)
+			bpf_map_delete_elem(fd, &key);
+	}
 }
 
 /* Listens left in the slot from the configuration before the one in force. */
@@ -254,6 +421,12 @@ static int fill_slot(struct slot *slot, const struct ftpnat_config *now)
 		err = put_publish(slot, &config->publish[i]);
 	for (size_t i = 0; !err && i < config->masquerade_n; i++)
 		err = put_masquerade(slot, &config->masquerade[i]);
+	for (size_t i = 0; !err && i < config->track_n; i++)
+		err = put_track(slot, &config->track[i]);
+	if (!err)
+		clear_guards(slot);
+	for (size_t i = 0; !err && i < config->guard_n; i++)
+		err = put_guard(slot, &config->guard[i]);
 	return err ?: put_rules(slot);
 }
 
@@ -264,6 +437,7 @@ static void fill_config(struct ftpnat_config *next, const struct config *config,
 	next->layout = FTPNAT_LAYOUT;
 	next->slot = slot->number;
 	next->selectors[slot->number] = slot->selectors;
+	next->guards[slot->number] = slot->guards;
 	next->limit[FTPNAT_CONTROL] = config->limits.control;
 	next->limit[FTPNAT_DATA] = config->limits.data;
 	next->limit_expected = config->limits.expected;

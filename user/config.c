@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The configuration's life: reading the file, refusing what is not supported yet, freeing. */
+/* The configuration's life: reading the file, freeing. */
 #include "config.h"
 
 #include <errno.h>
@@ -25,27 +25,6 @@ const char *const config_source_names[CONFIG_SOURCE_MAX] = {
 const char *const config_mode_names[FTPNAT_MODE_MAX] = {
 	[FTPNAT_PASSIVE] = "passive",
 	[FTPNAT_ACTIVE] = "active",
-};
-
-/*
- * Parsed and validated like everything else, but not carried out by this
- * version. A row goes when its feature comes.
- */
-static const struct {
-	size_t mark; /* in struct config_features */
-	const char *what;
-	const char *accepted;
-} unsupported[] = {
-#define UNSUPPORTED(member, what, accepted)                                              \
-	{                                                                                \
-		offsetof(struct config_features, member), (what), (accepted)             \
-	}
-	UNSUPPORTED(track, "track: is", "a file without this key"),
-	UNSUPPORTED(guard, "guard: is", "a file without this key"),
-	UNSUPPORTED(tls_deny, "tls: 'deny' is", "pass"),
-	UNSUPPORTED(tls_data_ports, "tls_data_ports: is", "a rule without this key"),
-	UNSUPPORTED(data_address_for, "data_address_for: is", "a rule without this key"),
-#undef UNSUPPORTED
 };
 
 const char *config_xdp_str(enum config_xdp xdp)
@@ -79,24 +58,8 @@ int config_error_at(struct config_error *err, const struct config *cfg,
 	return ret;
 }
 
-static int config_refuse_unsupported(const struct config *cfg, struct config_error *err)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(unsupported); i++) {
-		struct config_mark at;
-
-		memcpy(&at, (const char *)&cfg->features + unsupported[i].mark,
-		       sizeof(at));
-		if (at.line)
-			return config_error_at(
-				err, cfg, at, -EOPNOTSUPP,
-				"%s not supported by this version; accepted: %s",
-				unsupported[i].what, unsupported[i].accepted);
-	}
-	return 0;
-}
-
-int config_parse_text(const char *path, const char *text, size_t len, struct config **out,
-		      struct config_error *err)
+int config_load_text(const char *path, const char *text, size_t len, struct config **out,
+		     struct config_error *err)
 {
 	_cleanup_config_ struct config *cfg = calloc(1, sizeof(*cfg));
 	int ret;
@@ -113,20 +76,6 @@ int config_parse_text(const char *path, const char *text, size_t len, struct con
 	ret = config_yaml_parse(cfg, text, len, err);
 	if (!ret)
 		ret = config_check(cfg, err);
-	if (ret)
-		return ret;
-	*out = TAKE_PTR(cfg);
-	return 0;
-}
-
-int config_load_text(const char *path, const char *text, size_t len, struct config **out,
-		     struct config_error *err)
-{
-	_cleanup_config_ struct config *cfg = NULL;
-	int ret = config_parse_text(path, text, len, &cfg, err);
-
-	if (!ret)
-		ret = config_refuse_unsupported(cfg, err);
 	if (ret)
 		return ret;
 	*out = TAKE_PTR(cfg);

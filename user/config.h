@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The configuration file as plain data. config_load() gives a configuration
- * that is complete (defaults filled in), valid, and supported by this version,
+ * that is complete (defaults filled in) and valid,
  * or one line that says where and why not.
  */
 #ifndef FTPNAT_CONFIG_H
@@ -124,7 +124,7 @@ struct config_publish {
 	bool tls_deny;
 	bool health_checks; /* health was given */
 	struct config_health health;
-	bool tls_data; /* tls_data_ports was given */
+	struct config_mark tls_data_at; /* of tls_data_ports; line 0: key absent */
 	struct ftpnat_ports tls_data_ports;
 };
 
@@ -190,19 +190,10 @@ struct config {
 	struct config_timeouts timeouts;
 	bool metrics; /* metrics.listen was given */
 	struct ftpnat_endpoint metrics_listen;
-
-	/* Where the keys stand that this version may refuse; line 0: not in the file. */
-	struct config_features {
-		struct config_mark guard;
-		struct config_mark track;
-		struct config_mark tls_deny;
-		struct config_mark tls_data_ports;
-		struct config_mark data_address_for;
-	} features;
 };
 
 /*
- * Read, validate, fill in defaults, refuse what this version lacks. 0 and *out,
+ * Read, validate, fill in defaults. 0 and *out,
  * or -errno and err->text ("FILE:LINE:COLUMN: ..."; "FILE: ..." if it can't be
  * read). All failures are exit code 2 but -ENOMEM.
  */
@@ -210,9 +201,6 @@ int config_load(const char *path, struct config **out, struct config_error *err)
 /* The same from memory; `path` only names it in messages. */
 int config_load_text(const char *path, const char *text, size_t len, struct config **out,
 		     struct config_error *err);
-/* The same without the last step: valid, but perhaps not supported. */
-int config_parse_text(const char *path, const char *text, size_t len, struct config **out,
-		      struct config_error *err);
 
 struct config *config_free(struct config *cfg); /* always NULL */
 
@@ -227,6 +215,11 @@ static inline void config_freep(struct config **cfg)
 int config_print_text(FILE *out, const struct config *cfg);
 /* {"schema": 1, "check": [{...}]}; NULL: no memory. The caller owns it. */
 json_t *config_to_json(const struct config *cfg);
+
+/* The effective policy in sentences: [{"kind", "rule", "policy": [...]}]. The caller owns it. */
+json_t *config_explain(const struct config *cfg);
+/* The same as YAML comments. */
+void config_explain_text(FILE *out, const struct config *cfg);
 
 /* Names as the file spells them. */
 const char *config_xdp_str(enum config_xdp xdp);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* What only shows when the whole file is known: things that contradict each other. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -212,6 +213,50 @@ static int check_publish_family(const struct config *cfg,
 	return 0;
 }
 
+static int check_data_address_for(const struct config *cfg,
+				  const struct config_publish *publish,
+				  struct config_error *err)
+{
+	char address[FTPNAT_ADDR_STRLEN], clients[FTPNAT_PREFIX_STRLEN];
+
+	for (size_t i = 0; i < publish->data_address_for_n; i++) {
+		const struct config_data_address_for *entry =
+			&publish->data_address_for[i];
+
+		if (ftpnat_addr_family(&entry->address) ==
+		    ftpnat_addr_family(&entry->clients.addr))
+			continue;
+		return config_error_at(
+			err, cfg, entry->at, -EINVAL,
+			"data_address_for: '%s' is of another family than %s; accepted: "
+			"an address of the clients' family",
+			ftpnat_addr_str(address, &entry->address),
+			ftpnat_prefix_str(clients, &entry->clients));
+	}
+	return 0;
+}
+
+/* What `tls_data_ports` open is no control port. */
+static int check_tls(const struct config *cfg, const struct config_publish *publish,
+		     struct config_error *err)
+{
+	const struct ftpnat_ports *ports = &publish->tls_data_ports;
+
+	if (!publish->tls_data_at.line)
+		return 0;
+	for (size_t i = 0; i < publish->listens_n; i++) {
+		uint16_t port = ntohs(publish->listens[i].endpoint.port);
+
+		if (port >= ports->min && port <= ports->max)
+			return config_error_at(
+				err, cfg, publish->tls_data_at, -EINVAL,
+				"tls_data_ports: '%u-%u' has port %u, on which rule "
+				"'%s' listens; accepted: ports without it",
+				ports->min, ports->max, port, publish->rule.name);
+	}
+	return 0;
+}
+
 /* ---- masquerade ---- */
 
 static int check_to(const struct config *cfg, const struct config_masquerade *masquerade,
@@ -302,9 +347,9 @@ static int check_same_clients(const struct config *cfg, size_t r, size_t c,
 	return 0;
 }
 
-static int check_masquerade(const struct config *cfg, struct config_error *err)
+static int check_masquerade(const struct config *cfg, size_t *total,
+			    struct config_error *err)
 {
-	size_t total = 0;
 	int ret;
 
 	for (size_t r = 0; r < cfg->masquerade_n; r++) {
@@ -316,8 +361,8 @@ static int check_masquerade(const struct config *cfg, struct config_error *err)
 			ret = check_to(cfg, masquerade, err);
 		if (ret)
 			return ret;
-		total += masquerade->clients_n * masquerade->control_ports_n;
-		if (total > FTPNAT_MAX_SELECTORS)
+		*total += masquerade->clients_n * masquerade->control_ports_n;
+		if (*total > FTPNAT_MAX_SELECTORS)
 			return config_error_at(
 				err, cfg, masquerade->rule.at, -EINVAL,
 				"masquerade: too many clients times control_ports; "
@@ -334,6 +379,23 @@ static int check_masquerade(const struct config *cfg, struct config_error *err)
 
 /* ---- track, guard ---- */
 
+static int check_track(const struct config *cfg, const struct config_track *track,
+		       size_t *total, struct config_error *err)
+{
+	size_t clients = track->clients_n ? track->clients_n : 1;
+	size_t servers = track->servers_n ? track->servers_n : 1;
+
+	*total += clients * servers * track->control_ports_n;
+	if (*total > FTPNAT_MAX_SELECTORS)
+		return config_error_at(
+			err, cfg, track->rule.at, -EINVAL,
+			"track: too many clients times servers times control_ports; "
+			"accepted: at most %d of all masquerade and track rules together",
+			FTPNAT_MAX_SELECTORS);
+	return check_control_ports(cfg, track->control_ports, track->control_ports_n,
+				   err);
+}
+
 static int check_guard(const struct config *cfg, struct config_error *err)
 {
 	for (size_t i = 0; i < cfg->guard_n; i++) {
@@ -348,12 +410,26 @@ static int check_guard(const struct config *cfg, struct config_error *err)
 				"interface: '%s' is not listed under interfaces; "
 				"accepted: one of those",
 				guard->interface);
+		if (guard->ports_n > FTPNAT_MAX_GUARD_PORTS)
+			return config_error_at(
+				err, cfg, guard->ports[FTPNAT_MAX_GUARD_PORTS].at,
+				-EINVAL, "ports: has %zu items; accepted: at most %d",
+				guard->ports_n, FTPNAT_MAX_GUARD_PORTS);
+		for (size_t j = 0; j < i; j++) {
+			if (strcmp(guard->interface, cfg->guard[j].interface) == 0)
+				return config_error_at(
+					err, cfg, guard->at, -EINVAL,
+					"interface: '%s' has a guard on line %u; accepted: "
+					"one guard for each interface",
+					guard->interface, cfg->guard[j].at.line);
+		}
 	}
 	return 0;
 }
 
 int config_check(const struct config *cfg, struct config_error *err)
 {
+	size_t selectors = 0;
 	int ret = check_interfaces(cfg, err);
 
 	if (!ret)
@@ -365,12 +441,14 @@ int config_check(const struct config *cfg, struct config_error *err)
 	for (size_t r = 0; r < cfg->publish_n; r++) {
 		for (int family = 0; family < FTPNAT_FAMILY_MAX && !ret; family++)
 			ret = check_publish_family(cfg, &cfg->publish[r], family, err);
+		if (!ret)
+			ret = check_data_address_for(cfg, &cfg->publish[r], err) ?:
+				      check_tls(cfg, &cfg->publish[r], err);
 	}
 	if (!ret)
-		ret = check_masquerade(cfg, err);
+		ret = check_masquerade(cfg, &selectors, err);
 	for (size_t r = 0; r < cfg->track_n && !ret; r++)
-		ret = check_control_ports(cfg, cfg->track[r].control_ports,
-					  cfg->track[r].control_ports_n, err);
+		ret = check_track(cfg, &cfg->track[r], &selectors, err);
 	if (!ret)
 		ret = check_guard(cfg, err);
 	return ret;

@@ -151,7 +151,7 @@ static json_t *publish_value(const struct config_publish *publish)
 	set(&object, "foreign_data",
 	    json_string(publish->foreign_data ? "allow" : "deny"));
 	set(&object, "tls", json_string(publish->tls_deny ? "deny" : "pass"));
-	if (publish->tls_data)
+	if (publish->tls_data_at.line)
 		set(&object, "tls_data_ports", ports_value(&publish->tls_data_ports));
 	if (publish->health_checks)
 		set(&object, "health", health_value(&publish->health));

@@ -48,13 +48,6 @@ static const struct ftpnat_ports default_data_ports = { 1024, 65535 };
 #define DEFAULT_MODES	     (1 << FTPNAT_PASSIVE | 1 << FTPNAT_ACTIVE)
 #define DEFAULT_CONTROL_PORT 21
 
-/* Remember the first place in the file that asks for a feature. */
-static void uses(struct config_mark *feature, struct config_mark at)
-{
-	if (!feature->line)
-		*feature = at;
-}
-
 /* ---- items of lists ---- */
 
 static int parse_listen(struct config_parser *p, const struct config_key *key,
@@ -116,7 +109,6 @@ static int parse_data_address_for(struct config_parser *p, const struct config_k
 	struct config_data_address_for *entry = out;
 
 	(void)key;
-	uses(&p->cfg->features.data_address_for, p->key_at);
 	entry->at = config_yaml_mark(node);
 	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys),
 				   "an entry of data_address_for", node, entry);
@@ -138,24 +130,12 @@ static int parse_xdp(struct config_parser *p, const struct config_key *key,
 	return 0;
 }
 
-static int parse_tls(struct config_parser *p, const struct config_key *key,
-		     const yaml_node_t *node, void *out)
-{
-	bool *deny = out;
-	int ret = config_value_flag(p, key, node, deny);
-
-	if (!ret && *deny)
-		uses(&p->cfg->features.tls_deny, config_yaml_mark(node));
-	return ret;
-}
-
 static int parse_tls_data_ports(struct config_parser *p, const struct config_key *key,
 				const yaml_node_t *node, void *rule)
 {
 	struct config_publish *publish = rule;
 
-	publish->tls_data = true;
-	uses(&p->cfg->features.tls_data_ports, p->key_at);
+	publish->tls_data_at = config_yaml_mark(node);
 	return config_value_ports(p, key, node, &publish->tls_data_ports);
 }
 
@@ -224,7 +204,7 @@ static int parse_publish(struct config_parser *p, const struct config_key *key,
 		  .accepted =
 			  "an address of a host, one of each family, or a host name alone" },
 		LIST(struct config_publish, data_address_for, "data_address_for",
-		     parse_data_address_for, CONFIG_MAX_LIST,
+		     parse_data_address_for, FTPNAT_MAX_CLASSES,
 		     "a list of {clients: PREFIX, address: ADDRESS}",
 		     .may_be_empty = true),
 		KEY(struct config_publish, modes, "modes", config_shape_modes, MODES_TEXT,
@@ -232,8 +212,8 @@ static int parse_publish(struct config_parser *p, const struct config_key *key,
 		KEY(struct config_publish, foreign_data, "foreign_data",
 		    config_value_flag, "deny, allow", .names = foreign_names,
 		    .names_n = ARRAY_SIZE(foreign_names)),
-		KEY(struct config_publish, tls_deny, "tls", parse_tls, "pass, deny",
-		    .names = tls_names, .names_n = ARRAY_SIZE(tls_names)),
+		KEY(struct config_publish, tls_deny, "tls", config_value_flag,
+		    "pass, deny", .names = tls_names, .names_n = ARRAY_SIZE(tls_names)),
 		{ .name = "tls_data_ports",
 		  .parse = parse_tls_data_ports,
 		  .accepted = PORTS_TEXT },
@@ -303,7 +283,6 @@ static int parse_track(struct config_parser *p, const struct config_key *key,
 	int ret;
 
 	(void)key;
-	uses(&p->cfg->features.track, p->key_at);
 	ret = config_yaml_mapping(p, keys, ARRAY_SIZE(keys), "a track rule", node, track);
 	if (ret)
 		return ret;
@@ -332,7 +311,6 @@ static int parse_guard(struct config_parser *p, const struct config_key *key,
 			       offsetof(struct config_interface, name),
 		       "a guard begins like an interface");
 	(void)key;
-	uses(&p->cfg->features.guard, p->key_at);
 	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys), "a guard entry", node, out);
 }
 

@@ -23,6 +23,7 @@ static int size_maps(const struct ftpnat_tc *skel, const struct config_limits *l
 {
 	return bpf_map__set_max_entries(skel->maps.ftpnat_flows, 2 * (limits->control + limits->data)) ?:
 		       bpf_map__set_max_entries(skel->maps.ftpnat_sessions, limits->control) ?:
+		       bpf_map__set_max_entries(skel->maps.ftpnat_tls, limits->control) ?:
 		       bpf_map__set_max_entries(skel->maps.ftpnat_expected,
 						limits->expected);
 }
@@ -35,7 +36,8 @@ static bool is_state(const struct bpf_map *map)
 		"ftpnat_rules",	   "ftpnat_servers",  "ftpnat_listens",	 "ftpnat_select",
 		"ftpnat_ifaddrs",  "ftpnat_usage",    "ftpnat_stats",	 "ftpnat_reasons",
 		"ftpnat_closed_c", "ftpnat_closed_d", "ftpnat_events",	 "ftpnat_hops",
-		"ftpnat_links",	   STATE_MAP,
+		"ftpnat_links",	   "ftpnat_tls",      "ftpnat_classes",	 "ftpnat_guards",
+		STATE_MAP,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)

@@ -51,7 +51,7 @@ void event_maps_rule(const struct event_maps *maps, __u16 id, char name[FTPNAT_N
 	key = (config.slot & 1) * FTPNAT_MAX_RULES + id;
 	if (id >= FTPNAT_MAX_RULES || bpf_map_lookup_elem(maps->rules_fd, &key, &rule) ||
 	    !rule.name[0])
-		strcpy(rule.name, "?");
+		strcpy(rule.name, id == FTPNAT_NO_RULE ? "-" : "?");
 	memcpy(name, rule.name, sizeof(rule.name));
 }
 

@@ -57,7 +57,9 @@ static void put_in_words(const struct ftpnat_event *e, bool is_line, struct word
 	w->kind = e->kind == FTPNAT_CONTROL ? "control" : "data";
 	w->connected = is_line || e->reason == FTPNAT_CONTROL_OPENED ||
 		       e->reason == FTPNAT_CONTROL_CLOSED ||
-		       e->reason == FTPNAT_DATA_OPENED || e->reason == FTPNAT_DATA_CLOSED;
+		       e->reason == FTPNAT_DATA_OPENED ||
+		       e->reason == FTPNAT_DATA_CLOSED || e->reason == FTPNAT_OPAQUE ||
+		       e->reason == FTPNAT_CLEAR;
 }
 
 json_t *event_json(const struct ftpnat_event *e, const struct ftpnat_line_event *line,
@@ -69,8 +71,9 @@ json_t *event_json(const struct ftpnat_event *e, const struct ftpnat_line_event 
 
 	put_in_words(e, line, &w);
 	event_time_str(when, e->time, true);
-	entry = json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s?}", "schema", 1,
-			  "time", when, "reason", w.reason, "rule", rule, "kind", w.kind,
+	entry = json_pack("{s:i, s:s, s:s, s:s?, s:s, s:o, s:s, s:s, s:s?}", "schema", 1,
+			  "time", when, "reason", w.reason, "rule",
+			  e->rule == FTPNAT_NO_RULE ? NULL : rule, "kind", w.kind,
 			  "session", w.connected ? json_integer(e->session) : json_null(),
 			  "client", w.client, "public", w.public, "real",
 			  w.connected ? w.real : NULL);

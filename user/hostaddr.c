@@ -63,6 +63,7 @@ int host_resolve(const char *name, struct ftpnat_addr family[FTPNAT_FAMILY_MAX])
 			"data_address %s can't be resolved: %s (give an address, or add the name "
 			"to /etc/hosts)",
 			name, gai_strerror(err));
+	memset(family, 0, sizeof(family[0]) * FTPNAT_FAMILY_MAX);
 	for (const struct addrinfo *i = list; i; i = i->ai_next) {
 		struct ftpnat_addr addr;
 
@@ -70,6 +71,12 @@ int host_resolve(const char *name, struct ftpnat_addr family[FTPNAT_FAMILY_MAX])
 		    ftpnat_addr_is_none(&family[ftpnat_addr_family(&addr)]))
 			family[ftpnat_addr_family(&addr)] = addr;
 	}
+	if (ftpnat_addr_is_none(&family[FTPNAT_V4]))
+		return err_r(
+			-EADDRNOTAVAIL,
+			"data_address %s has no IPv4 address, and a 227 names no other (give "
+			"an address)",
+			name);
 	return 0;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* servers: the published ones with weight and control connections now. */
+/* servers: the published ones with weight, state and control connections now. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
@@ -63,10 +63,15 @@ static int count_flow(const void *key, const void *value, void *arg)
 	return 0;
 }
 
+static const char *state(const struct listed_server *listed)
+{
+	return listed->server.weight ? "up" : "drained";
+}
+
 static void print_text(const struct view *view, const struct server_list *list)
 {
-	static const char *const titles[] = { "RULE", "ADDRESS", "WEIGHT", "CONNECTIONS",
-					      NULL };
+	static const char *const titles[] = { "RULE",	     "ADDRESS", "WEIGHT",
+					      "CONNECTIONS", "STATE",	NULL };
 	_cleanup_table_ struct table table;
 
 	table_begin(&table, titles);
@@ -78,8 +83,9 @@ static void print_text(const struct view *view, const struct server_list *list)
 		table_cell(&table, "%s",
 			   ftpnat_endpoint_str(text, &listed->server.addr,
 					       listed->server.port));
-		table_cell(&table, "%u", listed->server.weight);
+		table_cell(&table, "%u", listed->server.full_weight);
 		table_cell(&table, "%u", listed->connections);
+		table_cell(&table, "%s", state(listed));
 	}
 }
 
@@ -93,10 +99,11 @@ static json_t *to_json(const struct view *view, const struct server_list *list)
 
 		ftpnat_endpoint_str(text, &listed->server.addr, listed->server.port);
 		json_array_append_new(
-			array, json_pack("{s:s, s:s, s:i, s:I}", "rule",
+			array, json_pack("{s:s, s:s, s:i, s:I, s:s}", "rule",
 					 view_rule_name(view, listed->rule), "address",
-					 text, "weight", (int)listed->server.weight,
-					 "connections", (json_int_t)listed->connections));
+					 text, "weight", (int)listed->server.full_weight,
+					 "connections", (json_int_t)listed->connections,
+					 "state", state(listed)));
 	}
 	return json_pack("{s:i, s:o}", "schema", 1, "servers", array);
 }

@@ -31,7 +31,9 @@ static const struct verb {
 	{ "flows", "[--rule NAME] [--client ADDRESS]", "control and data connections",
 	  verb_flows },
 	{ "expected", "", "data connections announced and not yet seen", verb_expected },
-	{ "servers", "", "published servers, their connections and weight",
+	{ "servers", "[drain | resume RULE ADDRESS]",
+	  "published servers, their connections and weight; drain: no new connections for this\n"
+	  "            server, the living go on, until it is resumed",
 	  verb_servers },
 	{ "events", "[--rule NAME] [--count N]",
 	  "follow what happens: first what is kept from before, then as it comes;\n"
@@ -192,28 +194,46 @@ static int check_options(const struct options *options, const struct verb *verb)
 	return 0;
 }
 
-static int run_verb(const struct options *options, int argc, char **argv)
+static int set_servers(struct options *options, int argc, char **argv)
+{
+	bool drain = !strcmp(argv[1], "drain");
+
+	if (argc != 4 || (!drain && strcmp(argv[1], "resume")))
+		return err_r(
+			EXIT_USAGE,
+			"servers takes nothing, `drain RULE ADDRESS` or `resume RULE "
+			"ADDRESS`: " SEE_HELP);
+	options->servers.drain = drain;
+	options->servers.rule = argv[2];
+	options->servers.address = argv[3];
+	return 0;
+}
+
+static int end_output(int err)
+{
+	if (!err && (fflush(stdout) || ferror(stdout)))
+		return err_r(EXIT_RUNTIME, "can't write to standard output: %s",
+			     strerror(errno));
+	return err;
+}
+
+static int run_verb(struct options *options, int argc, char **argv)
 {
 	const struct verb *verb;
-	int err;
 
 	if (!argc)
 		return err_r(EXIT_USAGE, "no verb: " SEE_HELP);
 	verb = find_verb(argv[0]);
 	if (!verb)
 		return EXIT_USAGE;
-	if (argc > 1 && verb->run == verb_servers &&
-	    (!strcmp(argv[1], "drain") || !strcmp(argv[1], "resume")))
-		return err_r(EXIT_USAGE, "servers %s: not in this version: " SEE_HELP,
-			     argv[1]);
+	if (argc > 1 && verb->run == verb_servers)
+		return set_servers(options, argc, argv)	    ?:
+			       check_options(options, verb) ?:
+			       end_output(verb_servers_drain(options));
 	if (argc > 1)
 		return err_r(EXIT_USAGE, "%s takes no argument %s: " SEE_HELP, verb->name,
 			     argv[1]);
-	err = check_options(options, verb) ?: verb->run(options);
-	if (!err && (fflush(stdout) || ferror(stdout)))
-		return err_r(EXIT_RUNTIME, "can't write to standard output: %s",
-			     strerror(errno));
-	return err;
+	return check_options(options, verb) ?: end_output(verb->run(options));
 }
 
 int main(int argc, char **argv)

@@ -22,6 +22,12 @@ struct options {
 	const char *client; /* flows; NULL: all */
 	struct ftpnat_addr client_addr;
 
+	struct {
+		bool drain;	  /* or resume */
+		const char *rule; /* NULL: list them */
+		const char *address;
+	} servers;
+
 	unsigned int watch; /* stats, seconds; 0: once */
 	unsigned int count; /* events; 0: no end */
 };
@@ -36,6 +42,7 @@ int verb_stats(const struct options *options);
 int verb_flows(const struct options *options);
 int verb_expected(const struct options *options);
 int verb_servers(const struct options *options);
+int verb_servers_drain(const struct options *options);
 int verb_events(const struct options *options);
 int verb_top(const struct options *options);
 int verb_metrics(const struct options *options);

@@ -456,11 +456,13 @@ int verb_check(const struct options *options)
 		return err;
 	if (!options->json) {
 		config_print_text(stdout, config);
+		config_explain_text(stdout, config);
 		return 0;
 	}
 	json = config_to_json(config);
 	if (!json)
 		return err_r(EXIT_RUNTIME, "out of memory");
+	json_object_set_new(json, "policy", config_explain(config));
 	json_dumpf(json, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(json);

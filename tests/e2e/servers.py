@@ -44,7 +44,9 @@ class Server:
     binary = None  # path in UNPACKED
     user, password = "ftpnat", "secret"
 
-    def __init__(self, node, name=None, port=21, addresses=None):
+    def __init__(self, node, name=None, port=21, addresses=None, extra=""):
+        """extra: more lines of the configuration file, of those servers that have one."""
+        self.extra = extra
         self.node = node
         self.name = name or f"{self.kind}-{node.short}-{port}"
         self.port = port
@@ -143,7 +145,7 @@ ftpd_banner={self.name} ready.
 log_ftp_protocol=YES
 xferlog_std_format=NO
 vsftpd_log_file=/dev/stdout
-""")
+{self.extra}""")
         return self.run([_unpacked(self.binary), config], address)
 
 
@@ -183,7 +185,7 @@ DefaultRoot ~
 AllowOverwrite on
 TimesGMT on
 MaxInstances 100
-""")
+{self.extra}""")
         return self.run([_unpacked(self.binary), "-n", "-q", "-c", config], address)
 
 

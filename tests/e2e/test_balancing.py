@@ -87,3 +87,67 @@ def test_anonymous_and_users_side_by_side(make_lab):
                     session = login(node, pick(vips, family), server, method, port)
                     assert session.read("server-name").decode() == server.name
                     session.quit()
+
+
+def drain(lab, verb, server, check=True):
+    return lab.gateway.load("servers", verb, "files", server, check=check)
+
+
+def states(lab):
+    return {server["address"]: (server["state"], server["connections"])
+            for server in lab.gateway.listing("servers")["servers"] if "10.2" in server["address"]}
+
+
+@pytest.mark.ftpnat
+def test_drain_and_resume(make_lab):
+    lab = make_lab(servers=3)
+    servers = [need(Vsftpd)(node).start() for node in lab.servers]
+    vips = lab.vips()
+    config = {"publish": [publish("files", vips, list(zip(servers, (1, 2, 3))))]}
+    lab.gateway.up(config)
+    ends = [f"{server.addresses[0]}:21" for server in servers]
+
+    def met(number=24):
+        names = set()
+        with lab.client.inside():
+            for _ in range(number):
+                session = login(lab.client, vips[0], servers[0])
+                names.add(session.server_name())
+                session.quit()
+        return names
+
+    with lab.client.inside():
+        living = {}
+        while set(living) != {server.name for server in servers}:
+            session = login(lab.client, vips[0], servers[0])
+            living[session.server_name()] = session
+    drain(lab, "drain", ends[2])
+    assert states(lab)[ends[2]][0] == "drained" and states(lab)[ends[0]][0] == "up"
+    assert met() == {servers[0].name, servers[1].name}
+    with lab.client.inside():  # the living go on, with new data connections
+        for _ in range(2):
+            assert living[servers[2].name].read("server-name").decode() == servers[2].name
+    assert states(lab)[ends[2]][1] >= 1
+
+    lab.gateway.reload(config)
+    assert met() == {servers[0].name, servers[1].name}, "it stays drained over a reload"
+    drain(lab, "drain", servers[1].addresses[0])  # without a port: whatever port it has
+    assert met(8) == {servers[0].name}
+    done = drain(lab, "drain", ends[0])
+    assert "no IPv4 server left" in done.stdout
+    with lab.client.inside(), pytest.raises(OSError):
+        Session().connect(vips[0], 21, timeout=1)
+    assert lab.gateway.reason("no_server") > 0
+    for end in ends:
+        drain(lab, "resume", end)
+    assert "already" in drain(lab, "resume", ends[0]).stdout
+    assert met(60) == {server.name for server in servers}
+    assert {state for state, _ in states(lab).values()} == {"up"}
+
+    for arguments in (("drain", "nothing", ends[0]), ("drain", "files", "10.2.9.9"),
+                      ("resume", "files", "10.2.1.2:2121")):
+        done = lab.gateway.load("servers", *arguments, check=False)
+        assert done.returncode == 1 and "ftpnat-load servers" in done.stdout
+    for arguments in (("drain",), ("drain", "files"), ("stop", "files", ends[0]),
+                      ("drain", "files", "ftp.example.com")):
+        assert lab.gateway.load("servers", *arguments, check=False).returncode == 2

@@ -157,8 +157,10 @@ def test_servers_count_their_control_connections(up):
     put_connection(up, "198.51.100.7:40002", "192.0.2.10:50000", "198.51.100.7:40002",
                    "10.9.0.11:30000", kind=DATA)
     assert listing(up, "servers")["servers"] == [
-        {"rule": "files", "address": "10.9.0.10:21", "weight": 1, "connections": 0},
-        {"rule": "files", "address": "10.9.0.11:21", "weight": 1, "connections": 2},
+        {"rule": "files", "address": "10.9.0.10:21", "weight": 1, "connections": 0,
+         "state": "up"},
+        {"rule": "files", "address": "10.9.0.11:21", "weight": 1, "connections": 2,
+         "state": "up"},
     ]
 
 

@@ -86,6 +86,7 @@ int gateway_open(struct gateway *g)
 		return -1;
 	bpf_map__set_max_entries(g->skel->maps.ftpnat_flows, ENTRIES);
 	bpf_map__set_max_entries(g->skel->maps.ftpnat_sessions, ENTRIES);
+	bpf_map__set_max_entries(g->skel->maps.ftpnat_tls, ENTRIES);
 	bpf_map__set_max_entries(g->skel->maps.ftpnat_expected, ENTRIES);
 	if (ftpnat_tc__load(g->skel)) {
 		fprintf(stderr, "can't load the programs\n");

@@ -38,7 +38,7 @@ static struct config *parsed(const char *yaml)
 {
 	struct config_error err = { "" };
 	struct config *cfg = NULL;
-	int ret = config_parse_text("rules.yaml", yaml, strlen(yaml), &cfg, &err);
+	int ret = config_load_text("rules.yaml", yaml, strlen(yaml), &cfg, &err);
 
 	assert_string_equal(err.text, "");
 	assert_int_equal(ret, 0);
@@ -433,6 +433,69 @@ static void test_error_at(void **state)
 	assert_string_equal(err.text + sizeof(err.text) - 4, "...");
 }
 
+/* Each policy in words, and none where there is nothing to tell. */
+static void test_explained(void **state)
+{
+	static const struct {
+		const char *config;
+		const char *says, *says_not;
+	} told[] = {
+#define FILES "interfaces: eth0\npublish:\n  - name: files\n    listen: 192.0.2.10:21\n"
+#define ONE   FILES "    servers: 10.9.0.10:21\n"
+		{ ONE, "reach server 10.9.0.10:21;", "weight" },
+		{ FILES
+		  "    servers: [{server: \"10.9.0.10:21\", weight: 3}, 10.9.0.11:21]\n",
+		  "10.9.0.10:21 (weight 3) and 10.9.0.11:21 (weight 1)", NULL },
+		{ ONE, "the clients' own addresses", "gateway's address towards" },
+		{ ONE "    source: gateway\n", "the gateway's address towards them",
+		  "own addresses" },
+		{ ONE "    source: 10.9.0.1\n", "Servers see 10.9.0.1 as", NULL },
+		{ ONE "    modes: active\n", "Passive mode is refused", "a 227 names" },
+		{ ONE "    modes: passive\n", "Active mode is refused", "from port 20" },
+		{ ONE, "the address that the client dialled and one of ports 1024-65535",
+		  "refused: the" },
+		{ ONE "    data_address: ftp.example.com\n",
+		  "what ftp.example.com stood for", "dialled and" },
+		{ ONE
+		  "    data_address_for: [{clients: 10.0.0.0/8, address: 10.1.2.3}]\n",
+		  "10.1.2.3 to clients of 10.0.0.0/8, the address that the client dialled to all others",
+		  NULL },
+		{ ONE "    foreign_data: allow\n", "(FXP)", "are refused" },
+		{ ONE, "are refused with 500", "FXP" },
+		{ ONE "    tls: deny\n", "534", "TLS passes" },
+		{ ONE "    tls_data_ports: 60000-60099\n",
+		  "ports 60000-60099 of the address that it dialled", "lead nowhere" },
+		{ ONE, "lead nowhere", "534" },
+		{ "interfaces: eth0\nmasquerade:\n  - {name: lan, clients: 10.0.0.0/8, to: interface}\n",
+		  "Clients of 10.0.0.0/8 that dial port 21 of any server are seen as the address of the interface",
+		  NULL },
+		{ "interfaces: eth0\ntrack:\n  - {name: dmz, servers: 10.0.0.0/8, control_ports: [21, 49]}\n",
+		  "to servers of 10.0.0.0/8 on ports 21 or 49 are read", "from clients" },
+		{ ONE "guard:\n  - {interface: eth0, ports: [20, 1024-65535]}\n",
+		  "to port 20 or ports 1024-65535, or from port 20, are dropped", NULL },
+		{ ONE "guard:\n  - {interface: eth0, ports: 1024-65535}\n",
+		  "to ports 1024-65535 are dropped", "from port 20, are" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(told); i++) {
+		_cleanup_config_ struct config *cfg = parsed(told[i].config);
+		_cleanup_free_ char *text = NULL;
+		size_t len;
+		FILE *out = open_memstream(&text, &len);
+
+		config_explain_text(out, cfg);
+		fclose(out);
+		if (!strstr(text, told[i].says))
+			fail_msg("no \"%s\" in: %s", told[i].says, text);
+		if (told[i].says_not && strstr(text, told[i].says_not))
+			fail_msg("\"%s\" in: %s", told[i].says_not, text);
+		/* comments only: what `check` prints reads back */
+		for (char *at = text; *at; at = strchr(at, '\n') + 1)
+			assert_true(*at == '#' || *at == '\n');
+	}
+}
+
 /* The examples are found from where this file was when it was built. */
 static void test_examples(void **state)
 {
@@ -470,7 +533,8 @@ int main(void)
 	static const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_publish),	 cmocka_unit_test(test_masquerade),
 		cmocka_unit_test(test_json),	 cmocka_unit_test(test_host_names),
-		cmocka_unit_test(test_error_at), cmocka_unit_test(test_examples),
+		cmocka_unit_test(test_error_at), cmocka_unit_test(test_explained),
+		cmocka_unit_test(test_examples),
 	};
 	int failed;
 

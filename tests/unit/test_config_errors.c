@@ -361,6 +361,8 @@ static const struct row rows[] = {
 	  PUBLISHED "guard:\n"
 		    "  - {interface: eth0, ports: [20, 9-1]}\n",
 	  "7:35: ports: '9-1' is a reversed range; accepted: PORT, MIN-MAX, or a list of them" },
+	{ "tls_data_ports with a control port", PUBLISH("tls_data_ports: 20-99"),
+	  "6:21: tls_data_ports: '20-99' has port 21, on which rule 'files' listens; accepted: ports without it" },
 	{ "tls_data_ports", PUBLISH("tls_data_ports: all"),
 	  "6:21: tls_data_ports: 'all' is not a port range; accepted: " PORTS_TEXT },
 	{ "health on", PUBLISH("health: on"),
@@ -464,28 +466,16 @@ static const struct row rows[] = {
 		    "  - {interface: eth7, ports: 20}\n",
 	  "7:17: interface: 'eth7' is not listed under interfaces; accepted: one of those" },
 
-	/* not in this version */
-	{ "track",
-	  INTERFACES "track:\n"
-		     "  - name: dmz\n"
-		     "    servers: 198.51.100.0/24\n",
-	  "2:1: track: is not supported by this version; accepted: a file without this key" },
-	{ "guard",
+	/* guard, data_address_for */
+	{ "two guards of one interface",
 	  PUBLISHED "guard:\n"
-		    "  - {interface: eth0, ports: [20, 1024-65535]}\n",
-	  "6:1: guard: is not supported by this version; accepted: a file without this key" },
-	{ "tls: deny", PUBLISH("tls: deny"),
-	  "6:10: tls: 'deny' is not supported by this version; accepted: pass" },
-	{ "tls_data_ports", PUBLISH("tls_data_ports: 60000-60099"),
-	  "6:5: tls_data_ports: is not supported by this version; accepted: a rule without this key" },
-	{ "data_address_for",
+		    "  - {interface: eth0, ports: 20}\n"
+		    "  - {interface: eth0, ports: 1024-65535}\n",
+	  "8:17: interface: 'eth0' has a guard on line 7; accepted: one guard for each interface" },
+	{ "data_address_for of two families",
 	  PUBLISHED "    data_address_for: \n"
-		    "      - {clients: 10.0.0.0/8, address: 10.1.2.3}\n",
-	  "6:5: data_address_for: is not supported by this version; accepted: a rule without this key" },
-	{ "invalid and not in this version",
-	  PUBLISHED "    tls: deny\n"
-		    "limits: {data: 0}\n",
-	  "7:16: data: '0' is out of range; accepted: " LIMIT_TEXT },
+		    "      - {clients: 10.0.0.0/8, address: \"2001:db8::3\"}\n",
+	  "7:9: data_address_for: '2001:db8::3' is of another family than 10.0.0.0/8; accepted: an address of the clients' family" },
 };
 
 static void check_row(const struct row *row)

@@ -170,6 +170,11 @@ static const char *const first_reasons[] = {
 	"ack_passed",
 	"split",
 	"repeated",
+	"line_tls",
+	"clear",
+	"tls_data",
+	"tracked",
+	"guarded",
 };
 
 static const char *const reasons[] = {

@@ -59,6 +59,11 @@ static void no_passive(struct ftpnat_rule *rule)
 	rule->modes = 1 << FTPNAT_ACTIVE;
 }
 
+static void no_tls(struct ftpnat_rule *rule)
+{
+	rule->flags = FTPNAT_RULE_NO_TLS;
+}
+
 static void foreign(struct ftpnat_rule *rule)
 {
 	rule->flags = FTPNAT_RULE_FOREIGN;
@@ -69,7 +74,8 @@ static void data_address(struct ftpnat_rule *rule)
 	rule->data_address[FTPNAT_V4] = address("203.0.113.200");
 }
 
-#define OPENS .also = { FTPNAT_EXPECTED }
+#define OPENS	   .also = { FTPNAT_EXPECTED }
+#define TLS_DENIED .also = { FTPNAT_LINE_TLS }
 
 static const struct row told[] = {
 	/* ---- the four lines, in all kinds of rule ---- */
@@ -430,6 +436,31 @@ static const struct row told[] = {
 		     C("AUTH TLS\r\n"), S("234 go\r\n", .also = { FTPNAT_OPAQUE }),
 		     C("\x16\x03\x01"), S("\x16\x03\x03"),
 		     C(NULL, .flags = FIN | ACK) } },
+
+	/* ---- TLS denied ---- */
+	{ "AUTH is refused", IN(KEEP4) | IN(GROW4) | IN(FULL6) | IN(SERVER4), no_tls,
+	  .steps = { C("AUTH TLS\r\n", "AUTH DENIED\r\n", TLS_DENIED),
+		     S("504 Unknown AUTH type.\r\n", "534 TLS is refused here.\r\n"),
+		     C("auth ssl\n", "AUTH DENIED\r\n", TLS_DENIED),
+		     S("500 What?\r\n", "534 TLS is refused here.\r\n"), C("USER x\r\n"),
+		     S("331 ok\r\n") } },
+	{ "AUTH is refused also where the server would take anything",
+	  IN(KEEP4) | IN(MASQ6), no_tls,
+	  .steps = { C("AUTH TLS\r\n", "AUTH DENIED\r\n", TLS_DENIED),
+		     S("234 fine\r\n", "534 TLS is refused here.\r\n"), C("PASV\r\n"),
+		     S("500 no\r\n") } },
+	{ "AUTH in pieces is refused", IN(KEEP4) | IN(GROW4), no_tls,
+	  .steps = { C("A", .reason = FTPNAT_ANSWERED),
+		     C("UTH ", .reason = FTPNAT_ANSWERED),
+		     C("TLS\r", .reason = FTPNAT_ANSWERED),
+		     C("\nNOOP\r\n", "AUTH DENIED\r\nNOOP\r\n", TLS_DENIED),
+		     S("504 no\r\n200 ok\r\n",
+		       "534 TLS is refused here.\r\n200 ok\r\n") } },
+	{ "what only begins like AUTH goes on", IN(KEEP4) | IN(GROW4), no_tls,
+	  .steps = { C("A", .reason = FTPNAT_ANSWERED), C("LLO 1\r\n", "ALLO 1\r\n"),
+		     C("AUTHOR\r\n"), C("ABOR\r\n") } },
+	{ "an AUTH that may pass isn't held", IN(KEEP4) | IN(GROW4),
+	  .steps = { C("A"), C("UTH TLS"), C("\r\n"), S("504 no\r\n") } },
 
 	/* ---- loss ---- */
 	{ "a segment ahead of a lost one is left to retransmission",
@@ -935,6 +966,48 @@ static void test_refusal_in_several_lines(void **state)
 	}
 }
 
+/* data_address_for: the first class with the client in it, within the rule's part of the table */
+static void test_classes(void **state)
+{
+	static const struct {
+		const char *says;
+		__u16 first, number;
+		const char *named;
+	} rows[] = {
+		{ "no class of this client", 0, 2, "203,0,113,200" },
+		{ "its class", 0, 3, "203,0,113,3" },
+		{ "the first that fits", 0, 5, "203,0,113,3" },
+		{ "another rule's classes don't count", 3, 2, "203,0,113,4" },
+		{ "no class at all", 2, 0, "203,0,113,200" },
+	};
+	bool good = true;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct ftpnat_rule rule = scene_rule(scene_get(KEEP4));
+		char reply[64];
+		struct talk talk;
+		struct step steps[] = { C("PASV\r\n"),
+					S("227 ($s,10,10)\r\n", reply, OPENS),
+					{ 0 } };
+
+		data_address(&rule);
+		rule.first_class = rows[i].first;
+		rule.classes = rows[i].number;
+		scene_configure(scene_get(KEEP4), &rule);
+		dataplane_class(0, "10.0.0.0/8", "203.0.113.1");
+		dataplane_class(1, "198.51.100.8/32", "203.0.113.2");
+		dataplane_class(2, "198.51.100.0/24", "203.0.113.3");
+		dataplane_class(3, "198.51.100.7/32", "203.0.113.4");
+		dataplane_class(4, "0.0.0.0/0", "203.0.113.5");
+		snprintf(reply, sizeof(reply), "227 (%s,10,10)\r\n", rows[i].named);
+		talk_init(&talk, scene_get(KEEP4));
+		talk_open(&talk);
+		good &= talk_steps(&talk, rows[i].says, steps);
+	}
+	assert_true(good);
+}
+
 /*
  * Our own ACK to a local sender comes in at the ingress hook. Where the sender's
  * address is the one that it is masqueraded to, its tuple is that of the flow.
@@ -1009,6 +1082,7 @@ int main(void)
 		cmocka_unit_test(test_syn_with_another_isn),
 		cmocka_unit_test(test_many_commands_in_flight),
 		cmocka_unit_test(test_refusal_in_several_lines),
+		cmocka_unit_test(test_classes),
 		cmocka_unit_test(test_own_answer_is_left_alone),
 	};
 	size_t n = rows_as_tests(tests, told, ARRAY_SIZE(told), sizeof(*told), test_row);

@@ -156,6 +156,7 @@ static void load(void)
 	assert_non_null(skel);
 	bpf_map__set_max_entries(skel->maps.ftpnat_flows, 4 * LIMIT);
 	bpf_map__set_max_entries(skel->maps.ftpnat_sessions, LIMIT);
+	bpf_map__set_max_entries(skel->maps.ftpnat_tls, LIMIT);
 	bpf_map__set_max_entries(skel->maps.ftpnat_expected, LIMIT);
 	assert_int_equal(ftpnat_tc__load(skel), 0);
 	events = ring_buffer__new(bpf_map__fd(skel->maps.ftpnat_events), forget_event,
@@ -223,6 +224,7 @@ void dataplane_forget(void)
 {
 	empty(skel->maps.ftpnat_flows);
 	empty(skel->maps.ftpnat_sessions);
+	empty(skel->maps.ftpnat_tls);
 	empty(skel->maps.ftpnat_expected);
 	zero(skel->maps.ftpnat_usage, 1, 0);
 	assert_true(ring_buffer__consume(events) >= 0);
@@ -234,6 +236,7 @@ static void clear(void)
 	dataplane_forget();
 	empty(skel->maps.ftpnat_listens);
 	empty(skel->maps.ftpnat_ifaddrs);
+	empty(skel->maps.ftpnat_guards);
 	drain(skel->maps.ftpnat_closed_c);
 	drain(skel->maps.ftpnat_closed_d);
 	zero(skel->maps.ftpnat_rules, RULES, FTPNAT_MAX_RULES);
@@ -320,7 +323,8 @@ void dataplane_server(__u16 index, const char *addr, uint16_t port, const char *
 	const __u32 key = config.slot * FTPNAT_MAX_SERVERS + index;
 	struct ftpnat_server server = { .addr = address(addr),
 					.port = htons(port),
-					.weight = weight };
+					.weight = weight,
+					.full_weight = weight };
 
 	if (source)
 		server.source = address(source);
@@ -340,6 +344,54 @@ void dataplane_select(__u16 index, const char *prefix, uint16_t port, __u16 rule
 	if (config.selectors[config.slot] <= index)
 		config.selectors[config.slot] = index + 1u;
 	dataplane_apply();
+}
+
+void dataplane_track(__u16 index, const char *clients, const char *servers, uint16_t port,
+		     __u16 rule)
+{
+	const __u32 key = config.slot * FTPNAT_MAX_SELECTORS + index;
+	struct ftpnat_selector selector = { .port = htons(port),
+					    .rule = rule,
+					    .any_client = !clients,
+					    .by_server = servers != NULL };
+	struct ftpnat_prefix parsed;
+
+	if (clients) {
+		assert_int_equal(ftpnat_prefix_parse(clients, &parsed), 0);
+		selector.addr = parsed.addr;
+		selector.mask = ftpnat_prefix_mask(&parsed);
+	}
+	if (servers) {
+		assert_int_equal(ftpnat_prefix_parse(servers, &parsed), 0);
+		selector.server_addr = parsed.addr;
+		selector.server_mask = ftpnat_prefix_mask(&parsed);
+	}
+	put(skel->maps.ftpnat_select, &key, &selector);
+	if (config.selectors[config.slot] <= index)
+		config.selectors[config.slot] = index + 1u;
+	dataplane_apply();
+}
+
+void dataplane_guard(enum side side, const struct ftpnat_guard *guard)
+{
+	const struct ftpnat_guard_key key = { .ifindex = (__u32)ifindex[side],
+					      .slot = config.slot };
+
+	put(skel->maps.ftpnat_guards, &key, guard);
+	config.guards[config.slot]++;
+	dataplane_apply();
+}
+
+void dataplane_class(__u16 index, const char *prefix, const char *addr)
+{
+	const __u32 key = config.slot * FTPNAT_MAX_CLASSES + index;
+	struct ftpnat_class class = { .address = address(addr) };
+	struct ftpnat_prefix parsed;
+
+	assert_int_equal(ftpnat_prefix_parse(prefix, &parsed), 0);
+	class.addr = parsed.addr;
+	class.mask = ftpnat_prefix_mask(&parsed);
+	put(skel->maps.ftpnat_classes, &key, &class);
 }
 
 void dataplane_ifaddr(enum side side, const char *v4, const char *v6)
@@ -369,20 +421,15 @@ int dataplane_ifindex(enum side side)
 	return ifindex[side];
 }
 
-int dataplane_try(struct run *run, enum hook hook, enum side side,
-		  const struct packet *packet, uint32_t gso_size, uint32_t cb4)
+static int run_program(struct run *run, enum hook hook, const struct packet *packet,
+		       const struct __sk_buff *ctx)
 {
 	const struct bpf_program *program = hook == INGRESS ? skel->progs.ftpnat_ingress :
 							      skel->progs.ftpnat_egress;
-	struct __sk_buff ctx = {
-		.ifindex = (__u32)ifindex[side],
-		.gso_size = gso_size,
-		.cb = { 0x11, 0x22, 0x33, 0x44, cb4 },
-	};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet->byte,
 		    .data_size_in = (__u32)packet->len, .data_out = run->packet.byte,
-		    .data_size_out = sizeof(run->packet.byte), .ctx_in = &ctx,
-		    .ctx_size_in = sizeof(ctx), .ctx_out = &run->ctx,
+		    .data_size_out = sizeof(run->packet.byte), .ctx_in = ctx,
+		    .ctx_size_in = sizeof(*ctx), .ctx_out = &run->ctx,
 		    .ctx_size_out = sizeof(run->ctx));
 
 	memset(run, 0, sizeof(*run));
@@ -400,6 +447,27 @@ static bool has_next_hop(const struct packet *packet, enum side side)
 
 	return !memcmp(packet->byte + 6, other, 6) && packet->byte[0] == 0x02 &&
 	       packet->byte[4] == (side == OUTER ? 2 : 1);
+}
+
+int dataplane_try(struct run *run, enum hook hook, enum side side,
+		  const struct packet *packet, uint32_t gso_size, uint32_t cb4)
+{
+	const struct __sk_buff ctx = {
+		.ifindex = (__u32)ifindex[side],
+		.gso_size = gso_size,
+		.cb = { 0x11, 0x22, 0x33, 0x44, cb4 },
+	};
+
+	return run_program(run, hook, packet, &ctx);
+}
+
+int dataplane_forwarded(struct run *run, enum side side, enum side from,
+			const struct packet *packet)
+{
+	const struct __sk_buff ctx = { .ifindex = (__u32)ifindex[side],
+				       .ingress_ifindex = (__u32)ifindex[from] };
+
+	return run_program(run, EGRESS, packet, &ctx);
 }
 
 void dataplane_run(struct run *run, enum hook hook, enum side side,

@@ -51,6 +51,11 @@ void dataplane_listen(const char *addr, uint16_t port, __u16 rule);
 void dataplane_server(__u16 index, const char *addr, uint16_t port, const char *source,
 		      __u16 weight);
 void dataplane_select(__u16 index, const char *prefix, uint16_t port, __u16 rule);
+/* NULL: all clients, all servers */
+void dataplane_track(__u16 index, const char *clients, const char *servers, uint16_t port,
+		     __u16 rule);
+void dataplane_guard(enum side side, const struct ftpnat_guard *guard);
+void dataplane_class(__u16 index, const char *prefix, const char *addr);
 void dataplane_ifaddr(enum side side, const char *v4, const char *v6);
 void dataplane_no_ifaddr(enum side side);
 
@@ -82,6 +87,10 @@ int dataplane_try(struct run *run, enum hook hook, enum side side,
  * MAC addresses of one that came in on the other side; false: there is none.
  */
 bool dataplane_copy(struct packet *copy);
+
+/* At egress of `side`, as the stack forwards what came in on `from`. */
+int dataplane_forwarded(struct run *run, enum side side, enum side from,
+			const struct packet *packet);
 
 /* ---- state ---- */
 

@@ -308,6 +308,8 @@ static int action_of(enum ftpnat_reason reason)
 	case FTPNAT_TRANSLATED:
 	case FTPNAT_PASS:
 	case FTPNAT_SEEN:
+	case FTPNAT_TRACKED:
+	case FTPNAT_FRAGMENT:
 		return TC_UNSPEC;
 	default:
 		return TC_SHOT;

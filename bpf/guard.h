@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * guard: on some interfaces a new TCP connection to or from certain ports comes in or
+ * goes out only if a rule or a session announced it. Whoever gets here has found no
+ * flow for it, and could open none. Only SYNs are looked at: what is established is
+ * never touched.
+ */
+#ifndef FTPNAT_BPF_GUARD_H
+#define FTPNAT_BPF_GUARD_H
+
+#include "events.h"
+
+#define GUARD_EVENTS_PER_SECOND 10 /* and CPU */
+#define GUARD_HEADERS		8  /* IPv6 extension headers that are stepped over */
+#define GUARD_TCP_LEN		14 /* ports to flags of a TCP header */
+
+static __always_inline struct ftpnat_guard *guard_get(struct __sk_buff *skb)
+{
+	struct ftpnat_config *config = config_get();
+	struct ftpnat_guard_key key = { .ifindex = skb->ifindex };
+
+	if (!config)
+		return 0;
+	key.slot = config->slot & 1;
+	if (!config->guards[key.slot])
+		return 0;
+	return bpf_map_lookup_elem(&ftpnat_guards, &key);
+}
+
+/* Is it to port `dport`, or from port 20, where these are in the list? */
+static __always_inline int guard_has(const struct ftpnat_guard *guard, __u16 sport,
+				     __u16 dport)
+{
+	__u32 i;
+
+	for (i = 0; i < FTPNAT_MAX_GUARD_PORTS; i++) {
+		__u16 min = guard->ports[i].min, max = guard->ports[i].max;
+
+		if (i >= guard->number)
+			break;
+		if (dport >= min && dport <= max)
+			return 1;
+		if (sport == FTP_DATA_PORT && sport >= min && sport <= max)
+			return 1;
+	}
+	return 0;
+}
+
+/* Tells of the refused packet in the scratch memory, but not of all of a flood. */
+static __always_inline void guard_tell(struct scratch *s)
+{
+	const struct ftpnat_tuple *tuple = &s->packet.tuple;
+	__u32 now = now_seconds();
+
+	if (s->guard_second != now) {
+		s->guard_second = now;
+		s->guard_told = 0;
+	}
+	if (s->guard_told++ < GUARD_EVENTS_PER_SECOND)
+		event_flow(FTPNAT_GUARDED, tuple, tuple, 0, FTPNAT_NO_RULE, FTPNAT_DATA);
+}
+
+/* The SYN in the scratch memory, which nothing announced: GUARDED or PASS. */
+__noinline int guard_syn(struct __sk_buff *skb)
+{
+	struct ftpnat_guard *guard = guard_get(skb);
+	struct scratch *s = scratch_get();
+	struct packet *p;
+
+	if (!guard || !s)
+		return FTPNAT_PASS;
+	p = &s->packet;
+	if (!guard_has(guard, bpf_ntohs(p->tuple.sport), bpf_ntohs(p->tuple.dport)))
+		return FTPNAT_PASS;
+	guard_tell(s);
+	return FTPNAT_GUARDED;
+}
+
+/* Where parse_packet() doesn't look: what hides a TCP header, and whose first part shows it. */
+struct guard_hidden {
+	__u32 l4;
+	__u32 room;   /* bytes of it that the first fragment has */
+	__u16 offset; /* of the fragment, in units of 8 bytes */
+	__u8 next;    /* protocol */
+};
+
+static __always_inline int guard_v4(struct __sk_buff *skb, struct packet *p,
+				    struct guard_hidden *h)
+{
+	struct iphdr ip;
+
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)) || ip.ihl < 5)
+		return 0;
+	h->next = ip.protocol;
+	h->l4 = ETH_HLEN + ip.ihl * 4;
+	h->room = ETH_HLEN + bpf_ntohs(ip.tot_len) - h->l4;
+	h->offset = bpf_ntohs(ip.frag_off) & 0x1fff;
+	addr_from_v4(&p->tuple.src, ip.saddr);
+	addr_from_v4(&p->tuple.dst, ip.daddr);
+	return 1;
+}
+
+static __always_inline int guard_v6(struct __sk_buff *skb, struct packet *p,
+				    struct guard_hidden *h)
+{
+	struct ipv6hdr ip6;
+	__u32 i, end;
+	__u8 b[4];
+
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip6, sizeof(ip6)))
+		return 0;
+	h->next = ip6.nexthdr;
+	h->l4 = ETH_HLEN + sizeof(ip6);
+	h->offset = 0;
+	end = h->l4 + bpf_ntohs(ip6.payload_len);
+	for (i = 0; i < GUARD_HEADERS; i++) {
+		if (h->next != IPPROTO_HOPOPTS && h->next != IPPROTO_ROUTING &&
+		    h->next != IPPROTO_DSTOPTS && h->next != IPPROTO_FRAGMENT)
+			break;
+		if (bpf_skb_load_bytes(skb, h->l4, b, sizeof(b)))
+			return 0;
+		if (h->next == IPPROTO_FRAGMENT) {
+			h->offset = (__u16)(b[2] << 8 | b[3]) >> 3;
+			h->l4 += 8;
+		} else {
+			h->l4 += ((__u32)b[1] + 1) * 8;
+		}
+		h->next = b[0];
+		if (h->offset)
+			break;
+	}
+	h->room = end > h->l4 ? end - h->l4 : 0;
+	addr_from_v6(&p->tuple.src, &ip6.saddr);
+	addr_from_v6(&p->tuple.dst, &ip6.daddr);
+	return 1;
+}
+
+/*
+ * A fragment, or TCP behind IPv6 extension headers: may it begin a connection that the
+ * guard refuses? RFC 1858, RFC 3128: what doesn't show its flags counts as a SYN, and
+ * what would overwrite them has no place. GUARDED or `verdict`.
+ */
+__noinline int guard_hidden(struct __sk_buff *skb, int verdict)
+{
+	struct ftpnat_guard *guard = guard_get(skb);
+	struct scratch *s = scratch_get();
+	struct guard_hidden h = {};
+	struct packet *p;
+	__u8 tcp[16] = {};
+
+	if (!guard || !s)
+		return verdict;
+	p = &s->packet;
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		if (!guard_v4(skb, p, &h))
+			return verdict;
+	} else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
+		if (!guard_v6(skb, p, &h))
+			return verdict;
+	}
+	if (h.next != IPPROTO_TCP || h.offset > 1)
+		return verdict;
+	p->tuple.sport = 0;
+	p->tuple.dport = 0;
+	if (!h.offset) {
+		if (bpf_skb_load_bytes(skb, h.l4, tcp, 4))
+			return verdict;
+		if (h.room >= GUARD_TCP_LEN &&
+		    !bpf_skb_load_bytes(skb, h.l4, tcp, GUARD_TCP_LEN) &&
+		    (tcp[TCP_OFF_FLAGS] & (TH_SYN | TH_ACK | TH_RST | TH_FIN)) != TH_SYN)
+			return verdict;
+		__builtin_memcpy(&p->tuple.sport, tcp, 2);
+		__builtin_memcpy(&p->tuple.dport, tcp + 2, 2);
+		if (!guard_has(guard, bpf_ntohs(p->tuple.sport),
+			       bpf_ntohs(p->tuple.dport)))
+			return verdict;
+	}
+	guard_tell(s);
+	return FTPNAT_GUARDED;
+}
+
+#endif

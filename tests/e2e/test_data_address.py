@@ -1,0 +1,90 @@
+"""What a 227 names: data_address, by client, and by host names that come and go."""
+
+import os
+
+import pytest
+
+from lab import run
+from scenes import login, need, publish
+from servers import Vsftpd
+
+pytestmark = pytest.mark.ftpnat
+
+NAME = "ftp.ftpnat.example"
+
+
+def named(node, dialled, server):
+    """The address in the 227 that a client gets."""
+    with node.inside():
+        session = login(node, dialled, server, "PASV")
+        reply = session.sendcmd("PASV")
+        session.close()
+    return ".".join(reply.split("(")[1].split(",")[:4])
+
+
+def test_classes_of_clients(make_lab):
+    lab = make_lab(clients=3)
+    server = need(Vsftpd)(lab.server).start()
+    vips = lab.vips()
+    lab.gateway.up({"publish": [publish("files", vips, [server], data_address="203.0.113.200",
+                                        data_address_for=[
+                                            {"clients": "10.1.1.0/24", "address": vips[0]},
+                                            {"clients": "10.1.4.0/22", "address": "203.0.113.1"},
+                                            {"clients": "10.1.3.9", "address": "203.0.113.2"},
+                                        ])]})
+    assert [named(node, vips[0], server) for node in lab.clients] == [
+        vips[0], "203.0.113.200", "203.0.113.200"]
+    lab.gateway.reload({"publish": [publish("files", vips, [server], data_address_for=[
+        {"clients": "10.1.2.0/24", "address": "203.0.113.2"},
+        {"clients": "10.1.0.0/16", "address": "203.0.113.1"}])]})
+    assert [named(node, vips[0], server) for node in lab.clients] == [
+        "203.0.113.1", "203.0.113.2", "203.0.113.1"]
+    with lab.client.inside():
+        # the door is where the client dialled, whatever the 227 names
+        session = login(lab.client, vips[0], server, "EPSV")
+        assert session.read("server-name").decode() == server.name
+
+
+def with_hosts(lab, text, *verb):
+    """Runs ftpnat-load where the name stands for what the text says."""
+    hosts = lab.file("hosts")
+    with open(hosts, "w") as file:
+        file.write(f"127.0.0.1 localhost\n{text}\n")
+    gateway = lab.gateway
+    return run(["unshare", "--mount", "sh", "-c",
+                f"mount --bind {hosts} /etc/hosts && mount --bind /dev/null /etc/resolv.conf && "
+                'exec "$@"', "sh",
+                gateway.command, "--netns", lab.gw.name, "--pin", gateway.pin, "-c", gateway.path,
+                *verb], check=False)
+
+
+def test_a_name_that_comes_and_goes(make_lab):
+    """Resolved at up and reload; what can't be resolved any more stays as it was, and that is said."""
+    lab = make_lab()
+    server = need(Vsftpd)(lab.server).start()
+    vips = lab.vips()
+    config = {"publish": [publish("files", vips, [server], data_address=NAME)]}
+    lab.gateway.write(config)
+    done = with_hosts(lab, "", "up")
+    assert done.returncode == 1 and NAME in done.stdout, done.stdout
+    assert not os.path.exists(lab.gateway.pin)
+    done = with_hosts(lab, f"203.0.113.1 {NAME}", "up")
+    assert done.returncode == 0, done.stdout
+    assert named(lab.client, vips[0], server) == "203.0.113.1"
+    done = with_hosts(lab, f"203.0.113.2 {NAME}", "reload")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert named(lab.client, vips[0], server) == "203.0.113.2"
+    for _ in range(2):
+        done = with_hosts(lab, "", "reload")
+        assert done.returncode == 0, done.stdout
+        assert "data_address stays 203.0.113.2" in done.stdout
+        assert named(lab.client, vips[0], server) == "203.0.113.2"
+    done = with_hosts(lab, f"2001:db8::1 {NAME}", "reload")
+    assert done.returncode == 0 and "no IPv4 address" in done.stdout, done.stdout
+    assert named(lab.client, vips[0], server) == "203.0.113.2"
+    # another name has no last known address
+    config["publish"][0]["data_address"] = f"other.{NAME}"
+    lab.gateway.write(config)
+    done = with_hosts(lab, "", "reload")
+    assert done.returncode == 1 and f"other.{NAME}" in done.stdout, done.stdout
+    assert named(lab.client, vips[0], server) == "203.0.113.2", "nothing has changed"

@@ -1,0 +1,300 @@
+"""The deployments of docs/deployments: what the old setup does, and what ftpnat does in its place.
+
+`old` is what people load into nftables: DNAT and masquerade with or without the kernel's
+helper, or a filter that accepts what conntrack calls related.
+"""
+
+import contextlib
+import ftplib
+import io
+import socket
+
+import pytest
+
+import tls
+from clients import CLIENTS, Account, ClientError, Session
+from gateways import KernelGateway
+from lab import wait_until
+from scenes import exchange, login, need, publish
+from servers import Proftpd, Vsftpd
+from wire import Tap
+
+pytestmark = pytest.mark.ftpnat
+
+HELPER = """
+	ct helper ftp { type "ftp" protocol tcp; l3proto inet; }
+	chain helper_in { type filter hook prerouting priority filter; tcp dport { 21, 49 } ct helper set "ftp"; }
+	chain helper_out { type filter hook output priority filter; tcp dport { 21, 49 } ct helper set "ftp"; }
+"""
+
+
+@contextlib.contextmanager
+def old(lab, rules, helper=True):
+    """The old setup in force: chains of one nftables table."""
+    lab.gw.run(["nft", "-f", "-"],
+               input=f"table inet old {{ {HELPER if helper else ''}\n{rules}\n}}\n")
+    try:
+        yield
+    finally:
+        lab.gw.run(["nft", "delete", "table", "inet", "old"])
+
+
+@contextlib.contextmanager
+def kernel_nat(lab, config):
+    """The same, from a configuration of ftpnat: DNAT and masquerade with the kernel's helper."""
+    ours = lab.gateway
+    kernel = KernelGateway(lab)
+    lab.gateway = ours
+    kernel.up(config)
+    try:
+        yield
+    finally:
+        kernel.down()
+
+
+def works(client, node, server, account, method):
+    """Does the client get its file through both ways? It may hang where nothing answers."""
+    try:
+        exchange(client, node, server, account, method)
+    except ClientError:
+        return False
+    return True
+
+
+def quick(name, **more):
+    return need(CLIENTS[name])(timeout=12, **more)
+
+
+def reaches(node, address, port, source_port=0):
+    with node.inside(), socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.settimeout(0.3)
+        try:
+            sock.bind(("", source_port))
+            sock.connect((address, port))
+        except OSError:
+            return False
+        return True
+
+
+def listen(node, port):
+    node.start(["/usr/bin/python3", "-m", "http.server", str(port)], f"http-{node.short}-{port}")
+    wait_until(lambda: node.listening("0.0.0.0", port), f"a server on port {port}")
+
+
+def test_1_active_masquerade(make_lab):
+    """Private server, active mode only. The old setup works; so does ours, and says what it refuses."""
+    lab = make_lab(route_back=False)
+    server = need(Vsftpd)(lab.server, extra="pasv_enable=NO\n").start()
+    vips = lab.vips()
+    config = {"publish": [publish("files", vips, [server], source="gateway", modes="active")]}
+    account = Account(vips[0], server)
+    with kernel_nat(lab, config):
+        assert works(quick("lftp"), lab.client, server, account, "PORT")
+    lab.gateway.up(config)
+    for client in ("curl", "lftp", "tnftp", "ftplib"):
+        assert works(quick(client), lab.client, server, account, "PORT"), client
+    with lab.client.inside():
+        session = login(lab.client, vips[0], server, "PORT")
+        for command in ("PASV", "EPSV"):
+            with pytest.raises(ftplib.Error):
+                session.sendcmd(command)
+        assert session.read("server-name").decode() == server.name
+
+
+def test_2_other_port(make_lab):
+    """A server on the Internet by another port. DNAT alone leaves its address in the 227."""
+    lab = make_lab(route_back=False)
+    lab.client.ip("route del default", "route add 192.0.2.0/24 via 10.1.1.1")
+    server = need(Vsftpd)(lab.server).start()
+    vips = lab.vips()
+    account = Account(vips[0], server, port=2121)
+    dnat = """chain pre { type nat hook prerouting priority dstnat; ip daddr 192.0.2.10 tcp dport 2121 dnat ip to 10.2.1.2:21; }
+	chain post { type nat hook postrouting priority srcnat; oifname s1 masquerade; }"""
+    with old(lab, dnat, helper=False):
+        for client in ("curl", "lftp"):
+            assert not works(quick(client), lab.client, server, account, "PASV")
+    lab.gateway.up({"publish": [publish("far", vips, [server], port=2121, source="gateway")]})
+    for client in CLIENTS:
+        for method in ("PASV", "EPSV", "PORT"):
+            assert works(quick(client), lab.client, server, account, method), (client, method)
+
+
+def test_3_host_firewall(make_lab):
+    """One host, INPUT and OUTPUT: conntrack's RELATED and ours let the same through."""
+    lab = make_lab(servers=0)
+    host, other = lab.gw, lab.client
+    own = (other.gw4, other.gw6)
+    server = need(Vsftpd)(host, addresses=own).start()
+    far = need(Vsftpd)(other).start()
+    listen(host, 8080)
+    listen(other, 8080)
+
+    def outcome():
+        result = {}
+        for method in ("PASV", "EPSV", "PORT", "EPRT"):
+            result["server", method] = works(quick("ftplib"), other, server, Account(own[0], server), method)
+            result["client", method] = works(quick("ftplib"), host, far, Account(other.ip4, far), method)
+        result["in"] = reaches(other, own[0], 8080)
+        result["out"] = reaches(host, other.ip4, 8080)
+        result["from 20"] = reaches(other, own[0], 8080, 20)
+        return result
+
+    want = {(role, method): True for role in ("server", "client")
+            for method in ("PASV", "EPSV", "PORT", "EPRT")}
+    want.update({"in": False, "out": False, "from 20": False})
+    accept = "ct state established,related accept; tcp dport 21 accept; meta l4proto != tcp accept; iifname lo accept"
+    with old(lab, f"""chain in {{ type filter hook input priority 10; policy drop; {accept}; }}
+	chain out {{ type filter hook output priority 10; policy drop; {accept.replace("iifname", "oifname")}; }}"""):
+        assert outcome() == want
+    lab.gateway.up({"track": [{"name": "server", "servers": list(own)},
+                              {"name": "client", "clients": list(own)}],
+                    "guard": [{"interface": "c1", "ports": [20, "1024-65535"]}]})
+    assert outcome() == want
+
+
+def test_4_zones(make_lab):
+    """net, loc and dmz; control ports 21 and 49; NAT for one server and for the local clients."""
+    lab = make_lab(clients=2, servers=2)
+    net, loc = lab.clients
+    dmz = [need(Vsftpd)(lab.servers[0], port=port).start() for port in (21, 49)]
+    nat = need(Proftpd)(lab.servers[1]).start()
+    vips = lab.vips()
+    listen(lab.servers[0], 8080)
+    lab.gateway.up({
+        "track": [{"name": "dmz", "servers": "10.2.1.0/24", "control_ports": [21, 49]}],
+        "publish": [publish("nat", vips, [nat])],
+        "masquerade": [{"name": "loc", "clients": "10.1.2.0/24", "to": "interface"}],
+        "guard": [{"interface": name, "ports": [20, "1024-65535"]} for name in ("c1", "s1")]})
+    for method in ("PASV", "EPSV", "PORT", "EPRT"):
+        for server in dmz:
+            assert works(quick("ftplib"), net, server, Account(server.addresses[0], server, server.port), method)
+        assert works(quick("ftplib"), net, nat, Account(vips[0], nat), method)
+        assert works(quick("ftplib"), loc, dmz[0], Account(dmz[0].addresses[0], dmz[0]), method)
+    assert not reaches(net, lab.servers[0].ip4, 8080)
+    assert not reaches(loc, lab.servers[0].ip4, 8080), "out of the dmz interface, too"
+    assert not reaches(lab.servers[0], net.ip4, 2000, 20)
+    assert lab.gateway.reason("guarded") >= 3
+    assert {flow["rule"] for flow in lab.gateway.flows()} == {"dmz", "nat", "loc"}
+
+
+def test_5_proftpd(make_lab):
+    """What proftpd.conf had to do behind NAT; what clients are told, and that only that is open."""
+    lab = make_lab(clients=2)
+    server = need(Proftpd)(lab.server, extra="""\
+<Limit EPSV>
+  DenyAll
+</Limit>
+AllowForeignAddress on
+""").start()
+    outside = need(Vsftpd)(lab.client, extra="pasv_promiscuous=YES\n").start()
+    vips = lab.vips()
+    rule = publish("files", vips, [server], data_ports="50000-50001", data_address="203.0.113.7",
+                   data_address_for=[{"clients": "10.1.2.0/24", "address": vips[0]}])
+    lab.gateway.up({"publish": [rule]})
+    named = {}
+    for node in lab.clients:
+        with node.inside():
+            session = login(node, vips[0], server, "PASV")
+            with pytest.raises(ftplib.Error):  # the server's own refusal, and the session goes on
+                session.sendcmd("EPSV")
+            named[node.short] = session.sendcmd("PASV").split("(")[1].split(")")[0].split(",")
+            with pytest.raises(ftplib.error_perm, match="^500 Data connections to another host"):
+                session.sendcmd("PORT 10,1,9,9,200,1")
+            session.voidcmd("NOOP")
+        port = int(named[node.short][4]) * 256 + int(named[node.short][5])
+        opened = [p for p in range(49990, 50012) if reaches(node, vips[0], p)]
+        assert opened == [port], "a port scan finds what was announced"
+        session.close()
+    assert [".".join(fields[:4]) for fields in named.values()] == ["203.0.113.7", vips[0]]
+
+    # the range has two ports: a third client is told so, and it is counted
+    sessions = []
+    with lab.clients[1].inside():
+        for number in range(3):
+            sessions.append(login(lab.clients[1], vips[0], server, "PASV"))
+            if number < 2:
+                sessions[-1].sendcmd("PASV")
+        with pytest.raises(ftplib.error_temp, match="^425"):
+            sessions[-1].sendcmd("PASV")
+        for session in sessions:
+            session.close()
+    assert lab.gateway.reason("line_no_port") == 1
+
+    # FXP, where the rule allows it: from our server, in active mode, to one outside
+    lab.gateway.reload({"publish": [dict(rule, foreign_data="allow")]})
+    content = b"from server to server" * 1000
+    server.put("fxp", content)
+    with lab.clients[1].inside():
+        source = login(lab.clients[1], vips[0], server, "PASV")
+        to = login(lab.clients[1], outside.addresses[0], outside, "PASV")
+        for session in (source, to):
+            session.voidcmd("TYPE I")
+        place = to.sendcmd("PASV").split("(")[1].split(")")[0]
+        source.voidcmd(f"PORT {place}")
+        to.putcmd("STOR fxp")
+        source.putcmd("RETR fxp")
+        for session in (source, to):
+            assert session.getresp().startswith("150") and session.voidresp().startswith("226")
+        assert to.read("fxp") == content
+
+
+def test_6_ftps(make_lab):
+    """Under TLS the kernel's helper sees nothing; we lead the range to the session's server."""
+    lab = make_lab(servers=2)
+    lab.client.ip("route del default", "route add 192.0.2.0/24 via 10.1.1.1")
+    vips = lab.vips()
+    servers = [need(Vsftpd)(node, extra=tls.extra(Vsftpd, named=vips[0])).start() for node in lab.servers]
+    config = {"publish": [publish("files", vips, servers)]}
+    account = Account(vips[0], servers[0])
+    with kernel_nat(lab, config):
+        assert not works(tls.CurlTls(timeout=12), lab.client, servers[0], account, "EPSV")
+    config["publish"][0]["tls_data_ports"] = tls.PORTS
+    lab.gateway.up(config)
+    for method in ("EPSV", "PASV"):
+        with lab.client.inside():
+            session = tls.login(lab.client, vips[0], servers[0], method)
+            name = session.server_name()
+            for turn in range(3):
+                content = f"{method} {turn}".encode() * 1000
+                session.storbinary("STOR file", io.BytesIO(content))
+                assert session.read("file") == content
+                assert session.read("server-name").decode() == name
+            session.quit()
+
+
+def test_7_many_servers(make_lab):
+    """DNAT to one of several: data lands anywhere. Ours: with its session, on equal ports, too."""
+    lab = make_lab(clients=2, servers=3)
+    for node in lab.clients:
+        node.ip("route del default", "route add 192.0.2.0/24 via " + node.gw4)
+    servers = [need(Vsftpd)(node, extra="pasv_min_port=50000\npasv_max_port=50003\n").start()
+               for node in lab.servers]
+    vips = lab.vips()
+    ends = ", ".join(f"{i} : {s.addresses[0]}" for i, s in enumerate(servers))
+    balance = f"""chain pre {{ type nat hook prerouting priority dstnat;
+		ip daddr 192.0.2.10 tcp dport {{ 21, 50000-50003 }} dnat ip to numgen inc mod 3 map {{ {ends} }}; }}"""
+
+    def converse():
+        """Pairs (server of the session, servers that its data came from)."""
+        met = []
+        for node in lab.clients * 3:
+            with node.inside():
+                session = Session("EPSV").open(Account(vips[0], servers[0]))
+                session.timeout = 1
+                came = set()
+                for _ in range(3):
+                    try:
+                        came.add(session.read("server-name").decode())
+                    except (OSError, EOFError, ftplib.Error):
+                        came.add(None)
+                        break
+                met.append((session.server_name(), came))
+                session.close()
+        return met
+
+    with old(lab, balance, helper=False):
+        assert any(came != {name} for name, came in converse())
+    lab.gateway.up({"publish": [publish("files", vips, list(zip(servers, (2, 1, 1))))]})
+    for _ in range(3):
+        assert all(came == {name} for name, came in converse())

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Control connections under TLS: how long nothing is read, and who reaches the ports
+ * of `tls_data_ports` meanwhile. (`tls: deny` is among the lines, test_tc_lines.)
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/talk.h"
+#include "util.h"
+
+#define STEPS 16
+
+#define C(...)                                                                           \
+	{                                                                                \
+		.from = 'c', .text = __VA_ARGS__                                         \
+	}
+#define S(...)                                                                           \
+	{                                                                                \
+		.from = 's', .text = __VA_ARGS__                                         \
+	}
+
+/* Bodies of 257 bytes, so that no header has a NUL in it. */
+#define X16  "xxxxxxxxxxxxxxxx"
+#define X128 X16 X16 X16 X16 X16 X16 X16 X16
+#define BODY X128 X128 "x"
+#define HAS_LINES                                                                        \
+	X128 "PORT 192,0,2,7,7,208\r\nPORT 192,0,2,7,7,208\r\nPORT 192,0,2,7,7,208\r\n"  \
+	     "PORT 192,0,2,7,7,208\r\nPORT 192,0,2,7,7,208\r\nxxxxxxxxxxxxxxxxxxx"
+#define RECORD(body) "\x17\x03\x03\x01\x01" body
+#define HELLO	     "\x16\x03\x01\x01\x01\x01" X128 X128
+#define ALERT	     "\x15\x03\x03\x01\x01" BODY
+
+_Static_assert(sizeof(BODY) == 258, "as the headers say");
+_Static_assert(sizeof(HAS_LINES) == 258, "as the headers say");
+
+#define AUTH C("AUTH TLS\r\n"), S("234 go\r\n", .also = { FTPNAT_OPAQUE })
+#define UP   AUTH, C(HELLO), S(HELLO)
+#define ENDS .also = { FTPNAT_CLEAR }
+
+#define ACTIVE "$S > $P 2000 = $D 0 > $C 2000 active"
+
+struct row {
+	const char *says;
+	unsigned int scenes;
+	const char *door; /* at the end; NULL: none */
+	struct step steps[STEPS];
+};
+
+static const struct row rows[] = {
+	{ "lines after CCC are read",
+	  IN(GROW4) | IN(MASQ4),
+	  ACTIVE,
+	  { UP, C(RECORD(BODY)), S(RECORD(BODY)), S(ALERT), C(ALERT),
+	    C("PORT $c,7,208\r\n", "PORT $p,7,208\r\n",
+	      .also = { FTPNAT_CLEAR, FTPNAT_EXPECTED }),
+	    S("200 ok\r\n"), C("LIST\r\n"), S("150 here\r\n226 done\r\n") } },
+	{ "and so are replies",
+	  IN(KEEP4),
+	  "$C > $D 2570 = $P 0 > $S 2570 passive",
+	  { UP, S(ALERT), C(ALERT), C("PASV\r\n", ENDS),
+	    S("227 =$s,10,10\r\n", "227 =$d,10,10\r\n", .also = { FTPNAT_EXPECTED }) } },
+	{ "the last record and the first line in one segment",
+	  IN(GROW4),
+	  ACTIVE,
+	  { UP, S(ALERT),
+	    C(ALERT "PORT $c,7,208\r\n", ALERT "PORT $p,7,208\r\n",
+	      .also = { FTPNAT_CLEAR, FTPNAT_EXPECTED }) } },
+	{ "records in all cuts",
+	  IN(GROW4),
+	  ACTIVE,
+	  { UP, C("\x17"), C("\x03\x03\x01"), C("\x01" X128), C(X128),
+	    C("x" RECORD(BODY) "\x15\x03"), C("\x03\x01\x01" BODY), S(ALERT),
+	    C("PORT $c,7,208\r\n", "PORT $p,7,208\r\n",
+	      .also = { FTPNAT_CLEAR, FTPNAT_EXPECTED }) } },
+	{ "lines within a record are none",
+	  IN(GROW4) | IN(KEEP4),
+	  NULL,
+	  { UP, C(RECORD(HAS_LINES)), S(RECORD(HAS_LINES)),
+	    C("\x17\x03\x03\x01\x01" X128),
+	    C("PORT $c,7,208\r\nPORT $c,7,208\r\nPORT $c,7,208\r\n") } },
+	{ "without a record before, lines are none",
+	  IN(GROW4),
+	  NULL,
+	  { AUTH, C("PORT $c,7,208\r\n"), C("PORT $c,7,208\r\n"), C(HELLO),
+	    C("PORT $c,7,208\r\n") } },
+	{ "after what is neither record nor line, nothing is read any more",
+	  IN(GROW4),
+	  NULL,
+	  { UP, C("\x01\r\n"), C("PORT $c,7,208\r\n") } },
+	{ "after a record of another protocol version neither",
+	  IN(GROW4),
+	  NULL,
+	  { UP, C("\x17\x02\x03\x01\x01" BODY), C("PORT $c,7,208\r\n") } },
+	{ "after a record that is too long neither",
+	  IN(GROW4),
+	  NULL,
+	  { UP, C("\x17\x03\x03\x48\x01" BODY), C("PORT $c,7,208\r\n") } },
+	{ "a segment ahead of a lost one is left to retransmission",
+	  IN(GROW4),
+	  ACTIVE,
+	  { UP, S(ALERT), C(NULL, .flags = ACK),
+	    C(ALERT, .seq = 500, .to_seq = 500, .reason = FTPNAT_AHEAD), C(RECORD(BODY)),
+	    C(ALERT),
+	    C("PORT $c,7,208\r\n", "PORT $p,7,208\r\n",
+	      .also = { FTPNAT_CLEAR, FTPNAT_EXPECTED }) } },
+	{ "TLS again after CCC",
+	  IN(GROW4),
+	  NULL,
+	  { UP, S(ALERT), C(ALERT), C("AUTH TLS\r\n", ENDS),
+	    S("234 go\r\n", .also = { FTPNAT_OPAQUE }), C(HELLO), S(HELLO),
+	    C(RECORD(HAS_LINES)) } },
+	{ "implicit TLS",
+	  IN(KEEP4) | IN(GROW4),
+	  NULL,
+	  { C(HELLO, .also = { FTPNAT_OPAQUE }), S(HELLO), C(RECORD(HAS_LINES)),
+	    S(RECORD(HAS_LINES)) } },
+	{ "no TLS: no ClientHello",
+	  IN(GROW4),
+	  ACTIVE,
+	  { C("\x16\x03\x01\x01\x01\x02\r\n"),
+	    C("PORT $c,7,208\r\n", "PORT $p,7,208\r\n", .also = { FTPNAT_EXPECTED }) } },
+	{ "no TLS: the server has greeted the client",
+	  IN(GROW4),
+	  ACTIVE,
+	  { S("220 hello\r\n"), C("\x16\x03\x01\x01\x01\x01\r\n"),
+	    C("PORT $c,7,208\r\n", "PORT $p,7,208\r\n", .also = { FTPNAT_EXPECTED }) } },
+	{ "no TLS: the client has said something before",
+	  IN(GROW4),
+	  ACTIVE,
+	  { C("NOOP\r\n"), C("\x16\x03\x01\x01\x01\x01\r\n"),
+	    C("PORT $c,7,208\r\n", "PORT $p,7,208\r\n", .also = { FTPNAT_EXPECTED }) } },
+};
+
+static void test_row(void **state)
+{
+	const struct row *row = *state;
+	bool good = true;
+
+	for (enum scene_id id = 0; id < SCENES; id++) {
+		const struct scene *scene = scene_get(id);
+		const char *door;
+		struct talk talk;
+
+		if (!(row->scenes & IN(id)))
+			continue;
+		scene_configure(scene, NULL);
+		talk_init(&talk, scene);
+		talk_open(&talk);
+		if (!talk_steps(&talk, row->says, row->steps)) {
+			good = false;
+			continue;
+		}
+		door = row->door ? talk_text(&talk, row->door) : "none";
+		if (strcmp(door, talk_door())) {
+			printf("%s [%s]: door %s, expected %s\n", row->says, scene->name,
+			       talk_door(), door);
+			good = false;
+		}
+	}
+	assert_true(good);
+}
+
+/* ---- tls_data_ports ---- */
+
+static const enum ftpnat_reason comes[] = { FTPNAT_DATA_OPENED, FTPNAT_TLS_DATA,
+					    FTPNAT_REASON_MAX };
+
+static const struct step up[] = { UP, { 0 } };
+static const struct step ccc[] = { S(ALERT), C(ALERT), C("NOOP\r\n", ENDS), { 0 } };
+
+static void configure(enum scene_id id)
+{
+	struct ftpnat_rule rule = scene_rule(scene_get(id));
+
+	rule.tls_port_min = 60000;
+	rule.tls_port_max = 60099;
+	scene_configure(scene_get(id), &rule);
+}
+
+/* Another control connection of the scene, from another port. */
+static void begin(struct talk *talk, const struct scene *scene, uint16_t port)
+{
+	talk_init(talk, scene);
+	talk->client_port = port;
+	talk->seen_port = port;
+	talk_open(talk);
+}
+
+/* A data SYN of the talk's client: does it reach the talk's server on the same port? */
+static bool dials(const struct talk *talk, const char *says, const char *client,
+		  uint16_t from, uint16_t port, bool reaches)
+{
+	struct packet_spec in = talk_sent(talk, CLIENT), out = talk_heard(talk, CLIENT);
+
+	in.flags = SYN;
+	in.sport = from;
+	in.dport = port;
+	if (client)
+		in.src = client;
+	out.flags = SYN;
+	out.sport = from;
+	out.dport = port;
+	return check_packet(says, INGRESS, OUTER, &in, reaches ? &out : &in,
+			    reaches ? talk_reason(talk) : FTPNAT_PASS,
+			    reaches ? comes : NULL);
+}
+
+static void test_data_ports(void **state)
+{
+	static const enum scene_id ids[] = { KEEP4, KEEP6, FULL4, FULL6, SERVER4 };
+	bool good = true;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		const struct scene *scene = scene_get(ids[i]);
+		const char *stranger = strchr(scene->client, ':') ? "2001:db8:1::8" :
+								    "198.51.100.8";
+		struct talk talk;
+
+		configure(ids[i]);
+		begin(&talk, scene, CLIENT_PORT);
+		good &= dials(&talk, "before TLS", NULL, 50001, 60001, false);
+		assert_true(talk_steps(&talk, "TLS", up));
+		good &= dials(&talk, "the first port", NULL, 50002, 60000, true);
+		good &= dials(&talk, "the last port", NULL, 50003, 60099, true);
+		good &= dials(&talk, "a second time", NULL, 50004, 60099, true);
+		good &= dials(&talk, "the port before", NULL, 50005, 59999, false);
+		good &= dials(&talk, "the port behind", NULL, 50006, 60100, false);
+		good &= dials(&talk, "another client", stranger, 50007, 60001, false);
+		assert_true(talk_steps(&talk, "CCC", ccc));
+		good &= dials(&talk, "after CCC", NULL, 50008, 60001, false);
+	}
+	assert_true(good);
+}
+
+static void test_no_data_ports_without_the_key(void **state)
+{
+	struct talk talk;
+
+	(void)state;
+	scene_configure(scene_get(KEEP4), NULL);
+	begin(&talk, scene_get(KEEP4), CLIENT_PORT);
+	assert_true(talk_steps(&talk, "TLS", up));
+	assert_true(dials(&talk, "no range", NULL, 50001, 60001, false));
+}
+
+static void test_end_of_session(void **state)
+{
+	static const struct step closes[][4] = {
+		{ { 'c', .flags = FIN | ACK }, { 's', .flags = FIN | ACK }, { 0 } },
+		{ { 'c', .flags = RST | ACK }, { 0 } },
+		{ { 's', .flags = RST | ACK }, { 0 } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(closes); i++) {
+		struct talk talk;
+
+		configure(KEEP4);
+		begin(&talk, scene_get(KEEP4), CLIENT_PORT);
+		assert_true(talk_steps(&talk, "TLS", up));
+		assert_true(dials(&talk, "alive", NULL, 50001, 60001, true));
+		assert_true(talk_steps(&talk, "the end", closes[i]));
+		assert_true(dials(&talk, "ended", NULL, 50002, 60001, false));
+	}
+}
+
+/* A listen within the range stays a listen. */
+static void test_control_port_in_range(void **state)
+{
+	struct packet_spec in, out;
+	struct talk talk;
+
+	(void)state;
+	configure(KEEP4);
+	dataplane_listen(scene_get(KEEP4)->dialled, 60001, 0);
+	begin(&talk, scene_get(KEEP4), CLIENT_PORT);
+	assert_true(talk_steps(&talk, "TLS", up));
+	in = talk_sent(&talk, CLIENT);
+	out = talk_heard(&talk, CLIENT);
+	in.flags = out.flags = SYN;
+	in.sport = out.sport = 50001;
+	in.dport = 60001;
+	option_mss(&in.options, 1460);
+	option_mss(&out.options, 1460 - 320);
+	assert_true(check_packet(
+		"a control connection", INGRESS, OUTER, &in, &out, FTPNAT_FORWARDED,
+		(enum ftpnat_reason[]){ FTPNAT_CONTROL_OPENED, FTPNAT_REASON_MAX }));
+}
+
+/* One client with sessions on two servers: what it opens is for the one that spoke last. */
+static void test_two_servers(void **state)
+{
+	static const struct step speaks[] = { S(RECORD(BODY)), { 0 } };
+	static const struct step ends[] = { { 'c', .flags = RST | ACK }, { 0 } };
+	struct scene second = *scene_get(KEEP4);
+	struct talk one, two;
+
+	(void)state;
+	configure(KEEP4);
+	begin(&one, scene_get(KEEP4), 40000);
+	assert_true(talk_steps(&one, "TLS", up));
+	second.server = "10.9.0.11";
+	dataplane_server(0, second.server, second.server_port, NULL, 1);
+	begin(&two, &second, 40001);
+	assert_true(dials(&one, "the second isn't under TLS", NULL, 50001, 60001, true));
+	assert_true(talk_steps(&two, "TLS", up));
+	assert_true(dials(&two, "the second spoke", NULL, 50002, 60001, true));
+	assert_true(talk_steps(&one, "the first speaks", speaks));
+	assert_true(dials(&one, "the first spoke", NULL, 50003, 60001, true));
+	assert_true(talk_steps(&two, "the second speaks", speaks));
+	assert_true(talk_steps(&two, "the second ends", ends));
+	assert_true(dials(&one, "nobody spoke since", NULL, 50004, 60001, false));
+	assert_true(talk_steps(&one, "the first speaks", speaks));
+	assert_true(dials(&one, "the first spoke", NULL, 50005, 60001, true));
+}
+
+int main(void)
+{
+	static struct CMUnitTest tests[ARRAY_SIZE(rows) + 8];
+	static const struct CMUnitTest others[] = {
+		cmocka_unit_test(test_data_ports),
+		cmocka_unit_test(test_no_data_ports_without_the_key),
+		cmocka_unit_test(test_end_of_session),
+		cmocka_unit_test(test_control_port_in_range),
+		cmocka_unit_test(test_two_servers),
+	};
+	size_t n = rows_as_tests(tests, rows, ARRAY_SIZE(rows), sizeof(*rows), test_row);
+
+	memcpy(tests + n, others, sizeof(others));
+	return _cmocka_run_group_tests("tc_tls", tests, n + ARRAY_SIZE(others),
+				       dataplane_setup, dataplane_teardown);
+}
