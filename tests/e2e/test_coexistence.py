@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """ftpnat beside what else may be on a gateway: nftables, other tc programs, other kinds of interface."""
 
 import socket

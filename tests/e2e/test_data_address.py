@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """What a 227 names: data_address, by client, and by host names that come and go."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The deployments of docs/deployments: what the old setup does, and what ftpnat does in its place.
 
 `old` is what people load into nftables: DNAT and masquerade with or without the kernel's

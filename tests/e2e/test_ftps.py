@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """FTPS (RFC 4217): what is under TLS is not read, and its data connections still arrive."""
 
 import ftplib

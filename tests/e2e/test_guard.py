@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """track and guard: a stateful firewall that translates nothing."""
 
 import ftplib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """A client inside dials the public address of a server inside; with a bridge, as containers have it."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """FTPS: servers with a certificate of their own, and clients that insist on TLS."""
 
 import ftplib
