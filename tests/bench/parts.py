@@ -11,7 +11,7 @@ from functools import partial
 
 import frames
 from results import flows_measure
-from scene import Scene
+from bench_scene import Scene
 from tools import CPUS, LabError, tool
 from variants import CONTROL_PORT, Absent, Ftpnat, Nftables, attached_programs
 

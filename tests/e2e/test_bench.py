@@ -17,7 +17,7 @@ import frames  # noqa: E402
 import report  # noqa: E402
 from parts import Packets  # noqa: E402
 from results import Results  # noqa: E402
-from scene import Scene  # noqa: E402
+from bench_scene import Scene  # noqa: E402
 from tools import Tools  # noqa: E402
 from variants import CONTROL_PORT, VARIANTS  # noqa: E402
 
