@@ -291,15 +291,19 @@ struct ftpnat_rule {
 	__u32 data_host; /* hash of the name that data_address was resolved from; 0: none */
 };
 
+/* ftpnat_server.drained: by whom */
+#define FTPNAT_DRAINED_BY_HAND	 0x01
+#define FTPNAT_DRAINED_BY_HEALTH 0x02 /* it failed its health checks */
+
 /* ftpnat_servers[slot * FTPNAT_MAX_SERVERS + index] */
 struct ftpnat_server {
 	struct ftpnat_addr addr;
 	struct ftpnat_addr
 		source; /* FTPNAT_SOURCE_ADDRESS: what this server sees as the client */
 	__be16 port;
-	__u16 weight;	   /* for new connections; 0: drained */
+	__u16 weight;	   /* for new connections: 0 while drained, else full_weight */
 	__u16 full_weight; /* as configured */
-	__u16 pad;
+	__u16 drained;
 };
 
 /* ftpnat_classes[slot * FTPNAT_MAX_CLASSES + index]: data_address_for, first match wins */

@@ -12,6 +12,7 @@
 #include "log.h"
 #include "map_walk.h"
 #include "rule_ids.h"
+#include "servers.h"
 #include "util.h"
 
 static const __u32 first = 0;
@@ -87,10 +88,16 @@ static int server_source(const struct config_publish *publish,
 	return 0;
 }
 
-/* Was the server drained under the configuration in force? Then it stays so. */
-static bool is_drained(const struct slot *slot, __u16 id,
-		       const struct config_server *from)
+/*
+ * By whom the server was drained under the configuration in force: it stays so, but for
+ * what nobody looks after any more.
+ */
+static __u16 still_drained(const struct slot *slot, __u16 id,
+			   const struct config_publish *publish,
+			   const struct config_server *from)
 {
+	__u16 kept = FTPNAT_DRAINED_BY_HAND |
+		     (publish->health_checks ? FTPNAT_DRAINED_BY_HEALTH : 0);
 	const struct ftpnat_rule *old = &slot->ids.old[id];
 	int fd = dataplane_map(slot->dataplane, "ftpnat_servers");
 
@@ -101,9 +108,9 @@ static bool is_drained(const struct slot *slot, __u16 id,
 		if (!bpf_map_lookup_elem(fd, &key, &server) &&
 		    server.port == from->endpoint.port &&
 		    ftpnat_addr_equal(&server.addr, &from->endpoint.addr))
-			return !server.weight;
+			return server.drained & kept;
 	}
-	return false;
+	return 0;
 }
 
 static int put_server(struct slot *slot, const struct config_publish *publish,
@@ -117,8 +124,8 @@ static int put_server(struct slot *slot, const struct config_publish *publish,
 
 	if (err)
 		return err;
-	if (!is_drained(slot, rule_id(slot, rule), from))
-		server.weight = server.full_weight;
+	server_set_drained(&server,
+			   still_drained(slot, rule_id(slot, rule), publish, from));
 	rule->weight[ftpnat_addr_family(&server.addr)] += server.weight;
 	rule->servers++;
 	slot->servers++;

@@ -9,7 +9,7 @@
 #include "hostaddr.h"
 #include "log.h"
 #include "metrics.h"
-#include "server_weight.h"
+#include "servers.h"
 
 #define GREETING "220"
 #define USEC	 1000000ULL
@@ -19,10 +19,8 @@ struct health_target {
 	struct health *health;
 	char rule[FTPNAT_NAME_LEN];
 	struct ftpnat_endpoint server;
-	__u16 weight;
 	struct config_health config;
 	bool down;
-	bool drained;	    /* by us */
 	unsigned int count; /* checks in a row that say otherwise than `down` */
 
 	/* the check under way */
@@ -34,63 +32,17 @@ struct health_target {
 	sd_event_source *timer;
 };
 
-/* ---- what outlives us: the servers that we have drained ---- */
-
-static void remember(const struct health *health)
-{
-	_cleanup_fclose_ FILE *file = NULL;
-	char fresh[sizeof(health->path) + 4], text[FTPNAT_ENDPOINT_STRLEN];
-	size_t drained = 0;
-
-	snprintf(fresh, sizeof(fresh), "%s.new", health->path);
-	file = fopen(fresh, "we");
-	if (!file)
-		return;
-	for (size_t i = 0; i < health->number; i++) {
-		const struct health_target *target = &health->target[i];
-
-		if (!target->drained)
-			continue;
-		drained++;
-		fprintf(file, "%s %s\n", target->rule,
-			ftpnat_endpoint_str(text, &target->server.addr,
-					    target->server.port));
-	}
-	if (fflush(file) || !drained)
-		unlink(fresh);
-	if (drained)
-		rename(fresh, health->path);
-	else
-		unlink(health->path);
-}
-
-/* An earlier run's, as targets without checks. */
-static void recall(struct health *health)
-{
-	_cleanup_fclose_ FILE *file = fopen(health->path, "re");
-	char rule[FTPNAT_NAME_LEN], text[FTPNAT_ENDPOINT_STRLEN];
-
-	while (file && health->number < FTPNAT_MAX_SERVERS &&
-	       fscanf(file, "%31s %55s", rule, text) == 2) {
-		struct health_target *more =
-			realloc(health->target, (health->number + 1) * sizeof(*more));
-		struct health_target target = { .fd = -1, .down = true, .drained = true };
-
-		if (!more)
-			return;
-		health->target = more;
-		memcpy(target.rule, rule, sizeof(rule));
-		if (!ftpnat_endpoint_parse(text, &target.server))
-			more[health->number++] = target;
-	}
-}
-
 /* ---- verdicts ---- */
 
-static void drain(struct health_target *target)
+/* In the map, which remembers it over a reload and for the next `run`. */
+static int put_verdict(const struct health_target *target, bool down)
 {
-	if (server_weight(target->health->options, target->rule, &target->server, 0) > 0)
-		target->drained = true;
+	struct servers_drain drain = { .rule = target->rule,
+				       .server = target->server,
+				       .by = FTPNAT_DRAINED_BY_HEALTH,
+				       .drain = down };
+
+	return servers_drain(target->health->options, &drain);
 }
 
 static void say(const struct health_target *target, const char *what, const char *why)
@@ -100,25 +52,6 @@ static void say(const struct health_target *target, const char *what, const char
 	pr_err("server %s of rule %s is %s%s%s",
 	       ftpnat_endpoint_str(text, &target->server.addr, target->server.port),
 	       target->rule, what, *why ? ": " : "", why);
-}
-
-static void go_down(struct health_target *target, const char *why)
-{
-	target->down = true;
-	drain(target);
-	say(target, "down", why);
-	remember(target->health);
-}
-
-static void come_up(struct health_target *target)
-{
-	target->down = false;
-	if (target->drained)
-		server_weight(target->health->options, target->rule, &target->server,
-			      target->weight);
-	target->drained = false;
-	say(target, "up", "");
-	remember(target->health);
 }
 
 static void close_check(struct health_target *target)
@@ -138,16 +71,16 @@ static void end_check(struct health_target *target, const char *why)
 	if (good != target->down) { /* no news */
 		target->count = 0;
 		if (target->down)
-			drain(target); /* a reload may have put it back */
+			put_verdict(target, true); /* a reload may have put it back */
 		return;
 	}
 	if (++target->count < (good ? target->config.rise : target->config.fall))
 		return;
+	if (put_verdict(target, !good))
+		return; /* tried again after the next check */
 	target->count = 0;
-	if (good)
-		come_up(target);
-	else
-		go_down(target, why);
+	target->down = !good;
+	say(target, good ? "up" : "down", good ? "" : why);
 }
 
 /* ---- one check ---- */
@@ -236,40 +169,44 @@ static void end_target(struct health_target *target)
 	target->timer = sd_event_source_disable_unref(target->timer);
 }
 
-static bool is_same(const struct health_target *a, const struct health_target *b)
-{
-	return !strcmp(a->rule, b->rule) && a->server.port == b->server.port &&
-	       ftpnat_addr_equal(&a->server.addr, &b->server.addr);
-}
-
 static struct health_target *find(struct health_target *targets, size_t number,
-				  const struct health_target *wanted)
+				  const char *rule, const struct ftpnat_addr *addr,
+				  __be16 port)
 {
 	for (size_t i = 0; i < number; i++)
-		if (is_same(&targets[i], wanted))
+		if (!strcmp(targets[i].rule, rule) && targets[i].server.port == port &&
+		    ftpnat_addr_equal(&targets[i].server.addr, addr))
 			return &targets[i];
 	return NULL;
 }
 
-/* The weight that the configuration gives to the server; 0: it has none. */
-static __u16 configured_weight(const struct config *config,
-			       const struct health_target *target)
+struct recalling {
+	struct health *health;
+	struct view view;
+};
+
+static int see_verdict(const struct published_server *published, void *arg)
 {
-	for (size_t i = 0; i < config->publish_n; i++) {
-		const struct config_publish *publish = &config->publish[i];
+	const struct recalling *r = arg;
+	const struct ftpnat_server *server = &published->server;
+	struct health_target *target = find(r->health->target, r->health->number,
+					    view_rule_name(&r->view, published->rule),
+					    &server->addr, server->port);
 
-		if (strcmp(publish->rule.name, target->rule))
-			continue;
-		for (size_t j = 0; j < publish->servers_n; j++) {
-			const struct config_server *server = &publish->servers[j];
-
-			if (server->endpoint.port == target->server.port &&
-			    ftpnat_addr_equal(&server->endpoint.addr,
-					      &target->server.addr))
-				return (__u16)server->weight;
-		}
-	}
+	if (target)
+		target->down = server->drained & FTPNAT_DRAINED_BY_HEALTH;
 	return 0;
+}
+
+/* Who was down before the reload, or when an earlier run ended. */
+static int recall(struct health *health)
+{
+	struct recalling r = { .health = health };
+	int err = view_open(&r.view, health->options) ?:
+			  servers_walk(&r.view, see_verdict, &r);
+
+	view_close(&r.view);
+	return err;
 }
 
 static int start(struct health *health, struct health_target *target)
@@ -281,8 +218,6 @@ static int start(struct health *health, struct health_target *target)
 					 0, 0, see_timer, target);
 	if (err < 0)
 		return err_r(err, "can't check servers: %s", strerror(-err));
-	if (target->down)
-		drain(target);
 	return 0;
 }
 
@@ -306,7 +241,6 @@ static void fill(struct health_target *targets, const struct config *config)
 			*targets = (struct health_target){
 				.fd = -1,
 				.server = publish->servers[j].endpoint,
-				.weight = (__u16)publish->servers[j].weight,
 				.config = publish->health,
 			};
 			memcpy(targets->rule, publish->rule.name, sizeof(targets->rule));
@@ -320,42 +254,34 @@ int health_configure(struct health *health, const struct config *config)
 	size_t number = count_servers(config), old_number = health->number;
 	_cleanup_free_ struct health_target *old = health->target;
 	struct health_target *targets = calloc(number + 1, sizeof(*targets));
-	int err = 0;
+	int err;
 
 	if (!targets) {
 		TAKE_PTR(old);
 		return err_r(-ENOMEM, "out of memory");
 	}
 	fill(targets, config);
-	for (size_t i = 0; i < old_number; i++) {
-		struct health_target *heir = find(targets, number, &old[i]);
-		__u16 weight = configured_weight(config, &old[i]);
-
-		end_target(&old[i]);
-		if (heir) {
-			heir->down = old[i].down;
-			heir->drained = old[i].drained;
-			heir->count = old[i].count;
-		} else if (old[i].drained && weight) { /* no longer checked */
-			server_weight(health->options, old[i].rule, &old[i].server,
-				      weight);
-		}
-	}
 	health->target = targets;
 	health->number = number;
+	err = number ? recall(health) : 0;
+	for (size_t i = 0; i < old_number; i++) {
+		const struct health_target *last = &old[i];
+		struct health_target *heir = find(targets, number, last->rule,
+						  &last->server.addr, last->server.port);
+
+		if (heir && heir->down == last->down)
+			heir->count = last->count;
+		end_target(&old[i]);
+	}
 	for (size_t i = 0; !err && i < number; i++)
 		err = start(health, &targets[i]);
-	remember(health);
 	return err;
 }
 
-void health_open(struct health *health, sd_event *event, const struct options *options,
-		 __u32 id)
+void health_open(struct health *health, sd_event *event, const struct options *options)
 {
 	health->event = event;
 	health->options = options;
-	snprintf(health->path, sizeof(health->path), RUN_DIR "/drained-%u", id);
-	recall(health);
 }
 
 void health_close(struct health *health)

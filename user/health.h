@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Health checks: connect, expect a 220. A server that fails `fall` of them in a row gets
- * no new connections, until it passes `rise` in a row. One that somebody else has drained
- * stays so.
+ * no new connections, until it passes `rise` in a row and nobody else has drained it.
  */
 #ifndef FTPNAT_HEALTH_H
 #define FTPNAT_HEALTH_H
@@ -20,14 +19,14 @@ struct health {
 	sd_event *event;
 	struct health_target *target;
 	size_t number;
-	char path[64]; /* which servers are down, for the next `run` */
 };
 
-/* `id` tells instances apart. What an earlier `run` drained is known. */
-void health_open(struct health *health, sd_event *event, const struct options *options,
-		 __u32 id);
+void health_open(struct health *health, sd_event *event, const struct options *options);
 
-/* Check the servers of this configuration from now on. Reports its errors. */
+/*
+ * Check the servers of this configuration, which is in force, from now on. Who was down
+ * before, for this `run` or an earlier one, is known. Reports its errors.
+ */
 int health_configure(struct health *health, const struct config *config);
 
 /* Leaves the servers as they are. */

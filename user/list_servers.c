@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* servers: the published ones with weight, state and control connections now. */
-#include <bpf/bpf.h>
 #include <errno.h>
-#include <string.h>
 
 #include "log.h"
+#include "servers.h"
 #include "table.h"
 #include "view.h"
 
 struct listed_server {
-	__u16 rule;
+	struct published_server published;
 	__u32 connections;
-	struct ftpnat_server server;
 };
 
 struct server_list {
@@ -19,27 +17,12 @@ struct server_list {
 	struct listed_server server[FTPNAT_MAX_SERVERS];
 };
 
-static int read_servers(const struct view *view, struct server_list *list)
+static int add_server(const struct published_server *published, void *arg)
 {
-	_cleanup_close_ int fd = view_map(view, "ftpnat_servers");
-	__u32 slot = (view->config.slot & 1) * FTPNAT_MAX_SERVERS;
+	struct server_list *list = arg;
 
-	if (fd < 0)
-		return fd;
-	for (__u16 id = 0; id < FTPNAT_MAX_RULES; id++) {
-		const struct ftpnat_rule *rule = &view->rules[id];
-
-		for (__u32 i = 0; i < rule->servers && list->number < FTPNAT_MAX_SERVERS;
-		     i++) {
-			struct listed_server *listed = &list->server[list->number++];
-			__u32 key = slot + rule->first_server + i;
-
-			listed->rule = id;
-			if (bpf_map_lookup_elem(fd, &key, &listed->server))
-				return err_r(-errno, "can't read ftpnat_servers: %s",
-					     strerror(errno));
-		}
-	}
+	if (list->number < FTPNAT_MAX_SERVERS)
+		list->server[list->number++].published = *published;
 	return 0;
 }
 
@@ -53,9 +36,11 @@ static int count_flow(const void *key, const void *value, void *arg)
 		return 0;
 	for (size_t i = 0; i < list->number; i++) {
 		struct listed_server *listed = &list->server[i];
+		const struct ftpnat_server *server = &listed->published.server;
 
-		if (listed->rule == flow->rule && listed->server.port == flow->to.dport &&
-		    ftpnat_addr_equal(&listed->server.addr, &flow->to.dst)) {
+		if (listed->published.rule == flow->rule &&
+		    server->port == flow->to.dport &&
+		    ftpnat_addr_equal(&server->addr, &flow->to.dst)) {
 			listed->connections++;
 			return 0;
 		}
@@ -63,9 +48,15 @@ static int count_flow(const void *key, const void *value, void *arg)
 	return 0;
 }
 
-static const char *state(const struct listed_server *listed)
+static json_t *drained_by(const struct ftpnat_server *server)
 {
-	return listed->server.weight ? "up" : "drained";
+	json_t *list = json_array();
+
+	if (server->drained & FTPNAT_DRAINED_BY_HAND)
+		json_array_append_new(list, json_string("hand"));
+	if (server->drained & FTPNAT_DRAINED_BY_HEALTH)
+		json_array_append_new(list, json_string("health"));
+	return list;
 }
 
 static void print_text(const struct view *view, const struct server_list *list)
@@ -77,15 +68,15 @@ static void print_text(const struct view *view, const struct server_list *list)
 	table_begin(&table, titles);
 	for (size_t i = 0; i < list->number; i++) {
 		const struct listed_server *listed = &list->server[i];
+		const struct ftpnat_server *server = &listed->published.server;
 		char text[FTPNAT_ENDPOINT_STRLEN];
 
-		table_cell(&table, "%s", view_rule_name(view, listed->rule));
+		table_cell(&table, "%s", view_rule_name(view, listed->published.rule));
 		table_cell(&table, "%s",
-			   ftpnat_endpoint_str(text, &listed->server.addr,
-					       listed->server.port));
-		table_cell(&table, "%u", listed->server.full_weight);
+			   ftpnat_endpoint_str(text, &server->addr, server->port));
+		table_cell(&table, "%u", server->full_weight);
 		table_cell(&table, "%u", listed->connections);
-		table_cell(&table, "%s", state(listed));
+		table_cell(&table, "%s", server_state(server->drained));
 	}
 }
 
@@ -95,15 +86,18 @@ static json_t *to_json(const struct view *view, const struct server_list *list)
 
 	for (size_t i = 0; i < list->number; i++) {
 		const struct listed_server *listed = &list->server[i];
+		const struct ftpnat_server *server = &listed->published.server;
 		char text[FTPNAT_ENDPOINT_STRLEN];
 
-		ftpnat_endpoint_str(text, &listed->server.addr, listed->server.port);
+		ftpnat_endpoint_str(text, &server->addr, server->port);
 		json_array_append_new(
-			array, json_pack("{s:s, s:s, s:i, s:I, s:s}", "rule",
-					 view_rule_name(view, listed->rule), "address",
-					 text, "weight", (int)listed->server.full_weight,
-					 "connections", (json_int_t)listed->connections,
-					 "state", state(listed)));
+			array,
+			json_pack("{s:s, s:s, s:i, s:I, s:s, s:o}", "rule",
+				  view_rule_name(view, listed->published.rule), "address",
+				  text, "weight", (int)server->full_weight, "connections",
+				  (json_int_t)listed->connections, "state",
+				  server_state(server->drained), "drained_by",
+				  drained_by(server)));
 	}
 	return json_pack("{s:i, s:o}", "schema", 1, "servers", array);
 }
@@ -116,8 +110,8 @@ int verb_servers(const struct options *options)
 
 	if (!err && !list)
 		err = err_r(-ENOMEM, "out of memory");
-	err = err				?:
-		      read_servers(&view, list) ?:
+	err = err					    ?:
+		      servers_walk(&view, add_server, list) ?:
 		      view_walk(&view, "ftpnat_flows", count_flow, list);
 	if (err)
 		return EXIT_RUNTIME;

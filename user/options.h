@@ -7,7 +7,7 @@
 
 #include "addr.h"
 
-#define RUN_DIR "/run/ftpnat" /* what `run` keeps: sockets, drained servers */
+#define RUN_DIR "/run/ftpnat" /* sockets of `run` */
 
 /* Exit codes; 0 is done. */
 enum { EXIT_RUNTIME = 1, EXIT_USAGE = 2 };

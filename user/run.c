@@ -191,8 +191,7 @@ int verb_run(const struct options *options)
 		return err_r(EXIT_RUNTIME, "can't make " RUN_DIR ": %s", strerror(errno));
 	if (run_events_open(&service.events, service.event, &service.options))
 		return EXIT_RUNTIME;
-	health_open(&service.health, service.event, &service.options,
-		    service.events.maps.events_id);
+	health_open(&service.health, service.event, &service.options);
 	if (health_configure(&service.health, service.config))
 		return EXIT_RUNTIME;
 	sd_notify(0, "READY=1\nSTATUS=Working.");

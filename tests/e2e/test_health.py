@@ -60,6 +60,18 @@ class Scene:
         wait_until(lambda: self.up(self.other) == up, f"{self.other.name} is {'up' if up else 'down'}; "
                    f"log: {self.service.log()}", 30)
 
+    def by_hand(self, verb):
+        """What `servers drain` or `servers resume` of the second server says."""
+        return self.lab.gateway.load("servers", verb, "files", f"{self.other.node.ip4}:21").stdout
+
+    def state(self):
+        """(state, by whom it is drained) of the second server in `servers`; the table says the same."""
+        listed = next(server for server in self.lab.gateway.listing("servers")["servers"]
+                      if server["address"] == f"{self.other.node.ip4}:21")
+        row = next(line for line in self.lab.gateway.load("servers").stdout.splitlines() if listed["address"] in line)
+        assert row.split("  ")[-1].strip() == listed["state"], row
+        return listed["state"], listed["drained_by"]
+
     def greeted_by(self, times=12):
         """Names of the servers that new sessions meet."""
         names = set()
@@ -146,6 +158,64 @@ def test_reload_leaves_it_down_and_one_without_checks_takes_it_back(make_lab):
     plain = [{key: value for key, value in rule.items() if key != "health"} for rule in scene.config["publish"]]
     scene.service.reload({**scene.config, "publish": plain})
     assert scene.up(scene.other) is None
+    assert scene.greeted_by(40) == {scene.good.name, scene.other.name}
+
+
+def test_drained_by_hand_stays_so_when_it_is_well_again(make_lab):
+    scene = Scene(make_lab)
+    both = {scene.good.name, scene.other.name}
+    scene.wait(1)
+    assert scene.state() == ("up", [])
+    scene.by_hand("drain")
+    assert scene.state() == ("drained", ["hand"])
+    scene.stop()
+    scene.wait(0)
+    assert scene.state() == ("drained, down (health)", ["hand", "health"])
+    scene.service.reload()
+    assert scene.state() == ("drained, down (health)", ["hand", "health"])
+    assert scene.greeted_by() == {scene.good.name}
+    scene.other.start()
+    scene.wait(1)
+    assert scene.state() == ("drained", ["hand"])
+    assert scene.greeted_by(40) == {scene.good.name}
+    assert scene.by_hand("resume") == "files 10.2.2.2:21: up\n"
+    assert scene.state() == ("up", [])
+    assert scene.greeted_by(40) == both
+
+
+def test_down_is_not_resumed_by_hand(make_lab):
+    scene = Scene(make_lab)
+    scene.stop()
+    scene.wait(0)
+    assert scene.state() == ("down (health)", ["health"])
+    said = scene.by_hand("resume")
+    assert "files 10.2.2.2:21: down (health) already\n" in said and "failed its health checks" in said
+    scene.by_hand("drain")
+    said = scene.by_hand("resume")
+    assert "files 10.2.2.2:21: down (health)\n" in said and "failed its health checks" in said
+    assert scene.state() == ("down (health)", ["health"])
+    assert scene.greeted_by() == {scene.good.name}
+    scene.other.start()
+    scene.wait(1)
+    assert scene.state() == ("up", [])
+    assert scene.greeted_by(40) == {scene.good.name, scene.other.name}
+
+
+def test_without_checks_in_the_rule_only_the_hand_counts(make_lab):
+    """No `run` any more: a reload of the command takes back what the checks did, and only that."""
+    scene = Scene(make_lab)
+    scene.by_hand("drain")
+    scene.stop()
+    scene.wait(0)
+    assert scene.service.stop() == 0
+    scene.lab.gateway.reload(scene.config)
+    assert scene.state() == ("drained, down (health)", ["hand", "health"])
+    plain = [{key: value for key, value in rule.items() if key != "health"} for rule in scene.config["publish"]]
+    scene.lab.gateway.reload({**scene.config, "publish": plain})
+    assert scene.state() == ("drained", ["hand"])
+    scene.other.start()
+    assert scene.greeted_by() == {scene.good.name}
+    scene.by_hand("resume")
     assert scene.greeted_by(40) == {scene.good.name, scene.other.name}
 
 
