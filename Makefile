@@ -114,6 +114,14 @@ $(BUILD)/man/%: docs/man/%.scd $(BUILD)/man/reasons.scd
 
 unit: $(UNIT) $(BUILD)/tests/test_conversations $(BUILD)/refused/ftpnat-load ## build the unit tests (build/tests/test_*)
 
+# For the end-to-end tests.
+unit: $(BUILD)/e2e/quick_syn.bpf.o
+
+$(BUILD)/%.bpf.o: tests/%.bpf.c $(BUILD)/.tools
+	$(say) CLANG $@
+	@mkdir -p $(@D)
+	$(Q)$(BPF_CLANG) $(BPF_CFLAGS) -MD -MP -c $< -o $@
+
 $(BUILD)/tests/lib/dataplane.o: $(BUILD)/ftpnat_tc.skel.h
 $(BUILD)/tests/lib/xdp.o: $(BUILD)/ftpnat_xdp.skel.h
 
@@ -187,11 +195,6 @@ compare: ## kernel helper beside ftpnat, case by case, into docs/compare.md (roo
 
 BENCH := $(addprefix $(BUILD)/bench/,sink.bpf.o bare.bpf.o traffic testrun announce ftp_server ftp_client)
 
-$(BUILD)/bench/%.bpf.o: tests/bench/%.bpf.c $(BUILD)/.tools
-	$(say) CLANG $@
-	@mkdir -p $(@D)
-	$(Q)$(BPF_CLANG) $(BPF_CFLAGS) -MD -MP -c $< -o $@
-
 $(BUILD)/bench/traffic: $(BUILD)/bench/generate.skel.h
 $(BUILD)/bench/testrun: $(BUILD)/bench/replay.skel.h
 
@@ -210,7 +213,7 @@ bench: ## ftpnat, nftables and bare forwarding side by side, into docs/bench; QU
 # ---- style ----
 
 STYLED   = $(wildcard include/*.h bpf/*.[ch] user/*.[ch] tests/unit/*.[ch] tests/unit/lib/*.[ch] \
-	     tests/model/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch] docs/man/*.c)
+	     tests/model/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch] tests/e2e/*.[ch] docs/man/*.c)
 SHELL_SRC = completion/ftpnat-load.bash debian/prerm $(shell grep -lE '^\#!.*\b(ba)?sh\b' scripts/* tests/run \
 	     tests/verifier/check tests/package/run .ci/run 2>/dev/null)
 
