@@ -41,8 +41,8 @@ static __always_inline void session_remove(__u32 id)
 	bpf_map_delete_elem(&ftpnat_sessions, &id);
 }
 
-/* Removes a connection, given its client's entry. */
-static __always_inline void flow_remove(struct ftpnat_tuple *key,
+/* Removes a connection, given its client's entry. 0, or -errno: it is still there, or gone already. */
+static __always_inline long flow_remove(struct ftpnat_tuple *key,
 					struct ftpnat_flow *flow)
 {
 	struct ftpnat_usage *usage = usage_get();
@@ -50,24 +50,27 @@ static __always_inline void flow_remove(struct ftpnat_tuple *key,
 	struct ftpnat_tuple reverse;
 	__u32 id = flow->session;
 	__u8 kind = flow->kind;
+	long rc;
 
 	tuple_swap(&reverse, &flow->to);
 	event_flow(kind == FTPNAT_CONTROL ? FTPNAT_CONTROL_CLOSED : FTPNAT_DATA_CLOSED,
 		   key, &flow->to, id, flow->rule, kind);
-	if (bpf_map_delete_elem(&ftpnat_flows, key))
-		return;
+	rc = bpf_map_delete_elem(&ftpnat_flows, key);
+	if (rc)
+		return rc;
 	bpf_map_delete_elem(&ftpnat_flows, &reverse);
 	if (usage)
 		__sync_fetch_and_sub(&usage->flows[kind & 1], 1);
 	if (kind == FTPNAT_CONTROL) {
 		session_remove(id);
 		count(FTPNAT_CONTROL_CLOSED);
-		return;
+		return 0;
 	}
 	session = bpf_map_lookup_elem(&ftpnat_sessions, &id);
 	if (session)
 		__sync_fetch_and_sub(&session->data_flows, 1);
 	count(FTPNAT_DATA_CLOSED);
+	return 0;
 }
 
 /* Does the session of this control connection carry a transfer? */
@@ -108,10 +111,18 @@ static int flow_expire(void *map, struct ftpnat_tuple *key, struct ftpnat_flow *
 		idle = 0;
 	if (idle >= limit && !flow_closing(flow->tcp, other) && flow_has_data(flow))
 		idle = 0; /* it lives as long as its transfers */
-	if (idle >= limit)
-		flow_remove(key, flow);
-	else
+	if (idle < limit) {
 		bpf_timer_start(&flow->timer, (limit - idle) * SECOND, 0);
+		/* if it ended meanwhile on another CPU, that one's shorter time counts */
+		if (limit != config->timeout_closing && peer &&
+		    flow_closing(flow->tcp, peer->tcp))
+			bpf_timer_start(&flow->timer, config->timeout_closing * SECOND,
+					0);
+		return 0;
+	}
+	/* a lock that could not be had (6.18: -ETIMEDOUT): again in a second */
+	if (flow_remove(key, flow))
+		bpf_timer_start(&flow->timer, SECOND, 0);
 	return 0;
 }
 
