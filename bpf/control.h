@@ -7,7 +7,7 @@
 #ifndef FTPNAT_BPF_CONTROL_H
 #define FTPNAT_BPF_CONTROL_H
 
-#include "segment.h"
+#include "compose.h"
 
 #define LOCK_TRIES (1 << 16)
 
@@ -154,15 +154,17 @@ static __noinline int pass_ack(struct scan *c)
 {
 	struct segment *seg = &c->s->segment;
 	struct packet *p = &c->s->packet;
+	int sent;
 
 	if (strip_payload(c) ||
 	    write_headers(c->skb, p, &c->s->to,
 			  stream_map(c->stream, held_from(c->stream)), seg->ack) ||
-	    options_write(c->skb, p, &c->s->options) ||
-	    send_copy(c->skb, c->s, seg->way, seg->egress) < 0)
+	    options_write(c->skb, p, &c->s->options))
 		return -1;
-	count(FTPNAT_ACK_PASSED);
-	return 0;
+	sent = send_copy(c->skb, c->s, seg->way, seg->egress);
+	if (sent > 0)
+		count(FTPNAT_ACK_PASSED);
+	return sent < 0 ? -1 : 0;
 }
 
 /*
@@ -392,9 +394,12 @@ __noinline int control_packet(struct __sk_buff *skb, int way, int egress)
 	if (write_headers(skb, p, &s->to, seg->seq, seg->ack) || options_write(skb, p, o))
 		return FTPNAT_WRITE;
 	if (seg->twice) {
-		if (send_copy(skb, s, way, egress) < 0)
+		int sent = send_copy(skb, s, way, egress);
+
+		if (sent < 0)
 			return FTPNAT_WRITE;
-		count(FTPNAT_REPEATED);
+		if (sent)
+			count(FTPNAT_REPEATED);
 	}
 	return way == FTPNAT_FORWARDED ? forward(skb, s, egress) : FTPNAT_TRANSLATED;
 }

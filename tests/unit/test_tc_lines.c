@@ -18,16 +18,6 @@
 
 #define STEPS 16
 
-/* What the client or the server says, what the other end hears, and what else is in a step. */
-#define C(...)                                                                           \
-	{                                                                                \
-		.from = 'c', .text = __VA_ARGS__                                         \
-	}
-#define S(...)                                                                           \
-	{                                                                                \
-		.from = 's', .text = __VA_ARGS__                                         \
-	}
-
 /* Held and answered; what it acknowledges goes on without it. */
 #define HELD_WITH_ACK .reason = FTPNAT_ANSWERED, .also = { FTPNAT_ACK_PASSED }
 
@@ -542,6 +532,28 @@ static void test_one_byte_per_segment(void **state)
 		good &= talk_step(&talk, "its reply", &(struct step)S("200 ok\r\n"));
 		good &= talk_step(&talk, "later", &(struct step)C("LIST\r\n"));
 	}
+	assert_true(good);
+}
+
+/* Nothing is sent, nor counted as sent, where the neighbour layer would have to be asked. */
+static void test_held_without_next_hop(void **state)
+{
+	static const char neighbour[] =
+		"198.51.100.7 lladdr 02:00:00:00:01:07 dev outer0";
+	static const struct step steps[] = {
+		C("PASV\r\n"),
+		S("22", .reason = FTPNAT_ANSWERED),
+		S("7 ($s,10,10)\r\n", "227 ($d,10,10)\r\n", OPENS),
+		{ 0 },
+	};
+	struct talk talk;
+	bool good;
+
+	(void)state;
+	begin(&talk, KEEP4);
+	dataplane_sh("/sbin/ip neigh del %s", neighbour);
+	good = talk_steps(&talk, "no next hop", steps);
+	dataplane_sh("/sbin/ip neigh add %s", neighbour);
 	assert_true(good);
 }
 
@@ -1071,6 +1083,7 @@ int main(void)
 	static struct CMUnitTest tests[ARRAY_SIZE(told) + 32];
 	static const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_one_byte_per_segment),
+		cmocka_unit_test(test_held_without_next_hop),
 		cmocka_unit_test(test_harmless_byte_by_byte),
 		cmocka_unit_test(test_sack),
 		cmocka_unit_test(test_mss),

@@ -14,15 +14,6 @@
 #include "lib/talk.h"
 #include "util.h"
 
-#define C(...)                                                                           \
-	{                                                                                \
-		.from = 'c', .text = __VA_ARGS__                                         \
-	}
-#define S(...)                                                                           \
-	{                                                                                \
-		.from = 's', .text = __VA_ARGS__                                         \
-	}
-
 static const enum ftpnat_reason opens[] = { FTPNAT_CONTROL_OPENED, FTPNAT_REASON_MAX };
 static const enum ftpnat_reason opens_again[] = { FTPNAT_CONTROL_CLOSED,
 						  FTPNAT_CONTROL_OPENED,

@@ -17,15 +17,6 @@
 
 #define STEPS 16
 
-#define C(...)                                                                           \
-	{                                                                                \
-		.from = 'c', .text = __VA_ARGS__                                         \
-	}
-#define S(...)                                                                           \
-	{                                                                                \
-		.from = 's', .text = __VA_ARGS__                                         \
-	}
-
 /* Bodies of 257 bytes, so that no header has a NUL in it. */
 #define X16  "xxxxxxxxxxxxxxxx"
 #define X128 X16 X16 X16 X16 X16 X16 X16 X16

@@ -100,6 +100,16 @@ struct step {
 	uint32_t gso_size;
 };
 
+/* What the client or the server says, what the other end hears, and what else is in a step. */
+#define C(...)                                                                           \
+	{                                                                                \
+		.from = 'c', .text = __VA_ARGS__                                         \
+	}
+#define S(...)                                                                           \
+	{                                                                                \
+		.from = 's', .text = __VA_ARGS__                                         \
+	}
+
 /* A connection of the scene, not yet open, with ISNs that soon wrap. */
 void talk_init(struct talk *talk, const struct scene *scene);
 /* SYN, SYN-ACK, ACK; the test fails when they don't come out as they should. */
