@@ -150,6 +150,16 @@ static __noinline int forward_at_once(struct __sk_buff *skb, struct scratch *s,
 								  FTPNAT_WRITE;
 }
 
+/* Sends a copy as it is; where that fails, it is lost as any packet may be. */
+static __always_inline void clone_to(struct __sk_buff *skb, __u32 ifindex, __u32 mark,
+				     __u64 flags)
+{
+	skb->cb[4] = mark;
+	if (bpf_clone_redirect(skb, ifindex, flags))
+		count(FTPNAT_WRITE);
+	skb->cb[4] = 0;
+}
+
 /*
  * Sends a copy of the packet as it is now the way that route() found. 1: done,
  * and the packet is as before; 0: there is no next hop to send it to; -1: the
@@ -163,10 +173,8 @@ static __noinline int send_copy(struct __sk_buff *skb, struct scratch *s, int wa
 	struct ftpnat_hop *hop;
 
 	if (way != FTPNAT_FORWARDED) {
-		skb->cb[4] = egress ? SEEN_MARK : ANSWER_MARK;
-		if (bpf_clone_redirect(skb, skb->ifindex, egress ? 0 : BPF_F_INGRESS))
-			return -1;
-		skb->cb[4] = 0;
+		clone_to(skb, skb->ifindex, egress ? SEEN_MARK : ANSWER_MARK,
+			 egress ? 0 : BPF_F_INGRESS);
 		return 1;
 	}
 	hop = s->hop ? hop_at(s->hop - 1) : 0;
@@ -177,10 +185,7 @@ static __noinline int send_copy(struct __sk_buff *skb, struct scratch *s, int wa
 	    bpf_skb_store_bytes(skb, 0, &next, sizeof(next), 0) ||
 	    (!egress && write_ttl(skb, p, p->ttl - 1)))
 		return -1;
-	skb->cb[4] = SEEN_MARK;
-	if (bpf_clone_redirect(skb, hop->ifindex, 0))
-		count(FTPNAT_WRITE); /* lost there, as any packet may be */
-	skb->cb[4] = 0;
+	clone_to(skb, hop->ifindex, SEEN_MARK, 0);
 	if (bpf_skb_store_bytes(skb, 0, &mac, sizeof(mac), 0) ||
 	    (!egress && write_ttl(skb, p, p->ttl + 1)))
 		return -1;
