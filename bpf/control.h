@@ -77,6 +77,7 @@ static __always_inline __u16 lower_mss(struct tcp_options *o)
 	if (!o->mss)
 		return MSS_DEFAULT;
 	mss = (__u32)option_byte(o, i) << 8 | option_byte(o, i + 1);
+	o->changed = 1;
 	lower = mss > 2 * SEGMENT_ROOM ? mss - SEGMENT_ROOM : mss / 2;
 	o->new[bounded(i, OPTIONS_LEN)] = (__u8)(lower >> 8);
 	o->new[bounded(i + 1, OPTIONS_LEN)] = (__u8)lower;
@@ -87,8 +88,11 @@ static __noinline int forget_sack(struct tcp_options *o)
 {
 	__u32 i;
 
+	if (!o->sack)
+		return 0;
+	o->changed = 1;
 	for (i = 0; i < OPTIONS_MAX; i++)
-		if (o->sack && i < o->sack_len)
+		if (i < o->sack_len)
 			o->new[bounded(o->sack - 1 + i, OPTIONS_LEN)] = OPT_NOP;
 	return 0;
 }
@@ -391,7 +395,14 @@ __noinline int control_packet(struct __sk_buff *skb, int way, int egress)
 		return verdict;
 	if (way == FTPNAT_TRACKED)
 		return way;
-	if (write_headers(skb, p, &s->to, seg->seq, seg->ack) || options_write(skb, p, o))
+	if (options_write(skb, p, o))
+		return FTPNAT_WRITE;
+	if (s->known && !seg->twice && front_usual(p)) {
+		verdict = forward_front(skb, s, &s->to, seg->seq, seg->ack);
+		if (verdict != GO_ON)
+			return verdict;
+	}
+	if (write_headers(skb, p, &s->to, seg->seq, seg->ack))
 		return FTPNAT_WRITE;
 	if (seg->twice) {
 		int sent = send_copy(skb, s, way, egress);

@@ -42,6 +42,7 @@ __noinline int route(struct __sk_buff *skb, int egress)
 		return FTPNAT_NO_MEMORY;
 	p = &s->packet;
 	s->hop = 0;
+	s->known = 0;
 	if (egress && addr_equal(&p->tuple.dst, &s->to.dst))
 		return FTPNAT_TRANSLATED;
 	size = largest_packet(skb, p);
@@ -67,16 +68,64 @@ __noinline int route(struct __sk_buff *skb, int egress)
 	return FTPNAT_FORWARDED;
 }
 
-/* Sends a packet that route() found a way for and that is translated now. */
-static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, int egress)
+/* Does its flow know since earlier in this second where this packet goes? As route() would say. */
+static __always_inline int route_known(struct __sk_buff *skb, struct scratch *s,
+				       const struct ftpnat_flow *flow, int egress)
 {
-	if (!egress && write_ttl(skb, &s->packet, s->packet.ttl - 1))
-		return FTPNAT_WRITE;
+	const struct ftpnat_hop *hop = hop_get(flow);
+	const struct packet *p = &s->packet;
+
+	if (egress || !hop || p->ttl <= 1 || largest_packet(skb, p) > hop->mtu)
+		return 0;
+	s->hop = flow->hop;
+	s->known = 1;
+	return 1;
+}
+
+static __always_inline int redirect_neigh(struct __sk_buff *skb, struct scratch *s)
+{
 	skb->cb[4] = SEEN_MARK;
 	if (bpf_redirect_neigh(s->ifindex, &s->next_hop, sizeof(s->next_hop), 0) !=
 	    TC_ACT_REDIRECT)
 		return FTPNAT_WRITE;
 	return FTPNAT_FORWARDED;
+}
+
+static __always_inline int redirect_hop(struct __sk_buff *skb,
+					const struct ftpnat_hop *hop)
+{
+	skb->cb[4] = SEEN_MARK;
+	return bpf_redirect(hop->ifindex, 0) == TC_ACT_REDIRECT ? FTPNAT_FORWARDED :
+								  FTPNAT_WRITE;
+}
+
+/* Sends a packet that there is a way for and that is translated now. */
+static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, int egress)
+{
+	struct ftpnat_hop *hop;
+
+	if (!egress && write_ttl(skb, &s->packet, s->packet.ttl - 1))
+		return FTPNAT_WRITE;
+	if (!s->known)
+		return redirect_neigh(skb, s);
+	hop = hop_at(s->hop - 1);
+	if (!hop || bpf_skb_store_bytes(skb, 0, &hop->mac, sizeof(hop->mac), 0))
+		return FTPNAT_WRITE;
+	return redirect_hop(skb, hop);
+}
+
+/* Sequence numbers of the front's TCP header; p->seq and p->ack follow. */
+static __always_inline void front_move(void *tcp, struct packet *p, __u32 seq, __u32 ack,
+				       struct front_change *change)
+{
+	__be32 *word = tcp + TCP_OFF_SEQ;
+
+	change->ports += word_change(word[0], bpf_htonl(seq));
+	change->ports += word_change(word[1], bpf_htonl(ack));
+	word[0] = bpf_htonl(seq);
+	word[1] = bpf_htonl(ack);
+	p->seq = seq;
+	p->ack = ack;
 }
 
 /*
@@ -85,7 +134,7 @@ static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, int
  */
 static __always_inline int front_copy(struct __sk_buff *skb, struct scratch *s, int v6,
 				      const struct ftpnat_tuple *to,
-				      const struct ftpnat_hop *hop,
+				      const struct ftpnat_hop *hop, __u32 seq, __u32 ack,
 				      struct front_change *change)
 {
 	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
@@ -108,29 +157,30 @@ static __always_inline int front_copy(struct __sk_buff *skb, struct scratch *s, 
 	*check = *(const __be16 *)(data + len - sizeof(*check));
 	finished = !skb->gso_size && !csum_unfinished(&s->packet, v6, *check);
 	*change = front_write(front, v6, &s->packet.tuple, to, hop);
+	front_move(front + len - FRONT_TCP, &s->packet, seq, ack, change);
 	if (finished)
 		*check = csum_changed(*check, change->addrs + change->ports);
 	return finished;
 }
 
 /*
- * Translates and sends a data packet whose next hop its flow has learned in this
- * second: FORWARDED, WRITE, or GO_ON with nothing changed for the long way.
+ * Translates and sends a packet whose next hop is known and whose headers are plain:
+ * FORWARDED, WRITE, or GO_ON with nothing changed for the long way.
  */
-static __noinline int forward_at_once(struct __sk_buff *skb, struct scratch *s,
-				      const struct ftpnat_flow *flow)
+static __noinline int forward_front(struct __sk_buff *skb, struct scratch *s,
+				    const struct ftpnat_tuple *to, __u32 seq, __u32 ack)
 {
-	const struct ftpnat_hop *hop = hop_get(flow);
+	const struct ftpnat_hop *hop = hop_at(s->hop - 1);
 	const struct packet *p = &s->packet;
 	void *front = s->front + FRONT_PAD;
 	struct front_change change;
 	int finished;
 	long rc;
 
-	if (!hop || largest_packet(skb, p) > hop->mtu)
+	if (!hop)
 		return GO_ON;
-	finished = p->v6 ? front_copy(skb, s, 1, &flow->to, hop, &change) :
-			   front_copy(skb, s, 0, &flow->to, hop, &change);
+	finished = p->v6 ? front_copy(skb, s, 1, to, hop, seq, ack, &change) :
+			   front_copy(skb, s, 0, to, hop, seq, ack, &change);
 	if (finished < 0)
 		return GO_ON;
 	rc = p->v6 ? bpf_skb_store_bytes(skb, 0, front, FRONT_V6, 0) :
@@ -145,9 +195,7 @@ static __noinline int forward_at_once(struct __sk_buff *skb, struct scratch *s,
 		 bpf_l4_csum_replace(skb, p->l4 + TCP_OFF_CSUM, 0, fold32(change.ports),
 				     0))
 		return FTPNAT_WRITE;
-	skb->cb[4] = SEEN_MARK;
-	return bpf_redirect(hop->ifindex, 0) == TC_ACT_REDIRECT ? FTPNAT_FORWARDED :
-								  FTPNAT_WRITE;
+	return redirect_hop(skb, hop);
 }
 
 /* Sends a copy as it is; where that fails, it is lost as any packet may be. */

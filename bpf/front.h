@@ -37,10 +37,16 @@ static __always_inline __u32 ports_word(const struct ftpnat_tuple *t)
 					 << 16; /* as in memory, on little endian */
 }
 
+/* Is the TCP header where it is without IP options? */
+static __always_inline int front_usual(const struct packet *p)
+{
+	return p->l4 == (p->v6 ? FRONT_V6 : FRONT_V4) - FRONT_TCP;
+}
+
 /* Is this a packet that only data transfer needs, with nothing unusual in its headers? */
 static __always_inline int front_plain(const struct packet *p)
 {
-	return p->l4 == (p->v6 ? FRONT_V6 : FRONT_V4) - FRONT_TCP && p->ttl > 1 &&
+	return front_usual(p) && p->ttl > 1 &&
 	       (p->flags & (TH_SYN | TH_FIN | TH_RST | TH_ACK)) == TH_ACK;
 }
 

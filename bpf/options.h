@@ -21,7 +21,8 @@ struct tcp_options {
 	__u8 sack;
 	__u8 timestamp;
 	__u8 sack_len; /* of the option, its two first bytes included */
-	__u8 pad[2];
+	__u8 changed;
+	__u8 pad;
 	__u8 old[OPTIONS_LEN] __attribute__((aligned(8)));
 	__u8 new[OPTIONS_LEN] __attribute__((aligned(8)));
 };
@@ -42,11 +43,16 @@ static __always_inline void option_set32(struct tcp_options *o, __u32 i, __be32 
 {
 	__u32 v = bpf_ntohl(value);
 
+	o->changed = 1;
 	o->new[bounded(i, OPTIONS_LEN)] = (__u8)(v >> 24);
 	o->new[bounded(i + 1, OPTIONS_LEN)] = (__u8)(v >> 16);
 	o->new[bounded(i + 2, OPTIONS_LEN)] = (__u8)(v >> 8);
 	o->new[bounded(i + 3, OPTIONS_LEN)] = (__u8)v;
 }
+
+/* What nearly every segment has: NOP, NOP, timestamp (RFC 7323 appendix A). */
+#define USUAL_OPTIONS bpf_htonl(0x0101080a)
+#define USUAL_LEN     12
 
 static long walk_option(__u32 i, struct tcp_options **options)
 {
@@ -91,6 +97,7 @@ __noinline int options_read(struct __sk_buff *skb, struct packet *p,
 	o->mss = 0;
 	o->sack = 0;
 	o->timestamp = 0;
+	o->changed = 0;
 	if (!len || len > OPTIONS_MAX)
 		return 0;
 	__builtin_memset(o->new, 0, sizeof(o->new));
@@ -99,6 +106,10 @@ __noinline int options_read(struct __sk_buff *skb, struct packet *p,
 		return -1;
 	__builtin_memcpy(o->old, o->new, sizeof(o->old));
 	o->len = (__u8)len;
+	if (len == USUAL_LEN && *(__be32 *)o->new == USUAL_OPTIONS) {
+		o->timestamp = 2 + 1;
+		return 0;
+	}
 	o->at = 0;
 	bpf_loop(OPTIONS_MAX, walk_option, &o, 0);
 	return 0;
@@ -112,9 +123,9 @@ __noinline int options_write(struct __sk_buff *skb, struct packet *p,
 
 	if (!p || !o)
 		return -1;
-	if (!o->len)
+	if (!o->changed)
 		return 0;
-	/* equal bytes leave the sum as it is, and so the packet */
+	o->changed = 0;
 	diff = bpf_csum_diff((__be32 *)o->old, OPTIONS_MAX, (__be32 *)o->new, OPTIONS_MAX,
 			     0);
 	if (bpf_skb_store_bytes(skb, p->l4 + sizeof(struct tcphdr), o->new,

@@ -122,7 +122,8 @@ struct scratch {
 	struct quoted quoted;
 	struct bpf_redir_neigh next_hop; /* of the packet at hand */
 	__u32 ifindex;
-	__u32 hop; /* index + 1 of it in ftpnat_hops, or 0 */
+	__u32 hop;   /* index + 1 of it in ftpnat_hops, or 0 */
+	__u32 known; /* the flow had it: ifindex and next_hop are not filled */
 	__u32 mtu;
 	__u32 barrier; /* an atomic operation is one */
 	__u32 sum;     /* of a payload */

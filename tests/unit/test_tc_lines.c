@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -535,6 +536,19 @@ static void test_one_byte_per_segment(void **state)
 	assert_true(good);
 }
 
+/* Until then a flow goes where it has learned in this second. */
+static void wait_for_next_second(void)
+{
+	const struct timespec pause = { .tv_nsec = 10000000 };
+	struct timespec start, now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &start);
+	do {
+		nanosleep(&pause, NULL);
+		clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	} while (now.tv_sec == start.tv_sec);
+}
+
 /* Nothing is sent, nor counted as sent, where the neighbour layer would have to be asked. */
 static void test_held_without_next_hop(void **state)
 {
@@ -552,6 +566,7 @@ static void test_held_without_next_hop(void **state)
 	(void)state;
 	begin(&talk, KEEP4);
 	dataplane_sh("/sbin/ip neigh del %s", neighbour);
+	wait_for_next_second();
 	good = talk_steps(&talk, "no next hop", steps);
 	dataplane_sh("/sbin/ip neigh add %s", neighbour);
 	assert_true(good);
