@@ -8,11 +8,9 @@
 
 #include <linux/errno.h>
 
-#include "scratch.h"
+#include "expiry.h"
 
-#define CLOCK_MONOTONIC 1
-#define SECOND		1000000000ULL
-#define PORT_TRIES	64
+#define PORT_TRIES 64
 
 /* Removes an expectation; 0 for the one caller who did. */
 static __always_inline long expected_remove(struct ftpnat_expected_key *key,
@@ -38,7 +36,7 @@ static int expected_expire(void *map, struct ftpnat_expected_key *key,
 	return 0;
 }
 
-/* Has it outlived its time? Its timer may have got no memory, see flow_arm(). */
+/* Has it outlived its time? Its timer may have got no memory (6.18). */
 static __always_inline int expected_stale(const struct ftpnat_expected *e)
 {
 	struct ftpnat_config *config = config_get();

@@ -85,19 +85,25 @@ static __always_inline int flow_has_data(const struct ftpnat_flow *flow)
 	return session && session->data_flows;
 }
 
-/* Timer of a connection: removes it, or sleeps for what is left of its time. */
-static int flow_expire(void *map, struct ftpnat_tuple *key, struct ftpnat_flow *flow)
+/*
+ * A connection's time to be looked at has come: it is removed, or entered anew.
+ * 0, or -errno: neither could be done, it has to be looked at again.
+ */
+static __noinline long flow_visit(struct ftpnat_tuple *key, __u32 since, __u32 now)
 {
+	struct ftpnat_flow *flow = bpf_map_lookup_elem(&ftpnat_flows, key);
 	struct ftpnat_config *config = config_get();
 	struct ftpnat_tuple reverse;
 	struct ftpnat_flow *peer;
-	__u32 idle, limit, now = now_seconds();
-	__u32 seen = flow->seen;
+	__u32 idle, limit, seen;
 	__u8 other = 0;
+	long rc;
 
-	(void)map;
-	if (!config)
+	/* gone, or entered once more since then */
+	if (!flow || !config || !(flow->flags & FTPNAT_FLOW_CLIENT) ||
+	    flow->queued != since)
 		return 0;
+	seen = flow->seen;
 	tuple_swap(&reverse, &flow->to);
 	peer = bpf_map_lookup_elem(&ftpnat_flows, &reverse);
 	if (peer) {
@@ -111,48 +117,74 @@ static int flow_expire(void *map, struct ftpnat_tuple *key, struct ftpnat_flow *
 		idle = 0;
 	if (idle >= limit && !flow_closing(flow->tcp, other) && flow_has_data(flow))
 		idle = 0; /* it lives as long as its transfers */
-	if (idle < limit) {
-		bpf_timer_start(&flow->timer, (limit - idle) * SECOND, 0);
-		/* if it ended meanwhile on another CPU, that one's shorter time counts */
-		if (limit != config->timeout_closing && peer &&
-		    flow_closing(flow->tcp, peer->tcp))
-			bpf_timer_start(&flow->timer, config->timeout_closing * SECOND,
-					0);
-		return 0;
+	if (idle >= limit) {
+		rc = flow_remove(key, flow);
+		return rc == -ENOENT ? 0 : rc;
 	}
-	/* a lock that could not be had (6.18: -ETIMEDOUT): again in a second */
-	if (flow_remove(key, flow))
-		bpf_timer_start(&flow->timer, SECOND, 0);
+	rc = expiry_put(key, now);
+	if (!rc)
+		flow->queued = now;
+	return rc;
+}
+
+struct sweep {
+	struct ftpnat_expiry *queue;
+	__u32 now;
+	__u32 period;
+	__u32 length; /* of the queue, from which on nothing waits for its time */
+	__u32 waits; /* for who has taken the first place */
+};
+
+static long sweep_one(__u32 i, struct sweep *sweep)
+{
+	struct ftpnat_expiry *queue = sweep->queue;
+	struct ftpnat_expiry_entry *entry;
+	__u32 since;
+
+	(void)i;
+	if (queue->head == queue->tail)
+		return 1;
+	entry = expiry_at(queue->head);
+	since = entry ? __sync_fetch_and_add(&entry->since, 0) : 0;
+	if (!since) {
+		sweep->waits = 1;
+		if (queue->stuck < EXPIRY_STUCK)
+			return 1;
+	} else if ((sweep->now - since < sweep->period &&
+		    queue->tail - queue->head <= sweep->length) ||
+		   flow_visit(&entry->key, since, sweep->now)) {
+		return 1;
+	}
+	expiry_leave(queue);
 	return 0;
 }
 
-/*
- * Starts the timer of a client's entry anew. Its memory may be refused for a
- * moment (6.18: -ENOMEM where this CPU was interrupted in the allocator); then
- * the next change of the connection's state tries again. 0 or -errno.
- */
-static __always_inline long flow_arm(struct ftpnat_flow *owner, __u32 seconds)
+/* The timer of all connections. */
+static int expiry_sweep(void *map, __u32 *key, struct ftpnat_expiry *queue)
 {
-	long rc;
+	struct ftpnat_config *config = config_get();
+	struct sweep sweep = { .queue = queue, .now = now_seconds() };
+	long done;
 
-	if (!(owner->flags & FTPNAT_FLOW_TIMER)) {
-		rc = bpf_timer_init(&owner->timer, &ftpnat_flows, CLOCK_MONOTONIC);
-		if (rc && rc != -EBUSY)
-			return rc;
-		rc = bpf_timer_set_callback(&owner->timer, flow_expire);
-		if (rc)
-			return rc;
-		owner->flags |= FTPNAT_FLOW_TIMER;
+	(void)map;
+	(void)key;
+	if (!config)
+		return 0;
+	sweep.period = config->period;
+	/* two entries each, but for connections that have made room before their time */
+	sweep.length = 2 * (config->limit[FTPNAT_CONTROL] + config->limit[FTPNAT_DATA]);
+	done = bpf_loop(EXPIRY_BATCH, sweep_one, &sweep, 0);
+	if (sweep.waits)
+		queue->stuck++;
+	if (queue->head == queue->tail) {
+		/* it sleeps; who enters one after this look at `tail` finds it so */
+		__sync_lock_test_and_set(&queue->running, 0);
+		if (queue->head == __sync_fetch_and_add(&queue->tail, 0))
+			return 0;
+		queue->running = 1;
 	}
-	return bpf_timer_start(&owner->timer, seconds * SECOND, 0);
-}
-
-/* Has nothing been seen of it for longer than its timer would have waited? */
-static __always_inline int flow_forgotten(const struct ftpnat_config *config,
-					  const struct ftpnat_flow *flow)
-{
-	return !(flow->flags & FTPNAT_FLOW_TIMER) &&
-	       now_seconds() - flow->seen > config->timeout_closing;
+	bpf_timer_start(&queue->timer, done == EXPIRY_BATCH ? EXPIRY_BEHIND : SECOND, 0);
+	return 0;
 }
 
 static __always_inline void flow_image(struct flow_new *new,
@@ -166,6 +198,7 @@ static __always_inline void flow_image(struct flow_new *new,
 	flow->isn = isn;
 	flow->created = new->now;
 	flow->seen = new->now;
+	flow->queued = new->now;
 	flow->rule = new->rule;
 	flow->kind = new->kind;
 	flow->flags = flags;
@@ -227,8 +260,7 @@ static long try_reclaim(__u32 i, struct flow_new **reclaim)
 		return 0;
 	tuple_swap(&new->reverse, &flow->to);
 	other = bpf_map_lookup_elem(&ftpnat_flows, &new->reverse);
-	if (other && !flow_closing(flow->tcp, other->tcp) &&
-	    !flow_forgotten(config, flow))
+	if (other && !flow_closing(flow->tcp, other->tcp))
 		return 0; /* its tuple lives again */
 	flow_remove(&new->closed, flow);
 	return 1;
@@ -261,7 +293,6 @@ static __always_inline int flow_open(struct flow_new *new)
 {
 	struct ftpnat_config *config = config_get();
 	struct ftpnat_usage *usage = usage_get();
-	struct ftpnat_flow *owner;
 	enum ftpnat_reason opened;
 	struct ftpnat_tuple *key;
 	long rc;
@@ -280,15 +311,16 @@ static __always_inline int flow_open(struct flow_new *new)
 	}
 	flow_image(new, &new->to, new->flags, FTPNAT_TCP_SYN, new->isn);
 	rc = bpf_map_update_elem(&ftpnat_flows, &new->key, new->entry, BPF_NOEXIST);
+	key = new->flags &FTPNAT_FLOW_CLIENT ? &new->key : &new->reverse;
+	if (!rc && expiry_enter(key, new->now)) {
+		bpf_map_delete_elem(&ftpnat_flows, &new->key);
+		rc = -ENOMEM;
+	}
 	if (rc) {
 		bpf_map_delete_elem(&ftpnat_flows, &new->reverse);
 		__sync_fetch_and_sub(&usage->flows[new->kind & 1], 1);
 		return FTPNAT_NO_MEMORY;
 	}
-	key = new->flags &FTPNAT_FLOW_CLIENT ? &new->key : &new->reverse;
-	owner = bpf_map_lookup_elem(&ftpnat_flows, key);
-	if (owner && flow_arm(owner, config->timeout_closing))
-		flow_closed(key, new->kind); /* may be reclaimed if it never gets one */
 	count(opened);
 	if (new->flags & FTPNAT_FLOW_CLIENT) {
 		event_flow(opened, &new->key, &new->to, new->session, new->rule,

@@ -56,17 +56,16 @@ __noinline int flow_undo(void)
 	return 0;
 }
 
-/* A flow has shown TCP flags for the first time: is this the end of its connection? */
-__noinline int flow_changed(__u8 before)
+/* A flow has shown FIN or RST: is this the end of its connection? */
+__noinline int flow_ends(__u8 before)
 {
 	struct scratch *s = scratch_get();
-	struct ftpnat_config *config = config_get();
 	struct ftpnat_session *session;
-	struct ftpnat_tuple *other_key;
+	struct ftpnat_tuple *other_key, *owner_key;
 	struct ftpnat_flow *flow, *other, *owner;
 	__u32 id;
 
-	if (!s || !config)
+	if (!s)
 		return 0;
 	/* both FINs on two CPUs: each shows its own before it looks at the other's */
 	__sync_fetch_and_add(&s->barrier, 1);
@@ -78,15 +77,14 @@ __noinline int flow_changed(__u8 before)
 	other = bpf_map_lookup_elem(&ftpnat_flows, other_key);
 	if (!other)
 		return 0;
-	owner = flow->flags & FTPNAT_FLOW_CLIENT ? flow : other;
-	if (!flow_closing(flow->tcp, other->tcp) || flow_closing(before, other->tcp)) {
-		if (!(owner->flags & FTPNAT_FLOW_TIMER))
-			flow_arm(owner, config->timeout_closing);
+	if (!flow_closing(flow->tcp, other->tcp) || flow_closing(before, other->tcp))
 		return 0;
-	}
-	flow_arm(owner, config->timeout_closing);
-	flow_closed(flow->flags & FTPNAT_FLOW_CLIENT ? &s->packet.tuple : other_key,
-		    flow->kind);
+	owner = flow->flags & FTPNAT_FLOW_CLIENT ? flow : other;
+	owner_key = flow->flags & FTPNAT_FLOW_CLIENT ? &s->packet.tuple : other_key;
+	/* where that fails, its older entry holds */
+	if (!expiry_enter(owner_key, flow->seen))
+		owner->queued = flow->seen;
+	flow_closed(owner_key, flow->kind);
 	if (flow->kind != FTPNAT_CONTROL)
 		return 0;
 	id = flow->session;
@@ -124,7 +122,8 @@ static __always_inline void flow_seen(struct scratch *s, struct ftpnat_flow *flo
 	if ((before | shown) == before)
 		return;
 	flow->tcp = before | shown;
-	flow_changed(before);
+	if (shown & (FTPNAT_TCP_FIN | FTPNAT_TCP_RST))
+		flow_ends(before);
 }
 
 /* At egress: has another hook already made this tuple out of the one that came? */

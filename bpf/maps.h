@@ -50,6 +50,21 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
+	__type(value, struct ftpnat_expiry);
+} ftpnat_expiry SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1); /* loader: by the limits of connections */
+	__type(key, __u32);
+	__type(value, struct ftpnat_expiry_block);
+} ftpnat_queue SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
 	__type(value, struct ftpnat_config);
 } ftpnat_config SEC(".maps");
 

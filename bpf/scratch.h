@@ -164,6 +164,14 @@ struct {
 	__type(value, struct ftpnat_session);
 } ftpnat_blank SEC(".maps");
 
+/* zeroed image of a block about to be entered */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ftpnat_expiry_block);
+} ftpnat_empty SEC(".maps");
+
 static __always_inline struct scratch *scratch_get(void)
 {
 	__u32 zero = 0;

@@ -16,7 +16,7 @@
 
 #include "ftpnat_reasons.h"
 
-#define FTPNAT_LAYOUT 2
+#define FTPNAT_LAYOUT 3
 
 /* Capacities that are part of the layout (limits: of the configuration are not). */
 #define FTPNAT_MAX_RULES	256  /* rule ids 0..255, kept by name over a reload */
@@ -51,9 +51,8 @@ enum ftpnat_kind { FTPNAT_CONTROL, FTPNAT_DATA, FTPNAT_KIND_MAX };
 
 /* ftpnat_flow.flags */
 #define FTPNAT_FLOW_CLIENT                                                               \
-	0x01 /* packets from the FTP client; this entry owns the timer */
+	0x01 /* packets from the FTP client; who removes this entry ends the connection */
 #define FTPNAT_FLOW_ACTIVE 0x02 /* data connection that the server opened */
-#define FTPNAT_FLOW_TIMER  0x04 /* the client's entry: its timer runs */
 #define FTPNAT_FLOW_TRACKED                                                              \
 	0x80 /* of a track rule: nothing is translated, the stack sends it on */
 
@@ -65,11 +64,9 @@ enum ftpnat_kind { FTPNAT_CONTROL, FTPNAT_DATA, FTPNAT_KIND_MAX };
 
 /*
  * One entry per direction; the other direction's key is `to` with its ends
- * swapped. Both are inserted with BPF_NOEXIST and removed by the timer of the
- * client's entry, nowhere else.
+ * swapped. Both are inserted with BPF_NOEXIST.
  */
 struct ftpnat_flow {
-	struct bpf_timer timer;
 	__u64 packets;
 	__u64 bytes;		/* IP length, headers included */
 	struct ftpnat_tuple to; /* tuple after translation */
@@ -77,6 +74,7 @@ struct ftpnat_flow {
 	__u32 isn;		/* sequence number of this direction's SYN, host order */
 	__u32 created;
 	__u32 seen; /* last packet */
+	__u32 queued; /* client's: when its valid entry of ftpnat_expiry was entered */
 	__u16 rule;
 	__u16 mss; /* control: largest segment that its sender takes, 0: no SYN yet */
 	__u16 hop; /* index into ftpnat_hops + 1, good in the second `seen` only; 0: none */
@@ -84,11 +82,35 @@ struct ftpnat_flow {
 	__u8 flags;
 	__u8 tcp;
 	__u8 xdp; /* enum ftpnat_xdp_way */
-	__u8 pad[2];
+	__u8 pad[6];
 };
 
 /* May XDP send packets of this direction to their next hop? */
 enum ftpnat_xdp_way { FTPNAT_XDP_UNKNOWN, FTPNAT_XDP_YES, FTPNAT_XDP_NO };
+
+/* ---- ftpnat_expiry[0], ftpnat_queue: connections by the time to look at them ---- */
+
+#define FTPNAT_EXPIRY_BLOCK 100 /* entries; an element then fits a page, with its headers */
+
+struct ftpnat_expiry_entry {
+	struct ftpnat_tuple key; /* of the client's entry of ftpnat_flows */
+	__u32 since; /* when it was entered; 0: not written yet */
+};
+
+/* ftpnat_queue[number / FTPNAT_EXPIRY_BLOCK] */
+struct ftpnat_expiry_block {
+	struct ftpnat_expiry_entry entry[FTPNAT_EXPIRY_BLOCK];
+};
+
+struct ftpnat_expiry {
+	struct bpf_timer timer;
+	__u64 head; /* number of the first entry, changed by the timer only */
+	__u64 tail; /* number of the next entry */
+	__u32 running;	  /* the timer is armed */
+	__u32 generation; /* of the programs whose code it runs */
+	__u32 stuck; /* seconds that the first entry was waited for */
+	__u32 pad;
+};
 
 /* ---- ftpnat_hops: where packets leave, shared by all flows that leave there ---- */
 
@@ -372,6 +394,7 @@ struct ftpnat_config {
 	__u32 timeout[FTPNAT_KIND_MAX]; /* idle, seconds */
 	__u32 timeout_closing;
 	__u32 timeout_expected;
+	__u32 period; /* seconds after which a connection is looked at again: the shortest of them */
 };
 
 /* ---- what is counted ---- */
@@ -472,12 +495,14 @@ struct ftpnat_state {
 _Static_assert(sizeof(struct ftpnat_tuple) == 36, "no padding in a key");
 _Static_assert(sizeof(struct ftpnat_expected_key) == 36, "no padding in a key");
 _Static_assert(sizeof(struct ftpnat_listen_key) == 20, "no padding in a key");
-_Static_assert(sizeof(struct ftpnat_flow) == 96, "layout 2");
-_Static_assert(sizeof(struct ftpnat_hop) == 32, "layout 2");
-_Static_assert(sizeof(struct ftpnat_expected) == 64, "layout 2");
-_Static_assert(sizeof(struct ftpnat_event) == 96, "layout 2");
-_Static_assert(sizeof(struct ftpnat_line_event) == 368, "layout 2");
-_Static_assert(sizeof(struct ftpnat_edit) == 12, "layout 2");
+_Static_assert(sizeof(struct ftpnat_flow) == 88, "layout 3");
+_Static_assert(sizeof(struct ftpnat_expiry_block) <= 4096 - 64, "one element fits a page");
+_Static_assert(sizeof(struct ftpnat_expiry) == 48, "layout 3");
+_Static_assert(sizeof(struct ftpnat_hop) == 32, "layout 3");
+_Static_assert(sizeof(struct ftpnat_expected) == 64, "layout 3");
+_Static_assert(sizeof(struct ftpnat_event) == 96, "layout 3");
+_Static_assert(sizeof(struct ftpnat_line_event) == 368, "layout 3");
+_Static_assert(sizeof(struct ftpnat_edit) == 12, "layout 3");
 _Static_assert(sizeof(struct ftpnat_session) < 4096 - 128, "one element fits a page");
 
 #endif

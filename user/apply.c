@@ -437,6 +437,15 @@ static int fill_slot(struct slot *slot, const struct ftpnat_config *now)
 	return err ?: put_rules(slot);
 }
 
+/* No connection outlives its time by more than this. */
+static uint32_t shortest(const struct config_timeouts *timeouts)
+{
+	uint32_t idle = timeouts->control < timeouts->data ? timeouts->control :
+							     timeouts->data;
+
+	return timeouts->closing < idle ? timeouts->closing : idle;
+}
+
 /* ftpnat_config as it will be, from what it is. */
 static void fill_config(struct ftpnat_config *next, const struct config *config,
 			const struct slot *slot)
@@ -451,6 +460,7 @@ static void fill_config(struct ftpnat_config *next, const struct config *config,
 	next->timeout[FTPNAT_CONTROL] = config->timeouts.control;
 	next->timeout[FTPNAT_DATA] = config->timeouts.data;
 	next->timeout_closing = config->timeouts.closing;
+	next->period = shortest(&config->timeouts);
 	next->timeout_expected = config->timeouts.expected;
 }
 

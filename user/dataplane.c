@@ -5,6 +5,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "ftpnat_tc.skel.h"
 #include "instance.h"
@@ -19,9 +20,19 @@ void dataplane_close(struct dataplane *dataplane)
 	dataplane->skel = NULL;
 }
 
+/* Entries of ftpnat_expiry: two per connection, and what a second of many connections adds. */
+static uint32_t expiry_blocks(const struct config_limits *limits)
+{
+	uint64_t entries = 3ULL * (limits->control + (uint64_t)limits->data) + (1 << 18);
+
+	return (uint32_t)(entries / FTPNAT_EXPIRY_BLOCK);
+}
+
 static int size_maps(const struct ftpnat_tc *skel, const struct config_limits *limits)
 {
 	return bpf_map__set_max_entries(skel->maps.ftpnat_flows, 2 * (limits->control + limits->data)) ?:
+		       bpf_map__set_max_entries(skel->maps.ftpnat_queue,
+						expiry_blocks(limits)) ?:
 		       bpf_map__set_max_entries(skel->maps.ftpnat_sessions, limits->control) ?:
 		       bpf_map__set_max_entries(skel->maps.ftpnat_tls, limits->control) ?:
 		       bpf_map__set_max_entries(skel->maps.ftpnat_expected,
@@ -37,7 +48,7 @@ static bool is_state(const struct bpf_map *map)
 		"ftpnat_ifaddrs",  "ftpnat_usage",    "ftpnat_stats",	 "ftpnat_reasons",
 		"ftpnat_closed_c", "ftpnat_closed_d", "ftpnat_events",	 "ftpnat_hops",
 		"ftpnat_links",	   "ftpnat_tls",      "ftpnat_classes",	 "ftpnat_guards",
-		STATE_MAP,
+		"ftpnat_expiry",   "ftpnat_queue",    STATE_MAP,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -120,6 +131,8 @@ int dataplane_load(struct dataplane *dataplane, const struct config_limits *limi
 	err = dir ? reuse_maps(skel, dir) : 0;
 	if (err)
 		return err;
+	if (getrandom(&skel->rodata->ftpnat_generation, sizeof(uint32_t), 0) < 0)
+		return err_r(-errno, "can't get a random number: %s", strerror(errno));
 	kernel_log_start();
 	err = ftpnat_tc__load(skel);
 	if (err)

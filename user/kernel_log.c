@@ -79,6 +79,7 @@ static const char *limit_of(const char *map)
 		const char *keys;
 	} table[] = {
 		{ "ftpnat_flows", "lower limits.control or limits.data" },
+		{ "ftpnat_queue", "lower limits.control or limits.data" },
 		{ "ftpnat_sessions", "lower limits.control" },
 		{ "ftpnat_expected", "lower limits.expected" },
 	};

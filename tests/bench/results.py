@@ -24,7 +24,7 @@ MEASURES = {
     "ns.control": ("control packet without payload, by test run", "ns", 1),
     "ns.line": ("PORT line rewritten, same length, by test run", "ns", 1),
     "ns.line-resized": ("PORT line rewritten, other length, by test run", "ns", 1),
-    "memory.flow": ("memory per data connection, both directions, timer included", "bytes", 1),
+    "memory.flow": ("memory per data connection, both directions, expiry included", "bytes", 1),
     "memory.flow-map": ("of it in ftpnat_flows", "bytes", 1),
     "memory.session": ("memory per control connection", "bytes", 1),
 }

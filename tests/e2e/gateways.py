@@ -101,6 +101,11 @@ class FtpnatGateway(Gateway):
     def expected(self):
         return self.listing("expected")["expected"]
 
+    def map(self, name):
+        """Entries of one of its maps, as BTF describes them."""
+        dump = run(["bpftool", "-j", "map", "dump", "pinned", os.path.join(self.pin, name)]).stdout
+        return [entry["formatted"] for entry in json.loads(dump)]
+
     def report(self):
         parts = [f"configuration: {json.dumps(self.config)}"]
         for verb in ("status", "stats", "flows", "expected"):

@@ -165,6 +165,25 @@ def test_closed_connections_leave_the_table(make_lab):
 
 
 @pytest.mark.ftpnat
+def test_many_connections_leave_the_table_time_and_again(make_lab):
+    """More than one block of the queue; its timer sleeps between the rounds, and survives a reload."""
+    lab, server, vips = single(make_lab, Vsftpd)
+    config = dict(lab.gateway.config, timeouts={"closing": "1s"})
+    lab.gateway.up(config)
+    for connections in (130, 1, 130):
+        with lab.client.inside():
+            session = login(lab.client, vips[0], server)
+            for _ in range(connections):
+                session.read("server-name")
+            session.quit()
+        wait_until(lambda: not lab.gateway.flows(), "all flows are gone")
+        wait_until(lambda: not lab.gateway.map("ftpnat_expiry")[0]["value"]["running"],
+                   "the timer sleeps")
+        assert len(lab.gateway.map("ftpnat_queue")) <= 1
+        lab.gateway.reload(config)
+
+
+@pytest.mark.ftpnat
 def test_an_announced_connection_that_never_comes_expires(make_lab):
     lab, server, vips = single(make_lab, Vsftpd)
     config = dict(lab.gateway.config, timeouts={"expected": "1s"})

@@ -20,6 +20,7 @@
 #include "ftpnat_tc.skel.h"
 
 #define ENTRIES 64 /* of the tables; a conversation needs a handful */
+#define QUEUE	4096 /* blocks of ftpnat_queue: nobody waits here for what has ended */
 
 /* Addresses of many lengths are routed to both sides, by neighbours that need not be asked for. */
 static const char setup[] =
@@ -86,6 +87,7 @@ int gateway_open(struct gateway *g)
 		return -1;
 	bpf_map__set_max_entries(g->skel->maps.ftpnat_flows, ENTRIES);
 	bpf_map__set_max_entries(g->skel->maps.ftpnat_sessions, ENTRIES);
+	bpf_map__set_max_entries(g->skel->maps.ftpnat_queue, QUEUE);
 	bpf_map__set_max_entries(g->skel->maps.ftpnat_tls, ENTRIES);
 	bpf_map__set_max_entries(g->skel->maps.ftpnat_expected, ENTRIES);
 	if (ftpnat_tc__load(g->skel)) {
@@ -137,6 +139,7 @@ void gateway_configure(struct gateway *g, const struct alg_config *config, uint1
 		.limit_expected = config->no_room ? 0 : 8,
 		.timeout = { 7440, 7440 },
 		.timeout_closing = 240,
+		.period = 240,
 		.timeout_expected = 60,
 	};
 	const struct ftpnat_usage usage = { .expected = 0 };

@@ -5,6 +5,8 @@
 
 #include "maps.h"
 
+const volatile __u32 ftpnat_generation = 0; /* as the loader expects it */
+
 SEC("tc")
 int ftpnat_ingress(struct __sk_buff *skb)
 {

@@ -127,7 +127,7 @@ static void test_entries(void **state)
 	assert_int_equal(flow.bytes, 4 * 52 + 6);
 	assert_int_equal(flow.rule, 0);
 	assert_int_equal(flow.kind, FTPNAT_CONTROL);
-	assert_int_equal(flow.flags, FTPNAT_FLOW_CLIENT | FTPNAT_FLOW_TIMER);
+	assert_int_equal(flow.flags, FTPNAT_FLOW_CLIENT);
 	assert_int_equal(flow.tcp, FTPNAT_TCP_SYN | FTPNAT_TCP_ACK | FTPNAT_TCP_FIN);
 	assert_int_equal(flow.isn, talk.isn[CLIENT]);
 

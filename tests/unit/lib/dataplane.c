@@ -28,6 +28,7 @@
 #include "util.h"
 
 #define LIMIT 64
+#define QUEUE 4096 /* blocks of ftpnat_queue: nobody waits here for what has ended */
 
 /* so many of each are cleared between tests */
 #define RULES	  8
@@ -156,6 +157,7 @@ static void load(void)
 	assert_non_null(skel);
 	bpf_map__set_max_entries(skel->maps.ftpnat_flows, 4 * LIMIT);
 	bpf_map__set_max_entries(skel->maps.ftpnat_sessions, LIMIT);
+	bpf_map__set_max_entries(skel->maps.ftpnat_queue, QUEUE);
 	bpf_map__set_max_entries(skel->maps.ftpnat_tls, LIMIT);
 	bpf_map__set_max_entries(skel->maps.ftpnat_expected, LIMIT);
 	assert_int_equal(ftpnat_tc__load(skel), 0);
@@ -266,6 +268,7 @@ void dataplane_fresh(void)
 		.limit_expected = LIMIT,
 		.timeout = { 7440, 7440 },
 		.timeout_closing = 240,
+		.period = 240,
 		.timeout_expected = 60,
 	};
 	dataplane_apply();

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * When connections are looked at again: one queue for all of them, by the time at
+ * which they were entered, and one timer that goes through what has waited long
+ * enough. The queue lies in blocks of ftpnat_queue, so that its memory
+ * follows its use. Programs of all CPUs enter; only the timer takes out.
+ */
+#ifndef FTPNAT_BPF_EXPIRY_H
+#define FTPNAT_BPF_EXPIRY_H
+
+#include <linux/errno.h>
+
+#include "scratch.h"
+
+#define CLOCK_MONOTONIC 1
+#define SECOND		1000000000ULL
+#define MILLISECOND	1000000ULL
+
+#define EXPIRY_BATCH  512 /* connections looked at in one go */
+#define EXPIRY_BEHIND (2 * MILLISECOND) /* until the next, while more are due */
+#define EXPIRY_STUCK  60 /* seconds that a place may wait for who has taken it */
+
+/* Tells these programs from those that they replace: the timer shall run the newest code. */
+const volatile __u32 ftpnat_generation = 0;
+
+static int expiry_sweep(void *map, __u32 *key, struct ftpnat_expiry *queue);
+
+static __always_inline struct ftpnat_expiry *expiry_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&ftpnat_expiry, &zero);
+}
+
+/* The place of the entry with this number; NULL: its block is not there. */
+static __always_inline struct ftpnat_expiry_entry *expiry_at(__u64 number)
+{
+	__u32 block = (__u32)(number / FTPNAT_EXPIRY_BLOCK);
+	__u64 i = number % FTPNAT_EXPIRY_BLOCK;
+	struct ftpnat_expiry_block *b;
+
+	barrier_var(i); /* or the check goes, which the verifier needs */
+	if (i >= FTPNAT_EXPIRY_BLOCK)
+		return 0;
+	b = bpf_map_lookup_elem(&ftpnat_queue, &block);
+	return b ? &b->entry[i] : 0;
+}
+
+static __always_inline struct ftpnat_expiry_entry *expiry_make(__u64 number)
+{
+	__u32 block = (__u32)(number / FTPNAT_EXPIRY_BLOCK), zero = 0;
+	struct ftpnat_expiry_entry *entry = expiry_at(number);
+	void *blank;
+
+	if (entry)
+		return entry;
+	blank = bpf_map_lookup_elem(&ftpnat_empty, &zero);
+	if (blank)
+		bpf_map_update_elem(&ftpnat_queue, &block, blank, BPF_NOEXIST);
+	return expiry_at(number);
+}
+
+/* Puts the client's key of a connection at the end. 0 or -ENOMEM. */
+static __noinline int expiry_put(const struct ftpnat_tuple *key, __u32 now)
+{
+	struct ftpnat_expiry *queue = expiry_get();
+	struct ftpnat_expiry_entry *entry;
+
+	if (!queue || !expiry_make(queue->tail))
+		return -ENOMEM;
+	entry = expiry_make(__sync_fetch_and_add(&queue->tail, 1));
+	if (!entry)
+		return -ENOMEM; /* the timer steps over it */
+	entry->key = *key;
+	__sync_lock_test_and_set(&entry->since, now);
+	return 0;
+}
+
+/* Sees to it that the timer runs, and that it runs this code. */
+static __always_inline void expiry_wake(void)
+{
+	struct ftpnat_expiry *queue = expiry_get();
+
+	if (!queue || (queue->running && queue->generation == ftpnat_generation))
+		return;
+	/* memory may be refused for a moment (6.18): the next to come tries again */
+	if (bpf_timer_init(&queue->timer, &ftpnat_expiry, CLOCK_MONOTONIC) == -ENOMEM ||
+	    bpf_timer_set_callback(&queue->timer, expiry_sweep))
+		return;
+	queue->generation = ftpnat_generation;
+	__sync_lock_test_and_set(&queue->running, 1);
+	bpf_timer_start(&queue->timer, SECOND, 0);
+}
+
+/* A connection is to be looked at when its time has passed from now. 0 or -ENOMEM. */
+static __noinline int expiry_enter(const struct ftpnat_tuple *key, __u32 now)
+{
+	int rc = expiry_put(key, now);
+
+	expiry_wake();
+	return rc;
+}
+
+/* The first entry is through. */
+static __always_inline void expiry_leave(struct ftpnat_expiry *queue)
+{
+	__u32 block = (__u32)(queue->head / FTPNAT_EXPIRY_BLOCK);
+
+	queue->stuck = 0;
+	queue->head++;
+	if (queue->head % FTPNAT_EXPIRY_BLOCK == 0)
+		bpf_map_delete_elem(&ftpnat_queue, &block);
+}
+
+#endif
