@@ -39,27 +39,36 @@ static __always_inline void stream_begin(struct ftpnat_stream *stream, __u32 isn
 	stream->taken = isn + 1;
 }
 
-/* The session of a control connection; made when both ends have shown their SYN. */
-static __always_inline struct ftpnat_session *
-session_get(const struct ftpnat_flow *client, const struct ftpnat_tuple *client_key,
-	    const struct ftpnat_flow *server)
+/*
+ * The session of the control connection of the packet in the scratch memory, whose
+ * flow is given; made when both ends have shown their SYN.
+ */
+static __always_inline struct ftpnat_session *session_get(struct scratch *s,
+							  const struct ftpnat_flow *flow)
 {
+	const struct ftpnat_flow *client, *server, *other;
 	struct ftpnat_session *session, *blank;
-	__u32 id = client->session, zero = 0;
+	struct ftpnat_tuple *other_key;
+	__u32 id = flow->session, zero = 0;
 
 	session = bpf_map_lookup_elem(&ftpnat_sessions, &id);
 	if (session)
 		return session;
-	if (!(client->tcp & server->tcp & FTPNAT_TCP_SYN))
-		return 0;
+	other_key = &s->flow.reverse;
+	tuple_swap(other_key, &s->to);
+	other = bpf_map_lookup_elem(&ftpnat_flows, other_key);
 	blank = bpf_map_lookup_elem(&ftpnat_blank, &zero);
-	if (!blank)
+	if (!blank || !other || !(flow->tcp & other->tcp & FTPNAT_TCP_SYN))
 		return 0;
+	client = flow->flags & FTPNAT_FLOW_CLIENT ? flow : other;
+	server = flow->flags & FTPNAT_FLOW_CLIENT ? other : flow;
 	blank->rule = client->rule;
 	blank->flags = client->flags & FTPNAT_FLOW_TRACKED ? FTPNAT_SESSION_TRACKED : 0;
 	blank->closing = !!flow_closing(client->tcp, server->tcp);
-	blank->client = *client_key;
+	tuple_swap(&blank->client, &server->to);
 	blank->server = client->to;
+	blank->mss[FTPNAT_FROM_CLIENT] = client->mss;
+	blank->mss[FTPNAT_FROM_SERVER] = server->mss;
 	stream_begin(&blank->stream[FTPNAT_FROM_CLIENT], client->isn);
 	stream_begin(&blank->stream[FTPNAT_FROM_SERVER], server->isn);
 	bpf_map_update_elem(&ftpnat_sessions, &id, blank, BPF_NOEXIST);
@@ -330,14 +339,14 @@ __noinline int control_packet(struct __sk_buff *skb, int way, int egress)
 {
 	struct scratch *s = scratch_get();
 	struct scan c = { .skb = skb };
-	struct ftpnat_tuple *other_key;
 	struct ftpnat_session *session;
-	struct ftpnat_flow *flow, *other;
+	struct ftpnat_flow *flow;
 	struct tcp_options *o;
 	struct packet *p;
 	struct segment *seg;
 	__u32 in = 0, out = PAYLOAD_PIECES;
-	int from_client, verdict = GO_ON;
+	int verdict = GO_ON;
+	__u8 dir;
 
 	if (!s)
 		return FTPNAT_NO_MEMORY;
@@ -352,12 +361,8 @@ __noinline int control_packet(struct __sk_buff *skb, int way, int egress)
 	seg->twice = 0;
 	s->came = p->tuple;
 	flow = bpf_map_lookup_elem(&ftpnat_flows, &p->tuple);
-	other_key = &s->flow.reverse;
-	tuple_swap(other_key, &s->to);
-	other = bpf_map_lookup_elem(&ftpnat_flows, other_key);
-	if (!flow || !other)
+	if (!flow)
 		return FTPNAT_NO_SESSION;
-	from_client = flow->flags & FTPNAT_FLOW_CLIENT;
 	options_read(skb, p, o);
 
 	if (p->flags & TH_SYN && way == FTPNAT_TRACKED)
@@ -365,23 +370,20 @@ __noinline int control_packet(struct __sk_buff *skb, int way, int egress)
 	if (p->flags & TH_SYN) {
 		flow->mss = lower_mss(o);
 	} else {
-		if (from_client)
-			session = session_get(flow, &p->tuple, other);
-		else
-			session = session_get(other, other_key, flow);
+		session = session_get(s, flow);
 		c.in = bpf_map_lookup_elem(&ftpnat_payload, &in);
 		c.out = bpf_map_lookup_elem(&ftpnat_payload, &out);
 		if (session && c.in && c.out) {
+			dir = flow->flags & FTPNAT_FLOW_CLIENT ? FTPNAT_FROM_CLIENT :
+								 FTPNAT_FROM_SERVER;
 			seg->session = flow->session;
-			seg->dir = from_client ? FTPNAT_FROM_CLIENT : FTPNAT_FROM_SERVER;
+			seg->dir = dir;
 			seg->now = flow->seen;
 			c.session = session;
 			c.len = p->len;
-			c.mss = other->mss;
-			c.stream = &session->stream[from_client ? FTPNAT_FROM_CLIENT :
-								  FTPNAT_FROM_SERVER];
-			c.other = &session->stream[from_client ? FTPNAT_FROM_SERVER :
-								 FTPNAT_FROM_CLIENT];
+			c.mss = session->mss[!dir];
+			c.stream = &session->stream[dir];
+			c.other = &session->stream[!dir];
 			if (!session_lock(session))
 				return FTPNAT_SESSION_BUSY;
 			class_find(session);

@@ -260,6 +260,7 @@ struct ftpnat_session {
 	__u8 lenient;  /* ABOR was used: the number of replies can't be relied on */
 	__u8 late;     /* newest of `commands`, younger than the server's present line */
 	__u16 others;  /* commands in flight that don't matter, behind all of them */
+	__u16 mss[FTPNAT_DIR_MAX]; /* largest segment that each sender takes itself */
 	struct ftpnat_tuple client; /* client -> what it dialled */
 	struct ftpnat_tuple server; /* the same connection as the server sees it */
 	struct ftpnat_expected_key door;
