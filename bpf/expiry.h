@@ -83,7 +83,7 @@ static __always_inline void expiry_wake(void)
 
 	if (!queue || (queue->running && queue->generation == ftpnat_generation))
 		return;
-	/* memory may be refused for a moment (6.18): the next to come tries again */
+	/* memory was had by ftpnat_wake() */
 	if (bpf_timer_init(&queue->timer, &ftpnat_expiry, CLOCK_MONOTONIC) == -ENOMEM ||
 	    bpf_timer_set_callback(&queue->timer, expiry_sweep))
 		return;

@@ -282,4 +282,15 @@ int ftpnat_egress(struct __sk_buff *skb)
 	return leave(handle(skb, 1));
 }
 
+/* Run by the loader: the timer of all connections gets its memory now, not with a packet. */
+SEC("tc")
+int ftpnat_wake(struct __sk_buff *skb)
+{
+	struct ftpnat_expiry *queue = expiry_get();
+
+	(void)skb;
+	expiry_wake();
+	return queue && queue->running;
+}
+
 char LICENSE[] SEC("license") = "GPL";

@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/if_ether.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -115,6 +116,29 @@ static int bind_state(const struct ftpnat_tc *skel)
 	return 0;
 }
 
+#define WAKE_TRIES 100
+#define WAKE_PAUSE_US 10000
+
+/* Starts the timer of the connections with the code of these programs; a running one goes over. */
+static int start_timer(const struct ftpnat_tc *skel)
+{
+	int fd = bpf_program__fd(skel->progs.ftpnat_wake);
+
+	/* 6.18 may refuse its memory for a moment */
+	for (int i = 0; i < WAKE_TRIES; i++) {
+		__u8 frame[ETH_ZLEN] = { 0 };
+		LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame,
+			    .data_size_in = sizeof(frame));
+
+		if (bpf_prog_test_run_opts(fd, &run))
+			return err_r(-errno, "can't run ftpnat_wake: %s", strerror(errno));
+		if (run.retval)
+			return 0;
+		usleep(WAKE_PAUSE_US);
+	}
+	return err_r(-ENOMEM, "the kernel has no memory for a timer: try again");
+}
+
 int dataplane_load(struct dataplane *dataplane, const struct config_limits *limits,
 		   const char *dir)
 {
@@ -137,7 +161,7 @@ int dataplane_load(struct dataplane *dataplane, const struct config_limits *limi
 	err = ftpnat_tc__load(skel);
 	if (err)
 		return kernel_log_explain(err);
-	return bind_state(skel);
+	return bind_state(skel) ?: start_timer(skel);
 }
 
 int dataplane_map(const struct dataplane *dataplane, const char *name)
@@ -191,9 +215,11 @@ int dataplane_pin_programs(const struct dataplane *dataplane, const char *dir)
 	struct bpf_program *prog;
 
 	bpf_object__for_each_program(prog, dataplane->skel->obj) {
-		int err =
-			pin_replace(dir, bpf_program__name(prog), bpf_program__fd(prog));
+		int err = 0;
 
+		if (prog != dataplane->skel->progs.ftpnat_wake)
+			err = pin_replace(dir, bpf_program__name(prog),
+					  bpf_program__fd(prog));
 		if (err)
 			return err;
 	}

@@ -22,4 +22,11 @@ int ftpnat_egress(struct __sk_buff *skb)
 	return TC_ACT_UNSPEC;
 }
 
+SEC("tc")
+int ftpnat_wake(struct __sk_buff *skb)
+{
+	(void)skb;
+	return 1;
+}
+
 char LICENSE[] SEC("license") = "GPL";
