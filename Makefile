@@ -151,11 +151,11 @@ $(BUILD)/tests/test_conversations: $(MODEL_OBJ)
 
 # The grammar under libFuzzer; build/tests/fuzz, so that no test runner takes it for a test.
 FUZZ_CC ?= clang
-$(BUILD)/tests/fuzz/fuzz_ftp: tests/fuzz/fuzz_ftp.c bpf/ftp_grammar.h bpf/ftp_text.h include/ftpnat_ftp.h
+$(BUILD)/tests/fuzz/fuzz_ftp: tests/fuzz/fuzz_ftp.c
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		-Iinclude -Ibpf $< -o $@
+		-Iinclude -Ibpf -MD -MP -MF $@.d $< -o $@
 
 fuzz: $(BUILD)/tests/fuzz/fuzz_ftp ## fuzz the FTP grammar until interrupted
 	@mkdir -p $(BUILD)/fuzz-corpus
