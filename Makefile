@@ -128,7 +128,7 @@ $(BUILD)/tests/lib/xdp.o: $(BUILD)/ftpnat_xdp.skel.h
 $(BUILD)/tests/lib/%.o: tests/unit/lib/%.c $(BUILD)/.tools
 	$(say) CC $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(USER_CFLAGS) -MD -MP -c $< -o $@
+	$(Q)$(CC) $(USER_CFLAGS) -Ibpf -MD -MP -c $< -o $@
 
 $(BUILD)/tests/lib.a: $(UNIT_LIB)
 	$(say) AR $@
