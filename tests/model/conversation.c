@@ -73,9 +73,9 @@ static void step(struct dialogue *d)
 		else
 			short_reply(c, &answer, random_chance(r, 50) ? 500 : 425);
 	} else if (kind < 70) {
-		is_227 = random_chance(r, !is_v6(&c->config.server) ? 60 :
-					  has(c, FEATURE_FAMILIES)  ? 10 :
-								      0);
+		is_227 = random_chance(r, alg_addr_is_v4(&c->config.server) ? 60 :
+					  has(c, FEATURE_FAMILIES)	    ? 10 :
+									      0);
 		add_verb(c, &command, is_227 ? "PASV" : "EPSV");
 		if (!is_227 && random_chance(r, 20))
 			text_add(&command, " %c", random_chance(r, 50) ? '1' : '2');
@@ -221,9 +221,9 @@ static void make_traits(struct conversation *c, struct tcp_traits *t)
 	t->isn = (uint32_t)random_next(r);
 	if (random_chance(r, 30))
 		t->isn = -random_below(r, 3000); /* wraps soon */
-	t->mss = (uint16_t)(is_v6(&c->config.client) ? 1220 : 536);
+	t->mss = (uint16_t)(!alg_addr_is_v4(&c->config.client) ? 1220 : 536);
 	if (random_chance(r, 60))
-		t->mss = is_v6(&c->config.client) ? 1440 : 1460;
+		t->mss = !alg_addr_is_v4(&c->config.client) ? 1440 : 1460;
 	t->wscale = random_chance(r, 60) ? (uint8_t)random_range(r, 1, 7) : 0;
 	t->timestamps = random_chance(r, 60);
 	t->sack = random_chance(r, 70);

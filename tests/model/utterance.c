@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "utterance.h"
 
-#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,30 +27,21 @@ static void add_bytes(struct text *t, const void *bytes, size_t len)
 
 /* ---- addresses ---- */
 
-static void set_v4(struct alg_addr *a, unsigned b0, unsigned b1, unsigned b2, unsigned b3)
-{
-	memset(a, 0, sizeof(*a));
-	memset(a->b + 10, 0xff, 2);
-	a->b[12] = (uint8_t)b0;
-	a->b[13] = (uint8_t)b1;
-	a->b[14] = (uint8_t)b2;
-	a->b[15] = (uint8_t)b3;
-}
-
 void random_address(struct conversation *c, struct alg_addr *a, unsigned side, bool v6)
 {
 	struct random *r = &c->random;
 
 	if (!v6) {
 		if (random_chance(r, 30))
-			set_v4(a, side, random_range(r, 1, 9), random_range(r, 1, 9),
-			       random_range(r, 1, 9));
+			alg_addr_set_v4(a, side, random_range(r, 1, 9),
+					random_range(r, 1, 9), random_range(r, 1, 9));
 		else if (random_chance(r, 50))
-			set_v4(a, 200 + side, random_range(r, 100, 255),
-			       random_range(r, 100, 255), random_range(r, 100, 254));
+			alg_addr_set_v4(a, 200 + side, random_range(r, 100, 255),
+					random_range(r, 100, 255),
+					random_range(r, 100, 254));
 		else
-			set_v4(a, 10, side, random_below(r, 256),
-			       random_range(r, 2, 254));
+			alg_addr_set_v4(a, 10, side, random_below(r, 256),
+					random_range(r, 2, 254));
 		return;
 	}
 	memset(a, 0, sizeof(*a));
@@ -65,21 +55,11 @@ void random_address(struct conversation *c, struct alg_addr *a, unsigned side, b
 	a->b[15] |= 2;
 }
 
-bool is_v6(const struct alg_addr *a)
-{
-	return a->b[10] != 0xff || a->b[11] != 0xff || a->b[0];
-}
-
 static void add_address(struct text *t, const struct alg_addr *a, char separator)
 {
-	char v6[INET6_ADDRSTRLEN];
-	const uint8_t *b = a->b + 12;
+	char addr[ALG_ADDR_STRLEN];
 
-	if (is_v6(a))
-		text_add(t, "%s", inet_ntop(AF_INET6, a, v6, sizeof(v6)));
-	else
-		text_add(t, "%u%c%u%c%u%c%u", b[0], separator, b[1], separator, b[2],
-			 separator, b[3]);
+	text_add(t, "%s", alg_addr_str(addr, a, separator));
 }
 
 static unsigned random_port(struct conversation *c)
@@ -240,10 +220,10 @@ void active_command(struct conversation *c, struct text *t)
 	unsigned port = random_port(c);
 
 	if (random_chance(&c->random, 8))
-		random_address(c, &addr, 1, is_v6(&addr));
+		random_address(c, &addr, 1, !alg_addr_is_v4(&addr));
 	if (random_chance(&c->random, 3))
 		addr = c->config.dialled;
-	if (!is_v6(&addr) && random_chance(&c->random, 65)) {
+	if (alg_addr_is_v4(&addr) && random_chance(&c->random, 65)) {
 		add_verb(c, t, "PORT");
 		add_space(c, t);
 		add_address(t, &addr, ',');
@@ -251,14 +231,14 @@ void active_command(struct conversation *c, struct text *t)
 	} else {
 		char d = delimiters[random_below(&c->random, sizeof(delimiters) - 1)];
 
-		if (d == ':' && is_v6(&addr))
+		if (d == ':' && !alg_addr_is_v4(&addr))
 			d = '|';
-		if (d == '.' && !is_v6(&addr))
+		if (d == '.' && alg_addr_is_v4(&addr))
 			d = '|';
 		add_verb(c, t, "EPRT");
 		add_space(c, t);
-		text_add(t, "%c%c%c", d, is_v6(&addr) ? '2' : '1', d);
-		if (is_v6(&addr) && random_chance(&c->random, 20))
+		text_add(t, "%c%c%c", d, !alg_addr_is_v4(&addr) ? '2' : '1', d);
+		if (!alg_addr_is_v4(&addr) && random_chance(&c->random, 20))
 			for (int i = 0; i < 16; i += 2)
 				text_add(t, "%s%04x", i ? ":" : "",
 					 addr.b[i] << 8 | addr.b[i + 1]);
@@ -404,9 +384,9 @@ void passive_reply(struct conversation *c, struct text *t, bool is_227, bool pla
 {
 	struct alg_addr addr = c->config.server;
 
-	if (is_v6(&addr) || random_chance(&c->random, 6))
+	if (!alg_addr_is_v4(&addr) || random_chance(&c->random, 6))
 		random_address(c, &addr, 2, false);
-	if (random_chance(&c->random, 8) && !is_v6(&c->config.dialled))
+	if (random_chance(&c->random, 8) && alg_addr_is_v4(&c->config.dialled))
 		addr = c->config.dialled;
 	if (!plain && random_chance(&c->random, 8)) {
 		text_add(t,

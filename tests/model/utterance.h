@@ -19,7 +19,6 @@ void text_add(struct text *t, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 bool has(const struct conversation *c, unsigned feature);
-bool is_v6(const struct alg_addr *a);
 /* Behind the device c0 (side 1) or s0 (side 2), short and long ones. */
 void random_address(struct conversation *c, struct alg_addr *a, unsigned side, bool v6);
 

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "bytes.h"
 #include "lib/talk.h"
 #include "util.h"
 
@@ -68,15 +69,6 @@ static void test_ttl_1_to_the_gateway_itself(void **state)
 	assert_true(good);
 }
 
-static uint32_t add16(uint32_t sum, const uint8_t *at, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		sum += i & 1 ? at[i] : (uint32_t)at[i] << 8;
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
-
 /*
  * The ICMP error about `in`, RFC 792 and RFC 4443: to its source, from the address that
  * it was for, quoting it as it came. Only the quoted TCP checksum is the gateway's choice.
@@ -88,7 +80,7 @@ static void build_error(struct packet *error, const struct packet *in, uint8_t t
 	bool v6 = in->byte[12] == 0x86;
 	size_t ip = v6 ? 40 : 20, quoted = ip + 20, icmp = 14 + ip;
 	uint8_t *out = error->byte;
-	uint32_t sum = 0;
+	uint32_t pseudo = 0; /* header, of ICMPv6 only */
 
 	memset(error, 0, sizeof(*error));
 	error->len = icmp + 8 + quoted;
@@ -102,7 +94,7 @@ static void build_error(struct packet *error, const struct packet *in, uint8_t t
 		out[21] = 64;
 		memcpy(out + 22, in->byte + 38, 16);
 		memcpy(out + 38, in->byte + 22, 16);
-		sum = add16(58 + 8 + (uint32_t)quoted, out + 22, 32);
+		pseudo = sum16(58 + 8 + (uint32_t)quoted, out + 22, 32);
 	} else {
 		out[14] = 0x45;
 		out[15] = 0xc0;
@@ -111,20 +103,14 @@ static void build_error(struct packet *error, const struct packet *in, uint8_t t
 		out[23] = 1;
 		memcpy(out + 26, in->byte + 30, 4);
 		memcpy(out + 30, in->byte + 26, 4);
-		sum = ~add16(0, out + 14, 20) & 0xffff;
-		out[24] = (uint8_t)(sum >> 8);
-		out[25] = (uint8_t)sum;
-		sum = 0;
+		put16(out + 24, (uint16_t)~sum16(0, out + 14, 20));
 	}
 	out[icmp] = v6 ? type6 : type4;
 	out[icmp + 1] = v6 ? 0 : code4;
-	out[icmp + 6] = (uint8_t)(mtu >> 8);
-	out[icmp + 7] = (uint8_t)mtu;
+	put16(out + icmp + 6, mtu);
 	memcpy(out + icmp + 8, in->byte + 14, quoted);
 	memcpy(out + icmp + 8 + ip + 16, chosen->byte + icmp + 8 + ip + 16, 2);
-	sum = ~add16(sum, out + icmp, 8 + quoted) & 0xffff;
-	out[icmp + 2] = (uint8_t)(sum >> 8);
-	out[icmp + 3] = (uint8_t)sum;
+	put16(out + icmp + 2, (uint16_t)~sum16(pseudo, out + icmp, 8 + quoted));
 }
 
 static bool check_error(const char *says, enum side side, const struct packet_spec *in,

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "bytes.h"
 #include "lib/xdp.h"
 #include "util.h"
 
@@ -203,16 +204,12 @@ static void long_doff(struct packet *packet)
 /* What a sender leaves to the card: the field holds the pseudo header's sum, not inverted. */
 static void unfinished_checksum(struct packet *packet)
 {
-	size_t len = packet->len - packet_tcp(packet);
-	const uint8_t *addrs = ip(packet) + (is_v6(packet) ? 8 : 12);
-	uint32_t sum = IPPROTO_TCP + (uint32_t)len;
+	const uint32_t len = (uint32_t)(packet->len - packet_tcp(packet));
 
-	for (size_t i = 0; i < (is_v6(packet) ? 32 : 8); i += 2)
-		sum += (uint32_t)(addrs[i] << 8 | addrs[i + 1]);
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	tcp(packet)[16] = (uint8_t)(sum >> 8);
-	tcp(packet)[17] = (uint8_t)sum;
+	if (is_v6(packet))
+		put16(tcp(packet) + 16, sum16(IPPROTO_TCP + len, ip(packet) + 8, 32));
+	else
+		put16(tcp(packet) + 16, sum16(IPPROTO_TCP + len, ip(packet) + 12, 8));
 }
 
 static void short_ihl(struct packet *packet)
