@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* top: sessions and rules as they work, on the whole screen. */
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <ncurses.h>
 #include <poll.h>
@@ -9,6 +10,7 @@
 #include "event_print.h"
 #include "event_relay.h"
 #include "log.h"
+#include "pin.h"
 #include "status.h"
 #include "top.h"
 
@@ -34,13 +36,32 @@ static int see_event(void *arg, void *data, size_t size)
 	return 0;
 }
 
-static void read_events(struct top *top)
+/* Only for a moment, and where nobody else does: whoever wants to follow them may begin. */
+static int read_ring(struct top *top)
+{
+	_cleanup_close_ int lock_fd = -1;
+	int err = pin_lock_reader(top->maps.dir, false, &lock_fd);
+
+	if (err)
+		return err == -EBUSY ? 0 : err;
+	if (!top->ring)
+		top->ring = ring_buffer__new(top->maps.events_fd, see_event, &top->model,
+					     NULL);
+	if (!top->ring)
+		return err_r(-errno, "can't read ftpnat_events: %s", strerror(errno));
+	ring_buffer__consume(top->ring);
+	return 0;
+}
+
+static int read_events(struct top *top)
 {
 	if (top->relay_fd < 0)
 		top->relay_fd = event_relay_connect(top->maps.events_id);
-	if (top->relay_fd >= 0 &&
-	    event_relay_receive(top->relay_fd, see_event, &top->model, &top->missed))
+	if (top->relay_fd < 0)
+		return read_ring(top);
+	if (event_relay_receive(top->relay_fd, see_event, &top->model, &top->missed))
 		close_fd(&top->relay_fd);
+	return 0;
 }
 
 static int read_all(struct top *top)
@@ -57,8 +78,7 @@ static int read_all(struct top *top)
 		return err;
 	top->degraded = json_array_size(degraded);
 	json_decref(degraded);
-	read_events(top);
-	return 0;
+	return read_events(top);
 }
 
 /* ---- keys ---- */
@@ -248,6 +268,7 @@ static void top_end_all(struct top **top)
 	top_free(&(*top)->model);
 	view_close(&(*top)->view);
 	event_maps_close(&(*top)->maps);
+	ring_buffer__free((*top)->ring);
 	close_fd(&(*top)->relay_fd);
 	free((*top)->rows);
 	free(*top);

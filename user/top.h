@@ -39,7 +39,8 @@ struct top {
 	struct options options;
 	struct view view;
 	struct event_maps maps;
-	int relay_fd;
+	int relay_fd;		  /* -1: nobody relays the events */
+	struct ring_buffer *ring; /* NULL: not yet needed */
 	__u64 missed;
 	struct stats stats;
 	size_t degraded;

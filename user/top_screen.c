@@ -21,8 +21,9 @@ static const char *const help[] = {
 	"  p or space         pause",
 	"",
 	"DOWN/s and UP/s are the bytes of data connections per second, to the client and",
-	"from it, IP headers included; BYTES are all that they have carried. The last line",
-	"rewritten is known while `ftpnat-load run` has the events; else there is a -.",
+	"from it, IP headers included; BYTES are all that they have carried. A last line",
+	"rewritten from before `top` began may not be known, nor one that `ftpnat-load",
+	"events` has taken: then there is a -.",
 	"",
 	"Any key goes back.",
 };

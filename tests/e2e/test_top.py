@@ -213,9 +213,11 @@ def test_down_ends_it_and_says_so(up, terminals):
     assert terminal.restored()
 
 
-def test_real_transfer_has_a_rate_and_a_line(make_lab, terminals):
+@pytest.mark.parametrize("by", ["run", "itself"])
+def test_real_transfer_has_a_rate_and_a_line(make_lab, terminals, by):
     lab, server, vips = single(make_lab, Vsftpd)
-    Service(lab)
+    if by == "run":
+        Service(lab)
     gateway = lab.gateway
     terminal = terminals([gateway.command, "-n", lab.gw.name, "-p", gateway.pin, "top"])
     server.put("big", b"x" * 50_000_000)
@@ -235,6 +237,26 @@ def test_real_transfer_has_a_rate_and_a_line(make_lab, terminals):
         assert "227 Entering Passive Mode (192,0,2,10," in line
         conn.close()
         session.close()
+
+
+def holds_lock(process):
+    with open("/proc/locks") as locks:
+        return any("FLOCK" in line and line.split()[-4] == str(process.pid) for line in locks)
+
+
+def test_events_may_be_followed_beside_it(up, terminals):
+    """It reads them for a moment only: `events` never finds the place taken."""
+    terminal = terminals(argv(up))
+    terminal.wait(lambda lines: len(clients(lines)) == 3, "three sessions")
+    for _ in range(30):
+        follower = subprocess.Popen([COMMAND, "-n", up.netns, "-p", up.pin, "events"], stdout=subprocess.DEVNULL,
+                                    stderr=subprocess.PIPE, text=True)
+        try:
+            wait_until(lambda: holds_lock(follower) or follower.poll() is not None, "it follows them")
+        finally:
+            follower.terminate()
+        assert follower.communicate(timeout=10)[1] == ""
+        assert follower.returncode == 0
 
 
 # ---- what it refuses ----
