@@ -160,6 +160,14 @@ static void press(struct top *top, int key)
 	case KEY_NPAGE:
 		move_by(top, LINES / 2);
 		break;
+	case KEY_LEFT:
+		if (top->left)
+			top->left--;
+		break;
+	case KEY_RIGHT:
+		if (top->left < COLUMN_MAX - 1)
+			top->left++;
+		break;
 	case KEY_HOME:
 		top->first = 0;
 		break;

@@ -55,7 +55,8 @@ struct top {
 	bool helping;
 	bool typing; /* the filter */
 	char filter[FILTER_LEN];
-	size_t first; /* row on the screen */
+	size_t first;	  /* row on the screen */
+	enum column left; /* first column on it */
 };
 
 /* Sizes as "1.5M". */

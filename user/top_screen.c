@@ -18,6 +18,7 @@ static const char *const help[] = {
 	"  /                  show only sessions with this text in a column; empty: all",
 	"  Up, Down, PgUp, PgDn, Home, End",
 	"                     move through the sessions",
+	"  Left, Right        in a narrow terminal: the columns to the left, to the right",
 	"  p or space         pause",
 	"",
 	"DOWN/s and UP/s are the bytes of data connections per second, to the client and",
@@ -100,13 +101,13 @@ static void measure(const struct top *top, size_t last, int width[COLUMN_MAX])
 	}
 }
 
-static void draw_cells(int y, int attributes, const int width[COLUMN_MAX],
-		       const char *const cell[COLUMN_MAX])
+static void draw_cells(int y, int attributes, enum column left,
+		       const int width[COLUMN_MAX], const char *const cell[COLUMN_MAX])
 {
 	char text[COLUMN_MAX * (CELL_LEN + GAP) + 1];
 	int len = 0;
 
-	for (int i = 0; i < COLUMN_MAX; i++)
+	for (enum column i = left; i < COLUMN_MAX; i++)
 		len += snprintf(text + len, sizeof(text) - (size_t)len, "%*s%*s",
 				columns[i].number ? width[i] : -width[i], cell[i], GAP,
 				"");
@@ -130,11 +131,11 @@ static void draw_sessions(struct top *top, int y)
 	snprintf(marked, sizeof(marked), "%s%c", columns[top->sort].title,
 		 top->reverse ? '^' : '*');
 	cell[top->sort] = marked;
-	draw_cells(y++, A_REVERSE, width, cell);
+	draw_cells(y++, A_REVERSE, top->left, width, cell);
 	for (size_t row = top->first; row < last; row++) {
 		for (int i = 0; i < COLUMN_MAX; i++)
 			cell[i] = top->rows[row].cell[i];
-		draw_cells(y++, A_NORMAL, width, cell);
+		draw_cells(y++, A_NORMAL, top->left, width, cell);
 	}
 }
 

@@ -146,6 +146,19 @@ def test_resize(up, terminals, rows, columns):
     assert terminal.ended() == 0
 
 
+def test_columns_of_a_narrow_terminal(up, terminals):
+    terminal = terminals(argv(up))
+    terminal.wait(lambda lines: len(clients(lines)) == 3, "three sessions")
+    terminal.resize(24, 80)
+    terminal.wait(lambda lines: len(clients(lines)) == 3 and "LAST LINE" not in "\n".join(lines), "what fits")
+    terminal.press("\x1b[C" * 20)
+    terminal.wait_text("LAST LINE REWRITTEN")
+    terminal.press("\x1b[D")
+    terminal.wait_text("AGE")
+    terminal.press("\x1b[D" * 20)
+    terminal.wait(lambda lines: len(clients(lines)) == 3, "the first columns again")
+
+
 def test_scrolling(host, terminals):  # noqa: F811
     host.up()
     for number in range(40):
