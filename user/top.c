@@ -254,6 +254,11 @@ static int show(struct top *top)
 	sigaction(SIGINT, &action, NULL); /* before ncurses takes them */
 	sigaction(SIGTERM, &action, NULL);
 	screen = newterm(NULL, stdout, stdin);
+	if (screen && !tigetstr("cup")) { /* the cursor can't be moved: TERM=dumb */
+		endwin();
+		delscreen(screen);
+		screen = NULL;
+	}
 	if (!screen)
 		return err_r(-EINVAL,
 			     "top can't use this terminal (TERM=%s): try `TERM=vt100 "

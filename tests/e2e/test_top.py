@@ -282,10 +282,11 @@ def test_no_json(up):
     refused(up.load("top", "--json"), 2, "flows --json")
 
 
-def test_unknown_terminal(up, terminals):
-    terminal = terminals(argv(up), TERM="no-such-terminal")
+@pytest.mark.parametrize("name", ["no-such-terminal", "dumb"])
+def test_terminal_that_has_no_screen(up, terminals, name):
+    terminal = terminals(argv(up), TERM=name)
     assert terminal.ended() == 1
-    assert "TERM=no-such-terminal" in terminal.text()
+    assert f"TERM={name}" in terminal.text()
     assert terminal.restored()
 
 
