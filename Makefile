@@ -128,7 +128,7 @@ $(BUILD)/tests/lib/xdp.o: $(BUILD)/ftpnat_xdp.skel.h
 $(BUILD)/tests/lib/%.o: tests/unit/lib/%.c $(BUILD)/.tools
 	$(say) CC $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(USER_CFLAGS) -MD -MP -c $< -o $@
+	$(Q)$(CC) $(USER_CFLAGS) -Ibpf -Itests -MD -MP -c $< -o $@
 
 $(BUILD)/tests/lib.a: $(UNIT_LIB)
 	$(say) AR $@
@@ -137,13 +137,13 @@ $(BUILD)/tests/lib.a: $(UNIT_LIB)
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/tests/lib.a $(BUILD)/libftpnat.a
 	$(say) CC $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(USER_CFLAGS) -Ibpf -Itests/unit -MD -MP -MF $@.d $(filter %.c %.a,$^) \
+	$(Q)$(CC) $(USER_CFLAGS) -Ibpf -Itests -Itests/unit -MD -MP -MF $@.d $(filter %.c %.a,$^) \
 		$(LDFLAGS) $(LIBS_LDLIBS) -lcmocka -o $@
 
 $(BUILD)/tests/model/%.o: tests/model/%.c $(BUILD)/ftpnat_tc.skel.h
 	$(say) CC $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(USER_CFLAGS) -MD -MP -c $< -o $@
+	$(Q)$(CC) $(USER_CFLAGS) -Itests -MD -MP -c $< -o $@
 
 $(BUILD)/tests/test_conversations: $(MODEL_OBJ)
 	$(say) LINK $@
@@ -151,11 +151,11 @@ $(BUILD)/tests/test_conversations: $(MODEL_OBJ)
 
 # The grammar under libFuzzer; build/tests/fuzz, so that no test runner takes it for a test.
 FUZZ_CC ?= clang
-$(BUILD)/tests/fuzz/fuzz_ftp: tests/fuzz/fuzz_ftp.c bpf/ftp_grammar.h bpf/ftp_text.h include/ftpnat_ftp.h
+$(BUILD)/tests/fuzz/fuzz_ftp: tests/fuzz/fuzz_ftp.c
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		-Iinclude -Ibpf $< -o $@
+		-Iinclude -Ibpf -MD -MP -MF $@.d $< -o $@
 
 fuzz: $(BUILD)/tests/fuzz/fuzz_ftp ## fuzz the FTP grammar until interrupted
 	@mkdir -p $(BUILD)/fuzz-corpus
@@ -212,7 +212,7 @@ bench: ## ftpnat, nftables and bare forwarding side by side, into docs/bench; QU
 
 # ---- style ----
 
-STYLED   = $(wildcard include/*.h bpf/*.[ch] user/*.[ch] tests/unit/*.[ch] tests/unit/lib/*.[ch] \
+STYLED   = $(wildcard include/*.h bpf/*.[ch] user/*.[ch] tests/*.h tests/unit/*.[ch] tests/unit/lib/*.[ch] \
 	     tests/model/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch] tests/e2e/*.[ch] docs/man/*.c)
 SHELL_SRC = completion/ftpnat-load.bash debian/prerm $(shell grep -lE '^\#!.*\b(ba)?sh\b' scripts/* tests/run \
 	     tests/verifier/check tests/package/run .ci/run 2>/dev/null)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * events: one line per event, those kept from before the command came first. The ring
- * buffer has one reader at a time, and what one has read no other gets; where that is
- * `run`, the events come from there.
+ * buffer has one reader at a time, and what one has read (`top` too, now and then) no
+ * other gets; where that is `run`, the events come from there.
  */
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -230,7 +230,7 @@ static int follow_ring(struct follower *f)
 {
 	_cleanup_(free_ring) struct ring_buffer *ring = NULL;
 	_cleanup_close_ int lock_fd = -1;
-	int err = pin_lock_reader(f->maps.dir, &lock_fd);
+	int err = pin_lock_reader(f->maps.dir, true, &lock_fd);
 
 	if (err == -EBUSY)
 		return err_r(err,

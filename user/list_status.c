@@ -365,10 +365,15 @@ static void print_rules(const json_t *rules)
 
 	table_begin(&table, titles);
 	json_array_foreach(rules, i, entry) {
+		const char *kind = text_of(entry, "kind");
+
 		table_cell(&table, "%s", text_of(entry, "name"));
-		table_cell(&table, "%s", text_of(entry, "kind"));
-		table_cell(&table, "%lld",
-			   json_integer_value(json_object_get(entry, "servers")));
+		table_cell(&table, "%s", kind);
+		if (strcmp(kind, "publish")) /* others have none to choose from */
+			table_cell(&table, "-");
+		else
+			table_cell(&table, "%lld",
+				   json_integer_value(json_object_get(entry, "servers")));
 		table_cell(&table, "%s", text_of(entry, "note"));
 	}
 }
@@ -388,6 +393,8 @@ static void print_text(const struct status *status)
 	printf("\nkernel %s, layout %d\n", status->host.release, FTPNAT_LAYOUT);
 	json_array_foreach(status->degraded, i, sentence)
 		printf("degraded: %s\n", json_string_value(sentence));
+	if (!json_array_size(status->degraded))
+		printf("all is well\n");
 }
 
 static json_t *to_json(const struct status *status)

@@ -110,7 +110,9 @@ int pin_lock(const char *dir, int *lock_fd, __u64 *device)
 	return 0;
 }
 
-int pin_lock_reader(const char *dir, int *lock_fd)
+#define MOMENT_MS 500
+
+int pin_lock_reader(const char *dir, bool patient, int *lock_fd)
 {
 	char path[PIN_PATH_MAX];
 	_cleanup_close_ int fd = -1;
@@ -124,10 +126,13 @@ int pin_lock_reader(const char *dir, int *lock_fd)
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return err_r(-errno, "can't open %s: %s", dir, strerror(errno));
-	if (flock(fd, LOCK_EX | LOCK_NB))
-		return errno == EWOULDBLOCK ?
-			       -EBUSY :
-			       err_r(-errno, "can't lock %s: %s", dir, strerror(errno));
+	for (int ms = 0; flock(fd, LOCK_EX | LOCK_NB); ms += 10) {
+		if (errno != EWOULDBLOCK)
+			return err_r(-errno, "can't lock %s: %s", dir, strerror(errno));
+		if (!patient || ms >= MOMENT_MS)
+			return -EBUSY;
+		usleep(10000);
+	}
 	*lock_fd = TAKE_FD(fd);
 	return 0;
 }

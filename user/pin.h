@@ -24,10 +24,10 @@ int pin_lock(const char *dir, int *lock_fd, __u64 *device);
 
 /*
  * Of the commands that read DIR's ring buffer, which has room for one: -EBUSY, without
- * a message, if there is one. Does not stand in the way of pin_lock(). Reports other
- * errors.
+ * a message, if there is one; `patient`: not only for a moment, as `top`. Does not stand
+ * in the way of pin_lock(). Reports other errors.
  */
-int pin_lock_reader(const char *dir, int *lock_fd);
+int pin_lock_reader(const char *dir, bool patient, int *lock_fd);
 
 /* Number of last parts of DIR that don't exist yet. */
 unsigned int pin_missing_dirs(const char *dir);

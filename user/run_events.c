@@ -201,7 +201,7 @@ static int see_reader(sd_event_source *source, int fd, uint32_t revents, void *a
 /* 0 also where another reader is at it, which is waited for. */
 static int begin(struct run_events *events, sd_event *event)
 {
-	int err = pin_lock_reader(events->maps.dir, &events->lock_fd);
+	int err = pin_lock_reader(events->maps.dir, !events->waiting, &events->lock_fd);
 
 	if (err == -EBUSY && !events->waiting)
 		pr_err("another command follows the events of %s: the event log begins "

@@ -9,16 +9,24 @@
 #define ROWS_AT_ONCE 4096 /* then print: long listings shall not pile up */
 #define GAP	     2
 
+/* No blanks at the end of a line. */
 static void print_rows(struct table *table)
 {
+	size_t blanks = 0;
+
 	for (size_t i = 0; i < table->used; i++) {
 		size_t column = i % table->columns;
 		const char *text = table->cells[i] ? table->cells[i] : "";
 
-		if (column + 1 == table->columns)
-			printf("%s\n", text);
-		else
-			printf("%-*s", (int)(table->width[column] + GAP), text);
+		if (*text) {
+			printf("%*s%s", (int)blanks, "", text);
+			blanks = 0;
+		}
+		blanks += table->width[column] + GAP - strlen(text);
+		if (column + 1 == table->columns) {
+			putchar('\n');
+			blanks = 0;
+		}
 		free(table->cells[i]);
 	}
 	table->used = 0;

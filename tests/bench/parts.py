@@ -115,7 +115,10 @@ class Packets(Part):
             return
         data = scene.templates[0].split()[1]
         verdict = VERDICTS[hook]
-        yield "ns.data", partial(self._replay, scene, programs[hook], data, verdict)
+        program = programs[hook]
+        if scene.variant.key == "ftpnat-xdp":
+            program = f"{program},{programs['tc']}"
+        yield "ns.data", partial(self._replay, scene, program, data, verdict)
         if scene.variant.key != "ftpnat-tc":
             return
         client, _ = scene.control_headers()

@@ -2,9 +2,10 @@
 /*
  * Nanoseconds per packet by BPF_PROG_TEST_RUN, of programs that are attached; JSON.
  *
- *   testrun NETNS replay DEVICE PROGRAM_ID LENGTH REPEAT HEX
+ *   testrun NETNS replay DEVICE PROGRAM_ID[,NEXT_ID] LENGTH REPEAT HEX
  *       the same packet again and again: {"ns": of the program, "replay": what putting
- *       the packet back costs, already taken off, "verdict": its last one}
+ *       the packet back costs, already taken off, "verdict": its last one}; NEXT_ID: of
+ *       the program that gets what the first passes on, as it may the first of a second
  *   testrun NETNS lines DEVICE SERVER_DEVICE PROGRAM_ID COUNT HEX SERVER_HEX ADDRESS
  *       new PORT lines, each with its reply: {"p50", "p99", "null": what an empty program
  *       takes in such a run, already taken off, "growth": of the last line}
@@ -189,10 +190,21 @@ static __u32 replay(int target, const struct frame *f, bool xdp, unsigned int if
 	return ns;
 }
 
+/* XDP hands on the first packet of each second, and TC tells the neighbour layer of it. */
+static void pass_once(int fd, int next_fd, const struct frame *f, unsigned int ifindex)
+{
+	int ignored;
+
+	repeat(fd, f, true, ifindex, 1, &ignored);
+	repeat(next_fd, f, false, ifindex, 1, &ignored);
+}
+
 static void replays(char **argv)
 {
 	unsigned int ifindex = device(argv[0]);
+	const char *next = strchr(argv[1], ',');
 	int fd = bpf_prog_get_fd_by_id((__u32)atoi(argv[1]));
+	int next_fd = next ? bpf_prog_get_fd_by_id((__u32)atoi(next + 1)) : -1;
 	int times = atoi(argv[3]), verdict, ignored;
 	struct bpf_prog_info info = { 0 };
 	__u32 size = sizeof(info), ns, empty;
@@ -210,6 +222,8 @@ static void replays(char **argv)
 		die("length of the packet");
 	}
 	finish(&f);
+	if (next_fd >= 0)
+		pass_once(fd, next_fd, &f, ifindex);
 	ns = replay(fd, &f, xdp, ifindex, times, &verdict);
 	empty = replay(bpf_program__fd(xdp ? null->progs.null_xdp : null->progs.null_tc),
 		       &f, xdp, ifindex, times, &ignored);

@@ -5,6 +5,7 @@ The gateway has two links to the server, s1 and t1, and the server's address is 
 both. What the client sends goes by the one that the routes name; what it gets comes by t1.
 """
 
+import contextlib
 import json
 
 import pytest
@@ -49,9 +50,17 @@ class Scene:
             prepare_end(server, "eth1")
         switch(self.lab, "native" if self.xdp else "off", interfaces=self.lab.interfaces + ["t1"])
 
-    def begin(self, family, method, up):
-        self.transfer = Transfer(self.lab, self.server, self.dial, family, method, up, size=20_000_000)
-        self.moves_by("eth0")
+    @contextlib.contextmanager
+    def moving(self, family, method, up, timeouts=None):
+        """A file on its way, by s1 first; `timeouts`: so many at most of whoever sends it."""
+        with self.lab.client.inside():
+            self.transfer = Transfer(self.lab, self.server, self.dial, family, method, up, size=20_000_000)
+            self.moves_by("eth0")
+            before = self.timeouts()
+            yield
+            assert timeouts is None or self.timeouts() - before <= timeouts
+            self.transfer.finish()
+            self.transfer.session.quit()
 
     def received(self, interface):
         done = self.lab.server.run(["ip", "-j", "-s", "link", "show", interface])
@@ -69,10 +78,6 @@ class Scene:
         node = self.lab.client if self.transfer.up else self.lab.server
         return node.counters()["TCPTimeouts"]
 
-    def end(self):
-        self.transfer.finish()
-        self.transfer.session.quit()
-
 
 @PATH
 @WAY
@@ -80,15 +85,11 @@ def test_route_changes(make_lab, path, family, method, up):
     """To another gateway on another interface, and back; both ways work."""
     scene = Scene(make_lab, path)
     _, server, via = PREFIX[family]
-    with scene.lab.client.inside():
-        scene.begin(family, method, up)
-        before = scene.timeouts()
+    with scene.moving(family, method, up, TIMEOUTS):
         scene.lab.gw.ip(f"route add {server} via {via}")
         scene.moves_by("eth1")
         scene.lab.gw.ip(f"route del {server} via {via}")
         scene.moves_by("eth0")
-        assert scene.timeouts() - before <= TIMEOUTS
-        scene.end()
 
 
 @PATH
@@ -96,16 +97,14 @@ def test_route_changes(make_lab, path, family, method, up):
 def test_interface_goes_down_and_comes_back(make_lab, path, family, method, up):
     scene = Scene(make_lab, path)
     prefix, _, via = PREFIX[family]
-    with scene.lab.client.inside():
-        scene.lab.gw.ip(f"route add {prefix} via {via} metric 5000")
-        scene.begin(family, method, up)
+    scene.lab.gw.ip(f"route add {prefix} via {via} metric 5000")
+    with scene.moving(family, method, up):
         before = scene.timeouts()
         scene.lab.gw.ip("link set s1 down")
         scene.moves_by("eth1")
         assert scene.timeouts() - before <= TIMEOUTS
         scene.lab.gw.ip("link set s1 up")
         scene.moves_by("eth0")
-        scene.end()
 
 
 def change_mac(node, interface):
@@ -120,14 +119,10 @@ def test_neighbour_changes(make_lab, path, family, method, up):
     """The gateway is told the server's new address at once."""
     scene = Scene(make_lab, path)
     _, server, _ = PREFIX[family]
-    with scene.lab.client.inside():
-        scene.begin(family, method, up)
-        before = scene.timeouts()
+    with scene.moving(family, method, up, TIMEOUTS):
         mac = change_mac(scene.lab.server, "eth0")
         scene.lab.gw.ip(f"neigh replace {server} lladdr {mac} dev s1 nud permanent")
         scene.moves_by("eth0")
-        assert scene.timeouts() - before <= TIMEOUTS
-        scene.end()
 
 
 @PATH
@@ -142,9 +137,7 @@ def test_neighbour_changes_unannounced(make_lab, path, family, method, up):
     # nothing that the server sends may tell the gateway
     scene.lab.server.ip("neigh replace 10.2.1.1 lladdr 02:00:00:00:77:77 dev eth0 nud permanent",
                         "neigh replace fd00:2:1::1 lladdr 02:00:00:00:77:77 dev eth0 nud permanent")
-    with scene.lab.client.inside():
-        scene.begin(family, method, up)
+    with scene.moving(family, method, up):
         scene.transfer.data.settimeout(60)
         change_mac(scene.lab.server, "eth0")
         scene.moves_by("eth0", 60.0)
-        scene.end()

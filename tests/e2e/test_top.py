@@ -146,6 +146,19 @@ def test_resize(up, terminals, rows, columns):
     assert terminal.ended() == 0
 
 
+def test_columns_of_a_narrow_terminal(up, terminals):
+    terminal = terminals(argv(up))
+    terminal.wait(lambda lines: len(clients(lines)) == 3, "three sessions")
+    terminal.resize(24, 80)
+    terminal.wait(lambda lines: len(clients(lines)) == 3 and "LAST LINE" not in "\n".join(lines), "what fits")
+    terminal.press("\x1b[C" * 20)
+    terminal.wait_text("LAST LINE REWRITTEN")
+    terminal.press("\x1b[D")
+    terminal.wait_text("AGE")
+    terminal.press("\x1b[D" * 20)
+    terminal.wait(lambda lines: len(clients(lines)) == 3, "the first columns again")
+
+
 def test_scrolling(host, terminals):  # noqa: F811
     host.up()
     for number in range(40):
@@ -213,9 +226,11 @@ def test_down_ends_it_and_says_so(up, terminals):
     assert terminal.restored()
 
 
-def test_real_transfer_has_a_rate_and_a_line(make_lab, terminals):
+@pytest.mark.parametrize("by", ["run", "itself"])
+def test_real_transfer_has_a_rate_and_a_line(make_lab, terminals, by):
     lab, server, vips = single(make_lab, Vsftpd)
-    Service(lab)
+    if by == "run":
+        Service(lab)
     gateway = lab.gateway
     terminal = terminals([gateway.command, "-n", lab.gw.name, "-p", gateway.pin, "top"])
     server.put("big", b"x" * 50_000_000)
@@ -237,6 +252,26 @@ def test_real_transfer_has_a_rate_and_a_line(make_lab, terminals):
         session.close()
 
 
+def holds_lock(process):
+    with open("/proc/locks") as locks:
+        return any("FLOCK" in line and line.split()[-4] == str(process.pid) for line in locks)
+
+
+def test_events_may_be_followed_beside_it(up, terminals):
+    """It reads them for a moment only: `events` never finds the place taken."""
+    terminal = terminals(argv(up))
+    terminal.wait(lambda lines: len(clients(lines)) == 3, "three sessions")
+    for _ in range(30):
+        follower = subprocess.Popen([COMMAND, "-n", up.netns, "-p", up.pin, "events"], stdout=subprocess.DEVNULL,
+                                    stderr=subprocess.PIPE, text=True)
+        try:
+            wait_until(lambda: holds_lock(follower) or follower.poll() is not None, "it follows them")
+        finally:
+            follower.terminate()
+        assert follower.communicate(timeout=10)[1] == ""
+        assert follower.returncode == 0
+
+
 # ---- what it refuses ----
 
 def test_not_a_terminal(up):
@@ -247,10 +282,11 @@ def test_no_json(up):
     refused(up.load("top", "--json"), 2, "flows --json")
 
 
-def test_unknown_terminal(up, terminals):
-    terminal = terminals(argv(up), TERM="no-such-terminal")
+@pytest.mark.parametrize("name", ["no-such-terminal", "dumb"])
+def test_terminal_that_has_no_screen(up, terminals, name):
+    terminal = terminals(argv(up), TERM=name)
     assert terminal.ended() == 1
-    assert "TERM=no-such-terminal" in terminal.text()
+    assert f"TERM={name}" in terminal.text()
     assert terminal.restored()
 
 

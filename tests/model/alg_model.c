@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "alg_model.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+
+#include "alg_line.h"
 
 #define LINE_MAX_ADDRESS 255 /* a longer line is no address line */
 #define FIRST_DATA_PORT	 1024
 
-enum { NONE, OTHER, PORT, EPRT, PASV, EPSV, EPSV_ALL, AUTH, REIN, ABOR };
 enum { NO_PORT, FULL, FOREIGN, POLICY };
 
 static const char *const refusals[] = {
@@ -19,14 +17,6 @@ static const char *const refusals[] = {
 	[FULL] = "425 Too many data connections announced, try again later.\r\n",
 	[FOREIGN] = "500 Data connections to another host are refused.\r\n",
 	[POLICY] = "500 This kind of data connection is refused.\r\n",
-};
-
-/* An address in a line: [start, end) are the bytes to replace. */
-struct place {
-	struct alg_addr addr;
-	unsigned port;
-	size_t start, end;
-	uint8_t delimiter;
 };
 
 static bool same(const struct alg_addr *a, const struct alg_addr *b)
@@ -41,251 +31,12 @@ static bool is_zero(const struct alg_addr *a)
 	return same(a, &zero);
 }
 
-static bool is_v4(const struct alg_addr *a)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	return !memcmp(a, mapped, sizeof(mapped));
-}
-
-static void set_v4(struct alg_addr *a, const unsigned *octet)
-{
-	memset(a, 0, sizeof(*a));
-	memset(a->b + 10, 0xff, 2);
-	for (int i = 0; i < 4; i++)
-		a->b[12 + i] = (uint8_t)octet[i];
-}
-
-static bool blank(uint8_t c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static size_t skip_blanks(const uint8_t *s, size_t len, size_t at)
-{
-	while (at < len && blank(s[at]))
-		at++;
-	return at;
-}
-
-/* Decimal number of at most `digits` digits and at most `max`; false: it is not. */
-static bool number(const uint8_t *s, size_t len, size_t *at, unsigned digits,
-		   unsigned max, unsigned *value)
-{
-	size_t i = *at;
-
-	for (*value = 0; i < len && isdigit(s[i]); i++) {
-		*value = *value * 10 + s[i] - '0';
-		if (i - *at >= digits || *value > max)
-			return false;
-	}
-	if (i == *at)
-		return false;
-	*at = i;
-	return true;
-}
-
-static bool six_numbers(const uint8_t *s, size_t len, size_t *at, unsigned *n)
-{
-	for (int i = 0; i < 6; i++)
-		if ((i && (*at >= len || s[(*at)++] != ',')) ||
-		    !number(s, len, at, 3, 255, &n[i]))
-			return false;
-	return true;
-}
-
-static bool set_place(struct place *p, size_t start, size_t end, unsigned port)
-{
-	p->start = start;
-	p->end = end;
-	p->port = port;
-	return port >= 1 && port <= 65535;
-}
-
-/* ---- what the client says ---- */
-
-static bool find_port(const uint8_t *s, size_t len, size_t at, struct place *p)
-{
-	unsigned n[6];
-	size_t start = at = skip_blanks(s, len, at);
-
-	if (!six_numbers(s, len, &at, n) || skip_blanks(s, len, at) != len ||
-	    !blank(s[at]))
-		return false;
-	set_v4(&p->addr, n);
-	p->delimiter = 0;
-	return set_place(p, start, at, n[4] << 8 | n[5]);
-}
-
-/* No octet with a leading zero, which some read as octal: as inet_pton has it. */
-static bool eprt_address(int protocol, const uint8_t *s, size_t len,
-			 struct alg_addr *addr)
-{
-	char text[64];
-	uint8_t v4[4];
-
-	if (len >= sizeof(text) || memchr(s, 0, len))
-		return false;
-	memcpy(text, s, len);
-	text[len] = 0;
-	if (protocol == '2')
-		return inet_pton(AF_INET6, text, addr) == 1 && !is_v4(addr);
-	if (inet_pton(AF_INET, text, v4) != 1)
-		return false;
-	set_v4(addr, (unsigned[]){ v4[0], v4[1], v4[2], v4[3] });
-	return true;
-}
-
-/* RFC 2428: <d>protocol<d>address<d>port<d> */
-static bool find_eprt(const uint8_t *s, size_t len, size_t at, struct place *p)
-{
-	size_t start, end;
-	unsigned port;
-	uint8_t d;
-
-	at = skip_blanks(s, len, at);
-	if (at + 3 >= len)
-		return false;
-	d = s[at];
-	if (d < 33 || d > 126 || isxdigit(d) || (s[at + 1] != '1' && s[at + 1] != '2') ||
-	    s[at + 2] != d)
-		return false;
-	start = end = at + 3;
-	while (end < len && s[end] != d)
-		end++;
-	if (end == len || !eprt_address(s[at + 1], s + start, end - start, &p->addr))
-		return false;
-	at = end + 1;
-	if (!number(s, len, &at, 5, 99999, &port) || at >= len || s[at] != d)
-		return false;
-	p->delimiter = d;
-	return skip_blanks(s, len, at + 1) == len && set_place(p, start, at, port);
-}
-
-/* Blanks and Telnet commands before a verb. */
-static size_t skip_telnet(const uint8_t *s, size_t len, bool blanks)
-{
-	size_t at = 0;
-
-	for (;;) {
-		if (blanks)
-			at = skip_blanks(s, len, at);
-		if (at + 1 < len && s[at] == 255 && s[at + 1] >= 240 && s[at + 1] <= 250)
-			at += 2;
-		else if (at + 1 < len && s[at] == 255 && s[at + 1] > 250 &&
-			 s[at + 1] < 255)
-			at += at + 2 < len ? 3 : 2;
-		else
-			return at;
-	}
-}
-
-static bool word_is(const uint8_t *s, size_t len, const char *word)
-{
-	return len == strlen(word) && !strncasecmp((const char *)s, word, len);
-}
-
-static size_t word_end(const uint8_t *s, size_t len, size_t at)
-{
-	while (at < len && !blank(s[at]))
-		at++;
-	return at;
-}
-
-static int verb_of(const uint8_t *s, size_t len, size_t *args)
-{
-	size_t at = skip_telnet(s, len, true), end = word_end(s, len, at), all, all_end;
-
-	*args = end;
-	if (at == len)
-		return NONE;
-	if (word_is(s + at, end - at, "PORT"))
-		return PORT;
-	if (word_is(s + at, end - at, "EPRT"))
-		return EPRT;
-	if (word_is(s + at, end - at, "PASV"))
-		return PASV;
-	if (word_is(s + at, end - at, "AUTH"))
-		return AUTH;
-	if (word_is(s + at, end - at, "REIN"))
-		return REIN;
-	if (word_is(s + at, end - at, "ABOR"))
-		return ABOR;
-	if (!word_is(s + at, end - at, "EPSV"))
-		return OTHER;
-	all = skip_blanks(s, len, end);
-	all_end = word_end(s, len, all);
-	if (word_is(s + all, all_end - all, "ALL") && skip_blanks(s, len, all_end) == len)
-		return EPSV_ALL;
-	return EPSV;
-}
-
-/* ---- what the server says ---- */
-
-/* RFC 1123: the first run of comma-separated numbers that has six of them, 0..255. */
-static bool find_227(const uint8_t *s, size_t len, size_t at, struct place *p)
-{
-	while (at < len) {
-		size_t start = at, end = at, six;
-		unsigned n[6];
-
-		if (!isdigit(s[at])) {
-			at++;
-			continue;
-		}
-		while (end < len &&
-		       (isdigit(s[end]) || (s[end] == ',' && isdigit(s[end - 1]))))
-			end++;
-		at = end;
-		if (s[end - 1] == ',')
-			end--;
-		six = start;
-		if (!six_numbers(s, end, &six, n) || six != end)
-			continue;
-		set_v4(&p->addr, n);
-		return set_place(p, start, end, n[4] << 8 | n[5]);
-	}
-	return false;
-}
-
-/* RFC 2428: <d><d><d>port<d> */
-static bool find_229(const uint8_t *s, size_t len, size_t at, struct place *p)
-{
-	for (; at + 4 < len; at++) {
-		size_t end = at + 3;
-		uint8_t d = s[at];
-
-		if (d < 33 || d > 126 || isdigit(d) || s[at + 1] != d || s[at + 2] != d)
-			continue;
-		while (end < len && isdigit(s[end]))
-			end++;
-		if (end == at + 3 || end >= len || s[end] != d)
-			continue;
-		return end - at - 3 <= 5 &&
-		       set_place(p, at + 3, end,
-				 (unsigned)atoi((const char *)s + at + 3));
-	}
-	return false;
-}
-
 /* ---- doors ---- */
 
 static bool is_listen(const struct alg_model *m, const struct alg_door *door,
 		      unsigned port)
 {
 	return m->config.listen_port == port && same(&door->public, &m->config.dialled);
-}
-
-static void write_address(char *text, const struct alg_addr *addr, char separator)
-{
-	char v6[INET6_ADDRSTRLEN];
-	const uint8_t *b = addr->b + 12;
-
-	if (is_v4(addr))
-		sprintf(text, "%u%c%u%c%u%c%u", b[0], separator, b[1], separator, b[2],
-			separator, b[3]);
-	else
-		strcpy(text, inet_ntop(AF_INET6, addr, v6, sizeof(v6)));
 }
 
 /* The port stays if it may; else any of the range. -1: none is free, -2: not to be known. */
@@ -324,7 +75,7 @@ static int announce(struct alg_model *m, struct alg_door *door, const struct pla
 		return FULL;
 	addr[0] = 0;
 	if (shown) {
-		write_address(addr, shown, p->delimiter ? '.' : ',');
+		alg_addr_str(addr, shown, p->delimiter ? '.' : ',');
 		sprintf(addr + strlen(addr), "%c", p->delimiter ? p->delimiter : ',');
 	}
 	port = choose_port(m, door, p->port, min, max, reader,
@@ -369,7 +120,7 @@ static int announce_active(struct alg_model *m, const struct place *p, unsigned 
 	if (!c->active || m->epsv_only)
 		return POLICY;
 	if (!same(&p->addr, &c->client) &&
-	    (!c->foreign || is_v4(&p->addr) != is_v4(&c->client)))
+	    (!c->foreign || alg_addr_is_v4(&p->addr) != alg_addr_is_v4(&c->client)))
 		return FOREIGN;
 	if (p->port < FIRST_DATA_PORT)
 		return POLICY;
@@ -399,14 +150,14 @@ static int announce_passive(struct alg_model *m, const struct place *p, bool is_
 	if (same(named, &c->dialled))
 		named = &c->server; /* it may know its public address */
 	if (!same(named, &c->server) &&
-	    (!c->foreign || is_v4(named) != is_v4(&c->server)))
+	    (!c->foreign || alg_addr_is_v4(named) != alg_addr_is_v4(&c->server)))
 		return FOREIGN;
 	if (p->port < FIRST_DATA_PORT)
 		return POLICY;
 	door.to_dst = *named;
 	door.public = c->publish ? c->dialled : *named;
 	shown = &door.public;
-	if (c->publish && is_v4(&c->dialled) && !is_zero(&c->data_address))
+	if (c->publish && alg_addr_is_v4(&c->dialled) && !is_zero(&c->data_address))
 		shown = &c->data_address;
 	if (!is_227)
 		shown = NULL;

@@ -8,16 +8,9 @@
 #ifndef FTPNAT_ALG_MODEL_H
 #define FTPNAT_ALG_MODEL_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "alg_addr.h"
 
 enum alg_side { ALG_CLIENT, ALG_SERVER };
-
-/* IPv6, or IPv4 as ::ffff:a.b.c.d */
-struct alg_addr {
-	uint8_t b[16];
-};
 
 struct alg_config {
 	bool publish; /* else masquerade */

@@ -5,52 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bytes.h"
+
 #define ETH   14
 #define IPV4  20
 #define IPV6  40
 #define TCP   20
 #define PROTO 6
 
-static void put16(uint8_t *p, unsigned v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v & 0xffff);
-}
-
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	return (uint32_t)get16(p) << 16 | get16(p + 2);
-}
-
-static uint64_t sum(const uint8_t *p, size_t len, uint64_t start)
-{
-	for (; len > 1; p += 2, len -= 2)
-		start += get16(p);
-	return len ? start + (unsigned)(p[0] << 8) : start;
-}
-
-static uint16_t fold(uint64_t value)
-{
-	while (value >> 16)
-		value = (value & 0xffff) + (value >> 16);
-	return (uint16_t)value;
-}
-
-static uint64_t tcp_sum(const uint8_t *addrs, size_t addrs_len, const uint8_t *tcp,
+static uint16_t tcp_sum(const uint8_t *addrs, size_t addrs_len, const uint8_t *tcp,
 			size_t len)
 {
-	return sum(tcp, len, sum(addrs, addrs_len, PROTO + len));
+	return sum16(sum16(PROTO + (uint32_t)len, addrs, addrs_len), tcp, len);
 }
 
 static size_t build_options(uint8_t *o, const struct segment *seg)
@@ -90,7 +56,7 @@ static size_t build_options(uint8_t *o, const struct segment *seg)
 size_t frame_build(uint8_t *frame, const struct segment *seg, const uint8_t *dmac,
 		   const uint8_t *smac)
 {
-	bool v4 = !memcmp(seg->src.b, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
+	bool v4 = alg_addr_is_v4(&seg->src);
 	uint8_t *ip = frame + ETH, *tcp = ip + (v4 ? IPV4 : IPV6),
 		*addrs = ip + (v4 ? 12 : 8);
 	size_t header = TCP + build_options(tcp + TCP, seg), len = header + seg->len;
@@ -107,7 +73,7 @@ size_t frame_build(uint8_t *frame, const struct segment *seg, const uint8_t *dma
 		ip[9] = PROTO;
 		memcpy(addrs, seg->src.b + 12, 4);
 		memcpy(addrs + 4, seg->dst.b + 12, 4);
-		put16(ip + 10, (uint16_t)~fold(sum(ip, IPV4, 0)));
+		put16(ip + 10, (uint16_t)~sum16(0, ip, IPV4));
 	} else {
 		ip[0] = 0x60;
 		put16(ip + 4, (unsigned)len);
@@ -125,7 +91,7 @@ size_t frame_build(uint8_t *frame, const struct segment *seg, const uint8_t *dma
 	put16(tcp + 14, seg->window);
 	put32(tcp + 16, 0);
 	memcpy(tcp + header, seg->payload, seg->len);
-	put16(tcp + 16, (uint16_t)~fold(tcp_sum(addrs, v4 ? 8 : 32, tcp, len)));
+	put16(tcp + 16, (uint16_t)~tcp_sum(addrs, v4 ? 8 : 32, tcp, len));
 	return (size_t)(tcp - frame) + len;
 }
 
@@ -180,7 +146,7 @@ const char *frame_parse(struct segment *seg, const uint8_t *frame, size_t len)
 	if (v4) {
 		if (ip[0] != 0x45 || get16(ip + 2) != len - ETH)
 			return "wrong IP length";
-		if (fold(sum(ip, IPV4, 0)) != 0xffff)
+		if (sum16(0, ip, IPV4) != 0xffff)
 			return "wrong IP checksum";
 		for (int i = 0; i < 2; i++) {
 			struct alg_addr *a = i ? &seg->dst : &seg->src;
@@ -196,7 +162,7 @@ const char *frame_parse(struct segment *seg, const uint8_t *frame, size_t len)
 		memcpy(&seg->dst, addrs + 16, 16);
 		seg->ttl = ip[7];
 	}
-	if (fold(tcp_sum(addrs, v4 ? 8 : 32, tcp, tcp_len)) != 0xffff)
+	if (tcp_sum(addrs, v4 ? 8 : 32, tcp, tcp_len) != 0xffff)
 		return "wrong TCP checksum";
 	header = (size_t)(tcp[12] >> 4) * 4;
 	if (header < TCP || header > tcp_len)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * The XDP program: data connections that the TC programs opened, packets whole and byte
- * by byte; what it must leave to TC; the table of next hops.
+ * by byte; what it must leave to TC.
  */
 #include <arpa/inet.h>
 #include <setjmp.h>
@@ -11,95 +11,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <bpf/bpf.h>
-
 #include <cmocka.h>
 
-#include "addr.h"
-#include "lib/talk.h"
+#include "bytes.h"
 #include "lib/xdp.h"
 #include "util.h"
 
 #define ETH 14 /* bytes of an Ethernet header */
 
 static char bulk[3000];
-
-/* ---- packets of the connection ---- */
-
-static void begin(struct talk *talk, enum scene_id id)
-{
-	dataplane_fresh();
-	xdp_fresh();
-	data_open(talk, id);
-}
-
-/* Neighbours of the lab, and the router of each side for all others. */
-static const uint8_t *mac_of(const char *addr, enum side side)
-{
-	static const struct {
-		const char *addr;
-		uint8_t mac[6];
-	} known[] = {
-		{ "198.51.100.7", { 2, 0, 0, 0, 1, 0x07 } },
-		{ "198.51.100.8", { 2, 0, 0, 0, 1, 0x08 } },
-		{ "198.51.100.21", { 2, 0, 0, 0, 1, 0x21 } },
-		{ "10.9.0.10", { 2, 0, 0, 0, 2, 0x10 } },
-		{ "10.9.0.11", { 2, 0, 0, 0, 2, 0x11 } },
-		{ "2001:db8:1::7", { 2, 0, 0, 0, 1, 0x07 } },
-		{ "fd00:9::10", { 2, 0, 0, 0, 2, 0x10 } },
-		{ "192.168.5.7", { 2, 0, 0, 0, 2, 0x07 } },
-	};
-	static const uint8_t router[SIDES][6] = {
-		[OUTER] = { 2, 0, 0, 0, 1, 0xfe }, [INNER] = { 2, 0, 0, 0, 2, 0xfe }
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-		if (!strcmp(addr, known[i].addr))
-			return known[i].mac;
-	return router[side];
-}
-
-static enum side other(enum side side)
-{
-	return side == OUTER ? INNER : OUTER;
-}
-
-/* As it leaves: translated, one hop further, from our MAC address to the next one's. */
-static struct packet_spec leaves(const struct talk *talk, enum end from)
-{
-	struct packet_spec spec = data_heard(talk, from);
-	enum side side = other(talk_side(talk, from));
-
-	spec.src_mac = dataplane_mac(side);
-	spec.dst_mac = mac_of(spec.dst, side);
-	return spec;
-}
-
-static struct ftpnat_tuple key_of(const struct packet_spec *spec)
-{
-	return tuple(spec->src, spec->sport, spec->dst, spec->dport);
-}
-
-static struct ftpnat_flow flow_of(const struct packet_spec *spec)
-{
-	const struct ftpnat_tuple key = key_of(spec);
-	struct ftpnat_flow flow;
-
-	assert_true(dataplane_flow(&key, &flow));
-	return flow;
-}
-
-/* Does XDP take a plain packet, or leave it to TC? */
-static bool takes(const char *says, const struct talk *talk, enum xdp_mode mode, bool yes)
-{
-	struct packet_spec in = data_sent(talk, CLIENT), out = leaves(talk, CLIENT);
-	struct packet packet, expected;
-
-	packet_build(&packet, &in);
-	packet_build(&expected, &out);
-	return xdp_check(says, mode, talk_side(talk, CLIENT), &packet,
-			 yes ? &expected : NULL);
-}
 
 /* ---- what it takes ---- */
 
@@ -151,10 +71,10 @@ static void test_taken(void **state)
 		for (enum xdp_mode mode = 0; mode < XDP_MODES; mode++) {
 			struct talk talk;
 
-			begin(&talk, id);
+			xdp_begin(&talk, id);
 			for (enum end from = CLIENT; from <= SERVER; from++) {
 				struct packet_spec in = data_sent(&talk, from);
-				struct packet_spec out = leaves(&talk, from);
+				struct packet_spec out = xdp_leaves(&talk, from);
 				struct packet packet, expected;
 				char says[128];
 
@@ -183,10 +103,10 @@ static void test_checksums(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
 		struct talk talk;
 
-		begin(&talk, ids[i]);
+		xdp_begin(&talk, ids[i]);
 		for (uint32_t n = 0; n < 300 && good; n++) {
 			struct packet_spec in = data_sent(&talk, CLIENT);
-			struct packet_spec out = leaves(&talk, CLIENT);
+			struct packet_spec out = xdp_leaves(&talk, CLIENT);
 			struct packet packet, expected;
 
 			in.seq = out.seq = n * 0x10007u;
@@ -284,16 +204,12 @@ static void long_doff(struct packet *packet)
 /* What a sender leaves to the card: the field holds the pseudo header's sum, not inverted. */
 static void unfinished_checksum(struct packet *packet)
 {
-	size_t len = packet->len - packet_tcp(packet);
-	const uint8_t *addrs = ip(packet) + (is_v6(packet) ? 8 : 12);
-	uint32_t sum = IPPROTO_TCP + (uint32_t)len;
+	const uint32_t len = (uint32_t)(packet->len - packet_tcp(packet));
 
-	for (size_t i = 0; i < (is_v6(packet) ? 32 : 8); i += 2)
-		sum += (uint32_t)(addrs[i] << 8 | addrs[i + 1]);
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	tcp(packet)[16] = (uint8_t)(sum >> 8);
-	tcp(packet)[17] = (uint8_t)sum;
+	if (is_v6(packet))
+		put16(tcp(packet) + 16, sum16(IPPROTO_TCP + len, ip(packet) + 8, 32));
+	else
+		put16(tcp(packet) + 16, sum16(IPPROTO_TCP + len, ip(packet) + 12, 8));
 }
 
 static void short_ihl(struct packet *packet)
@@ -394,10 +310,10 @@ static void test_left(void **state)
 
 		if (row->only == (ids[i] == FULL4 ? ONLY6 : ONLY4))
 			continue;
-		begin(&talk, ids[i]);
-		good &= takes("a plain packet", &talk, NATIVE, true);
+		xdp_begin(&talk, ids[i]);
+		good &= xdp_takes("a plain packet", &talk, NATIVE, true);
 		in = data_sent(&talk, CLIENT);
-		before = flow_of(&in);
+		before = xdp_flow(&in);
 		if (row->control)
 			in = talk_sent(&talk, CLIENT);
 		in.flags = row->flags ? row->flags : PSH | ACK;
@@ -416,7 +332,7 @@ static void test_left(void **state)
 			good &= xdp_check(row->says, mode, talk_side(&talk, CLIENT),
 					  &packet, NULL);
 		in = data_sent(&talk, CLIENT);
-		after = flow_of(&in);
+		after = xdp_flow(&in);
 		assert_int_equal(after.packets, before.packets);
 		assert_int_equal(after.bytes, before.bytes);
 	}
@@ -443,7 +359,7 @@ static void test_not_established(void **state)
 	packet_build(&packet, &in);
 	assert_true(xdp_check("first ACK", NATIVE, OUTER, &packet, NULL));
 	assert_true(data_check("first ACK", &talk, CLIENT, ACK, NULL, NULL));
-	assert_true(takes("second ACK", &talk, NATIVE, true));
+	assert_true(xdp_takes("second ACK", &talk, NATIVE, true));
 }
 
 static void test_gateway_is_an_end(void **state)
@@ -457,7 +373,7 @@ static void test_gateway_is_an_end(void **state)
 			struct packet packet;
 			struct talk talk;
 
-			begin(&talk, id);
+			xdp_begin(&talk, id);
 			if (talk_hook(&talk, from) == EGRESS)
 				continue;
 			in = data_sent(&talk, from);
@@ -470,291 +386,6 @@ static void test_gateway_is_an_end(void **state)
 	assert_true(good);
 }
 
-/* ---- next hops ---- */
-
-/* As if a second had passed. */
-static void forget_hop(const struct talk *talk, enum end from)
-{
-	const struct packet_spec in = data_sent(talk, from);
-	const struct ftpnat_tuple key = key_of(&in);
-	struct ftpnat_flow flow = flow_of(&in);
-
-	flow.seen--;
-	xdp_set_flow(&key, &flow);
-}
-
-static void test_link(void **state)
-{
-	const __u32 key = (__u32)dataplane_ifindex(INNER);
-	struct talk talk;
-	bool good = true;
-
-	(void)state;
-	begin(&talk, KEEP4);
-	good &= takes("it transmits", &talk, NATIVE, true);
-	xdp_link(INNER, false);
-	forget_hop(&talk, CLIENT);
-	good &= takes("no more", &talk, NATIVE, false);
-	good &= takes("nor later", &talk, NATIVE, false);
-	forget_hop(&talk, CLIENT);
-	good &= takes("generic doesn't mind", &talk, GENERIC, true);
-	assert_int_equal(bpf_map_delete_elem(dataplane_fd("ftpnat_links"), &key), 0);
-	forget_hop(&talk, CLIENT);
-	good &= takes("nothing known of it", &talk, NATIVE, false);
-	good &= data_check("TC takes it", &talk, CLIENT, ACK, NULL, NULL);
-	xdp_link(INNER, true);
-	forget_hop(&talk, CLIENT);
-	good &= takes("again", &talk, NATIVE, true);
-	assert_true(good);
-}
-
-static void test_neighbour_unknown(void **state)
-{
-	static const struct {
-		enum scene_id id;
-		const char *addr;
-	} rows[] = { { KEEP4, "10.9.0.10" }, { KEEP6, "fd00:9::10" } };
-	bool good = true;
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct talk talk;
-
-		begin(&talk, rows[i].id);
-		dataplane_sh("ip neigh del %s dev inner0", rows[i].addr);
-		forget_hop(&talk, CLIENT);
-		good &= takes("unknown", &talk, NATIVE, false);
-		good &= takes("unknown", &talk, GENERIC, false);
-		dataplane_sh("ip neigh replace %s lladdr "
-			     "02:00:00:00:02:10 dev inner0 nud permanent",
-			     rows[i].addr);
-		good &= takes("known", &talk, NATIVE, true);
-	}
-	assert_true(good);
-}
-
-static void test_no_route(void **state)
-{
-	struct talk talk;
-	bool good = true;
-
-	(void)state;
-	begin(&talk, MASQ4);
-	dataplane_sh("ip route add unreachable "
-		     "198.51.100.21/32");
-	forget_hop(&talk, CLIENT);
-	good &= takes("no route", &talk, NATIVE, false);
-	dataplane_sh("ip route del unreachable "
-		     "198.51.100.21/32");
-	good &= takes("a route", &talk, NATIVE, true);
-	assert_true(good);
-}
-
-/* A smaller MTU counts from the next second on. */
-static void test_mtu(void **state)
-{
-	struct packet_spec in, out;
-	struct packet packet, expected;
-	struct talk talk;
-	bool good = true;
-
-	(void)state;
-	begin(&talk, KEEP4);
-	in = data_sent(&talk, CLIENT);
-	out = leaves(&talk, CLIENT);
-	in.payload = out.payload = bulk;
-	in.payload_len = out.payload_len = 1361;
-	packet_build(&packet, &in);
-	packet_build(&expected, &out);
-	good &= xdp_check("1401 of 1500", NATIVE, OUTER, &packet, &expected);
-	dataplane_sh("ip route add 10.9.0.10 dev inner0 mtu lock "
-		     "1400");
-	forget_hop(&talk, CLIENT);
-	good &= xdp_check("1401 of 1400", NATIVE, OUTER, &packet, NULL);
-	in.payload_len = out.payload_len = 1360;
-	packet_build(&packet, &in);
-	packet_build(&expected, &out);
-	good &= xdp_check("1400 of 1400", NATIVE, OUTER, &packet, &expected);
-	dataplane_sh("ip route del 10.9.0.10 dev inner0");
-	assert_true(good);
-}
-
-/* A flow trusts its hop in the second in which it was learned only. */
-static void test_hop_of_another_second(void **state)
-{
-	const struct ftpnat_hop wrong = { .ifindex = (__u32)dataplane_ifindex(OUTER),
-					  .mtu = 1500,
-					  .used = xdp_now(),
-					  .confirmed = xdp_now() };
-	struct packet_spec in;
-	struct ftpnat_tuple key;
-	struct ftpnat_flow flow;
-	struct talk talk;
-
-	(void)state;
-	begin(&talk, KEEP4);
-	assert_true(takes("first", &talk, NATIVE, true));
-	in = data_sent(&talk, CLIENT);
-	key = key_of(&in);
-	flow = flow_of(&in);
-	flow.hop = flow.hop == 1 ? 2 : 1;
-	flow.seen--;
-	xdp_set_hop(flow.hop - 1u, &wrong);
-	xdp_set_flow(&key, &flow);
-	assert_true(takes("learned anew", &talk, NATIVE, true));
-	assert_int_not_equal(flow_of(&in).hop, flow.hop);
-}
-
-static void test_hops_are_shared(void **state)
-{
-	struct packet_spec in, other_in;
-	struct talk talk;
-	__u16 hop;
-
-	(void)state;
-	begin(&talk, KEEP4);
-	assert_true(takes("data", &talk, NATIVE, true));
-	in = data_sent(&talk, CLIENT);
-	hop = flow_of(&in).hop;
-	assert_int_not_equal(hop, 0);
-	other_in = data_sent(&talk, SERVER);
-	assert_int_not_equal(flow_of(&other_in).hop, hop);
-	other_in = talk_sent(&talk, CLIENT); /* the control connection goes there too */
-	assert_int_equal(flow_of(&other_in).hop, hop);
-}
-
-/* All its places are another's: seconds ago they are free, now they are not. */
-static void test_full_set(void **state)
-{
-	struct ftpnat_hop busy = { .ifindex = 99, .mtu = 1500 };
-	struct packet_spec in;
-	struct ftpnat_hop hop;
-	struct talk talk;
-	bool good = true;
-
-	(void)state;
-	begin(&talk, KEEP4);
-	in = data_sent(&talk, CLIENT);
-
-	busy.used = ~0u; /* claimed: somebody writes it */
-	xdp_set_hops(&busy);
-	forget_hop(&talk, CLIENT);
-	good &= takes("claimed", &talk, NATIVE, false);
-	assert_int_equal(flow_of(&in).hop, 0);
-
-	busy.used = xdp_now();
-	xdp_set_hops(&busy);
-	forget_hop(&talk, CLIENT);
-	good &= takes("used", &talk, NATIVE, false);
-	assert_int_equal(flow_of(&in).hop, 0);
-	good &= data_check("TC takes the long way", &talk, CLIENT, ACK, NULL, NULL);
-	assert_int_equal(flow_of(&in).hop, 0);
-
-	busy.used = xdp_now() - 4;
-	xdp_set_hops(&busy);
-	forget_hop(&talk, CLIENT);
-	good &= takes("free", &talk, NATIVE, true);
-	xdp_hop(flow_of(&in).hop - 1u, &hop);
-	assert_int_equal(hop.ifindex, dataplane_ifindex(INNER));
-	assert_memory_equal(hop.mac.dst, mac_of("10.9.0.10", INNER), 6);
-	assert_memory_equal(hop.mac.src, dataplane_mac(INNER), 6);
-	assert_true(good);
-}
-
-/* Now and then TC sends a packet, by which the neighbour layer knows of the use. */
-static void test_confirmation(void **state)
-{
-	struct packet_spec in;
-	struct ftpnat_hop hop;
-	struct talk talk;
-	__u32 index, before;
-	bool good = true;
-
-	(void)state;
-	begin(&talk, KEEP4);
-	good &= takes("confirmed", &talk, NATIVE, true);
-	in = data_sent(&talk, CLIENT);
-	index = flow_of(&in).hop - 1u;
-	xdp_hop(index, &hop);
-	hop.confirmed = xdp_now() - 1;
-	xdp_set_hop(index, &hop);
-	forget_hop(&talk, CLIENT);
-	good &= takes("too long ago", &talk, NATIVE, false);
-	good &= takes("still", &talk, NATIVE, false);
-	good &= data_check("TC", &talk, CLIENT, ACK, NULL, NULL);
-	before = hop.confirmed;
-	xdp_hop(index, &hop);
-	assert_true(hop.confirmed > before);
-	good &= takes("confirmed again", &talk, NATIVE, true);
-	assert_true(good);
-}
-
-/* ---- counters and clocks ---- */
-
-static void test_counters(void **state)
-{
-	struct ftpnat_rule_stats stats, later;
-	struct ftpnat_flow before, after, back;
-	struct packet_spec in, answer;
-	struct packet packet;
-	struct xdp_run run;
-	struct talk talk;
-	__u32 begun;
-
-	(void)state;
-	begin(&talk, FULL6);
-	in = data_sent(&talk, CLIENT);
-	answer = data_sent(&talk, SERVER);
-	before = flow_of(&in);
-	back = flow_of(&answer);
-	dataplane_stats(0, &stats);
-
-	forget_hop(&talk, CLIENT);
-	in.payload = bulk;
-	in.payload_len = 1000;
-	packet_build(&packet, &in);
-	begun = xdp_now();
-	for (int i = 0; i < 3;) {
-		xdp_confirm();
-		xdp_run(&run, NATIVE, OUTER, &packet);
-		if (run.action == XDP_REDIRECT)
-			i++;
-		else /* just then another second began */
-			assert_int_not_equal(xdp_now(), begun);
-	}
-	assert_true(data_check("and TC", &talk, CLIENT, ACK, NULL, NULL));
-	after = flow_of(&in);
-	assert_int_equal(after.packets - before.packets, 4);
-	assert_int_equal(after.bytes - before.bytes, 3 * 1060 + 60);
-	assert_true(after.seen >= begun);
-	assert_int_equal(after.tcp, before.tcp);
-	assert_int_equal(after.created, before.created);
-	assert_int_equal(flow_of(&answer).packets, back.packets);
-
-	packet_build(&packet, &answer);
-	do {
-		xdp_confirm();
-		xdp_run(&run, NATIVE, INNER, &packet);
-	} while (run.action != XDP_REDIRECT && xdp_now() != begun);
-	assert_int_equal(flow_of(&answer).packets, back.packets + 1);
-	dataplane_stats(0, &later);
-	assert_int_equal(
-		later.packets[FTPNAT_FROM_CLIENT] - stats.packets[FTPNAT_FROM_CLIENT], 4);
-	assert_int_equal(later.bytes[FTPNAT_FROM_CLIENT] -
-				 stats.bytes[FTPNAT_FROM_CLIENT],
-			 3 * 1060 + 60);
-	assert_int_equal(
-		later.packets[FTPNAT_FROM_SERVER] - stats.packets[FTPNAT_FROM_SERVER], 1);
-	assert_int_equal(
-		later.bytes[FTPNAT_FROM_SERVER] - stats.bytes[FTPNAT_FROM_SERVER], 60);
-}
-
-static int teardown(void **state)
-{
-	xdp_unload();
-	return dataplane_teardown(state);
-}
-
 int main(void)
 {
 	static struct CMUnitTest tests[ARRAY_SIZE(taken) + ARRAY_SIZE(left) + 16];
@@ -762,15 +393,6 @@ int main(void)
 		cmocka_unit_test(test_checksums),
 		cmocka_unit_test(test_not_established),
 		cmocka_unit_test(test_gateway_is_an_end),
-		cmocka_unit_test(test_link),
-		cmocka_unit_test(test_neighbour_unknown),
-		cmocka_unit_test(test_no_route),
-		cmocka_unit_test(test_mtu),
-		cmocka_unit_test(test_hop_of_another_second),
-		cmocka_unit_test(test_hops_are_shared),
-		cmocka_unit_test(test_full_set),
-		cmocka_unit_test(test_confirmation),
-		cmocka_unit_test(test_counters),
 	};
 	size_t n = rows_as_tests(tests, taken, ARRAY_SIZE(taken), sizeof(*taken),
 				 test_taken);
@@ -779,5 +401,5 @@ int main(void)
 	n += rows_as_tests(tests + n, left, ARRAY_SIZE(left), sizeof(*left), test_left);
 	memcpy(tests + n, others, sizeof(others));
 	return _cmocka_run_group_tests("xdp", tests, n + ARRAY_SIZE(others),
-				       dataplane_setup, teardown);
+				       dataplane_setup, xdp_teardown);
 }

@@ -40,8 +40,7 @@ static uint8_t mac[SIDES][6];
 static int ifindex[SIDES];
 static struct ftpnat_tc *skel;
 static struct ring_buffer *events;
-static int tap = -1; /* sees what the programs send */
-static struct ftpnat_config config;
+static int tap = -1;	  /* sees what the programs send */
 static char missing[256]; /* why nothing can be tested here */
 
 /* ---- the namespace ---- */
@@ -262,7 +261,7 @@ void dataplane_fresh(void)
 		clear();
 	else
 		load();
-	config = (struct ftpnat_config){
+	*dataplane_config() = (struct ftpnat_config){
 		.layout = FTPNAT_LAYOUT,
 		.limit = { LIMIT, LIMIT },
 		.limit_expected = LIMIT,
@@ -272,144 +271,6 @@ void dataplane_fresh(void)
 		.timeout_expected = 60,
 	};
 	dataplane_apply();
-}
-
-/* ---- configuration ---- */
-
-static void put(const struct bpf_map *map, const void *key, const void *value)
-{
-	if (bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY))
-		fail_msg("%s: %s", bpf_map__name(map), strerror(errno));
-}
-
-struct ftpnat_addr address(const char *text)
-{
-	struct ftpnat_addr addr;
-
-	if (ftpnat_addr_parse(text, &addr))
-		fail_msg("no address: %s", text);
-	return addr;
-}
-
-struct ftpnat_config *dataplane_config(void)
-{
-	return &config;
-}
-
-void dataplane_apply(void)
-{
-	const __u32 key = 0;
-
-	put(skel->maps.ftpnat_config, &key, &config);
-}
-
-void dataplane_rule(__u16 id, const struct ftpnat_rule *rule)
-{
-	const __u32 key = config.slot * FTPNAT_MAX_RULES + id;
-
-	put(skel->maps.ftpnat_rules, &key, rule);
-}
-
-void dataplane_listen(const char *addr, uint16_t port, __u16 rule)
-{
-	const struct ftpnat_listen_key key = { .addr = address(addr),
-					       .port = htons(port),
-					       .slot = (__u16)config.slot };
-	const struct ftpnat_listen listen = { .rule = rule };
-
-	put(skel->maps.ftpnat_listens, &key, &listen);
-}
-
-void dataplane_server(__u16 index, const char *addr, uint16_t port, const char *source,
-		      __u16 weight)
-{
-	const __u32 key = config.slot * FTPNAT_MAX_SERVERS + index;
-	struct ftpnat_server server = { .addr = address(addr),
-					.port = htons(port),
-					.weight = weight,
-					.full_weight = weight };
-
-	if (source)
-		server.source = address(source);
-	put(skel->maps.ftpnat_servers, &key, &server);
-}
-
-void dataplane_select(__u16 index, const char *prefix, uint16_t port, __u16 rule)
-{
-	const __u32 key = config.slot * FTPNAT_MAX_SELECTORS + index;
-	struct ftpnat_prefix parsed;
-	struct ftpnat_selector selector = { .port = htons(port), .rule = rule };
-
-	assert_int_equal(ftpnat_prefix_parse(prefix, &parsed), 0);
-	selector.addr = parsed.addr;
-	selector.mask = ftpnat_prefix_mask(&parsed);
-	put(skel->maps.ftpnat_select, &key, &selector);
-	if (config.selectors[config.slot] <= index)
-		config.selectors[config.slot] = index + 1u;
-	dataplane_apply();
-}
-
-void dataplane_track(__u16 index, const char *clients, const char *servers, uint16_t port,
-		     __u16 rule)
-{
-	const __u32 key = config.slot * FTPNAT_MAX_SELECTORS + index;
-	struct ftpnat_selector selector = { .port = htons(port),
-					    .rule = rule,
-					    .any_client = !clients,
-					    .by_server = servers != NULL };
-	struct ftpnat_prefix parsed;
-
-	if (clients) {
-		assert_int_equal(ftpnat_prefix_parse(clients, &parsed), 0);
-		selector.addr = parsed.addr;
-		selector.mask = ftpnat_prefix_mask(&parsed);
-	}
-	if (servers) {
-		assert_int_equal(ftpnat_prefix_parse(servers, &parsed), 0);
-		selector.server_addr = parsed.addr;
-		selector.server_mask = ftpnat_prefix_mask(&parsed);
-	}
-	put(skel->maps.ftpnat_select, &key, &selector);
-	if (config.selectors[config.slot] <= index)
-		config.selectors[config.slot] = index + 1u;
-	dataplane_apply();
-}
-
-void dataplane_guard(enum side side, const struct ftpnat_guard *guard)
-{
-	const struct ftpnat_guard_key key = { .ifindex = (__u32)ifindex[side],
-					      .slot = config.slot };
-
-	put(skel->maps.ftpnat_guards, &key, guard);
-	config.guards[config.slot]++;
-	dataplane_apply();
-}
-
-void dataplane_class(__u16 index, const char *prefix, const char *addr)
-{
-	const __u32 key = config.slot * FTPNAT_MAX_CLASSES + index;
-	struct ftpnat_class class = { .address = address(addr) };
-	struct ftpnat_prefix parsed;
-
-	assert_int_equal(ftpnat_prefix_parse(prefix, &parsed), 0);
-	class.addr = parsed.addr;
-	class.mask = ftpnat_prefix_mask(&parsed);
-	put(skel->maps.ftpnat_classes, &key, &class);
-}
-
-void dataplane_ifaddr(enum side side, const char *v4, const char *v6)
-{
-	const __u32 key = (__u32)ifindex[side];
-	const struct ftpnat_ifaddr value = { .addr = { address(v4), address(v6) } };
-
-	put(skel->maps.ftpnat_ifaddrs, &key, &value);
-}
-
-void dataplane_no_ifaddr(enum side side)
-{
-	const __u32 key = (__u32)ifindex[side];
-
-	bpf_map_delete_elem(bpf_map__fd(skel->maps.ftpnat_ifaddrs), &key);
 }
 
 /* ---- packets ---- */

@@ -13,45 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
+
 #define OFF_FLAGS    13
 #define OFF_CHECKSUM 16
 
 static const uint8_t default_dst[ETH_ALEN] = { 2, 0, 0, 0, 0, 0xd5 };
 static const uint8_t default_src[ETH_ALEN] = { 2, 0, 0, 0, 0, 0x5c };
-
-static uint16_t get16(const uint8_t *at)
-{
-	return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-	return (uint32_t)get16(at) << 16 | get16(at + 2);
-}
-
-static void put16(uint8_t *at, uint16_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-	put16(at, (uint16_t)(value >> 16));
-	put16(at + 2, (uint16_t)value);
-}
-
-/* RFC 1071, word by word and from nothing: no code in common with the programs. */
-static uint32_t sum(uint32_t seed, const uint8_t *at, size_t len)
-{
-	uint64_t total = seed;
-
-	for (size_t i = 0; i < len; i++)
-		total += i & 1 ? at[i] : (uint32_t)at[i] << 8;
-	while (total >> 16)
-		total = (total & 0xffff) + (total >> 16);
-	return (uint32_t)total;
-}
 
 static bool is_v6(const struct packet *packet)
 {
@@ -86,8 +54,8 @@ static uint16_t tcp_sum(const struct packet *packet)
 	size_t len = ETH_HLEN + ip_len(packet) - tcp;
 	uint32_t pseudo = IPPROTO_TCP + (uint32_t)len;
 
-	pseudo = is_v6(packet) ? sum(pseudo, ip + 8, 32) : sum(pseudo, ip + 12, 8);
-	return (uint16_t)sum(pseudo, packet->byte + tcp, len);
+	pseudo = is_v6(packet) ? sum16(pseudo, ip + 8, 32) : sum16(pseudo, ip + 12, 8);
+	return sum16(pseudo, packet->byte + tcp, len);
 }
 
 void packet_checksums(struct packet *packet)
@@ -97,7 +65,7 @@ void packet_checksums(struct packet *packet)
 
 	if (!is_v6(packet)) {
 		put16(ip + 10, 0);
-		put16(ip + 10, (uint16_t)~sum(0, ip, (ip[0] & 15) * 4u));
+		put16(ip + 10, (uint16_t)~sum16(0, ip, (ip[0] & 15) * 4u));
 	}
 	put16(tcp + OFF_CHECKSUM, 0);
 	put16(tcp + OFF_CHECKSUM, (uint16_t)~tcp_sum(packet));

@@ -114,6 +114,8 @@ struct step {
 void talk_init(struct talk *talk, const struct scene *scene);
 /* SYN, SYN-ACK, ACK; the test fails when they don't come out as they should. */
 void talk_open(struct talk *talk);
+/* Fresh maps and an open connection of the scene. */
+void talk_begin(struct talk *talk, enum scene_id id);
 bool talk_step(struct talk *talk, const char *says, const struct step *step);
 /* Until a step with from == 0. */
 bool talk_steps(struct talk *talk, const char *says, const struct step *steps);
@@ -121,6 +123,9 @@ bool talk_steps(struct talk *talk, const char *says, const struct step *steps);
 /* A packet of the talk: as `from` sends it, or as the other end gets it. */
 struct packet_spec talk_sent(const struct talk *talk, enum end from);
 struct packet_spec talk_heard(const struct talk *talk, enum end from);
+/* The client's SYN. */
+struct packet_spec talk_syn(const struct talk *talk);
+struct packet_spec talk_syn_heard(const struct talk *talk);
 enum hook talk_hook(const struct talk *talk, enum end from);
 enum side talk_side(const struct talk *talk, enum end from);
 /* FORWARDED, or TRANSLATED when the gateway itself is one of the ends. */
@@ -133,6 +138,11 @@ enum ftpnat_reason talk_reason(const struct talk *talk);
 bool check_packet(const char *says, enum hook hook, enum side side,
 		  const struct packet_spec *in, const struct packet_spec *out,
 		  enum ftpnat_reason reason, const enum ftpnat_reason *also);
+
+/* The same where `from` of the talk is seen. */
+bool check_from(const char *says, const struct talk *talk, enum end from,
+		const struct packet_spec *in, const struct packet_spec *out,
+		enum ftpnat_reason reason, const enum ftpnat_reason *also);
 
 /* ---- a passive data connection of the talk, with ports 41000 and 2570 ---- */
 
@@ -147,7 +157,7 @@ struct packet_spec data_heard(const struct talk *talk, enum end from);
 void data_announce(struct talk *talk);
 bool data_check(const char *says, const struct talk *talk, enum end from, uint8_t flags,
 		const char *payload, const enum ftpnat_reason *also);
-/* Fresh maps, a talk of the scene, and its data connection established. */
+/* talk_begin(), and the data connection established. */
 void data_open(struct talk *talk, enum scene_id id);
 
 /* Text with $C etc. replaced, in one of a few static buffers. */

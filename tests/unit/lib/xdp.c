@@ -72,13 +72,14 @@ static void load_all(void)
 	attach_pass();
 }
 
-void xdp_unload(void)
+int xdp_teardown(void **state)
 {
 	for (enum side side = 0; side < SIDES; side++)
 		for (enum xdp_mode mode = 0; mode < XDP_MODES; mode++) {
 			ftpnat_xdp__destroy(object[side][mode]);
 			object[side][mode] = NULL;
 		}
+	return dataplane_teardown(state);
 }
 
 void xdp_fresh(void)
@@ -205,4 +206,78 @@ void xdp_set_hops(const struct ftpnat_hop *hop)
 	for (__u32 i = 0; i < FTPNAT_MAX_HOPS; i++)
 		hops[i] = *hop;
 	all_hops(hops, true);
+}
+
+/* ---- the data connection of a talk ---- */
+
+void xdp_begin(struct talk *talk, enum scene_id id)
+{
+	dataplane_fresh();
+	xdp_fresh();
+	data_open(talk, id);
+}
+
+const uint8_t *xdp_mac_of(const char *addr, enum side side)
+{
+	static const struct {
+		const char *addr;
+		uint8_t mac[6];
+	} known[] = {
+		{ "198.51.100.7", { 2, 0, 0, 0, 1, 0x07 } },
+		{ "198.51.100.8", { 2, 0, 0, 0, 1, 0x08 } },
+		{ "198.51.100.21", { 2, 0, 0, 0, 1, 0x21 } },
+		{ "10.9.0.10", { 2, 0, 0, 0, 2, 0x10 } },
+		{ "10.9.0.11", { 2, 0, 0, 0, 2, 0x11 } },
+		{ "2001:db8:1::7", { 2, 0, 0, 0, 1, 0x07 } },
+		{ "fd00:9::10", { 2, 0, 0, 0, 2, 0x10 } },
+		{ "192.168.5.7", { 2, 0, 0, 0, 2, 0x07 } },
+	};
+	static const uint8_t router[SIDES][6] = {
+		[OUTER] = { 2, 0, 0, 0, 1, 0xfe }, [INNER] = { 2, 0, 0, 0, 2, 0xfe }
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (!strcmp(addr, known[i].addr))
+			return known[i].mac;
+	return router[side];
+}
+
+static enum side other(enum side side)
+{
+	return side == OUTER ? INNER : OUTER;
+}
+
+struct packet_spec xdp_leaves(const struct talk *talk, enum end from)
+{
+	struct packet_spec spec = data_heard(talk, from);
+	enum side side = other(talk_side(talk, from));
+
+	spec.src_mac = dataplane_mac(side);
+	spec.dst_mac = xdp_mac_of(spec.dst, side);
+	return spec;
+}
+
+struct ftpnat_tuple xdp_key(const struct packet_spec *spec)
+{
+	return tuple(spec->src, spec->sport, spec->dst, spec->dport);
+}
+
+struct ftpnat_flow xdp_flow(const struct packet_spec *spec)
+{
+	const struct ftpnat_tuple key = xdp_key(spec);
+	struct ftpnat_flow flow;
+
+	assert_true(dataplane_flow(&key, &flow));
+	return flow;
+}
+
+bool xdp_takes(const char *says, const struct talk *talk, enum xdp_mode mode, bool yes)
+{
+	struct packet_spec in = data_sent(talk, CLIENT), out = xdp_leaves(talk, CLIENT);
+	struct packet packet, expected;
+
+	packet_build(&packet, &in);
+	packet_build(&expected, &out);
+	return xdp_check(says, mode, talk_side(talk, CLIENT), &packet,
+			 yes ? &expected : NULL);
 }

@@ -3,7 +3,7 @@
 #ifndef FTPNAT_TEST_XDP_H
 #define FTPNAT_TEST_XDP_H
 
-#include "dataplane.h"
+#include "talk.h"
 
 enum xdp_mode { NATIVE, GENERIC, XDP_MODES };
 
@@ -14,7 +14,8 @@ struct xdp_run {
 
 /* Behind dataplane_fresh(): native XDP may send to both sides, no next hop is known. */
 void xdp_fresh(void);
-void xdp_unload(void);
+/* In the place of dataplane_teardown(). */
+int xdp_teardown(void **state);
 
 void xdp_link(enum side side, bool transmits);
 
@@ -35,5 +36,18 @@ void xdp_set_hop(__u32 index, const struct ftpnat_hop *hop);
 void xdp_confirm(void);
 /* All of them the same. */
 void xdp_set_hops(const struct ftpnat_hop *hop);
+
+/* ---- the data connection of a talk ---- */
+
+/* data_open(), with nothing left of XDP either. */
+void xdp_begin(struct talk *talk, enum scene_id id);
+/* Neighbours of the lab, and the router of each side for all others. */
+const uint8_t *xdp_mac_of(const char *addr, enum side side);
+/* As it leaves: translated, one hop further, from our MAC address to the next one's. */
+struct packet_spec xdp_leaves(const struct talk *talk, enum end from);
+struct ftpnat_tuple xdp_key(const struct packet_spec *spec);
+struct ftpnat_flow xdp_flow(const struct packet_spec *spec);
+/* Does XDP take a plain packet, or leave it to TC? */
+bool xdp_takes(const char *says, const struct talk *talk, enum xdp_mode mode, bool yes);
 
 #endif

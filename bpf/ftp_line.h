@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What commands and replies share: the states, numbers, addresses, the end of a line. */
+#ifndef FTPNAT_BPF_FTP_LINE_H
+#define FTPNAT_BPF_FTP_LINE_H
+
+#include <bpf/bpf_endian.h>
+
+#include "ftpnat_ftp.h"
+
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+
+#define FTP_LINE_MAX 255 /* bytes of an address line, its end included */
+
+enum ftp_state {
+	FTP_STATE_START, /* nothing but blanks and Telnet commands yet */
+	FTP_STATE_IAC,
+	FTP_STATE_IAC_OPTION,
+	FTP_STATE_SKIP, /* nothing in the rest of the line matters */
+	FTP_STATE_TAIL, /* only blanks may follow */
+	FTP_STATE_OVER, /* until ftp_line_start() */
+	/* commands */
+	FTP_STATE_VERB,
+	FTP_STATE_PORT,
+	FTP_STATE_EPSV,
+	FTP_STATE_EPRT,
+	FTP_STATE_EPRT_PROTOCOL,
+	FTP_STATE_EPRT_V4,
+	FTP_STATE_EPRT_V6,
+	FTP_STATE_EPRT_PORT,
+	/* replies */
+	FTP_STATE_CODE,
+	FTP_STATE_227,
+	FTP_STATE_229,
+};
+
+#define FTP_WORD(a, b, c, d) ((__u32)(a) << 24 | (b) << 16 | (c) << 8 | (d))
+
+static __always_inline int ftp_is_digit(__u8 c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static __always_inline int ftp_is_blank(__u8 c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* RFC 2428 section 2; a digit would be ambiguous */
+static __always_inline int ftp_is_delimiter(__u8 c)
+{
+	return c >= 33 && c <= 126 && !ftp_is_digit(c);
+}
+
+static __always_inline __u8 ftp_upper(__u8 c)
+{
+	return c >= 'a' && c <= 'z' ? c - ('a' - 'A') : c;
+}
+
+/* Ready for the next line; an open multi-line reply stays open. */
+static __always_inline void ftp_line_start(struct ftp_parser *p)
+{
+	__builtin_memset(&p->line, 0, sizeof(p->line));
+	p->length = 0;
+	p->value = 0;
+	p->state = FTP_STATE_START;
+	p->digits = 0;
+	p->fields = 0;
+	p->protocol = 0;
+	p->groups = 0;
+	p->gap = 0;
+	p->colons = 0;
+}
+
+static __always_inline void ftp_number_start(struct ftp_parser *p)
+{
+	p->value = 0;
+	p->digits = 0;
+}
+
+static __always_inline void ftp_set_v4(struct ftp_parser *p)
+{
+	p->line.addr[0] = 0;
+	p->line.addr[1] = 0;
+	p->line.addr[2] = bpf_htonl(0xffff);
+	p->line.addr[3] = bpf_htonl((__u32)p->octet[0] << 24 | (__u32)p->octet[1] << 16 |
+				    (__u32)p->octet[2] << 8 | p->octet[3]);
+}
+
+/* The address ends before byte `end` of the line. */
+static __always_inline int ftp_set_port(struct ftp_parser *p, __u32 port, __u32 end)
+{
+	if (!port || port > 65535)
+		return 0;
+	p->line.port = (__u16)port;
+	p->line.span_len = (__u16)(end - p->line.span_start);
+	p->line.form = FTP_FORM_ADDRESS;
+	return 1;
+}
+
+/* h1,h2,h3,h4,p1,p2 of PORT and 227 */
+static __always_inline int ftp_set_octets(struct ftp_parser *p, __u32 end)
+{
+	ftp_set_v4(p);
+	return ftp_set_port(p, (__u32)p->octet[4] << 8 | p->octet[5], end);
+}
+
+/* After FF. RFC 854: FB..FE take an option, FF FF is data. 0: no Telnet command. */
+static __always_inline int ftp_step_iac(struct ftp_parser *p, __u8 c)
+{
+	if (c < 240 || c == 255) {
+		p->state = FTP_STATE_SKIP;
+		return 0;
+	}
+	p->state = c > 250 ? FTP_STATE_IAC_OPTION : FTP_STATE_START;
+	return 1;
+}
+
+static __always_inline int ftp_line_end(struct ftp_parser *p)
+{
+	p->state = FTP_STATE_OVER;
+	if (p->line.form == FTP_FORM_ADDRESS) {
+		if (p->length <= FTP_LINE_MAX)
+			return 1;
+		p->line.form = FTP_FORM_MALFORMED;
+	}
+	p->line.delimiter = 0;
+	p->line.span_start = 0;
+	p->line.span_len = 0;
+	p->line.port = 0;
+	__builtin_memset(p->line.addr, 0, sizeof(p->line.addr));
+	return 1;
+}
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Lines of a control connection: verbs, and addresses in them. A line is `len` bytes at `s`. */
+#ifndef FTPNAT_MODEL_ALG_LINE_H
+#define FTPNAT_MODEL_ALG_LINE_H
+
+#include "alg_addr.h"
+
+enum { NONE, OTHER, PORT, EPRT, PASV, EPSV, EPSV_ALL, AUTH, REIN, ABOR };
+
+/* An address in a line: [start, end) are the bytes to replace. */
+struct place {
+	struct alg_addr addr;
+	unsigned port;
+	size_t start, end;
+	uint8_t delimiter;
+};
+
+bool blank(uint8_t c);
+/* Offset behind the Telnet commands, and the blanks if `blanks`, that it begins with. */
+size_t skip_telnet(const uint8_t *s, size_t len, bool blanks);
+
+/* What the client says; *args: offset behind the verb. */
+int verb_of(const uint8_t *s, size_t len, size_t *args);
+
+/* The address from offset `at` on; false: there is none. */
+bool find_port(const uint8_t *s, size_t len, size_t at, struct place *p);
+bool find_eprt(const uint8_t *s, size_t len, size_t at, struct place *p);
+bool find_227(const uint8_t *s, size_t len, size_t at, struct place *p);
+bool find_229(const uint8_t *s, size_t len, size_t at, struct place *p);
+
+#endif

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* What the loader would write into the maps: the configuration of dataplane.h. */
+#include "dataplane.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include <cmocka.h>
+
+#include "addr.h"
+
+static struct ftpnat_config config;
+
+static void put(const char *map, const void *key, const void *value)
+{
+	if (bpf_map_update_elem(dataplane_fd(map), key, value, BPF_ANY))
+		fail_msg("%s: %s", map, strerror(errno));
+}
+
+struct ftpnat_addr address(const char *text)
+{
+	struct ftpnat_addr addr;
+
+	if (ftpnat_addr_parse(text, &addr))
+		fail_msg("no address: %s", text);
+	return addr;
+}
+
+struct ftpnat_config *dataplane_config(void)
+{
+	return &config;
+}
+
+void dataplane_apply(void)
+{
+	const __u32 key = 0;
+
+	put("ftpnat_config", &key, &config);
+}
+
+void dataplane_rule(__u16 id, const struct ftpnat_rule *rule)
+{
+	const __u32 key = config.slot * FTPNAT_MAX_RULES + id;
+
+	put("ftpnat_rules", &key, rule);
+}
+
+void dataplane_listen(const char *addr, uint16_t port, __u16 rule)
+{
+	const struct ftpnat_listen_key key = { .addr = address(addr),
+					       .port = htons(port),
+					       .slot = (__u16)config.slot };
+	const struct ftpnat_listen listen = { .rule = rule };
+
+	put("ftpnat_listens", &key, &listen);
+}
+
+void dataplane_server(__u16 index, const char *addr, uint16_t port, const char *source,
+		      __u16 weight)
+{
+	const __u32 key = config.slot * FTPNAT_MAX_SERVERS + index;
+	struct ftpnat_server server = { .addr = address(addr),
+					.port = htons(port),
+					.weight = weight,
+					.full_weight = weight };
+
+	if (source)
+		server.source = address(source);
+	put("ftpnat_servers", &key, &server);
+}
+
+static void parse_prefix(const char *text, struct ftpnat_addr *addr,
+			 struct ftpnat_addr *mask)
+{
+	struct ftpnat_prefix prefix;
+
+	assert_int_equal(ftpnat_prefix_parse(text, &prefix), 0);
+	*addr = prefix.addr;
+	*mask = ftpnat_prefix_mask(&prefix);
+}
+
+static void put_selector(__u16 index, const struct ftpnat_selector *selector)
+{
+	const __u32 key = config.slot * FTPNAT_MAX_SELECTORS + index;
+
+	put("ftpnat_select", &key, selector);
+	if (config.selectors[config.slot] <= index)
+		config.selectors[config.slot] = index + 1u;
+	dataplane_apply();
+}
+
+void dataplane_select(__u16 index, const char *prefix, uint16_t port, __u16 rule)
+{
+	struct ftpnat_selector selector = { .port = htons(port), .rule = rule };
+
+	parse_prefix(prefix, &selector.addr, &selector.mask);
+	put_selector(index, &selector);
+}
+
+void dataplane_track(__u16 index, const char *clients, const char *servers, uint16_t port,
+		     __u16 rule)
+{
+	struct ftpnat_selector selector = { .port = htons(port),
+					    .rule = rule,
+					    .any_client = !clients,
+					    .by_server = servers != NULL };
+
+	if (clients)
+		parse_prefix(clients, &selector.addr, &selector.mask);
+	if (servers)
+		parse_prefix(servers, &selector.server_addr, &selector.server_mask);
+	put_selector(index, &selector);
+}
+
+void dataplane_guard(enum side side, const struct ftpnat_guard *guard)
+{
+	const struct ftpnat_guard_key key = { .ifindex = (__u32)dataplane_ifindex(side),
+					      .slot = config.slot };
+
+	put("ftpnat_guards", &key, guard);
+	config.guards[config.slot]++;
+	dataplane_apply();
+}
+
+void dataplane_class(__u16 index, const char *prefix, const char *addr)
+{
+	const __u32 key = config.slot * FTPNAT_MAX_CLASSES + index;
+	struct ftpnat_class class = { .address = address(addr) };
+
+	parse_prefix(prefix, &class.addr, &class.mask);
+	put("ftpnat_classes", &key, &class);
+}
+
+void dataplane_ifaddr(enum side side, const char *v4, const char *v6)
+{
+	const __u32 key = (__u32)dataplane_ifindex(side);
+	const struct ftpnat_ifaddr value = { .addr = { address(v4), address(v6) } };
+
+	put("ftpnat_ifaddrs", &key, &value);
+}
+
+void dataplane_no_ifaddr(enum side side)
+{
+	const __u32 key = (__u32)dataplane_ifindex(side);
+
+	bpf_map_delete_elem(dataplane_fd("ftpnat_ifaddrs"), &key);
+}

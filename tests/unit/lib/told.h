@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* A row: a talk told in steps, in several scenes, and the door that is open at its end. */
+#ifndef FTPNAT_TEST_TOLD_H
+#define FTPNAT_TEST_TOLD_H
+
+#include "talk.h"
+
+#define STEPS 16
+
+/* Held and answered; what it acknowledges goes on without it. */
+#define HELD_WITH_ACK .reason = FTPNAT_ANSWERED, .also = { FTPNAT_ACK_PASSED }
+
+struct row {
+	const char *says;
+	unsigned int scenes;
+	void (*rule)(struct ftpnat_rule *rule);
+	const char *door; /* at the end; NULL: none */
+	struct step steps[STEPS];
+};
+
+#define ACTIVE_PUBLISH	  "$S > $P 2000 = $D 20 > $C 2000 active"
+#define ACTIVE_MASQUERADE "$S > $P 2000 = $D 0 > $C 2000 active"
+#define PASSIVE		  "$C > $D 2570 = $P 0 > $S 2570 passive"
+
+#define OPENS .also = { FTPNAT_EXPECTED }
+
+/* For rows: a rule with one data port. */
+void one_port(struct ftpnat_rule *rule);
+
+/* cmocka test of the row that is its state. */
+void test_row(void **state);
+
+#endif

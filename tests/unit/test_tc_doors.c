@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Doors: one SYN of the one peer, and what happens when there is no room for another. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/told.h"
+#include "util.h"
+
+static void second_client(struct talk *talk, const struct scene *scene)
+{
+	talk_init(talk, scene);
+	talk->client_port = CLIENT_PORT + 1;
+	talk->seen_port = CLIENT_PORT + 1;
+}
+
+static void test_range_full(void **state)
+{
+	static const struct step first[] = {
+		C("PASV\r\n"),
+		S("227 ($s,10,10)\r\n", "227 ($d,195,80)\r\n", OPENS),
+		{ 0 },
+	};
+	static const struct step second[] = {
+		C("PASV\r\n"),
+		S("227 ($s,10,11)\r\n", "425 No free data port, try again later.\r\n",
+		  .also = { FTPNAT_LINE_NO_PORT }),
+		C("NOOP\r\n"),
+		S("200 ok\r\n"),
+		{ 0 },
+	};
+	const struct scene *scene = scene_get(KEEP4);
+	struct ftpnat_rule rule = scene_rule(scene);
+	struct talk one, two;
+	struct ftpnat_usage usage;
+
+	(void)state;
+	one_port(&rule);
+	scene_configure(scene, &rule);
+	talk_init(&one, scene);
+	talk_open(&one);
+	assert_true(talk_steps(&one, "the only port", first));
+	second_client(&two, scene);
+	talk_open(&two);
+	assert_true(talk_steps(&two, "no port left", second));
+	assert_string_equal(talk_door(),
+			    talk_text(&one, "$C > $D 50000 = $P 0 > $S 2570 passive"));
+	dataplane_usage(&usage);
+	assert_int_equal(usage.expected, 1);
+}
+
+static void test_expectations_full(void **state)
+{
+	static const struct step steps[] = {
+		C("PORT $c,7,208\r\n", "PORT 0,0,0,0,0,0\r\n",
+		  .also = { FTPNAT_LINE_FULL }),
+		S("501 Bad.\r\n",
+		  "425 Too many data connections announced, try again later.\r\n"),
+		C("PASV\r\n"),
+		S("227 ($s,10,10)\r\n",
+		  "425 Too many data connections announced, try again later.\r\n",
+		  .also = { FTPNAT_LINE_FULL }),
+		C("NOOP\r\n"),
+		S("200 ok\r\n"),
+		{ 0 },
+	};
+	struct ftpnat_usage usage;
+	struct talk talk;
+
+	(void)state;
+	talk_begin(&talk, KEEP4);
+	dataplane_config()->limit_expected = 0;
+	dataplane_apply();
+	assert_true(talk_steps(&talk, "full", steps));
+	assert_string_equal(talk_door(), "none");
+	dataplane_usage(&usage);
+	assert_int_equal(usage.expected, 0);
+}
+
+static const enum ftpnat_reason arrives[] = { FTPNAT_EXPECTED_USED, FTPNAT_DATA_OPENED,
+					      FTPNAT_REASON_MAX };
+
+static const enum scene_id routed[] = { KEEP4, KEEP6, FULL4, FULL6, MASQ4, MASQ6 };
+
+/* The door that the talk opened is for one SYN of the one peer. */
+static void test_passive_door(void **state)
+{
+	bool good = true;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(routed); i++) {
+		static const struct step steps[] = {
+			C("EPSV\r\n"),
+			S("229 (|||2570|)\r\n", OPENS),
+			{ 0 },
+		};
+		const struct scene *scene = scene_get(routed[i]);
+		struct packet_spec in, out, stranger;
+		struct talk talk;
+
+		talk_begin(&talk, routed[i]);
+		assert_true(talk_steps(&talk, "EPSV", steps));
+		in = talk_sent(&talk, CLIENT);
+		in.flags = SYN;
+		in.sport = 41000;
+		in.dport = 2570;
+		in.seq = 12345;
+		out = talk_heard(&talk, CLIENT);
+		out.flags = SYN;
+		out.sport = 41000;
+		out.dport = 2570;
+		out.seq = 12345;
+
+		stranger = in;
+		stranger.src = strchr(in.src, ':') ? "fd00:5::8" : "192.168.5.8";
+		good &= check_packet("a stranger's SYN", INGRESS, scene->client_side,
+				     &stranger, &stranger, FTPNAT_PASS, NULL);
+		stranger = in;
+		stranger.dport = 2571;
+		good &= check_packet("the port beside", INGRESS, scene->client_side,
+				     &stranger, &stranger, FTPNAT_PASS, NULL);
+		stranger = in;
+		stranger.flags = ACK;
+		good &= check_packet("no SYN", INGRESS, scene->client_side, &stranger,
+				     &stranger, FTPNAT_PASS, NULL);
+		assert_int_equal(dataplane_doors(), 1);
+
+		good &= check_packet("the SYN", INGRESS, scene->client_side, &in, &out,
+				     FTPNAT_FORWARDED, arrives);
+		assert_int_equal(dataplane_doors(), 0);
+		good &= check_packet("the SYN again", INGRESS, scene->client_side, &in,
+				     &out, FTPNAT_FORWARDED, NULL);
+		stranger = in;
+		stranger.sport = 41001;
+		good &= check_packet("a second SYN through the door", INGRESS,
+				     scene->client_side, &stranger, &stranger,
+				     FTPNAT_PASS, NULL);
+
+		/* the answer finds back */
+		in = talk_sent(&talk, SERVER);
+		in.flags = SYN | ACK;
+		in.sport = 2570;
+		in.dport = 41000;
+		out = talk_heard(&talk, SERVER);
+		out.flags = SYN | ACK;
+		out.sport = 2570;
+		out.dport = 41000;
+		good &= check_packet("its answer", INGRESS, scene->server_side, &in, &out,
+				     FTPNAT_FORWARDED, NULL);
+	}
+	assert_true(good);
+}
+
+static void test_active_door(void **state)
+{
+	bool good = true;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(routed); i++) {
+		static const struct step v4[] = {
+			C("EPRT |1|$C|2000|\r\n", "EPRT |1|$P|2000|\r\n", OPENS),
+			{ 0 },
+		};
+		static const struct step v6[] = {
+			C("EPRT |2|$C|2000|\r\n", "EPRT |2|$P|2000|\r\n", OPENS),
+			{ 0 },
+		};
+		const struct scene *scene = scene_get(routed[i]);
+		struct packet_spec in, out, stranger;
+		struct talk talk;
+
+		talk_begin(&talk, routed[i]);
+		assert_true(talk_steps(&talk, "EPRT", IN(routed[i]) & IN_V6 ? v6 : v4));
+		in = talk_sent(&talk, SERVER);
+		in.flags = SYN;
+		in.sport = 2120;
+		in.dport = 2000;
+		out = talk_heard(&talk, SERVER);
+		out.flags = SYN;
+		out.sport = scene->kind == FTPNAT_PUBLISH ? 20 : 2120;
+		out.dport = 2000;
+
+		stranger = in;
+		stranger.src = strchr(in.src, ':') ? "fd00:9::66" : "10.9.0.66";
+		good &= check_packet("a stranger's SYN", INGRESS, scene->server_side,
+				     &stranger, &stranger, FTPNAT_PASS, NULL);
+		good &= check_packet("the SYN", INGRESS, scene->server_side, &in, &out,
+				     FTPNAT_FORWARDED, arrives);
+		stranger = in;
+		stranger.sport = 2119;
+		good &= check_packet("a second SYN through the door", INGRESS,
+				     scene->server_side, &stranger, &stranger,
+				     FTPNAT_PASS, NULL);
+
+		in = talk_sent(&talk, CLIENT);
+		in.flags = SYN | ACK;
+		in.sport = 2000;
+		in.dport = out.sport;
+		out = talk_heard(&talk, CLIENT);
+		out.flags = SYN | ACK;
+		out.sport = 2000;
+		out.dport = 2120;
+		good &= check_packet("its answer", INGRESS, scene->client_side, &in, &out,
+				     FTPNAT_FORWARDED, NULL);
+	}
+	assert_true(good);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_range_full),
+		cmocka_unit_test(test_expectations_full),
+		cmocka_unit_test(test_passive_door),
+		cmocka_unit_test(test_active_door),
+	};
+
+	return cmocka_run_group_tests_name("tc_doors", tests, dataplane_setup,
+					   dataplane_teardown);
+}
