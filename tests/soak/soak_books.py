@@ -84,19 +84,22 @@ class Books:
         self._emptied()
         tables = {table["name"]: table["used"] for table in self.gateway.stats()["tables"]}
         left = [f"table {name} has {tables[name]} entries" for name in TABLES if tables[name]]
-        for name in MAPS:
-            path = os.path.join(self.gateway.pin, name)
-            entries = json.loads(run(["bpftool", "-j", "map", "dump", "pinned", path]).stdout)
-            if entries:
-                left.append(f"{name} holds {entries}")
+        left += [f"{name} holds {entries}" for name in MAPS if (entries := self.gateway.map(name))]
+        wait_until(self._all_looked_at, "the queue of connections to look at is empty")
+        if len(self.gateway.map("ftpnat_queue")) > 1:
+            left.append("an empty queue has more than the block that it fills next")
         return left
+
+    def _all_looked_at(self):
+        queue = self.gateway.map("ftpnat_expiry")[0]["value"]
+        return queue["head"] == queue["tail"]
 
     # ---- memory is where it began ----
 
     def _memory(self):
         """With XDP, every interface has a program more: such rounds are compared with their like."""
         maps = {name: self._memlock(name) for name in os.listdir(self.gateway.pin)
-                if not name.endswith("gress")}
+                if not name.endswith("gress") and name != "ftpnat_queue"}
         used = self._used()
         first = self.first.setdefault(self.gateway.config["xdp"] == "generic", (maps, used))
         grown = [f"{name} takes {size} bytes, {first[0].get(name)} at first"
