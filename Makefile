@@ -46,7 +46,7 @@ LIBS_LDLIBS = $(eval LIBS_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIBS_L
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all bpf tools unit man deb deb-check fuzz soak check demo compare bench bench-tools lint format install uninstall \
+.PHONY: all bpf tools unit man deb deb-check fuzz soak soak-model check demo compare bench bench-tools lint format install uninstall \
 	clean help
 
 all: $(PROGRAM) ## build ./ftpnat-load (default)
@@ -161,7 +161,14 @@ fuzz: $(BUILD)/tests/fuzz/fuzz_ftp ## fuzz the FTP grammar until interrupted
 	@mkdir -p $(BUILD)/fuzz-corpus
 	@$< $(BUILD)/fuzz-corpus tests/fuzz/corpus/ftp
 
-soak: $(BUILD)/tests/test_conversations ## random FTP conversations until interrupted (root)
+# SEED and ROUND repeat one round, as a failure tells.
+soak: all $(BUILD)/tests/test_conversations ## mixed real sessions, disturbed, for MINUTES=240; before them the model's (root)
+	@scripts/deps build test
+	$(if $(ROUND),,@$(BUILD)/tests/test_conversations --count 10000)
+	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/soak/soak.py $(if $(MINUTES),--minutes $(MINUTES)) \
+		$(if $(SEED),--seed $(SEED)) $(if $(ROUND),--round $(ROUND))
+
+soak-model: $(BUILD)/tests/test_conversations ## random FTP conversations, without sockets, until interrupted (root)
 	@$< --count 0
 
 # The loader with a program that no verifier accepts, for the test of that message.
@@ -278,6 +285,6 @@ clean: ## remove everything that was built
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@echo '  Variables: V=1, PREFIX, DESTDIR, CC, BPF_CLANG, CFLAGS'
+	@echo '  Variables: V=1, PREFIX, DESTDIR, CC, BPF_CLANG, CFLAGS; soak: MINUTES, SEED, ROUND'
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d $(BUILD)/*/*/*.d)

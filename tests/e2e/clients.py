@@ -48,8 +48,9 @@ class Client:
     def can(cls, family, method):
         return method in cls.methods[family]
 
-    def __init__(self, timeout=30):
+    def __init__(self, timeout=30, patience=TIMEOUT):
         self.timeout = timeout  # seconds that the whole conversation may take
+        self.patience = patience
 
     def transfer(self, node, account, method, upload, remote, download, source=None):
         """Puts file `upload` to `remote`, then gets it as `download`; returns what was said."""
@@ -75,7 +76,7 @@ class Curl(Client):
 
     def transfer(self, node, account, method, upload, remote, download, source=None):
         # Without no-ftp-skip-pasv-ip curl takes no notice of the address in a 227.
-        common = ["-sSv", "--no-ftp-skip-pasv-ip", "--connect-timeout", str(TIMEOUT),
+        common = ["-sSv", "--no-ftp-skip-pasv-ip", "--connect-timeout", str(self.patience),
                   *self.options[method], *(["--interface", source] if source else [])]
         url = f"{account.url}/{remote}"
         return self.call(node, ["curl", *common, "-T", upload, url,
@@ -92,7 +93,7 @@ class Lftp(Client):
     def script(self, account, method, *commands, source=None):
         passive = method in PASSIVE
         settings = {
-            "cmd:fail-exit": "yes", "net:max-retries": 1, "net:timeout": TIMEOUT,
+            "cmd:fail-exit": "yes", "net:max-retries": 1, "net:timeout": self.patience,
             "ftp:passive-mode": "yes" if passive else "no",
             "ftp:auto-passive-mode": "no",
             "ftp:prefer-epsv": "yes" if method == "EPSV" else "no",
@@ -137,10 +138,14 @@ class Session(ftplib.FTP):
 
     trust_server_pasv_ipv4_address = True  # else it takes no notice of the address in a 227
 
-    def __init__(self, method="EPSV", source=None):
+    def __init__(self, method="EPSV", source=None, patience=TIMEOUT):
         self.said = []
+        super().__init__(timeout=patience, source_address=(source, 0) if source else None)
+        self.use(method)
+
+    def use(self, method):
+        """The next data connections are opened so."""
         self.method = method
-        super().__init__(timeout=TIMEOUT, source_address=(source, 0) if source else None)
         self.set_pasv(method in PASSIVE)
 
     def open(self, account):
@@ -182,7 +187,7 @@ class Ftplib(Client):
     name = "ftplib"
 
     def transfer(self, node, account, method, upload, remote, download, source=None):
-        session = Session(method, source)
+        session = Session(method, source, self.patience)
         try:
             with node.inside(), open(upload, "rb") as up, open(download, "wb") as down:
                 session.open(account)

@@ -56,10 +56,11 @@ class FtpnatGateway(Gateway):
         self.pin = f"{BPFFS}/{lab.name}"
         self.path = lab.file("ftpnat.yaml")
         self.config = None
+        self.wrap = ()  # words in front of the command
         run([self.command, "-n", lab.gw.name, "-p", self.pin, "down"], check=False)
 
     def load(self, *verb, check=True):
-        return run([self.command, "--netns", self.lab.gw.name, "--pin", self.pin,
+        return run([*self.wrap, self.command, "--netns", self.lab.gw.name, "--pin", self.pin,
                     "-c", self.path, *verb], check=check)
 
     def write(self, config):

@@ -83,13 +83,19 @@ class Process:
     def __init__(self, argv, log, **options):
         self.name = os.path.basename(log)
         self.log = log
-        with open(log, "wb") as out:
+        with open(log, "wb"):
+            pass
+        with open(log, "ab") as out:  # so that forget() makes room
             self.popen = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out,
                                           stderr=subprocess.STDOUT, start_new_session=True, **options)
 
     def output(self):
         with open(self.log, errors="replace") as log:
             return log.read()
+
+    def forget(self):
+        """What it said so far is of no interest any more."""
+        os.truncate(self.log, 0)
 
     def alive(self):
         return self.popen.poll() is None
@@ -274,7 +280,8 @@ class Lab:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
-def _pids_of(namespace):
+def pids_of(namespace):
+    """The processes in a namespace, but for ourselves."""
     return [int(pid) for pid in run(["ip", "netns", "pids", namespace], check=False).stdout.split()
             if pid.isdigit() and int(pid) != os.getpid()]
 
@@ -286,7 +293,7 @@ def remove_namespaces(lab_name):
     for namespace in sorted(os.listdir(NETNS_DIR)):
         if not namespace.startswith(lab_name + "-"):
             continue
-        for pid in _pids_of(namespace):
+        for pid in pids_of(namespace):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         run(["ip", "netns", "del", namespace], check=False)

@@ -89,6 +89,13 @@ class Server:
                        f"{self.name} listens on {address}; it says: {self.log()}")
         return self
 
+    def ended(self):
+        """Its processes were ended by others; start() may be called again."""
+        for process in self.processes:
+            process.stop()
+            self.node.lab.processes.remove(process)
+        self.processes = []
+
     def run(self, argv, address):
         family = "6" if ":" in address else "4"
         return self.node.start(argv, f"{self.name}-v{family}", env=_environment())

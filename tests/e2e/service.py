@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """`ftpnat-load run` in the background, as a service manager would have it."""
 
+import itertools
 import os
 import signal
 import socket
@@ -13,18 +14,22 @@ LISTEN = "127.0.0.1:9821"
 METRICS = {"metrics": {"listen": LISTEN}}
 
 
+_number = itertools.count(1)
+
+
 class Service:
     """The command, and what it says: in its log, and to the service manager."""
 
     def __init__(self, lab, *argv, ready=True, wrap=(), **environment):
         self.lab = lab
         gateway = lab.gateway
-        path = lab.file(f"notify-{len(lab.processes)}")
+        number = next(_number)
+        path = lab.file(f"notify-{number}")
         self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.manager.bind(path)
         self.manager.setblocking(False)
         self.said = []
-        log = lab.file(f"run-{len(lab.processes)}.log")
+        log = lab.file(f"run-{number}.log")
         with open(log, "wb"):
             stream = "{0.st_dev}:{0.st_ino}".format(os.stat(log))
         environment = {key: value.replace("LOG", stream) for key, value in environment.items()}

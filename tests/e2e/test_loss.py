@@ -7,59 +7,18 @@ full second, as every third file at 20 percent would, those are 12.
 """
 
 import concurrent.futures
-import contextlib
 
 import pytest
 
 from clients import Account, Curl, Lftp
 from conftest import short_name
+from loss import hurry, lose, lost
 from quick_syn import quick_syn
 from scenes import digest, masquerade, need, pick, publish, random_file
 from servers import FOLDER, Proftpd, Vsftpd
 
 METHODS = {"v4": ("PORT", "EPSV", "PASV"), "v6": ("EPRT", "EPSV", "EPSV")}
 PATIENCE = 900  # seconds; only against hanging
-
-
-def lose(node, percent):
-    """The node's link loses packets both ways: half of `percent`, for each packet passes two such.
-
-    `hole` swallows what is sent: a plain drop of that is no loss, its sender is told at once.
-    """
-    node.ip("link add hole type veth peer name hole-end", "link set hole up")
-    lost = f"meta l4proto tcp numgen random mod 1000 < {percent * 5} counter"
-    node.run(["nft", "-f", "-"], input=f"""
-table netdev loss {{
-	chain came {{
-		type filter hook ingress device "eth0" priority 0
-		{lost} drop
-	}}
-	chain leaves {{
-		type filter hook egress device "eth0" priority 0
-		{lost} fwd to "hole"
-	}}
-}}
-""")
-
-
-def lost(node):
-    """How many packets each way has lost."""
-    words = node.run(["nft", "list", "table", "netdev", "loss"]).stdout.split()
-    return [int(words[i + 1]) for i, word in enumerate(words) if word == "packets"]
-
-
-def hurry(node):
-    """A round trip is microseconds here: TCP need not wait as in the Internet."""
-    for key, value in (("tcp_rto_min_us", 20_000), ("tcp_rto_max_ms", 1000),
-                       ("tcp_syn_linear_timeouts", 20)):
-        with contextlib.suppress(OSError):  # since Linux 6.11, 6.15, 6.5
-            node.sysctl(f"net/ipv4/{key}", value)
-    # A closed socket whose timeout has reached tcp_rto_max_ms would be given up at once, data unsent.
-    node.sysctl("net/ipv4/tcp_orphan_retries", 30)
-    node.sysctl("net/ipv4/tcp_syn_retries", 30)
-    node.sysctl("net/ipv4/tcp_synack_retries", 30)
-    # Packets are lost one by one, not 64 KiB at once.
-    node.run(["ethtool", "-K", "eth0", "tso", "off", "gso", "off", "gro", "off"])
 
 
 def by_curl(node, account, family, files, remote):
