@@ -241,6 +241,36 @@ def test_log_as_json(scene):
     assert {entry["rule"] for entry in entries} == {"files"}
 
 
+def test_flood_of_refusals_is_summed_up_in_the_log(scene):
+    """Ten a second of one reason, then how many more; `events` has each of them."""
+    lab, server, vips, _ = scene
+    service = Service(lab)
+    follower = Follower(lab, "--json")
+    wait_until(lambda: relay_ends(lab), "it follows")
+    number = 300
+    with lab.client.inside():
+        session = login(lab.client, vips[0], server, "PASV")
+        service.signal(signal.SIGSTOP)  # so that it sees them together
+        session.sock.sendall(b"PORT 1\r\n" * number)
+        for _ in range(number):
+            session.getline()
+        service.signal(signal.SIGCONT)
+
+        def logged():
+            return [line for line in service.log().splitlines() if "line_malformed" in line]
+
+        def accounted():
+            more = [re.search(r"line_malformed: (\d+) more", line) for line in logged()]
+            return sum(int(match[1]) if match else 1 for match in more) == number
+        wait_until(accounted, "every line in the log or in a sum")
+        assert 10 < len(logged()) < number / 2
+        assert '"PORT 1\\r\\n"' in logged()[0]
+        follower.wait("line_malformed", count=number)
+        assert session.read("server-name").decode() == server.name
+        service.wait_log("line_rewritten")
+        session.quit()
+
+
 def test_slow_reader_is_told_what_it_missed(scene):
     lab, server, vips, _ = scene
     Service(lab)
