@@ -3,9 +3,11 @@
 
 import contextlib
 import re
+import socket
 
 from clients import CLIENTS, ClientError
 from gateways import KernelGateway
+from lab import wait_until
 from scenes import exchange, need
 
 WORKS, COMPLAINS, FAILS = "works", "complains", "fails"
@@ -76,3 +78,20 @@ def outcome(client, node, server, account, method):
 
 def works(*what):
     return outcome(*what) == WORKS
+
+
+def reaches(node, address, port, source_port=0):
+    with node.inside(), socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.settimeout(0.3)
+        try:
+            sock.bind(("", source_port))
+            sock.connect((address, port))
+        except OSError:
+            return False
+        return True
+
+
+def listen(node, port):
+    node.start(["/usr/bin/python3", "-m", "http.server", str(port)], f"http-{node.short}-{port}")
+    wait_until(lambda: node.listening("0.0.0.0", port), f"a server on port {port}")

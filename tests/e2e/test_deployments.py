@@ -3,36 +3,17 @@
 
 import ftplib
 import io
-import socket
 
 import pytest
 
 import tls
 from clients import CLIENTS, Account, Session
-from lab import wait_until
-from old_setups import (COMPLAINS, FAILS, HELPER, WORKS, helper, iptables, kernel_nat, nat, nftables,
-                        outcome, quick, works)
+from old_setups import (COMPLAINS, FAILS, HELPER, WORKS, helper, iptables, kernel_nat, listen, nat, nftables,
+                        outcome, quick, reaches, works)
 from scenes import login, need, publish
 from servers import Proftpd, Vsftpd
 
 pytestmark = pytest.mark.ftpnat
-
-def reaches(node, address, port, source_port=0):
-    with node.inside(), socket.socket() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.settimeout(0.3)
-        try:
-            sock.bind(("", source_port))
-            sock.connect((address, port))
-        except OSError:
-            return False
-        return True
-
-
-def listen(node, port):
-    node.start(["/usr/bin/python3", "-m", "http.server", str(port)], f"http-{node.short}-{port}")
-    wait_until(lambda: node.listening("0.0.0.0", port), f"a server on port {port}")
-
 
 def test_1_active_masquerade(make_lab):
     """Private server, active mode only. The old setup works; so does ours, and says what it refuses."""
@@ -123,31 +104,6 @@ def test_3_host_firewall(make_lab):
                               {"name": "client", "clients": list(own)}],
                     "guard": [{"interface": "c1", "ports": [20, "1024-65535"]}]})
     assert outcome() == want
-
-
-def test_4_zones(make_lab):
-    """net, loc and dmz; control ports 21 and 49; NAT for one server and for the local clients."""
-    lab = make_lab(clients=2, servers=2)
-    net, loc = lab.clients
-    dmz = [need(Vsftpd)(lab.servers[0], port=port).start() for port in (21, 49)]
-    nat = need(Proftpd)(lab.servers[1]).start()
-    vips = lab.vips()
-    listen(lab.servers[0], 8080)
-    lab.gateway.up({
-        "track": [{"name": "dmz", "servers": "10.2.1.0/24", "control_ports": [21, 49]}],
-        "publish": [publish("nat", vips, [nat])],
-        "masquerade": [{"name": "loc", "clients": "10.1.2.0/24", "to": "interface"}],
-        "guard": [{"interface": name, "ports": [20, "1024-65535"]} for name in ("c1", "s1")]})
-    for method in ("PASV", "EPSV", "PORT", "EPRT"):
-        for server in dmz:
-            assert works(quick("ftplib"), net, server, Account(server.addresses[0], server, server.port), method)
-        assert works(quick("ftplib"), net, nat, Account(vips[0], nat), method)
-        assert works(quick("ftplib"), loc, dmz[0], Account(dmz[0].addresses[0], dmz[0]), method)
-    assert not reaches(net, lab.servers[0].ip4, 8080)
-    assert not reaches(loc, lab.servers[0].ip4, 8080), "out of the dmz interface, too"
-    assert not reaches(lab.servers[0], net.ip4, 2000, 20)
-    assert lab.gateway.reason("guarded") >= 3
-    assert {flow["rule"] for flow in lab.gateway.flows()} == {"dmz", "nat", "loc"}
 
 
 def test_5_proftpd(make_lab):
