@@ -89,6 +89,11 @@ class Server:
                        f"{self.name} listens on {address}; it says: {self.log()}")
         return self
 
+    def stop(self):
+        for process in self.processes:
+            process.stop()
+        self.processes.clear()
+
     def run(self, argv, address):
         family = "6" if ":" in address else "4"
         return self.node.start(argv, f"{self.name}-v{family}", env=_environment())

@@ -11,9 +11,10 @@ from clients import CLIENTS, Account, Session
 from old_setups import (COMPLAINS, FAILS, HELPER, WORKS, helper, iptables, kernel_nat, listen, nat, nftables,
                         outcome, quick, reaches, works)
 from scenes import login, need, publish
-from servers import Proftpd, Vsftpd
+from servers import Vsftpd
 
 pytestmark = pytest.mark.ftpnat
+
 
 def test_1_active_masquerade(make_lab):
     """Private server, active mode only. The old setup works; so does ours, and says what it refuses."""
@@ -104,67 +105,6 @@ def test_3_host_firewall(make_lab):
                               {"name": "client", "clients": list(own)}],
                     "guard": [{"interface": "c1", "ports": [20, "1024-65535"]}]})
     assert outcome() == want
-
-
-def test_5_proftpd(make_lab):
-    """What proftpd.conf had to do behind NAT; what clients are told, and that only that is open."""
-    lab = make_lab(clients=2)
-    server = need(Proftpd)(lab.server, extra="""\
-<Limit EPSV>
-  DenyAll
-</Limit>
-AllowForeignAddress on
-""").start()
-    outside = need(Vsftpd)(lab.client, extra="pasv_promiscuous=YES\n").start()
-    vips = lab.vips()
-    rule = publish("files", vips, [server], data_ports="50000-50001", data_address="203.0.113.7",
-                   data_address_for=[{"clients": "10.1.2.0/24", "address": vips[0]}])
-    lab.gateway.up({"publish": [rule]})
-    named = {}
-    for node in lab.clients:
-        with node.inside():
-            session = login(node, vips[0], server, "PASV")
-            with pytest.raises(ftplib.Error):  # the server's own refusal, and the session goes on
-                session.sendcmd("EPSV")
-            named[node.short] = session.sendcmd("PASV").split("(")[1].split(")")[0].split(",")
-            with pytest.raises(ftplib.error_perm, match="^500 Data connections to another host"):
-                session.sendcmd("PORT 10,1,9,9,200,1")
-            session.voidcmd("NOOP")
-        port = int(named[node.short][4]) * 256 + int(named[node.short][5])
-        opened = [p for p in range(49990, 50012) if reaches(node, vips[0], p)]
-        assert opened == [port], "a port scan finds what was announced"
-        session.close()
-    assert [".".join(fields[:4]) for fields in named.values()] == ["203.0.113.7", vips[0]]
-
-    # the range has two ports: a third client is told so, and it is counted
-    sessions = []
-    with lab.clients[1].inside():
-        for number in range(3):
-            sessions.append(login(lab.clients[1], vips[0], server, "PASV"))
-            if number < 2:
-                sessions[-1].sendcmd("PASV")
-        with pytest.raises(ftplib.error_temp, match="^425"):
-            sessions[-1].sendcmd("PASV")
-        for session in sessions:
-            session.close()
-    assert lab.gateway.reason("line_no_port") == 1
-
-    # FXP, where the rule allows it: from our server, in active mode, to one outside
-    lab.gateway.reload({"publish": [dict(rule, foreign_data="allow")]})
-    content = b"from server to server" * 1000
-    server.put("fxp", content)
-    with lab.clients[1].inside():
-        source = login(lab.clients[1], vips[0], server, "PASV")
-        to = login(lab.clients[1], outside.addresses[0], outside, "PASV")
-        for session in (source, to):
-            session.voidcmd("TYPE I")
-        place = to.sendcmd("PASV").split("(")[1].split(")")[0]
-        source.voidcmd(f"PORT {place}")
-        to.putcmd("STOR fxp")
-        source.putcmd("RETR fxp")
-        for session in (source, to):
-            assert session.getresp().startswith("150") and session.voidresp().startswith("226")
-        assert to.read("fxp") == content
 
 
 def test_6_ftps(make_lab):

@@ -43,9 +43,7 @@ class Scene:
         self.service = Service(self.lab)
 
     def stop(self):
-        for process in self.other.processes:
-            process.stop()
-        self.other.processes.clear()
+        self.other.stop()
 
     def talk(self, text, seconds):
         """Another kind of server in the place of the second."""
