@@ -3,6 +3,7 @@
 
 import ftplib
 import io
+import socket
 
 import pytest
 
@@ -166,3 +167,28 @@ def test_7_many_servers(make_lab):
     lab.gateway.up({"publish": [publish("files", vips, list(zip(servers, (2, 1, 1))))]})
     for _ in range(3):
         assert all(came == {name} for name, came in converse())
+
+
+def test_7_one_data_port_of_several_servers_at_once(make_lab):
+    """One client with two sessions whose servers name the same port: it reads two, and reaches both."""
+    lab = make_lab(servers=2)
+    servers = {server.name: server for server in (
+        need(Vsftpd)(node, extra="pasv_min_port=50000\npasv_max_port=50000\n").start() for node in lab.servers)}
+    vips = lab.vips()
+    lab.gateway.up({"publish": [publish("files", vips, list(servers.values()))]})
+    with lab.client.inside():
+        sessions = {}
+        while set(sessions) != set(servers):
+            session = login(lab.client, vips[0], servers[min(servers)])
+            sessions.setdefault(session.server_name(), session)
+        doors = {name: ftplib.parse229(session.sendcmd("EPSV"), session.sock.getpeername())
+                 for name, session in sessions.items()}
+        assert {entry["real"] for entry in lab.gateway.expected()} == {
+            f"{server.addresses[0]}:50000" for server in servers.values()}
+        assert len(set(doors.values())) == 2 and (vips[0], 50000) in doors.values()
+        for name, session in sessions.items():
+            with socket.create_connection(doors[name], timeout=10) as data:
+                session.putcmd("RETR server-name")
+                assert data.recv(100).decode() == name
+            assert session.getresp().startswith("150") and session.voidresp().startswith("226")
+            session.quit()
