@@ -222,7 +222,7 @@ bench: ## ftpnat, nftables and bare forwarding side by side, into docs/bench; QU
 STYLED   = $(wildcard include/*.h bpf/*.[ch] user/*.[ch] tests/*.h tests/unit/*.[ch] tests/unit/lib/*.[ch] \
 	     tests/model/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch] tests/e2e/*.[ch] docs/man/*.c)
 SHELL_SRC = completion/ftpnat-load.bash debian/prerm $(shell grep -lE '^\#!.*\b(ba)?sh\b' scripts/* tests/run \
-	     tests/verifier/check tests/package/run .ci/run 2>/dev/null)
+	     tests/verifier/check tests/package/run tests/package/reboot .ci/run 2>/dev/null)
 
 lint: $(BUILD)/ftpnat_tc.skel.h $(BUILD)/ftpnat_xdp.skel.h ## clang-format, clang-tidy, shellcheck, licences
 	@scripts/deps --check lint
@@ -277,7 +277,7 @@ deb: ## build the Debian package, in build/deb
 	$(Q)cd $(BUILD)/deb/ftpnat && dpkg-buildpackage -us -uc -b
 	$(Q)rm -rf $(BUILD)/deb/ftpnat
 
-deb-check: deb ## lintian, and the demo from the package in a fresh Debian (root, minutes)
+deb-check: deb ## lintian; in a fresh Debian the demo from the package, and a reboot (root, minutes)
 	@tests/package/run
 
 clean: ## remove everything that was built

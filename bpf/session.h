@@ -344,7 +344,7 @@ static __always_inline int announce_passive(struct ftpnat_session *session,
 	const struct ftpnat_addr *named = (const struct ftpnat_addr *)line->addr;
 	const struct ftpnat_addr *shown = &session->client.dst;
 	const struct ftpnat_addr *server = &session->server.dst;
-	int v4 = addr_is_v4(shown);
+	const struct ftpnat_addr *told = 0;
 	int verdict;
 
 	if (!(rule->modes & (1 << FTPNAT_PASSIVE)) ||
@@ -352,8 +352,10 @@ static __always_inline int announce_passive(struct ftpnat_session *session,
 		return FTPNAT_LINE_MODE;
 	if (line->code == 229)
 		named = server;
+	if (rule->kind == FTPNAT_PUBLISH && addr_is_v4(shown))
+		told = data_address(rule, s);
 	/* a server may know the address by which it is published */
-	if (addr_equal(named, shown))
+	if (addr_equal(named, shown) || (told && addr_equal(named, told)))
 		named = server;
 	if (is_foreign(rule, named, server))
 		return FTPNAT_LINE_FOREIGN;
@@ -382,9 +384,7 @@ static __always_inline int announce_passive(struct ftpnat_session *session,
 								  bpf_ntohs(key->dport));
 		return GO_ON;
 	}
-	shown = &key->dst;
-	if (rule->kind == FTPNAT_PUBLISH && v4)
-		shown = data_address(rule, s) ?: shown;
+	shown = told ?: &key->dst;
 	if (!addr_equal(shown, (const struct ftpnat_addr *)line->addr) ||
 	    key->dport != e->dport)
 		s->segment.text_len =

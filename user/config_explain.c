@@ -221,9 +221,20 @@ static void explain_tls(json_t *list, const struct config_publish *publish)
 	}
 }
 
+static void explain_health(json_t *list, const struct config_health *health)
+{
+	say(list,
+	    "While `run` is there, a server that fails %u checks in a row gets no new "
+	    "sessions until %u in a row succeed; it is asked every %u s for a 220 within "
+	    "%u s.",
+	    health->fall, health->rise, health->interval, health->timeout);
+}
+
 static void explain_publish(json_t *list, const struct config_publish *publish)
 {
 	explain_servers(list, publish);
+	if (publish->health_checks)
+		explain_health(list, &publish->health);
 	explain_source(list, publish);
 	if (publish->modes & 1 << FTPNAT_PASSIVE)
 		explain_passive(list, publish);

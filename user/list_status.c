@@ -150,6 +150,26 @@ static const char *see_xdp(struct status *status,
 	return config_xdp_str(attached.mode);
 }
 
+/* What `to: interface`, `source: gateway` and ICMP errors show is read at up and reload. */
+static void check_addresses(struct status *status,
+			    const struct ftpnat_interface *interface)
+{
+	_cleanup_close_ int fd = view_map(status->view, "ftpnat_ifaddrs");
+	struct ftpnat_ifaddr shown;
+	char text[FTPNAT_ADDR_STRLEN];
+
+	if (fd < 0 || bpf_map_lookup_elem(fd, &interface->ifindex, &shown))
+		return;
+	for (int i = 0; i < FTPNAT_FAMILY_MAX; i++) {
+		if (ftpnat_addr_is_none(&shown.addr[i]) || host_is_local(&shown.addr[i]))
+			continue;
+		degraded(status,
+			 "%s has lost its address %s, which rules may still use: "
+			 "`ftpnat-load reload`.",
+			 interface->name, ftpnat_addr_str(text, &shown.addr[i]));
+	}
+}
+
 static void add_interface(struct status *status, const struct ftpnat_interface *interface)
 {
 	json_t *hooks = json_array();
@@ -159,6 +179,8 @@ static void add_interface(struct status *status, const struct ftpnat_interface *
 	const char *xdp = gone ? "off" : see_xdp(status, interface, note, sizeof(note));
 	int err = gone ? 0 : attach_query(interface, status->view->instance.state_id, id);
 
+	if (!gone)
+		check_addresses(status, interface);
 	if (err)
 		degraded(status, "The filters of %s can't be listed: %s.",
 			 interface->name, strerror(-err));

@@ -18,8 +18,9 @@
 #include "log.h"
 #include "pin.h"
 
-#define ROUND	   1024 /* events at once: requests and signals shall not wait */
-#define MAX_FIELDS 16
+#define ROUND		  1024 /* events at once: requests and signals shall not wait */
+#define MAX_FIELDS	  16
+#define LOGGED_PER_SECOND 10 /* refusals of one reason; the rest is summed up */
 
 /* Is standard error connected to the journal? As systemd.exec(5) wants it asked. */
 static bool is_journal(void)
@@ -141,36 +142,69 @@ static void log_event(const struct run_events *events, const struct ftpnat_event
 	json_decref(entry);
 }
 
+/* Tells of `count` events that are not in the log one by one. */
+static void log_count(const struct run_events *events, const char *reason, __u64 count,
+		      const char *text)
+{
+	json_t *entry;
+
+	if (!events->journal) {
+		pr_err("%s", text);
+		return;
+	}
+	entry = json_pack("{s:s, s:I}", "reason", reason, "count", (json_int_t)count);
+	to_journal(LOG_WARNING, text, entry);
+	json_decref(entry);
+}
+
 static void log_lost(struct run_events *events)
 {
 	__u64 total, lost;
 	char text[64];
-	json_t *entry;
 
 	if (event_maps_lost(&events->maps, &total) || total == events->lost)
 		return;
 	lost = total - events->lost;
 	events->lost = total;
 	snprintf(text, sizeof(text), "%llu events lost: the buffer was full", lost);
-	if (!events->journal) {
-		pr_err("%s", text);
-		return;
+	log_count(events, "events_lost", lost, text);
+}
+
+/* Refusals are what anybody can cause as many of as he likes. */
+static bool is_flood(struct run_events *events, __u32 reason)
+{
+	return priority_of(reason) != LOG_INFO && reason < FTPNAT_REASON_MAX &&
+	       events->logged[reason]++ >= LOGGED_PER_SECOND;
+}
+
+static void log_floods(struct run_events *events)
+{
+	char text[96];
+
+	for (__u32 reason = 0; reason < FTPNAT_REASON_MAX; reason++) {
+		unsigned int logged = events->logged[reason];
+
+		events->logged[reason] = 0;
+		if (logged <= LOGGED_PER_SECOND)
+			continue;
+		logged -= LOGGED_PER_SECOND;
+		snprintf(text, sizeof(text), "%s: %u more of these within a second",
+			 view_reason_name(reason), logged);
+		log_count(events, view_reason_name(reason), logged, text);
 	}
-	entry = json_pack("{s:s, s:I}", "reason", "events_lost", "count",
-			  (json_int_t)lost);
-	to_journal(LOG_WARNING, text, entry);
-	json_decref(entry);
 }
 
 /* ---- the ring buffer ---- */
 
 static int see_event(void *arg, void *data, size_t size)
 {
+	const struct ftpnat_event *event = data;
 	struct run_events *events = arg;
 
-	if (size >= sizeof(struct ftpnat_event)) {
+	if (size >= sizeof(*event)) {
 		event_relay_send(&events->relay, data, size);
-		log_event(events, data, event_line(data, size));
+		if (!is_flood(events, event->reason))
+			log_event(events, event, event_line(data, size));
 	}
 	return ++events->round < ROUND ? 0 : -EAGAIN;
 }
@@ -238,6 +272,7 @@ int run_events_open(struct run_events *events, sd_event *event,
 
 void run_events_close(struct run_events *events)
 {
+	log_floods(events);
 	sd_event_source_disable_unref(events->relay_source);
 	sd_event_source_disable_unref(events->ring_source);
 	event_relay_close(&events->relay);
@@ -250,6 +285,7 @@ int run_events_tend(struct run_events *events, sd_event *event)
 {
 	if (!events->ring)
 		return begin(events, event);
+	log_floods(events);
 	log_lost(events);
 	event_relay_tend(&events->relay);
 	return 0;

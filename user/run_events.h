@@ -7,6 +7,7 @@
 
 #include "event_maps.h"
 #include "event_relay.h"
+#include "ftpnat_reasons.h"
 
 struct run_events {
 	const struct options *options;
@@ -18,8 +19,9 @@ struct run_events {
 	sd_event_source *ring_source;
 	struct event_relay relay;
 	sd_event_source *relay_source;
-	unsigned int round; /* events of this round */
-	__u64 lost;	    /* so many were told of */
+	unsigned int round;			/* events of this round */
+	__u64 lost;				/* so many were told of */
+	unsigned int logged[FTPNAT_REASON_MAX]; /* or would have been, in this second */
 };
 
 #define RUN_EVENTS_INIT                                                                  \

@@ -89,8 +89,8 @@ class Server:
                        f"{self.name} listens on {address}; it says: {self.log()}")
         return self
 
-    def ended(self):
-        """Its processes were ended by others; start() may be called again."""
+    def stop(self):
+        """Whoever ended its processes; start() may be called again."""
         for process in self.processes:
             process.stop()
             self.node.lab.processes.remove(process)

@@ -7,8 +7,10 @@ import pytest
 
 from clients import Account, CLIENTS
 from lab import wait_until
+from old_setups import iptables, listen, reaches
 from scenes import exchange, login, masquerade, need, pick, publish
 from servers import Vsftpd
+from test_hairpin import bridged
 
 METHODS = [("v4", "PASV"), ("v4", "PORT"), ("v6", "EPSV"), ("v6", "EPRT")]
 
@@ -69,6 +71,66 @@ def test_interface_of_another_kind(make_lab, kind):
     lab.gw.ip(f"addr add {vips[0]}/32 dev x1", f"addr add {vips[1]}/128 dev x1 nodad")
     lab.gateway.up({"interfaces": ["x1", "s1"], "publish": [publish("files", vips, [server])]})
     transfer(lab, node, server, vips)
+
+
+# What dockerd loads for a bridge, and for a container that publishes its port 8080.
+DOCKER = """\
+*nat
+-A PREROUTING ! -i br0 -p tcp --dport 8080 -j DNAT --to-destination 10.2.1.2:8080
+-A POSTROUTING -s 10.2.1.0/24 ! -o br0 -j MASQUERADE
+COMMIT
+*filter
+:FORWARD DROP
+-A FORWARD -o br0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A FORWARD -d 10.2.1.2 ! -i br0 -o br0 -p tcp --dport 8080 -j ACCEPT
+-A FORWARD -i br0 ! -o br0 -j ACCEPT
+-A FORWARD -i br0 -o br0 -j ACCEPT
+COMMIT
+"""
+
+
+def test_docker_like_bridge(make_lab):
+    """A container's FTP server is published and another's FTP client masqueraded, beside Docker's rules."""
+    lab, near, far = bridged(make_lab)
+    lab.gw.sysctl("net/bridge/bridge-nf-call-iptables", 1)
+    inside, outside = need(Vsftpd)(near).start(), need(Vsftpd)(lab.client).start()
+    listen(near, 8080)
+    vips = lab.vips()
+    with iptables(lab, DOCKER):
+        lab.gateway.up({"interfaces": ["c1", "br0"], "publish": [publish("files", vips, [inside])],
+                        "masquerade": [{"name": "containers", "clients": "10.2.1.0/24", "to": "interface"}]})
+        transfer(lab, lab.client, inside, vips)
+        transfer(lab, far, inside, vips)
+        transfer(lab, far, outside, outside.addresses, [("v4", "PASV"), ("v4", "PORT")])
+        assert fetch(lab.client, vips[0], 8080) == b"HTTP/1.0 200", "what Docker publishes"
+        assert not reaches(lab.client, near.ip4, 8081)
+
+
+def test_address_of_the_gateway_changes(make_lab):
+    """As DHCP may do: `status` says so, and a reload takes the new one."""
+    lab = make_lab(route_back=False)
+    server = need(Vsftpd)(lab.server).start()
+    vips = lab.vips()
+    config = {"publish": [publish("files", vips, [server], source="gateway")], "masquerade": masquerade("lan")}
+    lab.gateway.up(config)
+
+    def lost():
+        return [said for said in lab.gateway.listing("status")["degraded"] if "has lost its address" in said]
+
+    assert not lost()
+    lab.gw.ip("addr flush dev s1 scope global", "addr add 10.2.1.77/24 dev s1", "addr add fd00:2:1::1/64 dev s1 nodad")
+    said, = lost()
+    assert "s1 has lost its address 10.2.1.1," in said and "`ftpnat-load reload`" in said
+    lab.gateway.reload(config)
+    assert not lost()
+    with lab.client.inside():
+        for dial in (vips[0], server.addresses[0]):
+            for method in ("PASV", "PORT"):
+                session = login(lab.client, dial, server, method)
+                assert session.read("server-name").decode() == server.name
+                session.quit()
+    assert {flow["source"].rsplit(":", 1)[0] for flow in lab.gateway.flows()
+            if flow["kind"] == "control"} == {"10.2.1.77"}
 
 
 def test_another_tc_program_before_and_after(make_lab):

@@ -46,17 +46,20 @@ def test_classes_of_clients(make_lab):
         assert session.read("server-name").decode() == server.name
 
 
-def with_hosts(lab, text, *verb):
-    """Runs ftpnat-load where the name stands for what the text says."""
+def with_hosts(lab, text):
+    """A command's front: names stand for what the text says, which another call may change."""
     hosts = lab.file("hosts")
     with open(hosts, "w") as file:
         file.write(f"127.0.0.1 localhost\n{text}\n")
+    return ["unshare", "--mount", "sh", "-c", f"mount --bind {hosts} /etc/hosts && "
+            'mount --bind /dev/null /etc/resolv.conf && exec "$@"', "sh"]
+
+
+def load(lab, text, verb):
+    """Runs ftpnat-load where the name stands for what the text says."""
     gateway = lab.gateway
-    return run(["unshare", "--mount", "sh", "-c",
-                f"mount --bind {hosts} /etc/hosts && mount --bind /dev/null /etc/resolv.conf && "
-                'exec "$@"', "sh",
-                gateway.command, "--netns", lab.gw.name, "--pin", gateway.pin, "-c", gateway.path,
-                *verb], check=False)
+    return run([*with_hosts(lab, text), gateway.command, "--netns", lab.gw.name, "--pin", gateway.pin,
+                "-c", gateway.path, verb], check=False)
 
 
 def test_a_name_that_comes_and_goes(make_lab):
@@ -66,26 +69,26 @@ def test_a_name_that_comes_and_goes(make_lab):
     vips = lab.vips()
     config = {"publish": [publish("files", vips, [server], data_address=NAME)]}
     lab.gateway.write(config)
-    done = with_hosts(lab, "", "up")
+    done = load(lab, "", "up")
     assert done.returncode == 1 and NAME in done.stdout, done.stdout
     assert not os.path.exists(lab.gateway.pin)
-    done = with_hosts(lab, f"203.0.113.1 {NAME}", "up")
+    done = load(lab, f"203.0.113.1 {NAME}", "up")
     assert done.returncode == 0, done.stdout
     assert named(lab.client, vips[0], server) == "203.0.113.1"
-    done = with_hosts(lab, f"203.0.113.2 {NAME}", "reload")
+    done = load(lab, f"203.0.113.2 {NAME}", "reload")
     assert (done.returncode, done.stdout) == (0, "")
     assert named(lab.client, vips[0], server) == "203.0.113.2"
     for _ in range(2):
-        done = with_hosts(lab, "", "reload")
+        done = load(lab, "", "reload")
         assert done.returncode == 0, done.stdout
         assert "data_address stays 203.0.113.2" in done.stdout
         assert named(lab.client, vips[0], server) == "203.0.113.2"
-    done = with_hosts(lab, f"2001:db8::1 {NAME}", "reload")
+    done = load(lab, f"2001:db8::1 {NAME}", "reload")
     assert done.returncode == 0 and "no IPv4 address" in done.stdout, done.stdout
     assert named(lab.client, vips[0], server) == "203.0.113.2"
     # another name has no last known address
     config["publish"][0]["data_address"] = f"other.{NAME}"
     lab.gateway.write(config)
-    done = with_hosts(lab, "", "reload")
+    done = load(lab, "", "reload")
     assert done.returncode == 1 and f"other.{NAME}" in done.stdout, done.stdout
     assert named(lab.client, vips[0], server) == "203.0.113.2", "nothing has changed"

@@ -93,6 +93,24 @@ def test_full_range_is_refused_and_the_session_stays_usable(make_lab):
 
 
 @pytest.mark.ftpnat
+def test_active_ports_behind_masquerade_are_taken_from_data_ports(make_lab):
+    lab, server, dial = single(make_lab, Vsftpd, "masquerade", rule={"data_ports": "30000-30000"})
+    with lab.client.inside():
+        first, second = [login(lab.client, dial[0], server, "PORT") for _ in range(2)]
+        with first.makeport():
+            entry, = lab.gateway.expected()
+            assert split(entry["public"])[1] == 30000
+            with pytest.raises((ftplib.error_temp, ftplib.error_perm), match="^[45]"):
+                second.makeport()
+            assert lab.gateway.reason("line_no_port") == 1
+            assert lab.gateway.expected()[0]["public"] == entry["public"]
+        first.quit()
+        wait_until(lambda: not lab.gateway.expected(), "first's door is closed with it")
+        assert second.read("server-name").decode() == server.name
+        second.quit()
+
+
+@pytest.mark.ftpnat
 @pytest.mark.parametrize("kind", ["keep", "full", "masquerade"])
 @pytest.mark.parametrize("family", ["v4", "v6"])
 def test_listings_while_a_transfer_is_announced_and_runs(make_lab, kind, family):

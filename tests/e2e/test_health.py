@@ -43,9 +43,7 @@ class Scene:
         self.service = Service(self.lab)
 
     def stop(self):
-        for process in self.other.processes:
-            process.stop()
-        self.other.processes.clear()
+        self.other.stop()
 
     def talk(self, text, seconds):
         """Another kind of server in the place of the second."""
@@ -138,7 +136,7 @@ def test_next_run_knows_who_was_down(make_lab):
     scene.stop()
     scene.wait(0)
     scene.service.signal(signal.SIGKILL)
-    scene.service.ended()
+    scene.service.stop()
     scene.service = Service(scene.lab)
     assert scene.up(scene.other) == 0
     assert scene.greeted_by() == {scene.good.name}

@@ -116,7 +116,7 @@ def test_dataplane_works_on_however_it_ends(scene, number, code):
     with lab.client.inside():
         session = login(lab.client, vips[0], server, "PASV")
         service.signal(number)
-        assert service.ended() == code
+        assert service.stop() == code
         assert session.read("server-name").decode() == server.name
         session.quit()
     session_works(lab, server, vips)
@@ -131,7 +131,7 @@ def test_down_ends_it(scene):
     lab, *_ = scene
     service = Service(lab)
     lab.gateway.load("down")
-    assert service.ended() == 0
+    assert service.stop() == 0
     assert "was taken down" in service.log()
 
 
@@ -214,7 +214,7 @@ def test_log_and_events_at_the_same_time(scene):
     assert entry["client"] in line
     service.stop()
     for follower in followers:
-        assert follower.ended() == 1
+        assert follower.stop() == 1
         assert "has ended" in follower.lines()[-1]
 
 
@@ -239,6 +239,36 @@ def test_log_as_json(scene):
     entries = [json.loads(line) for line in service.log().splitlines()]
     assert {"control_opened", "line_rewritten", "data_opened"} <= {entry["reason"] for entry in entries}
     assert {entry["rule"] for entry in entries} == {"files"}
+
+
+def test_flood_of_refusals_is_summed_up_in_the_log(scene):
+    """Ten a second of one reason, then how many more; `events` has each of them."""
+    lab, server, vips, _ = scene
+    service = Service(lab)
+    follower = Follower(lab, "--json")
+    wait_until(lambda: relay_ends(lab), "it follows")
+    number = 300
+    with lab.client.inside():
+        session = login(lab.client, vips[0], server, "PASV")
+        service.signal(signal.SIGSTOP)  # so that it sees them together
+        session.sock.sendall(b"PORT 1\r\n" * number)
+        for _ in range(number):
+            session.getline()
+        service.signal(signal.SIGCONT)
+
+        def logged():
+            return [line for line in service.log().splitlines() if "line_malformed" in line]
+
+        def accounted():
+            more = [re.search(r"line_malformed: (\d+) more", line) for line in logged()]
+            return sum(int(match[1]) if match else 1 for match in more) == number
+        wait_until(accounted, "every line in the log or in a sum")
+        assert 10 < len(logged()) < number / 2
+        assert '"PORT 1\\r\\n"' in logged()[0]
+        follower.wait("line_malformed", count=number)
+        assert session.read("server-name").decode() == server.name
+        service.wait_log("line_rewritten")
+        session.quit()
 
 
 def test_slow_reader_is_told_what_it_missed(scene):
@@ -277,7 +307,7 @@ def test_log_waits_for_another_reader_to_end(scene):
     service.wait_log("the event log begins when it ends")
     assert service.get()[0] == 200
     follower.process.popen.send_signal(signal.SIGINT)
-    assert follower.ended() == 0
+    assert follower.stop() == 0
     wait_until(lambda: relay_works(lab), "run has the events")
     session_works(lab, server, vips)
     service.wait_log("line_rewritten")

@@ -4,7 +4,7 @@
 import pytest
 
 from clients import ACTIVE, CLIENTS, Account
-from scenes import ends, exchange, masquerade, need, pick, publish
+from scenes import ends, exchange, login, masquerade, need, pick, publish
 from servers import Pureftpd, Pyftpdlib, Vsftpd
 from wire import Tap
 
@@ -54,6 +54,35 @@ def test_masquerade_control_ports(make_lab):
     server = need(Vsftpd)(lab.server, port=2121).start()
     lab.gateway.up({"masquerade": masquerade("lan", control_ports=[21, 2121])})
     try_all(lab, lab.client, server, server.addresses, port=2121)
+
+
+@pytest.mark.ftpnat
+def test_masquerade_leaves_other_ports_alone(make_lab):
+    lab = make_lab()
+    servers = [need(Vsftpd)(lab.server, port=port).start() for port in (21, 2121)]
+    lab.gateway.up({"masquerade": masquerade("lan", control_ports=[2121])})
+    for server, seen in zip(servers, (lab.client.ip4, lab.server.gw4)):
+        with Tap(server.node, ports=[server.port]) as far:
+            with lab.client.inside():
+                session = login(lab.client, server.addresses[0], server, "PORT", port=server.port)
+                assert session.read("server-name").decode() == server.name
+                session.quit()
+        assert {line.host for line in far.addresses_received()} == {seen}
+
+
+@pytest.mark.ftpnat
+def test_source_is_an_address(make_lab):
+    """Full NAT with an address of its own: the server sees that one, in PORT lines too."""
+    lab = make_lab(route_back=False)
+    server = need(Vsftpd)(lab.server).start()
+    vips, own = lab.vips(), ("10.2.1.77", "fd00:2:1::77")
+    lab.gw.ip(f"addr add {own[0]}/32 dev s1", f"addr add {own[1]}/128 dev s1 nodad")
+    lab.gateway.up({"publish": [publish("files", vips, [server], source=list(own))]})
+    with Tap(server.node) as far:
+        try_all(lab, lab.client, server, vips, "ftplib")
+    assert {line.host for line in far.addresses_received()} == set(own)
+    assert {flow["source"].rsplit(":", 1)[0].strip("[]") for flow in lab.gateway.flows()
+            if flow["kind"] == "control"} == set(own)
 
 
 def test_masquerade_to_an_address(make_lab):

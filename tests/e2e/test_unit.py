@@ -187,11 +187,50 @@ def test_hardening_as_systemd_sees_it(tmp_path):
         assert f"exposure level {score} " in file.read(), "what the page says"
 
 
-@pytest.mark.no_root
-def test_install_puts_the_command_in(tmp_path):
+@pytest.fixture
+def installed(tmp_path):
+    """A root folder with what `make install` installs."""
     subprocess.run(["make", "-s", "-C", TOP, "install", f"DESTDIR={tmp_path}", "PREFIX=/usr"], check=True,
                    capture_output=True, timeout=300)
-    text = (tmp_path / "usr/lib/systemd/system/ftpnat.service").read_text()
+    return tmp_path
+
+
+@pytest.mark.no_root
+def test_install_puts_the_command_in(installed):
+    text = (installed / "usr/lib/systemd/system/ftpnat.service").read_text()
     assert "ExecStart=/usr/sbin/ftpnat-load run\n" in text
     assert "@sbindir@" not in text
-    assert os.access(tmp_path / "usr/sbin/ftpnat-load", os.X_OK)
+    assert os.access(installed / "usr/sbin/ftpnat-load", os.X_OK)
+
+
+@pytest.mark.no_root
+def test_enabled_it_is_wanted_at_boot(installed):
+    """Boots are in tests/package/reboot, which takes minutes."""
+    if not shutil.which("systemctl"):
+        pytest.skip("systemctl is absent")
+
+    def systemctl(verb):
+        return subprocess.run(["systemctl", f"--root={installed}", verb, "ftpnat.service"],
+                              capture_output=True, text=True, check=False, timeout=30)
+
+    wanted = installed / "etc/systemd/system/multi-user.target.wants/ftpnat.service"
+    assert systemctl("is-enabled").stdout == "disabled\n" and not os.path.lexists(wanted)
+    assert systemctl("enable").returncode == 0
+    assert os.readlink(wanted) == "/usr/lib/systemd/system/ftpnat.service"
+    assert systemctl("is-enabled").stdout == "enabled\n"
+    assert systemctl("disable").returncode == 0
+    assert not os.path.lexists(wanted)
+
+
+@pytest.mark.no_root
+def test_systemd_has_nothing_to_say_of_the_unit(installed):
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd-analyze is absent")
+    unit = installed / "ftpnat.service"
+    with open(UNIT) as file:
+        unit.write_text(file.read().replace("@sbindir@", f"{installed}/usr/sbin"))
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True,
+                          text=True, check=False, timeout=30)
+    # of the units that it finds here, too
+    said = [line for line in done.stderr.splitlines() if "ftpnat" in line]
+    assert (done.returncode, said) == (0, [])

@@ -190,7 +190,7 @@ class Site:
                 os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not pids_of(node.name), f"all processes of {node.short} are dead")
         for server in self.on(node):
-            server.ended()
+            server.stop()
 
     def file(self, size):
         """(path, name) of a new file."""

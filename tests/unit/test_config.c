@@ -446,6 +446,10 @@ static void test_explained(void **state)
 		{ FILES
 		  "    servers: [{server: \"10.9.0.10:21\", weight: 3}, 10.9.0.11:21]\n",
 		  "10.9.0.10:21 (weight 3) and 10.9.0.11:21 (weight 1)", NULL },
+		{ ONE "    health: {interval: 7s, timeout: 3s, rise: 4, fall: 5}\n",
+		  "fails 5 checks in a row gets no new sessions until 4 in a row succeed; it is asked every 7 s for a 220 within 3 s",
+		  NULL },
+		{ ONE, "reach server", "checks" },
 		{ ONE, "the clients' own addresses", "gateway's address towards" },
 		{ ONE "    source: gateway\n", "the gateway's address towards them",
 		  "own addresses" },

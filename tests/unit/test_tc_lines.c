@@ -92,6 +92,9 @@ static const struct row told[] = {
 		     S("227 ($s,10,10)\r\n", "227 (203,0,113,200,10,10)\r\n", OPENS) } },
 	{ "227 of a server that knows its published address", IN(KEEP4) | IN(FULL4),
 	  .door = PASSIVE, .steps = { C("PASV\r\n"), S("227 ($d,10,10)\r\n", OPENS) } },
+	{ "227 of a server that knows the rule's data_address", IN(KEEP4) | IN(FULL4),
+	  data_address, .door = PASSIVE,
+	  .steps = { C("PASV\r\n"), S("227 (203,0,113,200,10,10)\r\n", OPENS) } },
 	{ "LF alone ends a line, blanks before it stay", IN(GROW4) | IN(FULL4),
 	  .door = NULL,
 	  .steps = { C("port  $c,7,208  \n", "port  $p,7,208  \n", OPENS),
@@ -360,8 +363,12 @@ static void test_classes(void **state)
 		struct ftpnat_rule rule = scene_rule(scene_get(KEEP4));
 		char reply[64];
 		struct talk talk;
+		/* of a server that names its own address, and of one that knows the other */
 		struct step steps[] = { C("PASV\r\n"),
 					S("227 ($s,10,10)\r\n", reply, OPENS),
+					C("PASV\r\n"),
+					S(reply, .also = { FTPNAT_EXPECTED,
+							   FTPNAT_EXPECTED_REPLACED }),
 					{ 0 } };
 
 		data_address(&rule);
