@@ -459,7 +459,7 @@ struct ftpnat_interface {
 struct ftpnat_state {
 	__u32 layout;
 	__u32 interfaces;
-	__u64 netns;	 /* inode of the network namespace */
+	__u64 netns;	 /* cookie of the network namespace */
 	__u64 bpffs;	 /* device of the bpffs that holds the pins */
 	__u32 config_id; /* map ids, for the other instances to look into */
 	__u32 listens_id;

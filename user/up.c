@@ -126,7 +126,7 @@ static int begin(struct run *run, const struct options *options, const char *ver
 	if (!err && run->config)
 		err = find_interfaces(run);
 	return err				      ?:
-		       netns_inode(&run->netns)	      ?:
+		       netns_cookie(&run->netns)	      ?:
 		       pin_check(options->pin, mount) ?:
 		       pin_lock(options->pin, &run->lock_fd, &run->bpffs);
 }
