@@ -16,7 +16,7 @@
 
 #include "ftpnat_reasons.h"
 
-#define FTPNAT_LAYOUT 2
+#define FTPNAT_LAYOUT 3
 
 /* Capacities that are part of the layout (limits: of the configuration are not). */
 #define FTPNAT_MAX_RULES	256  /* rule ids 0..255, kept by name over a reload */
@@ -356,9 +356,10 @@ struct ftpnat_guard {
 	struct ftpnat_guard_ports ports[FTPNAT_MAX_GUARD_PORTS];
 };
 
-/* ftpnat_ifaddrs: ifindex -> the interface's own addresses, for `to: interface` */
+/* ftpnat_ifaddrs: ifindex of what has our programs -> what the configuration says of it */
 struct ftpnat_ifaddr {
-	struct ftpnat_addr addr[FTPNAT_FAMILY_MAX];
+	struct ftpnat_addr addr[FTPNAT_FAMILY_MAX]; /* its own, for `to: interface` */
+	__u32 slots; /* bit per slot: is it in `interfaces`? Else nothing begins there. */
 };
 
 /* ftpnat_config[0] */
@@ -472,12 +473,12 @@ struct ftpnat_state {
 _Static_assert(sizeof(struct ftpnat_tuple) == 36, "no padding in a key");
 _Static_assert(sizeof(struct ftpnat_expected_key) == 36, "no padding in a key");
 _Static_assert(sizeof(struct ftpnat_listen_key) == 20, "no padding in a key");
-_Static_assert(sizeof(struct ftpnat_flow) == 96, "layout 2");
-_Static_assert(sizeof(struct ftpnat_hop) == 32, "layout 2");
-_Static_assert(sizeof(struct ftpnat_expected) == 64, "layout 2");
-_Static_assert(sizeof(struct ftpnat_event) == 96, "layout 2");
-_Static_assert(sizeof(struct ftpnat_line_event) == 368, "layout 2");
-_Static_assert(sizeof(struct ftpnat_edit) == 12, "layout 2");
+_Static_assert(sizeof(struct ftpnat_flow) == 96, "layout 3");
+_Static_assert(sizeof(struct ftpnat_hop) == 32, "layout 3");
+_Static_assert(sizeof(struct ftpnat_expected) == 64, "layout 3");
+_Static_assert(sizeof(struct ftpnat_event) == 96, "layout 3");
+_Static_assert(sizeof(struct ftpnat_line_event) == 368, "layout 3");
+_Static_assert(sizeof(struct ftpnat_edit) == 12, "layout 3");
 _Static_assert(sizeof(struct ftpnat_session) < 4096 - 128, "one element fits a page");
 
 #endif

@@ -126,7 +126,7 @@ static int begin(struct run *run, const struct options *options, const char *ver
 	if (!err && run->config)
 		err = find_interfaces(run);
 	return err				      ?:
-		       netns_cookie(&run->netns)	      ?:
+		       netns_cookie(&run->netns)      ?:
 		       pin_check(options->pin, mount) ?:
 		       pin_lock(options->pin, &run->lock_fd, &run->bpffs);
 }
@@ -172,7 +172,7 @@ static int fresh_up(struct run *run, const struct options *options)
 	int err = dataplane_load(&run->dataplane, &run->config->limits, NULL)	   ?:
 			  begin_state(run, options)				   ?:
 			  apply_prepare(&run->apply, &run->dataplane, run->config) ?:
-			  apply_commit(&run->apply, &instance->state)		   ?:
+			  apply_commit(&run->apply)				   ?:
 			  instance_save(instance);
 
 	if (err)
@@ -275,6 +275,9 @@ static int drop_interfaces(struct run *run, bool unwanted)
 		if (!gone && unwanted &&
 		    !find_interface(&run->wanted, interface.ifindex)) {
 			failed = instance_leave(instance, &interface);
+			if (!failed)
+				apply_forget_interface(&run->dataplane,
+						       interface.ifindex);
 			gone = !failed;
 			err = failed ?: err;
 		}
@@ -319,7 +322,7 @@ static int switch_over(struct run *run)
 
 	for (__u32 i = 0; !err && i < run->wanted.interfaces; i++)
 		err = attach_interface(run, run->wanted.interface[i].ifindex);
-	return err ?: apply_commit(&run->apply, &run->instance.state);
+	return err ?: apply_commit(&run->apply);
 }
 
 static int reload(struct run *run, const struct options *options)

@@ -269,6 +269,8 @@ void dataplane_fresh(void)
 		.timeout_expected = 60,
 	};
 	dataplane_apply();
+	dataplane_attached(OUTER, 1 << 0);
+	dataplane_attached(INNER, 1 << 0);
 }
 
 /* ---- configuration ---- */
@@ -397,7 +399,16 @@ void dataplane_class(__u16 index, const char *prefix, const char *addr)
 void dataplane_ifaddr(enum side side, const char *v4, const char *v6)
 {
 	const __u32 key = (__u32)ifindex[side];
-	const struct ftpnat_ifaddr value = { .addr = { address(v4), address(v6) } };
+	const struct ftpnat_ifaddr value = { .addr = { address(v4), address(v6) },
+					     .slots = 1 << 0 };
+
+	put(skel->maps.ftpnat_ifaddrs, &key, &value);
+}
+
+void dataplane_attached(enum side side, unsigned int slots)
+{
+	const __u32 key = (__u32)ifindex[side];
+	const struct ftpnat_ifaddr value = { .slots = slots };
 
 	put(skel->maps.ftpnat_ifaddrs, &key, &value);
 }
