@@ -455,7 +455,8 @@ struct ftpnat_interface {
 /*
  * Bound to every program of the instance: a tc filter is ours when its program
  * holds this map, and the map lives as long as one of our filters does. Written
- * before the step that it announces, so that a killed `up` can be cleaned up.
+ * before the step that it announces, so that a killed `up` can be cleaned up. Whatever
+ * becomes of FTPNAT_LAYOUT, this stays as it is: every version takes down every other's.
  */
 struct ftpnat_state {
 	__u32 layout;
@@ -464,8 +465,8 @@ struct ftpnat_state {
 	__u64 bpffs;	 /* device of the bpffs that holds the pins */
 	__u32 config_id; /* map ids, for the other instances to look into */
 	__u32 listens_id;
-	__u32 made_dirs; /* so many last parts of `pin` were made by us */
-	__u32 complete;	 /* from the end of `up` to the begin of `down` */
+	__u32 complete; /* all is made; before that, `up` begins anew */
+	__u32 pad;
 	char pin[128];
 	struct ftpnat_interface interface[FTPNAT_MAX_INTERFACES];
 };
@@ -473,6 +474,7 @@ struct ftpnat_state {
 _Static_assert(sizeof(struct ftpnat_tuple) == 36, "no padding in a key");
 _Static_assert(sizeof(struct ftpnat_expected_key) == 36, "no padding in a key");
 _Static_assert(sizeof(struct ftpnat_listen_key) == 20, "no padding in a key");
+_Static_assert(sizeof(struct ftpnat_state) == 5288, "of all layouts");
 _Static_assert(sizeof(struct ftpnat_flow) == 96, "layout 3");
 _Static_assert(sizeof(struct ftpnat_hop) == 32, "layout 3");
 _Static_assert(sizeof(struct ftpnat_expected) == 64, "layout 3");
