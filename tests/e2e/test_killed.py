@@ -8,12 +8,17 @@ difference is looked at in the steps around the switch, with the real ones.
 
 import json
 import os
+import signal
+import socket
 import subprocess
 
 import pytest
 
-from killed import kill_before, steps_of
-from loader_host import BPFFS, BRIEF, PUBLISH, host, sh
+from killed import KILLER, kill_before, steps_of
+from loader_host import BPFFS, BRIEF, PUBLISH, host, sh  # noqa: F401
+from scenes import login, publish, single
+from servers import Vsftpd
+from service import Service
 
 LIMITS = "limits: {control: 16, data: 16, expected: 16}\n"
 RULE = {"old": PUBLISH, "new": PUBLISH.replace("files", "others").replace("2121", "2122")}
@@ -103,7 +108,7 @@ def test_before_every_step(host, verb, xdp):  # noqa: F811
         begin()
         kill_before(killed.argv(verb, which), number)
         seen.append(killed.in_force())
-        if number % 3 == 0:  # the next may be an `up` as well
+        if number % 4 == 0:  # the next may be an `up` as well
             killed.load("up", "new")
             assert killed.in_force() == "new"
             assert set(interface for interface, _ in killed.filters()) == set(PLACES["new"])
@@ -113,3 +118,83 @@ def test_before_every_step(host, verb, xdp):  # noqa: F811
     before, after = {"up": ("", "old"), "reload": ("old", "new"), "down": ("old", "")}[verb]
     switch = seen.index(after)
     assert seen == [before] * switch + [after] * (len(seen) - switch), "one step is the switch"
+
+
+# ---- by `run` ----
+
+def count(log):
+    with open(log) as file:
+        return len(file.readlines())
+
+
+def test_run_before_every_step_of_a_reload(make_lab):
+    lab = make_lab()
+    gateway, log = lab.gateway, lab.file("steps")
+    gateway.command = BRIEF
+    configs = {which: {"limits": {"control": 16, "data": 16, "expected": 16},
+                       "publish": [{"name": which, "listen": "192.0.2.10:21", "servers": ["10.2.1.2:21"]}]}
+               for which in ("old", "new")}
+
+    def start(**killer):
+        gateway.write(configs["old"])
+        service = Service(lab, LD_PRELOAD=KILLER, **killer)
+        gateway.write(configs["new"])
+        return service
+
+    service = start(KILLER_LOG=log)
+    first = count(log)
+    service.reload()
+    last = count(log)
+    assert service.stop() == 0
+    gateway.load("down")
+    seen = []
+    for number in range(first, last):
+        service = start(KILLER_STEP=str(number + 1))
+        service.signal(signal.SIGHUP)
+        assert service.ended() == -signal.SIGKILL
+        status = gateway.listing("status")
+        assert all(entry["hooks"] == list(HOOKS) for entry in status["interfaces"])
+        seen += [rule["name"] for rule in status["rules"] if not rule["note"]]
+        if number % 4 == 0:
+            gateway.load("up")
+            assert not gateway.listing("status")["degraded"]
+        gateway.load("down")
+        assert not gateway.leftovers()
+    assert len(seen) == last - first > 20
+    switch = seen.index("new")
+    assert seen == ["old"] * switch + ["new"] * (len(seen) - switch)
+
+
+# ---- what packets see ----
+
+def works(lab, server, dial, port):
+    for method in ("PASV", "PORT"):
+        with lab.client.inside():
+            session = login(lab.client, dial[0], server, method, port)
+            assert session.read("server-name").decode() == server.name
+            session.quit()
+
+
+def refused(lab, dial, port):
+    with lab.client.inside(), pytest.raises(ConnectionRefusedError):
+        socket.create_connection((dial[0], port), timeout=10)
+
+
+def test_transfers_around_the_switch(make_lab):
+    """The real programs, killed before the filters, before the rules, and after."""
+    lab, server, vips = single(make_lab, Vsftpd)
+    gateway = lab.gateway
+    old, new = ({"publish": [publish("files", vips, [server], port=port)]} for port in (21, 2121))
+    argv = [gateway.command, "-n", lab.gw.name, "-p", gateway.pin, "-c", gateway.path, "reload"]
+    gateway.reload(old)
+    gateway.write(new)
+    steps = steps_of(argv, lab.file("steps"))
+    filters = steps.index("netlink filters put")
+    behind = next(i for i in range(filters + 1, len(steps)) if steps[i] != "bpf map")
+    for number, port in ((filters, 21), (filters + 1, 21), (behind - 1, 21), (behind, 2121)):
+        gateway.reload(old)
+        gateway.write(new)
+        kill_before(argv, number)
+        works(lab, server, vips, port)
+        refused(lab, vips, 2121 if port == 21 else 21)
+    gateway.load("down")
