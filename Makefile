@@ -38,6 +38,7 @@ LIB_OBJ   := $(filter-out $(BUILD)/user/main.o,$(USER_OBJ))
 UNIT_SRC  := $(wildcard tests/unit/test_*.c)
 UNIT      := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 UNIT_LIB  := $(patsubst tests/unit/lib/%.c,$(BUILD)/tests/lib/%.o,$(wildcard tests/unit/lib/*.c))
+LOADERS   := $(foreach kind,refused brief other,$(BUILD)/$(kind)/ftpnat-load)
 MODEL_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/model/*.c))
 
 # Asked once, and only by targets that compile.
@@ -112,7 +113,7 @@ $(BUILD)/man/%: docs/man/%.scd $(BUILD)/man/reasons.scd
 
 # ---- tests ----
 
-unit: $(UNIT) $(BUILD)/tests/test_conversations $(BUILD)/refused/ftpnat-load ## build the unit tests (build/tests/test_*)
+unit: $(UNIT) $(BUILD)/tests/test_conversations $(LOADERS) $(BUILD)/tests/killer.so ## build the unit tests (build/tests/test_*)
 
 # For the end-to-end tests.
 unit: $(BUILD)/e2e/quick_syn.bpf.o
@@ -171,16 +172,32 @@ soak: all $(BUILD)/tests/test_conversations ## mixed real sessions, disturbed, f
 soak-model: $(BUILD)/tests/test_conversations ## random FTP conversations, without sockets, until interrupted (root)
 	@$< --count 0
 
-# The loader with a program that no verifier accepts, for the test of that message.
-$(BUILD)/refused/ftpnat_tc.bpf.o: tests/unit/refused.bpf.c $(BUILD)/.tools
+$(BUILD)/tests/killer.so: tests/e2e/killer.c
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -shared $< -o $@
+
+# The loader with other programs, for its tests: one that no verifier accepts, one that takes
+# no time to verify, and ours by another compiler.
+OTHER_CLANG ?= $(firstword $(shell command -v clang-19) $(BPF_CLANG))
+
+$(BUILD)/refused/ftpnat_tc.bpf.o $(BUILD)/brief/ftpnat_tc.bpf.o: $(BUILD)/%/ftpnat_tc.bpf.o: \
+		tests/unit/%.bpf.c $(BUILD)/.tools
 	$(say) CLANG $@
 	@mkdir -p $(@D)
 	$(Q)$(BPF_CLANG) $(BPF_CFLAGS) -MD -MP -c $< -o $@
 
-$(BUILD)/refused/ftpnat-load: user/dataplane.c $(BUILD)/refused/ftpnat_tc.skel.h \
+$(BUILD)/other/%.bpf.o: bpf/%.bpf.c $(BUILD)/.tools
+	$(say) CLANG $@
+	@mkdir -p $(@D)
+	$(Q)$(OTHER_CLANG) $(BPF_CFLAGS) -MD -MP -c $< -o $@
+
+$(BUILD)/other/ftpnat-load: user/xdp.c $(BUILD)/other/ftpnat_xdp.skel.h
+$(LOADERS): $(BUILD)/%/ftpnat-load: user/dataplane.c $(BUILD)/%/ftpnat_tc.skel.h \
 		$(BUILD)/user/main.o $(BUILD)/libftpnat.a
 	$(say) LINK $@
-	$(Q)$(CC) -I$(@D) $(USER_CFLAGS) $(LDFLAGS) $(filter %.c %.o %.a,$^) $(LIBS_LDLIBS) -o $@
+	$(Q)$(CC) -I$(@D) $(USER_CFLAGS) $(LDFLAGS) $(filter %.c %.o,$^) $(filter %.a,$^) \
+		$(LIBS_LDLIBS) -o $@
 
 # Use all CPUs unless told otherwise.
 JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))

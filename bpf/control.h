@@ -350,6 +350,7 @@ __noinline int control_packet(struct __sk_buff *skb, int way, int egress)
 
 	if (!s)
 		return FTPNAT_NO_MEMORY;
+	slot_take(s);
 	c.s = s;
 	p = &s->packet;
 	o = &s->options;

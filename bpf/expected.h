@@ -78,12 +78,12 @@ __noinline int tls_forget(struct ftpnat_session *session, __u32 id)
 /* Is this one of the control ports that rules publish? They are no data ports. */
 static __always_inline int is_listen(const struct ftpnat_expected_key *key)
 {
-	struct ftpnat_config *config = config_get();
 	struct ftpnat_listen_key listen = { .addr = key->dst, .port = key->dport };
+	struct scratch *s = scratch_get();
 
-	if (!config)
+	if (!s)
 		return 0;
-	listen.slot = (__u16)config->slot;
+	listen.slot = (__u16)s->slot;
 	return bpf_map_lookup_elem(&ftpnat_listens, &listen) != 0;
 }
 

@@ -144,6 +144,7 @@ __noinline int flow_begin(struct __sk_buff *skb, int egress)
 
 	if (!s)
 		return FTPNAT_PASS;
+	slot_take(s);
 	p = &s->packet;
 	if (egress && already_translated(p))
 		return FTPNAT_SEEN;

@@ -14,15 +14,13 @@
 #define GUARD_HEADERS		8  /* IPv6 extension headers that are stepped over */
 #define GUARD_TCP_LEN		14 /* ports to flags of a TCP header */
 
-static __always_inline struct ftpnat_guard *guard_get(struct __sk_buff *skb)
+static __always_inline struct ftpnat_guard *guard_get(struct __sk_buff *skb,
+						      const struct scratch *s)
 {
 	struct ftpnat_config *config = config_get();
-	struct ftpnat_guard_key key = { .ifindex = skb->ifindex };
+	struct ftpnat_guard_key key = { .ifindex = skb->ifindex, .slot = s->slot & 1 };
 
-	if (!config)
-		return 0;
-	key.slot = config->slot & 1;
-	if (!config->guards[key.slot])
+	if (!config || !config->guards[key.slot])
 		return 0;
 	return bpf_map_lookup_elem(&ftpnat_guards, &key);
 }
@@ -63,11 +61,14 @@ static __always_inline void guard_tell(struct scratch *s)
 /* The SYN in the scratch memory, which nothing announced: GUARDED or PASS. */
 __noinline int guard_syn(struct __sk_buff *skb)
 {
-	struct ftpnat_guard *guard = guard_get(skb);
 	struct scratch *s = scratch_get();
+	struct ftpnat_guard *guard;
 	struct packet *p;
 
-	if (!guard || !s)
+	if (!s)
+		return FTPNAT_PASS;
+	guard = guard_get(skb, s);
+	if (!guard)
 		return FTPNAT_PASS;
 	p = &s->packet;
 	if (!guard_has(guard, bpf_ntohs(p->tuple.sport), bpf_ntohs(p->tuple.dport)))
@@ -142,13 +143,17 @@ static __always_inline int guard_v6(struct __sk_buff *skb, struct packet *p,
  */
 __noinline int guard_hidden(struct __sk_buff *skb, int verdict)
 {
-	struct ftpnat_guard *guard = guard_get(skb);
 	struct scratch *s = scratch_get();
 	struct guard_hidden h = {};
+	struct ftpnat_guard *guard;
 	struct packet *p;
 	__u8 tcp[16] = {};
 
-	if (!guard || !s)
+	if (!s)
+		return verdict;
+	slot_take(s);
+	guard = guard_get(skb, s);
+	if (!guard)
 		return verdict;
 	p = &s->packet;
 	if (skb->protocol == bpf_htons(ETH_P_IP)) {

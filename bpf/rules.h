@@ -6,12 +6,20 @@
 #include "flow.h"
 #include "forward.h"
 
-static __always_inline struct ftpnat_rule *rule_get(const struct ftpnat_config *config,
-						    __u16 id)
+static __always_inline struct ftpnat_rule *rule_get(const struct scratch *s, __u16 id)
 {
-	__u32 key = (config->slot & 1) * FTPNAT_MAX_RULES + id;
+	__u32 key = (s->slot & 1) * FTPNAT_MAX_RULES + id;
 
 	return bpf_map_lookup_elem(&ftpnat_rules, &key);
+}
+
+/* The interface, if it is one of the configuration in force. */
+static __always_inline struct ftpnat_ifaddr *ifaddr_get(const struct scratch *s,
+							__u32 ifindex)
+{
+	struct ftpnat_ifaddr *own = bpf_map_lookup_elem(&ftpnat_ifaddrs, &ifindex);
+
+	return own && own->slots & 1 << (s->slot & 1) ? own : 0;
 }
 
 static long pick_server(__u32 i, struct scratch **scratch)
@@ -101,10 +109,8 @@ __noinline int is_hairpin(struct __sk_buff *skb)
 }
 
 /* publish: the server for this connection, of the client's family and by weight. */
-static __always_inline int publish(struct __sk_buff *skb,
-				   const struct ftpnat_config *config,
-				   const struct ftpnat_rule *rule, struct scratch *s,
-				   int egress)
+static __always_inline int publish(struct __sk_buff *skb, const struct ftpnat_rule *rule,
+				   struct scratch *s, int egress)
 {
 	struct flow_new *new = &s->flow;
 	struct ftpnat_server *server;
@@ -113,7 +119,7 @@ static __always_inline int publish(struct __sk_buff *skb,
 
 	if (!weight)
 		return FTPNAT_NO_SERVER;
-	s->walk.first = (config->slot & 1) * FTPNAT_MAX_SERVERS + rule->first_server;
+	s->walk.first = (s->slot & 1) * FTPNAT_MAX_SERVERS + rule->first_server;
 	s->walk.number = rule->servers;
 	/* under TLS a data connection can't be told apart by more than its client */
 	s->walk.ticket =
@@ -136,9 +142,7 @@ static __always_inline int publish(struct __sk_buff *skb,
 	new->to.sport = new->key.sport;
 	new->to.dport = server->port;
 	if (rule->source == FTPNAT_SOURCE_KEEP && !egress && is_hairpin(skb)) {
-		__u32 ifindex = skb->ifindex;
-		struct ftpnat_ifaddr *own =
-			bpf_map_lookup_elem(&ftpnat_ifaddrs, &ifindex);
+		struct ftpnat_ifaddr *own = ifaddr_get(s, skb->ifindex);
 
 		if (own && !addr_is_zero(&own->addr[v4 ? FTPNAT_V4 : FTPNAT_V6]))
 			new->to.src = own->addr[v4 ? FTPNAT_V4 : FTPNAT_V6];
@@ -148,9 +152,10 @@ static __always_inline int publish(struct __sk_buff *skb,
 
 /* masquerade: the rule's address, or the one of the interface that the route leaves by. */
 static __always_inline int masquerade(struct __sk_buff *skb,
-				      const struct ftpnat_rule *rule,
-				      struct flow_new *new, int egress)
+				      const struct ftpnat_rule *rule, struct scratch *s,
+				      int egress)
 {
+	struct flow_new *new = &s->flow;
 	__u32 family = addr_is_v4(&new->key.src) ? FTPNAT_V4 : FTPNAT_V6;
 
 	new->to = new->key;
@@ -165,7 +170,7 @@ static __always_inline int masquerade(struct __sk_buff *skb,
 			bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
 			ifindex = fib.ifindex;
 		}
-		own = bpf_map_lookup_elem(&ftpnat_ifaddrs, &ifindex);
+		own = ifaddr_get(s, ifindex);
 		if (own)
 			new->to.src = own->addr[family];
 	}
@@ -226,29 +231,29 @@ static __always_inline int control_open(struct __sk_buff *skb, struct scratch *s
 	struct ftpnat_rule *rule;
 	int verdict;
 
-	if (!config)
+	if (!config || !ifaddr_get(s, skb->ifindex))
 		return FTPNAT_PASS;
 	new->key = p->tuple;
 	new->kind = FTPNAT_CONTROL;
 	new->flags = FTPNAT_FLOW_CLIENT;
-	listen_key.slot = (__u16)config->slot;
+	listen_key.slot = (__u16)s->slot;
 	listen = bpf_map_lookup_elem(&ftpnat_listens, &listen_key);
 	if (listen) {
 		new->rule = listen->rule;
-		rule = rule_get(config, new->rule);
+		rule = rule_get(s, new->rule);
 		if (!rule)
 			return FTPNAT_PASS;
-		verdict = publish(skb, config, rule, s, egress);
+		verdict = publish(skb, rule, s, egress);
 	} else {
-		s->walk.first = (config->slot & 1) * FTPNAT_MAX_SELECTORS;
-		s->walk.number = config->selectors[config->slot & 1];
+		s->walk.first = (s->slot & 1) * FTPNAT_MAX_SELECTORS;
+		s->walk.number = config->selectors[s->slot & 1];
 		s->walk.found = WALK_NONE;
 		if (s->walk.number)
 			bpf_loop(FTPNAT_MAX_SELECTORS, try_selector, &s, 0);
 		if (s->walk.found >= FTPNAT_MAX_RULES)
 			return FTPNAT_PASS;
 		new->rule = (__u16)s->walk.found;
-		rule = rule_get(config, new->rule);
+		rule = rule_get(s, new->rule);
 		if (!rule)
 			return FTPNAT_PASS;
 		if (rule->kind == FTPNAT_TRACK) {
@@ -256,7 +261,7 @@ static __always_inline int control_open(struct __sk_buff *skb, struct scratch *s
 			new->flags |= FTPNAT_FLOW_TRACKED;
 			verdict = GO_ON;
 		} else {
-			verdict = masquerade(skb, rule, new, egress);
+			verdict = masquerade(skb, rule, s, egress);
 		}
 	}
 	if (verdict != GO_ON)

@@ -125,6 +125,7 @@ struct scratch {
 	__u32 hop;   /* index + 1 of it in ftpnat_hops, or 0 */
 	__u32 known; /* the flow had it: ifindex and next_hop are not filled */
 	__u32 mtu;
+	__u32 slot;    /* of the configuration, the same for all that a packet asks for */
 	__u32 barrier; /* an atomic operation is one */
 	__u32 sum;     /* of a payload */
 	__u32 sum_len;
@@ -184,6 +185,14 @@ static __always_inline struct ftpnat_config *config_get(void)
 	__u32 zero = 0;
 
 	return bpf_map_lookup_elem(&ftpnat_config, &zero);
+}
+
+/* A packet that asks for configuration begins with this: a reload may change the slot. */
+static __always_inline void slot_take(struct scratch *s)
+{
+	struct ftpnat_config *config = config_get();
+
+	s->slot = config ? config->slot & 1 : 0;
 }
 
 static __always_inline struct ftpnat_usage *usage_get(void)

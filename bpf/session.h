@@ -300,20 +300,19 @@ static long try_class(__u32 i, struct scratch **scratch)
  */
 __noinline int class_find(struct ftpnat_session *session)
 {
-	struct ftpnat_config *config = config_get();
 	struct scratch *s = scratch_get();
 	struct ftpnat_rule *rule;
 
 	if (!s)
 		return 0;
 	s->class = WALK_NONE;
-	if (!session || !config || !session->awaiting)
+	if (!session || !session->awaiting)
 		return 0;
-	rule = rule_get(config, session->rule);
+	rule = rule_get(s, session->rule);
 	if (!rule || !rule->classes)
 		return 0;
 	s->announcement.key.peer = session->client.src;
-	s->walk.first = (config->slot & 1) * FTPNAT_MAX_CLASSES + rule->first_class;
+	s->walk.first = (s->slot & 1) * FTPNAT_MAX_CLASSES + rule->first_class;
 	s->walk.number = rule->classes;
 	bpf_loop(FTPNAT_MAX_CLASSES, try_class, &s, 0);
 	return 0;
@@ -399,7 +398,6 @@ static __always_inline int announce_passive(struct ftpnat_session *session,
 static __always_inline int client_line(struct ftpnat_session *session, struct scratch *s,
 				       const struct ftp_line *line)
 {
-	struct ftpnat_config *config = config_get();
 	struct ftpnat_rule *rule;
 	__u8 command = line->command;
 	int verdict, whole = 0;
@@ -418,8 +416,8 @@ static __always_inline int client_line(struct ftpnat_session *session, struct sc
 		refusal_write(&s->segment, REFUSED_AUTH);
 		whole = 1;
 	}
-	if (line->form == FTP_FORM_ADDRESS && config) {
-		rule = rule_get(config, session->rule);
+	if (line->form == FTP_FORM_ADDRESS) {
+		rule = rule_get(s, session->rule);
 		if (!rule)
 			return 0;
 		count_line(session->rule, command == FTP_COMMAND_EPRT ? FTPNAT_LINE_EPRT :
@@ -458,7 +456,6 @@ static __always_inline int client_line(struct ftpnat_session *session, struct sc
 static __always_inline int server_line(struct ftpnat_session *session, struct scratch *s,
 				       const struct ftp_line *line)
 {
-	struct ftpnat_config *config = config_get();
 	struct ftpnat_rule *rule;
 	__u8 command = command_first(session);
 	int verdict;
@@ -504,11 +501,11 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 		door_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
 	if (line->code != 227 && line->code != 229)
 		return 0;
-	if (line->form != FTP_FORM_ADDRESS || !config) {
+	if (line->form != FTP_FORM_ADDRESS) {
 		line_is(s, FTPNAT_LINE_MALFORMED);
 		return 0;
 	}
-	rule = rule_get(config, session->rule);
+	rule = rule_get(s, session->rule);
 	if (!rule)
 		return 0;
 	count_line(session->rule, line->code == 227 ? FTPNAT_LINE_227 : FTPNAT_LINE_229);

@@ -24,12 +24,12 @@
 /* Does the session's rule refuse TLS? */
 __noinline int tls_denied(struct ftpnat_session *session)
 {
-	struct ftpnat_config *config = config_get();
+	struct scratch *s = scratch_get();
 	struct ftpnat_rule *rule;
 
-	if (!session || !config)
+	if (!session || !s)
 		return 0;
-	rule = rule_get(config, session->rule);
+	rule = rule_get(s, session->rule);
 	return rule && rule->flags & FTPNAT_RULE_NO_TLS;
 }
 
@@ -185,15 +185,14 @@ static __always_inline void tls_key_set(struct scratch *s, const struct ftpnat_a
 /* The server of a session under TLS spoke: what its client opens now is meant for it. */
 __noinline int tls_claim(struct ftpnat_session *session, __u32 id)
 {
-	struct ftpnat_config *config = config_get();
 	struct scratch *s = scratch_get();
 	struct ftpnat_rule *rule;
 	__u32 *known;
 
-	if (!session || !s || !config || session->closing ||
+	if (!session || !s || session->closing ||
 	    !(session->flags & FTPNAT_SESSION_OPAQUE))
 		return 0;
-	rule = rule_get(config, session->rule);
+	rule = rule_get(s, session->rule);
 	if (!rule || !rule->tls_port_min)
 		return 0;
 	tls_key_set(s, &session->client.src, &session->client.dst);
@@ -211,7 +210,6 @@ __noinline int tls_claim(struct ftpnat_session *session, __u32 id)
  */
 __noinline int tls_door(void)
 {
-	struct ftpnat_config *config = config_get();
 	struct scratch *s = scratch_get();
 	struct ftpnat_session *session;
 	struct ftpnat_rule *rule;
@@ -220,7 +218,7 @@ __noinline int tls_door(void)
 	__u32 *id;
 	__u16 port;
 
-	if (!s || !config)
+	if (!s)
 		return 0;
 	p = &s->packet;
 	new = &s->flow;
@@ -234,7 +232,7 @@ __noinline int tls_door(void)
 	    !addr_equal(&session->client.src, &p->tuple.src) ||
 	    !addr_equal(&session->client.dst, &p->tuple.dst))
 		return 0;
-	rule = rule_get(config, session->rule);
+	rule = rule_get(s, session->rule);
 	port = bpf_ntohs(p->tuple.dport);
 	if (!rule || port < rule->tls_port_min || port > rule->tls_port_max ||
 	    is_listen(&s->expected_key))

@@ -379,9 +379,10 @@ struct ftpnat_guard {
 	struct ftpnat_guard_ports ports[FTPNAT_MAX_GUARD_PORTS];
 };
 
-/* ftpnat_ifaddrs: ifindex -> the interface's own addresses, for `to: interface` */
+/* ftpnat_ifaddrs: ifindex of what has our programs -> what the configuration says of it */
 struct ftpnat_ifaddr {
-	struct ftpnat_addr addr[FTPNAT_FAMILY_MAX];
+	struct ftpnat_addr addr[FTPNAT_FAMILY_MAX]; /* its own, for `to: interface` */
+	__u32 slots; /* bit per slot: is it in `interfaces`? Else nothing begins there. */
 };
 
 /* ftpnat_config[0] */
@@ -478,17 +479,18 @@ struct ftpnat_interface {
 /*
  * Bound to every program of the instance: a tc filter is ours when its program
  * holds this map, and the map lives as long as one of our filters does. Written
- * before the step that it announces, so that a killed `up` can be cleaned up.
+ * before the step that it announces, so that a killed `up` can be cleaned up. Whatever
+ * becomes of FTPNAT_LAYOUT, this stays as it is: every version takes down every other's.
  */
 struct ftpnat_state {
 	__u32 layout;
 	__u32 interfaces;
-	__u64 netns;	 /* inode of the network namespace */
+	__u64 netns;	 /* cookie of the network namespace */
 	__u64 bpffs;	 /* device of the bpffs that holds the pins */
 	__u32 config_id; /* map ids, for the other instances to look into */
 	__u32 listens_id;
-	__u32 made_dirs; /* so many last parts of `pin` were made by us */
-	__u32 complete;	 /* from the end of `up` to the begin of `down` */
+	__u32 complete; /* all is made; before that, `up` begins anew */
+	__u32 pad;
 	char pin[128];
 	struct ftpnat_interface interface[FTPNAT_MAX_INTERFACES];
 };
@@ -496,6 +498,7 @@ struct ftpnat_state {
 _Static_assert(sizeof(struct ftpnat_tuple) == 36, "no padding in a key");
 _Static_assert(sizeof(struct ftpnat_expected_key) == 36, "no padding in a key");
 _Static_assert(sizeof(struct ftpnat_listen_key) == 20, "no padding in a key");
+_Static_assert(sizeof(struct ftpnat_state) == 5288, "of all layouts");
 _Static_assert(sizeof(struct ftpnat_flow) == 88, "layout 3");
 _Static_assert(sizeof(struct ftpnat_expiry_block) <= 4096 - 64, "one element fits a page");
 _Static_assert(sizeof(struct ftpnat_expiry) == 48, "layout 3");

@@ -132,6 +132,22 @@ static int put_server(struct slot *slot, const struct config_publish *publish,
 	return put(slot->dataplane, "ftpnat_servers", &key, &server);
 }
 
+static int put_class(struct slot *slot, struct ftpnat_rule *rule,
+		     const struct ftpnat_class *class)
+{
+	__u32 key = slot->number * FTPNAT_MAX_CLASSES + slot->classes;
+
+	if (slot->classes == FTPNAT_MAX_CLASSES)
+		return err_r(
+			-ENOSPC,
+			"data_address_for: more than %d entries of all rules together, "
+			"counting removed ones that still have connections",
+			FTPNAT_MAX_CLASSES);
+	slot->classes++;
+	rule->classes++;
+	return put(slot->dataplane, "ftpnat_classes", &key, class);
+}
+
 /* The classes of data_address_for; 227 names IPv4 addresses only. */
 static int put_classes(struct slot *slot, const struct config_publish *publish,
 		       struct ftpnat_rule *rule)
@@ -147,18 +163,9 @@ static int put_classes(struct slot *slot, const struct config_publish *publish,
 			.mask = ftpnat_prefix_mask(&from->clients),
 			.address = from->address,
 		};
-		__u32 key = slot->number * FTPNAT_MAX_CLASSES + slot->classes;
 
-		if (!ftpnat_addr_is_v4(&from->address))
-			continue;
-		if (slot->classes == FTPNAT_MAX_CLASSES)
-			return err_r(-ENOSPC,
-				     "data_address_for: more than %d entries of all "
-				     "rules together",
-				     FTPNAT_MAX_CLASSES);
-		slot->classes++;
-		rule->classes++;
-		err = put(slot->dataplane, "ftpnat_classes", &key, &class);
+		if (ftpnat_addr_is_v4(&from->address))
+			err = put_class(slot, rule, &class);
 	}
 	return err;
 }
@@ -404,16 +411,79 @@ static int begin_ids(struct slot *slot, const struct ftpnat_config *now)
 	return 0;
 }
 
+/* A rule that was removed: what its sessions still need of the other slot. */
+static int keep_classes(struct slot *slot, struct ftpnat_rule *rule)
+{
+	int fd = dataplane_map(slot->dataplane, "ftpnat_classes"), err = 0;
+	__u32 from = !slot->number * FTPNAT_MAX_CLASSES + rule->first_class;
+	__u32 number = rule->classes;
+
+	rule->first_class = (__u16)slot->classes;
+	rule->classes = 0;
+	for (__u32 i = 0; !err && i < number; i++, from++) {
+		struct ftpnat_class class;
+
+		if (bpf_map_lookup_elem(fd, &from, &class))
+			return err_r(-errno, "can't read ftpnat_classes: %s",
+				     strerror(errno));
+		err = put_class(slot, rule, &class);
+	}
+	return err;
+}
+
 static int put_rules(struct slot *slot)
 {
-	int err = 0;
+	int fd = dataplane_map(slot->dataplane, "ftpnat_rules"), err = 0;
+	__u32 keys[FTPNAT_MAX_RULES], number = FTPNAT_MAX_RULES;
 
 	rule_ids_end(&slot->ids);
 	for (__u32 id = 0; !err && id < FTPNAT_MAX_RULES; id++) {
-		__u32 key = slot->number * FTPNAT_MAX_RULES + id;
-
-		err = put(slot->dataplane, "ftpnat_rules", &key, &slot->ids.next[id]);
+		keys[id] = slot->number * FTPNAT_MAX_RULES + id;
+		if (slot->ids.next[id].flags & FTPNAT_RULE_RETIRED)
+			err = keep_classes(slot, &slot->ids.next[id]);
 	}
+	if (!err && bpf_map_update_batch(fd, keys, slot->ids.next, &number, NULL))
+		err = err_r(-errno, "can't write to map ftpnat_rules: %s",
+			    strerror(errno));
+	return err;
+}
+
+static int put_interface(const struct slot *slot, const char *name)
+{
+	__u32 ifindex = if_nametoindex(name);
+	struct ftpnat_ifaddr value = { .slots = 0 };
+	int err;
+
+	/* absent: only new programs have it */
+	bpf_map_lookup_elem(dataplane_map(slot->dataplane, "ftpnat_ifaddrs"), &ifindex,
+			    &value);
+	value.slots |= 1u << slot->number;
+	err = host_interface_addrs(name, value.addr);
+	if (err)
+		return err_r(err, "can't list the addresses of %s: %s", name,
+			     strerror(-err));
+	return put(slot->dataplane, "ftpnat_ifaddrs", &ifindex, &value);
+}
+
+static int put_interfaces(const struct slot *slot)
+{
+	int fd = dataplane_map(slot->dataplane, "ftpnat_ifaddrs"), err = 0;
+	struct ftpnat_ifaddr value;
+	__u32 key, next;
+
+	for (bool more = !bpf_map_get_next_key(fd, NULL, &next); !err && more;) {
+		key = next;
+		more = !bpf_map_get_next_key(fd, &key, &next);
+		if (bpf_map_lookup_elem(fd, &key, &value))
+			continue;
+		value.slots &= ~(1u << slot->number);
+		if (value.slots)
+			err = put(slot->dataplane, "ftpnat_ifaddrs", &key, &value);
+		else
+			bpf_map_delete_elem(fd, &key);
+	}
+	for (size_t i = 0; !err && i < slot->config->interfaces_n; i++)
+		err = put_interface(slot, slot->config->interfaces[i].name);
 	return err;
 }
 
@@ -434,7 +504,7 @@ static int fill_slot(struct slot *slot, const struct ftpnat_config *now)
 		clear_guards(slot);
 	for (size_t i = 0; !err && i < config->guard_n; i++)
 		err = put_guard(slot, &config->guard[i]);
-	return err ?: put_rules(slot);
+	return err ?: put_rules(slot) ?: put_interfaces(slot);
 }
 
 /* No connection outlives its time by more than this. */
@@ -476,6 +546,7 @@ int apply_prepare(struct apply *apply, const struct dataplane *dataplane,
 		return err_r(-ENOMEM, "out of memory");
 	if (bpf_map_lookup_elem(dataplane_map(dataplane, "ftpnat_config"), &first, next))
 		return err_r(-errno, "can't read ftpnat_config: %s", strerror(errno));
+	apply->now = *next;
 	slot->dataplane = dataplane;
 	slot->config = config;
 	slot->number = next->layout ? !next->slot : 0;
@@ -499,53 +570,27 @@ static int clear_stats(const struct dataplane *dataplane, __u32 id)
 	return zero ? put(dataplane, "ftpnat_stats", &id, zero) : -ENOMEM;
 }
 
-static bool is_attached(const struct ftpnat_state *state, __u32 ifindex)
-{
-	for (__u32 i = 0; i < state->interfaces; i++)
-		if (state->interface[i].ifindex == ifindex)
-			return true;
-	return false;
-}
-
-static int put_interface_addrs(const struct dataplane *dataplane,
-			       const struct ftpnat_state *state)
-{
-	int fd = dataplane_map(dataplane, "ftpnat_ifaddrs"), err = 0;
-	__u32 key, next;
-
-	for (bool more = !bpf_map_get_next_key(fd, NULL, &next); more;) {
-		key = next;
-		more = !bpf_map_get_next_key(fd, &key, &next);
-		if (!is_attached(state, key))
-			bpf_map_delete_elem(fd, &key);
-	}
-	for (__u32 i = 0; !err && i < state->interfaces; i++) {
-		const struct ftpnat_interface *interface = &state->interface[i];
-		struct ftpnat_ifaddr value;
-
-		err = host_interface_addrs(interface->name, value.addr);
-		if (err)
-			return err_r(err, "can't list the addresses of %s: %s",
-				     interface->name, strerror(-err));
-		err = put(dataplane, "ftpnat_ifaddrs", &interface->ifindex, &value);
-	}
-	return err;
-}
-
-int apply_commit(const struct apply *apply, const struct ftpnat_state *state)
+int apply_commit(const struct apply *apply)
 {
 	const struct dataplane *dataplane = apply->dataplane;
-	struct ftpnat_config all_but_slot = apply->next;
-	int err = put_interface_addrs(dataplane, state);
+	const struct ftpnat_config *next = &apply->next;
+	struct ftpnat_config unseen = apply->now;
+	int err = 0;
 
 	for (__u32 id = 0; !err && id < FTPNAT_MAX_RULES; id++)
 		if (apply->reused[id])
 			err = clear_stats(dataplane, id);
-	/* The slot last: whoever sees it, sees also what it counts on. */
-	all_but_slot.slot = !apply->next.slot;
-	return err							      ?:
-		       put(dataplane, "ftpnat_config", &first, &all_but_slot) ?:
-		       put(dataplane, "ftpnat_config", &first, &apply->next);
+	/* First what nobody sees yet: whoever sees the slot, sees also what it counts on. */
+	unseen.selectors[next->slot] = next->selectors[next->slot];
+	unseen.guards[next->slot] = next->guards[next->slot];
+	return err							?:
+		       put(dataplane, "ftpnat_config", &first, &unseen) ?:
+		       put(dataplane, "ftpnat_config", &first, next);
+}
+
+void apply_forget_interface(const struct dataplane *dataplane, __u32 ifindex)
+{
+	bpf_map_delete_elem(dataplane_map(dataplane, "ftpnat_ifaddrs"), &ifindex);
 }
 
 int apply_check_claims(const struct instance *self, const struct config *config)

@@ -12,7 +12,8 @@
 struct apply {
 	const struct dataplane *dataplane;
 	const struct config *config;
-	struct ftpnat_config next;     /* ftpnat_config[0] as it will be */
+	struct ftpnat_config now;      /* ftpnat_config[0] as it is ... */
+	struct ftpnat_config next;     /* ... and as it will be */
 	bool reused[FTPNAT_MAX_RULES]; /* ids given to another rule than before */
 };
 
@@ -20,8 +21,11 @@ struct apply {
 int apply_prepare(struct apply *apply, const struct dataplane *dataplane,
 		  const struct config *config);
 
-/* Put it in force. Reports its errors. */
-int apply_commit(const struct apply *apply, const struct ftpnat_state *state);
+/* Put it in force, by one write. Reports its errors. */
+int apply_commit(const struct apply *apply);
+
+/* After its programs were detached. */
+void apply_forget_interface(const struct dataplane *dataplane, __u32 ifindex);
 
 /* Does another instance own one of the listens? Reports. */
 int apply_check_claims(const struct instance *self, const struct config *config);

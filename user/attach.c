@@ -18,11 +18,6 @@ const char *const tc_hook_names[TC_HOOK_MAX] = {
 	[TC_HOOK_EGRESS] = "egress",
 };
 
-static const enum bpf_tc_attach_point attach_points[TC_HOOK_MAX] = {
-	[TC_HOOK_INGRESS] = BPF_TC_INGRESS,
-	[TC_HOOK_EGRESS] = BPF_TC_EGRESS,
-};
-
 bool prog_holds(__u32 prog_id, __u32 map_id)
 {
 	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(prog_id);
@@ -39,29 +34,9 @@ bool prog_holds(__u32 prog_id, __u32 map_id)
 	return false;
 }
 
-struct own_filters {
-	__u32 state_id;
-	int others;
-	int count[TC_HOOK_MAX];
-	struct tc_filter last[TC_HOOK_MAX];
-};
-
-static int see_filter(const struct tc_filter *filter, void *arg)
+static bool is_own(const struct tc_filter *filter, __u32 state_id)
 {
-	struct own_filters *own = arg;
-
-	if (filter->prog_id && prog_holds(filter->prog_id, own->state_id)) {
-		own->count[filter->hook]++;
-		own->last[filter->hook] = *filter;
-	} else {
-		own->others++;
-	}
-	return 0;
-}
-
-static int find_filters(const struct ftpnat_interface *interface, struct own_filters *own)
-{
-	return rtnl_filters((int)interface->ifindex, see_filter, own);
+	return filter->prog_id && prog_holds(filter->prog_id, state_id);
 }
 
 int attach_clsact(struct ftpnat_interface *interface, int (*save)(void *arg), void *arg)
@@ -94,83 +69,155 @@ int attach_clsact(struct ftpnat_interface *interface, int (*save)(void *arg), vo
 	return 0;
 }
 
-int attach_filter(const struct ftpnat_interface *interface, enum tc_hook hook,
-		  int prog_fd, __u32 state_id)
-{
-	LIBBPF_OPTS(bpf_tc_hook, place, .ifindex = (int)interface->ifindex,
-		    .attach_point = attach_points[hook]);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog_fd);
-	struct own_filters own = { .state_id = state_id };
-	int err = find_filters(interface, &own);
+struct query {
+	__u32 state_id;
+	__u32 *prog_ids;
+};
 
-	if (!err && own.count[hook]) {
-		opts.handle = own.last[hook].handle;
-		opts.priority = own.last[hook].priority;
-		opts.flags = BPF_TC_F_REPLACE;
-	}
-	err = err ?: bpf_tc_attach(&place, &opts);
-	if (err)
-		return err_r(err, "can't attach to %s %s: %s", interface->name,
-			     tc_hook_names[hook],
-			     err == -ENOENT ? "the kernel lacks CONFIG_NET_CLS_BPF" :
-					      strerror(-err));
+static int see_own(const struct tc_filter *filter, void *arg)
+{
+	const struct query *query = arg;
+
+	if (is_own(filter, query->state_id))
+		query->prog_ids[filter->hook] = filter->prog_id;
 	return 0;
 }
 
 int attach_query(const struct ftpnat_interface *interface, __u32 state_id,
 		 __u32 prog_ids[TC_HOOK_MAX])
 {
-	struct own_filters own = { .state_id = state_id };
-	int err = find_filters(interface, &own);
+	struct query query = { state_id, prog_ids };
 
-	for (enum tc_hook hook = 0; hook < TC_HOOK_MAX; hook++)
-		prog_ids[hook] = own.last[hook].prog_id;
+	memset(prog_ids, 0, TC_HOOK_MAX * sizeof(*prog_ids));
+	return rtnl_filters((int)interface->ifindex, see_own, &query);
+}
+
+/* ---- changing all at once ---- */
+
+struct plan {
+	__u32 state_id;
+	const struct attach_wish *wish; /* of the interface at hand */
+	bool found[TC_HOOK_MAX];	/* a filter for it */
+	struct tc_change *changes;
+	size_t n;
+};
+
+static void free_plan(struct plan *plan)
+{
+	free(plan->changes);
+}
+
+static int plan_add(struct plan *plan, const struct tc_filter *filter, int prog_fd)
+{
+	struct tc_change *changes =
+		reallocarray(plan->changes, plan->n + 1, sizeof(*changes));
+
+	if (!changes)
+		return -ENOMEM;
+	plan->changes = changes;
+	changes[plan->n++] =
+		(struct tc_change){ .ifindex = plan->wish->interface->ifindex,
+				    .hook = filter->hook,
+				    .handle = filter->handle,
+				    .priority = filter->priority,
+				    .prog_fd = prog_fd };
+	return 0;
+}
+
+/* The first one of a hook is replaced; there are more only after a kill. */
+static int plan_filter(const struct tc_filter *filter, void *arg)
+{
+	struct plan *plan = arg;
+	bool again = plan->found[filter->hook];
+
+	if (!is_own(filter, plan->state_id))
+		return 0;
+	plan->found[filter->hook] = true;
+	return plan_add(plan, filter, again ? -1 : plan->wish->prog_fd[filter->hook]);
+}
+
+static int plan_interface(struct plan *plan, const struct attach_wish *wish)
+{
+	int err;
+
+	plan->wish = wish;
+	memset(plan->found, 0, sizeof(plan->found));
+	err = rtnl_filters((int)wish->interface->ifindex, plan_filter, plan);
+	for (enum tc_hook hook = 0; !err && hook < TC_HOOK_MAX; hook++) {
+		const struct tc_filter none = { .hook = hook };
+
+		if (!plan->found[hook] && wish->prog_fd[hook] >= 0)
+			err = plan_add(plan, &none, wish->prog_fd[hook]);
+	}
+	return err ? err_r(err, "can't list the tc filters of %s: %s",
+			   wish->interface->name, strerror(-err)) :
+		     0;
+}
+
+static bool is_gone(__u32 ifindex)
+{
+	char name[IF_NAMESIZE];
+
+	return !if_indextoname(ifindex, name);
+}
+
+static int check_answer(const struct tc_change *change)
+{
+	char name[IF_NAMESIZE] = "?";
+	int err = change->err;
+
+	if (!err || (change->prog_fd < 0 && (err == -ENOENT || is_gone(change->ifindex))))
+		return 0;
+	if_indextoname(change->ifindex, name);
+	if (change->prog_fd < 0)
+		return err_r(err, "can't detach from %s %s: %s", name,
+			     tc_hook_names[change->hook], strerror(-err));
+	return err_r(err, "can't attach to %s %s: %s", name, tc_hook_names[change->hook],
+		     err == -ENOENT ? "the kernel lacks CONFIG_NET_CLS_BPF" :
+				      strerror(-err));
+}
+
+int attach_switch(const struct attach_wish *wishes, size_t n, __u32 state_id)
+{
+	_cleanup_(free_plan) struct plan plan = { .state_id = state_id };
+	int err = 0;
+
+	for (size_t i = 0; !err && i < n; i++)
+		err = plan_interface(&plan, &wishes[i]);
+	if (err)
+		return err;
+	err = rtnl_change(plan.changes, plan.n);
+	if (err)
+		return err_r(err, "can't change the tc filters: %s", strerror(-err));
+	for (size_t i = 0; i < plan.n; i++)
+		err = check_answer(&plan.changes[i]) ?: err;
 	return err;
 }
 
-static int detach_own(const struct ftpnat_interface *interface,
-		      const struct tc_filter *filter)
-{
-	LIBBPF_OPTS(bpf_tc_hook, place, .ifindex = (int)interface->ifindex,
-		    .attach_point = attach_points[filter->hook]);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = filter->handle,
-		    .priority = filter->priority);
-	int err = bpf_tc_detach(&place, &opts);
+/* ---- letting go ---- */
 
-	return err == -ENOENT ? 0 : err;
+static int count_filter(const struct tc_filter *filter, void *arg)
+{
+	(void)filter;
+	++*(int *)arg;
+	return 0;
 }
 
-static int remove_clsact(const struct ftpnat_interface *interface)
+int attach_release(const struct ftpnat_interface *interface)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)interface->ifindex,
 		    .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
+	int filters = 0, err;
 
-	if (rtnl_qdisc((int)interface->ifindex) != TC_QDISC_CLSACT)
+	if (!interface->made_clsact)
 		return 0;
-	return bpf_tc_hook_destroy(&hook);
-}
-
-int attach_remove(const struct ftpnat_interface *interface, __u32 state_id)
-{
-	char name[IF_NAMESIZE];
-	struct own_filters own;
-	int err;
-
-	/* One filter of each hook at a time: there are more only after a kill. */
-	do {
-		own = (struct own_filters){ .state_id = state_id };
-		err = find_filters(interface, &own);
-		for (enum tc_hook hook = 0; !err && hook < TC_HOOK_MAX; hook++)
-			if (own.count[hook])
-				err = detach_own(interface, &own.last[hook]);
-	} while (!err && (own.count[TC_HOOK_INGRESS] || own.count[TC_HOOK_EGRESS]));
-
-	if (!err && interface->made_clsact && !own.others)
-		err = remove_clsact(interface);
-	if (err && !if_indextoname(interface->ifindex, name))
-		return 0; /* gone in the meantime */
-	if (err)
-		return err_r(err, "can't detach from %s: %s", interface->name,
-			     strerror(-err));
-	return interface->made_clsact && own.others ? 1 : 0;
+	err = rtnl_filters((int)interface->ifindex, count_filter, &filters);
+	if (!err && filters)
+		return 1;
+	if (!err && rtnl_qdisc((int)interface->ifindex) == TC_QDISC_CLSACT)
+		err = bpf_tc_hook_destroy(&hook);
+	if (err && !is_gone(interface->ifindex))
+		return err_r(err, "can't remove the clsact qdisc of %s: %s",
+			     interface->name, strerror(-err));
+	return 0;
 }

@@ -21,22 +21,26 @@ extern const char *const tc_hook_names[TC_HOOK_MAX];
  */
 int attach_clsact(struct ftpnat_interface *interface, int (*save)(void *arg), void *arg);
 
-/*
- * Attach `prog_fd`, in place of the instance's filter if there is one (a packet meets
- * the old program or the new, never none). Reports its errors.
- */
-int attach_filter(const struct ftpnat_interface *interface, enum tc_hook hook,
-		  int prog_fd, __u32 state_id);
-
 /* Program ids of the instance's filters, 0 where there is none; -errno if tc can't be asked. */
 int attach_query(const struct ftpnat_interface *interface, __u32 state_id,
 		 __u32 prog_ids[TC_HOOK_MAX]);
 
+/* The programs that an interface shall have; -1: none. */
+struct attach_wish {
+	const struct ftpnat_interface *interface;
+	int prog_fd[TC_HOOK_MAX];
+};
+
 /*
- * Remove the instance's filters, and the clsact if we made it and nothing else uses it.
- * An interface that is gone took them along. 1: the clsact is ours, but others use it
- * now. Reports its errors.
+ * Make all of the wishes true in one step, which a kill can't cut in two. A packet meets
+ * the old program or the new, never none. What is to have none may be gone. Reports.
  */
-int attach_remove(const struct ftpnat_interface *interface, __u32 state_id);
+int attach_switch(const struct attach_wish *wishes, size_t n, __u32 state_id);
+
+/*
+ * After the filters: remove the clsact, if we made it. 1: others use it now. Reports its
+ * errors.
+ */
+int attach_release(const struct ftpnat_interface *interface);
 
 #endif

@@ -203,7 +203,7 @@ int dataplane_pin_maps(const struct dataplane *dataplane, const char *dir)
 		int err = 0;
 
 		if (is_state(map) && !is_pinned(dir, bpf_map__name(map)))
-			err = pin_replace(dir, bpf_map__name(map), bpf_map__fd(map));
+			err = pin_new(dir, bpf_map__name(map), bpf_map__fd(map));
 		if (err)
 			return err;
 	}

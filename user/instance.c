@@ -167,33 +167,41 @@ static int see_heir(int fd, __u32 id, const struct ftpnat_state *state, void *ar
 }
 
 int instance_leave(const struct instance *instance,
-		   const struct ftpnat_interface *interface)
+		   const struct ftpnat_interface *interfaces, __u32 n)
 {
-	struct heir_query query = { instance, interface->ifindex };
-	int err = fastpath_leave(interface, instance->state_id);
-	int left = err ?: attach_remove(interface, instance->state_id);
+	struct attach_wish none[FTPNAT_MAX_INTERFACES] = { 0 };
+	int err = 0;
 
-	if (left > 0)
-		left = for_each_state(see_heir, &query);
-	return left < 0 ? left : 0;
+	/* XDP first: without the filters nobody would see the ends of its connections */
+	for (__u32 i = 0; i < n; i++) {
+		none[i] = (struct attach_wish){ &interfaces[i], { -1, -1 } };
+		err = fastpath_leave(&interfaces[i], instance->state_id) ?: err;
+	}
+	err = err ?: attach_switch(none, n, instance->state_id);
+	for (__u32 i = 0; !err && i < n; i++) {
+		struct heir_query query = { instance, interfaces[i].ifindex };
+
+		err = attach_release(&interfaces[i]);
+		if (err > 0)
+			err = for_each_state(see_heir, &query);
+		err = err > 0 ? 0 : err;
+	}
+	return err;
 }
 
 int instance_remove(struct instance *instance)
 {
 	struct ftpnat_state *state = &instance->state;
-	int err;
+	int err = instance_leave(instance, state->interface, state->interfaces);
 
-	state->complete = 0;
-	err = instance_save(instance);
-	for (__u32 i = 0; i < state->interfaces && i < FTPNAT_MAX_INTERFACES; i++)
-		err = instance_leave(instance, &state->interface[i]) ?: err;
 	if (err) /* what is still attached must be found again */
 		return err;
 	/* The kernel keeps the map for a moment: nobody shall take it for an instance. */
+	state->complete = 0;
 	state->interfaces = 0;
 	err = instance_save(instance);
 	err = pin_unlink_all(instance->dir, STATE_MAP) ?: err;
-	pin_remove_dir(instance->dir, state->made_dirs);
+	pin_remove_dir(instance->dir);
 	return err;
 }
 

@@ -49,15 +49,15 @@ int instance_open_up(struct instance *instance, const char *dir);
 int instance_save(struct instance *instance);
 
 /*
- * Detach from one interface. A clsact of ours that another instance still uses becomes
- * that one's to remove. Reports its errors.
+ * Detach from interfaces, the filters of all in one step. A clsact of ours that another
+ * instance still uses becomes that one's to remove. Reports its errors.
  */
 int instance_leave(const struct instance *instance,
-		   const struct ftpnat_interface *interface);
+		   const struct ftpnat_interface *interfaces, __u32 n);
 
 /*
  * Detach from all interfaces, unpin, remove the folders that we made: `down`, and what
- * undoes a failed `up`. Goes on after an error, which it reports and returns.
+ * undoes a failed `up`. Reports its errors; what can't be detached stays pinned.
  */
 int instance_remove(struct instance *instance);
 

@@ -204,7 +204,7 @@ static int add_interfaces(struct status *status)
 	const struct ftpnat_state *state = &status->view->instance.state;
 	char how[64] = "";
 	__u64 netns;
-	int err = netns_inode(&netns);
+	int err = netns_cookie(&netns);
 
 	if (err)
 		return err;

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "log.h"
@@ -37,15 +38,14 @@ int netns_enter(const char *name_or_path)
 	return 0;
 }
 
-int netns_inode(__u64 *inode)
+int netns_cookie(__u64 *cookie)
 {
-	struct stat st;
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof(*cookie);
 
-	if (stat("/proc/self/ns/net", &st))
-		return err_r(-errno,
-			     "can't read /proc/self/ns/net: %s (is /proc mounted?)",
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, cookie, &len))
+		return err_r(-errno, "can't tell the network namespace: %s",
 			     strerror(errno));
-	*inode = st.st_ino;
 	return 0;
 }
 
@@ -55,16 +55,28 @@ static void close_dir(DIR **dir)
 		closedir(*dir);
 }
 
-static bool has_inode(const char *path, __u64 inode)
+static void go_home(int *home)
 {
-	struct stat st;
+	if (*home >= 0)
+		setns(*home, CLONE_NEWNET); /* it was ours: nothing can be against it */
+	close_fd(home);
+}
 
-	return !stat(path, &st) && st.st_ino == inode;
+/* Only from inside can a namespace be asked; inodes are given to others again. */
+static bool has_cookie(const char *path, int home, __u64 cookie)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat ours, its;
+	__u64 found;
+
+	if (fd < 0 || fstat(home, &ours) || fstat(fd, &its) || ours.st_ino == its.st_ino)
+		return false; /* nobody looks for the one that we are in */
+	return !setns(fd, CLONE_NEWNET) && !netns_cookie(&found) && found == cookie;
 }
 
 /* An entry of `folder` (with `suffix` added) that is the namespace. */
-static bool find_below(const char *folder, const char *suffix, bool numbers, __u64 inode,
-		       char *how, size_t size)
+static bool find_below(const char *folder, const char *suffix, bool numbers, int home,
+		       __u64 cookie, char *how, size_t size)
 {
 	_cleanup_(close_dir) DIR *dir = opendir(folder);
 	char path[PATH_MAX];
@@ -76,7 +88,7 @@ static bool find_below(const char *folder, const char *suffix, bool numbers, __u
 		if (numbers && !isdigit((unsigned char)entry->d_name[0]))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s%s", folder, entry->d_name, suffix);
-		if (entry->d_name[0] == '.' || !has_inode(path, inode))
+		if (entry->d_name[0] == '.' || !has_cookie(path, home, cookie))
 			continue;
 		snprintf(how, size, "%s", *suffix ? path : entry->d_name);
 		return true;
@@ -84,8 +96,13 @@ static bool find_below(const char *folder, const char *suffix, bool numbers, __u
 	return false;
 }
 
-bool netns_find(__u64 inode, char *how, size_t size)
+bool netns_find(__u64 cookie, char *how, size_t size)
 {
-	return find_below(NETNS_DIR, "", false, inode, how, size) ||
-	       find_below("/proc", "/ns/net", true, inode, how, size);
+	_cleanup_(go_home) int home =
+		open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	if (home < 0)
+		return false;
+	return find_below(NETNS_DIR, "", false, home, cookie, how, size) ||
+	       find_below("/proc", "/ns/net", true, home, cookie, how, size);
 }

@@ -13,13 +13,13 @@
  */
 int netns_enter(const char *name_or_path);
 
-/* Inode of the network namespace that we are in: its identity while it lives. */
-int netns_inode(__u64 *inode);
+/* Cookie of the network namespace that we are in: no other ever has the same. Reports. */
+int netns_cookie(__u64 *cookie);
 
 /*
- * Does a namespace with this inode live, under a name in /run/netns or in a process?
- * `how` gets what to give to --netns.
+ * Does another namespace, with this cookie, live under a name in /run/netns or in a
+ * process? `how` gets what to give to --netns.
  */
-bool netns_find(__u64 inode, char *how, size_t size);
+bool netns_find(__u64 cookie, char *how, size_t size);
 
 #endif

@@ -17,6 +17,7 @@
 
 #define BPFFS	   "/sys/fs/bpf"
 #define PIN_PREFIX "ftpnat_"
+#define OUR_DIR	   01700 /* mode of folders that we made; the sticky bit says so */
 
 /* Cut the last part off `path`; false at the root. */
 static bool cut_last_part(char *path)
@@ -137,17 +138,6 @@ int pin_lock_reader(const char *dir, bool patient, int *lock_fd)
 	return 0;
 }
 
-unsigned int pin_missing_dirs(const char *dir)
-{
-	char path[PIN_PATH_MAX];
-	unsigned int missing = 0;
-
-	snprintf(path, sizeof(path), "%s", dir);
-	for (; access(path, F_OK) && cut_last_part(path); missing++)
-		;
-	return missing;
-}
-
 int pin_make_dir(const char *dir)
 {
 	char path[PIN_PATH_MAX];
@@ -156,7 +146,7 @@ int pin_make_dir(const char *dir)
 	for (char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
 		if (slash)
 			*slash = '\0';
-		if (mkdir(path, 0700) && errno != EEXIST)
+		if (mkdir(path, OUR_DIR) && errno != EEXIST)
 			return err_r(-errno, "can't make %s: %s", path, strerror(errno));
 		if (!slash)
 			return 0;
@@ -164,13 +154,16 @@ int pin_make_dir(const char *dir)
 	}
 }
 
-void pin_remove_dir(const char *dir, unsigned int parts)
+void pin_remove_dir(const char *dir)
 {
 	char path[PIN_PATH_MAX];
+	struct stat st;
 
 	snprintf(path, sizeof(path), "%s", dir);
-	for (; parts && (!rmdir(path) || errno == ENOENT); parts--)
-		cut_last_part(path);
+	do
+		if (!stat(path, &st) && ((st.st_mode & 07777) != OUR_DIR || rmdir(path)))
+			return;
+	while (cut_last_part(path));
 }
 
 int pin_open(const char *dir, const char *name)
@@ -181,6 +174,16 @@ int pin_open(const char *dir, const char *name)
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	fd = bpf_obj_get(path);
 	return fd < 0 ? -errno : fd;
+}
+
+int pin_new(const char *dir, const char *name, int fd)
+{
+	char path[PIN_PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return bpf_obj_pin(fd, path) ?
+		       err_r(-errno, "can't pin %s: %s", path, strerror(errno)) :
+		       0;
 }
 
 int pin_replace(const char *dir, const char *name, int fd)

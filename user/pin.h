@@ -29,17 +29,17 @@ int pin_lock(const char *dir, int *lock_fd, __u64 *device);
  */
 int pin_lock_reader(const char *dir, bool patient, int *lock_fd);
 
-/* Number of last parts of DIR that don't exist yet. */
-unsigned int pin_missing_dirs(const char *dir);
-
 /* mkdir -p. Reports its errors. */
 int pin_make_dir(const char *dir);
 
-/* Remove the `parts` last parts of DIR as far as they are empty. */
-void pin_remove_dir(const char *dir, unsigned int parts);
+/* Remove what pin_make_dir() has made of DIR, also if it was killed, as far as it is empty. */
+void pin_remove_dir(const char *dir);
 
 /* Descriptor of a pinned map or program, or -errno. */
 int pin_open(const char *dir, const char *name);
+
+/* Pin what is not pinned yet under this name. Reports its errors. */
+int pin_new(const char *dir, const char *name, int fd);
 
 /* Pin, in place of what is pinned under this name, at no moment leaving nothing there. */
 int pin_replace(const char *dir, const char *name, int fd);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "rtnl.h"
 
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <errno.h>
+#include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
@@ -140,20 +143,126 @@ static int see_filter(const struct tcmsg *tc, int len, void *arg)
 	return query->each(&filter, query->arg);
 }
 
+static const __u32 parents[TC_HOOK_MAX] = {
+	[TC_HOOK_INGRESS] = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS),
+	[TC_HOOK_EGRESS] = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS),
+};
+
 int rtnl_filters(int ifindex, int (*each)(const struct tc_filter *filter, void *arg),
 		 void *arg)
 {
-	static const __u32 parent[TC_HOOK_MAX] = {
-		[TC_HOOK_INGRESS] = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS),
-		[TC_HOOK_EGRESS] = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS),
-	};
-
 	for (enum tc_hook hook = 0; hook < TC_HOOK_MAX; hook++) {
 		struct filter_query query = { .hook = hook, .each = each, .arg = arg };
-		int err = dump(RTM_GETTFILTER, ifindex, parent[hook], see_filter, &query);
+		int err =
+			dump(RTM_GETTFILTER, ifindex, parents[hook], see_filter, &query);
 
 		if (err)
 			return err;
+	}
+	return 0;
+}
+
+/* ---- changes ---- */
+
+#define CHANGE_LEN 160 /* of one message, more than it needs */
+
+static void add_attr(struct nlmsghdr *msg, unsigned short type, const void *data,
+		     size_t len)
+{
+	struct rtattr *attr =
+		(struct rtattr *)(void *)((char *)msg + NLMSG_ALIGN(msg->nlmsg_len));
+
+	attr->rta_type = type;
+	attr->rta_len = (unsigned short)RTA_LENGTH(len);
+	if (len)
+		memcpy(RTA_DATA(attr), data, len);
+	msg->nlmsg_len = NLMSG_ALIGN(msg->nlmsg_len) + (__u32)RTA_SPACE(len);
+}
+
+/* As tc names a filter: name and id of its program. */
+static void add_name(struct nlmsghdr *msg, int prog_fd)
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 len = sizeof(info);
+	char name[BPF_OBJ_NAME_LEN + 16];
+
+	bpf_obj_get_info_by_fd(prog_fd, &info, &len);
+	snprintf(name, sizeof(name), "%s:[%u]", info.name, info.id);
+	add_attr(msg, TCA_BPF_NAME, name, strlen(name) + 1);
+}
+
+/* `msg` is zeroed. Number `seq` of the messages tells its answer. */
+static void write_change(struct nlmsghdr *msg, const struct tc_change *change, __u32 seq)
+{
+	static const __u32 direct = TCA_BPF_FLAG_ACT_DIRECT;
+	struct tcmsg *tc = NLMSG_DATA(msg);
+	struct rtattr *options;
+
+	msg->nlmsg_len = NLMSG_LENGTH(sizeof(*tc));
+	msg->nlmsg_seq = seq;
+	msg->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	msg->nlmsg_type = RTM_DELTFILTER;
+	tc->tcm_family = AF_UNSPEC;
+	tc->tcm_ifindex = (int)change->ifindex;
+	tc->tcm_parent = parents[change->hook];
+	tc->tcm_handle = change->handle;
+	tc->tcm_info = TC_H_MAKE(change->priority << 16, htons(ETH_P_ALL));
+	add_attr(msg, TCA_KIND, "bpf", sizeof("bpf"));
+	if (change->prog_fd < 0)
+		return;
+	msg->nlmsg_type = RTM_NEWTFILTER;
+	msg->nlmsg_flags |= NLM_F_CREATE | (change->handle ? NLM_F_REPLACE : NLM_F_EXCL);
+	options = (struct rtattr *)(void *)((char *)msg + NLMSG_ALIGN(msg->nlmsg_len));
+	add_attr(msg, TCA_OPTIONS | NLA_F_NESTED, NULL, 0);
+	add_attr(msg, TCA_BPF_FD, &change->prog_fd, sizeof(change->prog_fd));
+	add_name(msg, change->prog_fd);
+	add_attr(msg, TCA_BPF_FLAGS, &direct, sizeof(direct));
+	options->rta_len =
+		(unsigned short)((char *)msg + msg->nlmsg_len - (char *)options);
+}
+
+/* The answers of one datagram. */
+static size_t take_answers(const struct nlmsghdr *msg, unsigned int len,
+			   struct tc_change *changes, size_t n)
+{
+	size_t taken = 0;
+
+	for (; NLMSG_OK(msg, len); msg = NLMSG_NEXT(msg, len))
+		if (msg->nlmsg_type == NLMSG_ERROR && msg->nlmsg_seq < n) {
+			changes[msg->nlmsg_seq].err =
+				((const struct nlmsgerr *)NLMSG_DATA(msg))->error;
+			taken++;
+		}
+	return taken;
+}
+
+int rtnl_change(struct tc_change *changes, size_t n)
+{
+	static const int yes = 1;
+	_cleanup_close_ int fd = open_rtnl();
+	_cleanup_free_ char *request = calloc(n + 1, CHANGE_LEN);
+	_cleanup_free_ char *answer = malloc(ANSWER_LEN);
+	size_t len = 0, answered = 0;
+
+	if (fd < 0 || !request || !answer)
+		return fd < 0 ? fd : -ENOMEM;
+	if (setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &yes, sizeof(yes)))
+		return -errno;
+	for (size_t i = 0; i < n; i++) {
+		struct nlmsghdr *msg = (struct nlmsghdr *)(void *)(request + len);
+
+		write_change(msg, &changes[i], (__u32)i);
+		len += NLMSG_ALIGN(msg->nlmsg_len);
+	}
+	if (n && send(fd, request, len, 0) < 0)
+		return -errno;
+	while (answered < n) {
+		ssize_t got = recv(fd, answer, ANSWER_LEN, 0);
+
+		if (got < 0)
+			return -errno;
+		answered += take_answers((const struct nlmsghdr *)(const void *)answer,
+					 (unsigned int)got, changes, n);
 	}
 	return 0;
 }

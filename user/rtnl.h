@@ -5,6 +5,7 @@
 
 #include <linux/types.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 enum tc_hook { TC_HOOK_INGRESS, TC_HOOK_EGRESS, TC_HOOK_MAX };
 
@@ -26,5 +27,21 @@ int rtnl_qdisc(int ifindex);
  */
 int rtnl_filters(int ifindex, int (*each)(const struct tc_filter *filter, void *arg),
 		 void *arg);
+
+/* One filter to put on an interface, to replace (`handle`) or, without program, to remove. */
+struct tc_change {
+	__u32 ifindex;
+	enum tc_hook hook;
+	__u32 handle; /* 0: it is new */
+	__u32 priority;
+	int prog_fd; /* -1: none */
+	int err;     /* what the kernel answered */
+};
+
+/*
+ * All changes by one message to the kernel, so that a command killed over it has made
+ * all of them or none. 0: each has its answer; -errno if the kernel can't be asked.
+ */
+int rtnl_change(struct tc_change *changes, size_t n);
 
 #endif

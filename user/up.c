@@ -102,17 +102,21 @@ static int save_instance(void *arg)
 	return instance_save(arg);
 }
 
-static int attach_interface(struct run *run, __u32 ifindex)
+/* The new programs on all interfaces that the instance has, in one step. */
+static int attach_all(struct run *run)
 {
 	struct instance *instance = &run->instance;
-	struct ftpnat_interface *interface = find_interface(&instance->state, ifindex);
-	int err = attach_clsact(interface, save_instance, instance);
+	struct ftpnat_state *state = &instance->state;
+	struct attach_wish wishes[FTPNAT_MAX_INTERFACES];
+	int err = 0;
 
-	for (enum tc_hook hook = 0; !err && hook < TC_HOOK_MAX; hook++)
-		err = attach_filter(interface, hook,
-				    dataplane_prog(&run->dataplane, hook),
-				    instance->state_id);
-	return err;
+	for (__u32 i = 0; !err && i < state->interfaces; i++) {
+		wishes[i].interface = &state->interface[i];
+		for (enum tc_hook hook = 0; hook < TC_HOOK_MAX; hook++)
+			wishes[i].prog_fd[hook] = dataplane_prog(&run->dataplane, hook);
+		err = attach_clsact(&state->interface[i], save_instance, instance);
+	}
+	return err ?: attach_switch(wishes, state->interfaces, instance->state_id);
 }
 
 /* What up, reload and down begin with: root, namespace, interfaces, bpffs, lock. */
@@ -126,7 +130,7 @@ static int begin(struct run *run, const struct options *options, const char *ver
 	if (!err && run->config)
 		err = find_interfaces(run);
 	return err				      ?:
-		       netns_inode(&run->netns)	      ?:
+		       netns_cookie(&run->netns)      ?:
 		       pin_check(options->pin, mount) ?:
 		       pin_lock(options->pin, &run->lock_fd, &run->bpffs);
 }
@@ -152,11 +156,25 @@ static int begin_state(struct run *run, const struct options *options)
 		return 0;
 	memcpy(state->interface, run->wanted.interface, sizeof(state->interface));
 	state->interfaces = run->wanted.interfaces;
-	state->made_dirs = pin_missing_dirs(options->pin);
 	snprintf(state->pin, sizeof(state->pin), "%s", options->pin);
 	run->instance.dir = options->pin;
 	run->instance.state_fd = dup(dataplane_map(&run->dataplane, STATE_MAP));
 	return run->instance.state_fd < 0 ? -errno : 0;
+}
+
+/* XDP comes after all else, and nothing of it makes the command fail. */
+static void fast_path(struct run *run)
+{
+	struct instance *instance = &run->instance;
+
+	for (__u32 i = 0; i < instance->state.interfaces; i++) {
+		struct ftpnat_interface *interface = &instance->state.interface[i];
+		const struct ftpnat_interface *wanted =
+			find_interface(&run->wanted, interface->ifindex);
+
+		interface->xdp_asked = wanted ? wanted->xdp_asked : CONFIG_XDP_OFF;
+	}
+	fastpath_put(&instance->state, &run->dataplane, instance->state_id);
 }
 
 static void undo_up(struct instance **instance)
@@ -172,26 +190,25 @@ static int fresh_up(struct run *run, const struct options *options)
 	int err = dataplane_load(&run->dataplane, &run->config->limits, NULL)	   ?:
 			  begin_state(run, options)				   ?:
 			  apply_prepare(&run->apply, &run->dataplane, run->config) ?:
-			  apply_commit(&run->apply, &instance->state)		   ?:
+			  apply_commit(&run->apply)				   ?:
 			  instance_save(instance);
 
 	if (err)
 		return err;
 	undo = instance;
-	err = pin_make_dir(options->pin)				       ?:
-		      pin_replace(options->pin, STATE_MAP, instance->state_fd) ?:
-		      dataplane_pin_maps(&run->dataplane, options->pin)	       ?:
+	err = pin_make_dir(options->pin)				   ?:
+		      pin_new(options->pin, STATE_MAP, instance->state_fd) ?:
+		      dataplane_pin_maps(&run->dataplane, options->pin)	   ?:
 		      dataplane_pin_programs(&run->dataplane, options->pin);
-	for (__u32 i = 0; !err && i < run->wanted.interfaces; i++)
-		err = attach_interface(run, run->wanted.interface[i].ifindex);
 	if (err)
 		return err;
-	fastpath_put(&instance->state, &run->dataplane, instance->state_id);
-	instance->state.complete = 1;
-	err = instance_save(instance);
-	if (!err)
-		TAKE_PTR(undo);
-	return err;
+	instance->state.complete = 1; /* from here on it is as a reload finds it */
+	err = instance_save(instance) ?: attach_all(run);
+	if (err)
+		return err;
+	TAKE_PTR(undo);
+	fast_path(run);
+	return instance_save(instance);
 }
 
 /* ---- reload ---- */
@@ -228,26 +245,29 @@ static int remember(struct run *run, struct before **out)
 
 		err = attach_query(&before->state.interface[i], instance->state_id, id);
 		for (enum tc_hook hook = 0; !err && hook < TC_HOOK_MAX; hook++)
-			before->prog_fd[i][hook] =
-				id[hook] ? bpf_prog_get_fd_by_id(id[hook]) : -1;
+			if (id[hook]) {
+				before->prog_fd[i][hook] =
+					bpf_prog_get_fd_by_id(id[hook]);
+				err = before->prog_fd[i][hook] < 0 ? -errno : 0;
+			}
 	}
-	return err ? err_r(err, "can't list tc filters: %s", strerror(-err)) : 0;
+	return err ? err_r(err, "can't look at the tc filters: %s", strerror(-err)) : 0;
 }
 
-/* Back to the filters before; interfaces that came new are let go. */
+/* Back to the filters before, in one step too; interfaces that came new are let go. */
 static void go_back(struct before *before)
 {
 	struct instance *instance = &before->run->instance;
+	struct attach_wish wishes[FTPNAT_MAX_INTERFACES];
 
-	for (__u32 i = 0; i < before->state.interfaces; i++)
-		for (enum tc_hook hook = 0; hook < TC_HOOK_MAX; hook++)
-			if (before->prog_fd[i][hook] >= 0)
-				attach_filter(&before->state.interface[i], hook,
-					      before->prog_fd[i][hook],
-					      instance->state_id);
+	for (__u32 i = 0; i < before->state.interfaces; i++) {
+		wishes[i].interface = &before->state.interface[i];
+		memcpy(wishes[i].prog_fd, before->prog_fd[i], sizeof(wishes[i].prog_fd));
+	}
+	attach_switch(wishes, before->state.interfaces, instance->state_id);
 	for (__u32 i = 0; i < instance->state.interfaces; i++)
 		if (!find_interface(&before->state, instance->state.interface[i].ifindex))
-			instance_leave(instance, &instance->state.interface[i]);
+			instance_leave(instance, &instance->state.interface[i], 1);
 	instance->state = before->state;
 	instance_save(instance);
 }
@@ -274,7 +294,10 @@ static int drop_interfaces(struct run *run, bool unwanted)
 
 		if (!gone && unwanted &&
 		    !find_interface(&run->wanted, interface.ifindex)) {
-			failed = instance_leave(instance, &interface);
+			failed = instance_leave(instance, &interface, 1);
+			if (!failed)
+				apply_forget_interface(&run->dataplane,
+						       interface.ifindex);
 			gone = !failed;
 			err = failed ?: err;
 		}
@@ -291,15 +314,12 @@ static int add_interfaces(struct run *run)
 {
 	struct ftpnat_state *state = &run->instance.state;
 
-	for (__u32 i = 0; i < state->interfaces; i++)
-		state->interface[i].xdp_asked = CONFIG_XDP_OFF;
 	for (__u32 i = 0; i < run->wanted.interfaces; i++) {
 		const struct ftpnat_interface *wanted = &run->wanted.interface[i];
 		struct ftpnat_interface *known = find_interface(state, wanted->ifindex);
 
 		if (known) {
 			memcpy(known->name, wanted->name, sizeof(known->name));
-			known->xdp_asked = wanted->xdp_asked;
 			continue;
 		}
 		if (state->interfaces == FTPNAT_MAX_INTERFACES)
@@ -311,15 +331,6 @@ static int add_interfaces(struct run *run)
 		state->interface[state->interfaces++] = *wanted;
 	}
 	return 0;
-}
-
-static int switch_over(struct run *run)
-{
-	int err = 0;
-
-	for (__u32 i = 0; !err && i < run->wanted.interfaces; i++)
-		err = attach_interface(run, run->wanted.interface[i].ifindex);
-	return err ?: apply_commit(&run->apply, &run->instance.state);
 }
 
 static int reload(struct run *run, const struct options *options)
@@ -341,15 +352,15 @@ static int reload(struct run *run, const struct options *options)
 		      begin_state(run, options)				?:
 		      instance_save(instance)				?:
 		      dataplane_pin_maps(&run->dataplane, options->pin) ?:
-									  switch_over(run);
+		      attach_all(run)					?:
+		      apply_commit(&run->apply);
 	if (err)
 		return err;
 	TAKE_PTR(undo);
-	fastpath_put(&instance->state, &run->dataplane, instance->state_id);
-	err = drop_interfaces(run, true);
-	return instance_save(instance)					     ?:
-		       dataplane_pin_programs(&run->dataplane, options->pin) ?:
-									       err;
+	err = dataplane_pin_programs(&run->dataplane, options->pin);
+	fast_path(run);
+	err = drop_interfaces(run, true) ?: err;
+	return instance_save(instance) ?: err;
 }
 
 /* ---- the verbs ---- */
@@ -377,6 +388,8 @@ static int open_instance(struct run *run, const struct options *options)
 	int err = instance_open(&run->instance, options->pin, run->netns, run->bpffs) ?:
 			  check_namespace(run);
 
+	if (err == -ENOENT)
+		pin_remove_dir(options->pin); /* a command was killed early, or late */
 	if (err)
 		return err;
 	if (run->instance.state.netns == run->netns && run->instance.state.complete &&
@@ -439,6 +452,7 @@ int verb_down(const struct options *options)
 		return EXIT_RUNTIME;
 	err = instance_open(&run.instance, options->pin, run.netns, run.bpffs);
 	if (err == -ENOENT) {
+		pin_remove_dir(options->pin);
 		pr_err("not up at %s: nothing to do", options->pin);
 		return 0;
 	}

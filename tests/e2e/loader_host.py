@@ -14,6 +14,7 @@ from lab import BPFFS
 from servers import TOP
 
 COMMAND = os.path.join(TOP, "ftpnat-load")
+BRIEF = os.path.join(TOP, "build", "brief", "ftpnat-load")
 REFUSED = os.path.join(TOP, "build", "refused", "ftpnat-load")
 
 INTERFACES = "interfaces: [v0, v1]\n"

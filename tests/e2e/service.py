@@ -66,7 +66,7 @@ class Service:
 
     def stop(self):
         self.signal(signal.SIGTERM)
-        return self.stop()
+        return self.ended()
 
     def reload(self, config=None):
         """Asks for it and waits for the end of it."""

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Transfers that last as long as a test wants."""
 
+import itertools
 import os
 
 from scenes import login, pick
 
 SIZE = 1_000_000
 BLOCK = 2000
+_number = itertools.count(1)
 
 
 class Transfer:
@@ -14,7 +16,7 @@ class Transfer:
 
     def __init__(self, lab, server, dial, family, method, up, size=SIZE):
         self.content = os.urandom(size)
-        self.name = f"{family}-{method}-{'up' if up else 'down'}"
+        self.name = f"{family}-{method}-{'up' if up else 'down'}-{next(_number)}"
         self.path, self.up, self.done = server.path(self.name), up, 0
         self.got = []
         if not up:

@@ -43,7 +43,9 @@ class Scene:
         self.service = Service(self.lab)
 
     def stop(self):
-        self.other.stop()
+        for process in self.other.processes:
+            process.stop()
+        self.other.processes.clear()
 
     def talk(self, text, seconds):
         """Another kind of server in the place of the second."""
@@ -136,7 +138,7 @@ def test_next_run_knows_who_was_down(make_lab):
     scene.stop()
     scene.wait(0)
     scene.service.signal(signal.SIGKILL)
-    scene.service.stop()
+    scene.service.ended()
     scene.service = Service(scene.lab)
     assert scene.up(scene.other) == 0
     assert scene.greeted_by() == {scene.good.name}

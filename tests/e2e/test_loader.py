@@ -14,6 +14,7 @@ import pytest
 
 from loader_host import (BPFFS, COMMAND, CONFIG, INTERFACES, MASQUERADE, REFUSED, host,
                          refused, sh)
+from lab import wait_until
 
 # ---- up, up again, down ----
 
@@ -291,6 +292,31 @@ def test_instance_of_a_gone_network_namespace_can_be_taken_down(host):
     done = sh(COMMAND, "-p", host.pin, "down", check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert not os.path.exists(host.pin)
+
+
+def test_namespace_with_the_inode_of_a_gone_one(host):
+    """The kernel gives the numbers of namespaces that are gone to new ones."""
+    path = f"/run/netns/{host.netns}"
+
+    def made_anew():
+        host.clean()
+        sh("ip", "netns", "add", host.netns)
+        host.add_veth()
+        host.up()
+        before = os.stat(path).st_ino
+        for _ in range(20):
+            sh("ip", "netns", "del", host.netns)
+            sh("ip", "netns", "add", host.netns)
+            if os.stat(path).st_ino == before:
+                return True
+        return False
+
+    wait_until(made_anew, "a namespace has the inode of the one before")
+    host.add_veth()
+    host.up(pin=host.pin + "-2")
+    done = host.load("down")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert host.programs("v0", "ingress") == ["ftpnat_ingress"], "the other instance's"
 
 
 def test_pins_removed_by_hand(host):

@@ -143,7 +143,7 @@ def test_resize(up, terminals, rows, columns):
     terminal.resize(30, 160)
     terminal.wait(lambda lines: len(clients(lines)) == 3 and lines[-1].startswith("3 of 3"), "all again")
     terminal.press("q")
-    assert terminal.stop() == 0
+    assert terminal.ended() == 0
 
 
 def test_columns_of_a_narrow_terminal(up, terminals):
@@ -188,7 +188,7 @@ def test_quitting_restores_the_terminal(up, terminals, end):
         terminal.press(end)
     else:
         terminal.popen.send_signal(end)
-    assert terminal.stop() == 0
+    assert terminal.ended() == 0
     assert LEAVE_SCREEN in terminal.raw
     assert terminal.restored()
 
@@ -213,14 +213,14 @@ def test_colour_only_where_it_is_wanted(host, terminals, environment, colour):  
     assert "degraded" in terminal.text()
     assert (b"\x1b[31m" in terminal.raw or b";31m" in terminal.raw) == colour
     terminal.press("q")
-    assert terminal.stop() == 0
+    assert terminal.ended() == 0
 
 
 def test_down_ends_it_and_says_so(up, terminals):
     terminal = terminals(argv(up), TERM="xterm-256color")
     terminal.wait(lambda lines: len(clients(lines)) == 3, "three sessions")
     assert up.load("down").returncode == 0
-    assert terminal.stop() == 1
+    assert terminal.ended() == 1
     said = terminal.raw.split(LEAVE_SCREEN)[-1].decode()
     assert "can't be read any more" in said
     assert terminal.restored()
@@ -285,14 +285,14 @@ def test_no_json(up):
 @pytest.mark.parametrize("name", ["no-such-terminal", "dumb"])
 def test_terminal_that_has_no_screen(up, terminals, name):
     terminal = terminals(argv(up), TERM=name)
-    assert terminal.stop() == 1
+    assert terminal.ended() == 1
     assert f"TERM={name}" in terminal.text()
     assert terminal.restored()
 
 
 def test_not_up(host, terminals):  # noqa: F811
     terminal = terminals(argv(host))
-    assert terminal.stop() == 1
+    assert terminal.ended() == 1
     assert "not up at" in terminal.text()
     assert ENTER_SCREEN not in terminal.raw
 

@@ -143,6 +143,7 @@ void gateway_configure(struct gateway *g, const struct alg_config *config, uint1
 		.timeout_expected = 60,
 	};
 	const struct ftpnat_usage usage = { .expected = 0 };
+	const struct ftpnat_ifaddr attached = { .slots = 1 << 0 };
 	const struct ftpnat_listen listen = { .rule = 0 };
 	struct ftpnat_server server = {
 		.addr = to_map(&config->server),
@@ -167,6 +168,8 @@ void gateway_configure(struct gateway *g, const struct alg_config *config, uint1
 
 	put(g->skel->maps.ftpnat_config, &zero, &global);
 	put(g->skel->maps.ftpnat_usage, &zero, &usage);
+	for (size_t i = 0; i < sizeof(g->ifindex) / sizeof(*g->ifindex); i++)
+		put(g->skel->maps.ftpnat_ifaddrs, &g->ifindex[i], &attached);
 	if (config->publish) {
 		rule.weight[family] = 1;
 		if (family == FTPNAT_V4)

@@ -133,7 +133,7 @@ class Faults:
 
     def kill_service(self, rng):
         self.site.service.signal(signal.SIGKILL)
-        self.site.service.stop()
+        self.site.service.ended()
         self.site.run()
 
     def events(self, rng):

@@ -559,6 +559,9 @@ static void test_other_half_of_the_configuration(void **state)
 	talk_init(&new, scene);
 	new.client_port = new.seen_port = CLIENT_PORT + 1;
 	in = talk_syn(&new);
+	good &= check_from("interface not in it", &new, CLIENT, &in, &in, FTPNAT_PASS,
+			   NULL);
+	dataplane_attached(OUTER, 1 << 1);
 	out = talk_syn_heard(&new);
 	out.dst = "10.9.0.11";
 	out.dport = 2122;

@@ -271,6 +271,8 @@ void dataplane_fresh(void)
 		.timeout_expected = 60,
 	};
 	dataplane_apply();
+	dataplane_attached(OUTER, 1 << 0);
+	dataplane_attached(INNER, 1 << 0);
 }
 
 /* ---- packets ---- */

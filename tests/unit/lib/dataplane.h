@@ -58,6 +58,8 @@ void dataplane_guard(enum side side, const struct ftpnat_guard *guard);
 void dataplane_class(__u16 index, const char *prefix, const char *addr);
 void dataplane_ifaddr(enum side side, const char *v4, const char *v6);
 void dataplane_no_ifaddr(enum side side);
+/* Without address; one bit for each slot of the configuration that it belongs to. */
+void dataplane_attached(enum side side, unsigned int slots);
 
 /* ---- packets ---- */
 

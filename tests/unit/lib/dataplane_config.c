@@ -139,7 +139,16 @@ void dataplane_class(__u16 index, const char *prefix, const char *addr)
 void dataplane_ifaddr(enum side side, const char *v4, const char *v6)
 {
 	const __u32 key = (__u32)dataplane_ifindex(side);
-	const struct ftpnat_ifaddr value = { .addr = { address(v4), address(v6) } };
+	const struct ftpnat_ifaddr value = { .addr = { address(v4), address(v6) },
+					     .slots = 1 << 0 };
+
+	put("ftpnat_ifaddrs", &key, &value);
+}
+
+void dataplane_attached(enum side side, unsigned int slots)
+{
+	const __u32 key = (__u32)dataplane_ifindex(side);
+	const struct ftpnat_ifaddr value = { .slots = slots };
 
 	put("ftpnat_ifaddrs", &key, &value);
 }

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* For the loader's tests: all that it expects of an object, but for ftpnat_ingress. */
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+
+#include "maps.h"
+
+const volatile __u32 ftpnat_generation = 0;
+
+SEC("tc")
+int ftpnat_egress(struct __sk_buff *skb)
+{
+	(void)skb;
+	return TC_ACT_UNSPEC;
+}
+
+SEC("tc")
+int ftpnat_wake(struct __sk_buff *skb)
+{
+	(void)skb;
+	return 1;
+}
+
+char LICENSE[] SEC("license") = "GPL";
