@@ -133,4 +133,15 @@ static __always_inline int ftp_line_end(struct ftp_parser *p)
 	return 1;
 }
 
+/* Does nothing up to the LF matter any more? Then ftp_skip() is as good as feeding it. */
+static __always_inline int ftp_skips(const struct ftp_parser *p)
+{
+	return p->state == FTP_STATE_SKIP;
+}
+
+static __always_inline void ftp_skip(struct ftp_parser *p, __u32 bytes)
+{
+	p->length = p->length + bytes < 65535 ? p->length + bytes : 65535;
+}
+
 #endif

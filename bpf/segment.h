@@ -258,6 +258,24 @@ static __always_inline int line_undecided(const struct scan *c)
 	return c->session->awaiting && ftp_may_become_reply_address(p);
 }
 
+#define SKIP_RUN 16
+
+/* Steps over what the grammar doesn't look at: the bytes behind `offset`, but no LF. */
+static __always_inline void skip_bytes(struct scan *c, const struct payload *piece,
+				       __u32 offset)
+{
+	struct ftpnat_stream *stream = c->stream;
+	__u32 left = c->s->segment.end - stream->next, i;
+
+	for (i = 0; i < SKIP_RUN && i < left; i++) {
+		offset = bounded(offset + 1, PAYLOAD_LEN);
+		if (!offset || piece->byte[offset] == '\n')
+			break; /* in the next piece, or the line's end */
+	}
+	ftp_skip(&stream->parser, i);
+	stream->next += i;
+}
+
 static long scan_byte(__u32 i, struct scan *c)
 {
 	struct ftpnat_stream *stream = c->stream;
@@ -286,6 +304,8 @@ static long scan_byte(__u32 i, struct scan *c)
 		release_held(c);
 		if (seg->full)
 			return 1;
+	} else if (!seg->releasing && ftp_skips(&stream->parser)) {
+		skip_bytes(c, piece, offset);
 	}
 	return 0;
 }
