@@ -6,6 +6,7 @@ Clients outside dial the first published address, those inside (the class) the s
 
 import contextlib
 import ftplib
+import itertools
 
 import pytest
 
@@ -45,8 +46,11 @@ def forwarded(ports=RANGE):
                  for address in (PUBLIC, INSIDE) for dport in (21, f"{ports[0]}:{ports[-1]}")))
 
 
+_number = itertools.count(1)
+
+
 def proftpd(lab, extra, cls=Proftpd):
-    return need(cls)(lab.server, f"proftpd-{len(lab.processes)}", addresses=[SERVER], extra=extra).start()
+    return need(cls)(lab.server, f"proftpd-{next(_number)}", addresses=[SERVER], extra=extra).start()
 
 
 class Setups:

@@ -237,7 +237,7 @@ def test_rule(make_lab):
     with lab.client.inside():
         for vips in (first, second):
             login(lab.client, vips[0], server).quit()
-    assert follower.stop() == 0
+    assert follower.ended() == 0
     entry, = follower.entries()
     assert (entry["rule"], entry["public"]) == ("more", f"{second[0]}:21")
 
@@ -272,7 +272,7 @@ def test_lost_events_are_told_of(make_lab):
         session.quit()
     assert len(follower.entries("events_lost")) == 1
     follower.process.popen.send_signal(signal.SIGINT)
-    assert follower.stop() == 0
+    assert follower.ended() == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -283,7 +283,7 @@ def test_signal_ends_it(make_lab, number):
     follower = Follower(lab)
     wait_until(follower.lines, "the event from before")
     follower.process.popen.send_signal(number)
-    assert follower.stop() == 0
+    assert follower.ended() == 0
     assert len(follower.lines()) == 1
 
 
@@ -320,7 +320,7 @@ def test_down_ends_it(make_lab):
     follower = Follower(lab)
     wait_until(follower.lines, "the event from before")
     lab.gateway.down()
-    assert follower.stop() == 1
+    assert follower.ended() == 1
     assert "was taken down" in follower.lines()[-1]
 
 

@@ -116,7 +116,7 @@ def test_dataplane_works_on_however_it_ends(scene, number, code):
     with lab.client.inside():
         session = login(lab.client, vips[0], server, "PASV")
         service.signal(number)
-        assert service.stop() == code
+        assert service.ended() == code
         assert session.read("server-name").decode() == server.name
         session.quit()
     session_works(lab, server, vips)
@@ -131,7 +131,7 @@ def test_down_ends_it(scene):
     lab, *_ = scene
     service = Service(lab)
     lab.gateway.load("down")
-    assert service.stop() == 0
+    assert service.ended() == 0
     assert "was taken down" in service.log()
 
 
@@ -214,7 +214,7 @@ def test_log_and_events_at_the_same_time(scene):
     assert entry["client"] in line
     service.stop()
     for follower in followers:
-        assert follower.stop() == 1
+        assert follower.ended() == 1
         assert "has ended" in follower.lines()[-1]
 
 
@@ -307,7 +307,7 @@ def test_log_waits_for_another_reader_to_end(scene):
     service.wait_log("the event log begins when it ends")
     assert service.get()[0] == 200
     follower.process.popen.send_signal(signal.SIGINT)
-    assert follower.stop() == 0
+    assert follower.ended() == 0
     wait_until(lambda: relay_works(lab), "run has the events")
     session_works(lab, server, vips)
     service.wait_log("line_rewritten")
