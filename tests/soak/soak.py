@@ -59,7 +59,7 @@ def play(site, books, seed, number):
           + (": WRONG" if wrong else ""))
     for talk in turn.talks:
         if talk.error:
-            print(f"  {talk}: {'; '.join(turn.excuses(talk)) or 'FAILED'}")
+            print(f"  {talk}: {'; '.join(turn.excuses(talk)) or 'FAILED'}: {talk.error!r:.90}")
     if not wrong:
         return ""
     return "\n".join([*wrong, turn.story(), site.gateway.report(), site.lab.report(),

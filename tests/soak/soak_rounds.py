@@ -77,12 +77,21 @@ class Round:
                 self.disturbed += 1
                 self.lock.notify_all()
 
+    def _release(self):
+        """Nobody rests any more, also when the soak was interrupted."""
+        with self.lock:
+            self.disturbed = len(self.plan)
+            self.lock.notify_all()
+
     def play(self):
         """What went wrong, a list of sentences."""
         self.site.begin(self.rng)
         with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
             running = [pool.submit(self._talk, talk) for talk in self.talks]
-            self._disturb()
+            try:
+                self._disturb()
+            finally:
+                self._release()
             for job in running:
                 job.result()
         self.faults.end()
