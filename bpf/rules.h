@@ -265,7 +265,7 @@ static __always_inline int control_open(struct __sk_buff *skb, struct scratch *s
 	usage = usage_get();
 	if (!usage)
 		return FTPNAT_NO_MEMORY;
-	new->session = __sync_fetch_and_add(&usage->next_session, 1);
+	new->session = __sync_fetch_and_add(&usage->next_session, 1) + 1; /* never 0 */
 	new->isn = p->seq;
 	new->port_min = 1024;
 	new->port_max = 65535;

@@ -114,6 +114,7 @@ struct scratch {
 	struct ftpnat_tuple to;	  /* translation of the packet at hand */
 	struct ftpnat_expected_key expected_key;
 	struct ftpnat_tls_key tls_key;
+	struct ftpnat_tls tls; /* zeroed image of an entry, but for its first id */
 	struct announcement announcement;
 	struct walk walk;
 	__u8 answer[192] __attribute__((

@@ -188,7 +188,8 @@ __noinline int tls_claim(struct ftpnat_session *session, __u32 id)
 	struct ftpnat_config *config = config_get();
 	struct scratch *s = scratch_get();
 	struct ftpnat_rule *rule;
-	__u32 *known;
+	struct ftpnat_tls *known;
+	__u32 i, last = id;
 
 	if (!session || !s || !config || session->closing ||
 	    !(session->flags & FTPNAT_SESSION_OPAQUE))
@@ -198,11 +199,37 @@ __noinline int tls_claim(struct ftpnat_session *session, __u32 id)
 		return 0;
 	tls_key_set(s, &session->client.src, &session->client.dst);
 	known = bpf_map_lookup_elem(&ftpnat_tls, &s->tls_key);
-	if (known)
-		*known = id;
-	else
-		bpf_map_update_elem(&ftpnat_tls, &s->tls_key, &id, BPF_ANY);
+	if (!known) {
+		s->tls.session[0] = id;
+		bpf_map_update_elem(&ftpnat_tls, &s->tls_key, &s->tls, BPF_ANY);
+		return 0;
+	}
+	for (i = 0; i < FTPNAT_TLS_SESSIONS; i++) {
+		__u32 next = known->session[i];
+
+		known->session[i] = last;
+		if (!next || next == id)
+			break;
+		last = next;
+	}
 	return 0;
+}
+
+/* Do the `tls_data_ports` of the session of this id have the port, for this client? */
+static __always_inline struct ftpnat_session *
+tls_leads(const struct ftpnat_config *config, const struct packet *p, const __u32 *id)
+{
+	struct ftpnat_session *session = tls_session(id);
+	__u16 port = bpf_ntohs(p->tuple.dport);
+	struct ftpnat_rule *rule;
+
+	if (!session || !addr_equal(&session->client.src, &p->tuple.src) ||
+	    !addr_equal(&session->client.dst, &p->tuple.dst))
+		return 0;
+	rule = rule_get(config, session->rule);
+	if (!rule || port < rule->tls_port_min || port > rule->tls_port_max)
+		return 0;
+	return session;
 }
 
 /*
@@ -213,31 +240,25 @@ __noinline int tls_door(void)
 {
 	struct ftpnat_config *config = config_get();
 	struct scratch *s = scratch_get();
-	struct ftpnat_session *session;
-	struct ftpnat_rule *rule;
+	struct ftpnat_session *session = 0;
+	struct ftpnat_tls *known;
 	struct flow_new *new;
 	struct packet *p;
-	__u32 *id;
-	__u16 port;
+	__u32 i;
 
 	if (!s || !config)
 		return 0;
 	p = &s->packet;
 	new = &s->flow;
 	tls_key_set(s, &p->tuple.src, &p->tuple.dst);
-	id = bpf_map_lookup_elem(&ftpnat_tls, &s->tls_key);
-	if (!id)
+	known = bpf_map_lookup_elem(&ftpnat_tls, &s->tls_key);
+	if (!known || is_listen(&s->expected_key))
 		return 0;
-	new->session = *id;
-	session = bpf_map_lookup_elem(&ftpnat_sessions, &new->session);
-	if (!session || session->closing || !(session->flags & FTPNAT_SESSION_OPAQUE) ||
-	    !addr_equal(&session->client.src, &p->tuple.src) ||
-	    !addr_equal(&session->client.dst, &p->tuple.dst))
-		return 0;
-	rule = rule_get(config, session->rule);
-	port = bpf_ntohs(p->tuple.dport);
-	if (!rule || port < rule->tls_port_min || port > rule->tls_port_max ||
-	    is_listen(&s->expected_key))
+	for (i = 0; i < FTPNAT_TLS_SESSIONS && !session; i++) {
+		new->session = known->session[i];
+		session = tls_leads(config, p, &new->session);
+	}
+	if (!session)
 		return 0;
 	new->to.src = session->server.src;
 	new->to.dst = session->server.dst;

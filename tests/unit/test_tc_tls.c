@@ -308,9 +308,35 @@ static void test_two_servers(void **state)
 	assert_true(dials(&one, "the first spoke", NULL, 50003, 60001, true));
 	assert_true(talk_steps(&two, "the second speaks", speaks));
 	assert_true(talk_steps(&two, "the second ends", ends));
-	assert_true(dials(&one, "nobody spoke since", NULL, 50004, 60001, false));
-	assert_true(talk_steps(&one, "the first speaks", speaks));
-	assert_true(dials(&one, "the first spoke", NULL, 50005, 60001, true));
+	assert_true(dials(&one, "the first spoke before it", NULL, 50004, 60001, true));
+	assert_true(talk_steps(&one, "the first ends", ends));
+	assert_true(dials(&one, "no session is left", NULL, 50005, 60001, false));
+}
+
+/* What one session was told is still true when others of the same client end. */
+static void test_many_sessions(void **state)
+{
+	static const struct step speaks[] = { S(RECORD(BODY)), { 0 } };
+	static const struct step ends[] = { { 'c', .flags = RST | ACK }, { 0 } };
+	struct talk talk[FTPNAT_TLS_SESSIONS + 1];
+	const size_t n = ARRAY_SIZE(talk);
+	uint16_t port = 50001;
+
+	(void)state;
+	configure(KEEP4);
+	for (size_t i = 0; i < n; i++) {
+		begin(&talk[i], scene_get(KEEP4), (uint16_t)(40000 + i));
+		assert_true(talk_steps(&talk[i], "TLS", up));
+	}
+	assert_true(talk_steps(&talk[1], "one speaks", speaks));
+	for (size_t i = n; i-- > 1;) {
+		assert_true(dials(&talk[0], "some are left", NULL, port++, 60001, true));
+		assert_true(talk_steps(&talk[i], "one ends", ends));
+	}
+	assert_true(talk_steps(&talk[0], "the one that was left out speaks", speaks));
+	assert_true(dials(&talk[0], "one is left", NULL, port++, 60001, true));
+	assert_true(talk_steps(&talk[0], "the last ends", ends));
+	assert_true(dials(&talk[0], "none is left", NULL, port, 60001, false));
 }
 
 int main(void)
@@ -322,6 +348,7 @@ int main(void)
 		cmocka_unit_test(test_end_of_session),
 		cmocka_unit_test(test_control_port_in_range),
 		cmocka_unit_test(test_two_servers),
+		cmocka_unit_test(test_many_sessions),
 	};
 	size_t n = rows_as_tests(tests, rows, ARRAY_SIZE(rows), sizeof(*rows), test_row);
 
