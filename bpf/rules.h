@@ -205,6 +205,30 @@ static long try_selector(__u32 i, struct scratch **scratch)
 	return 1;
 }
 
+/* The rule for a control connection with the tuple of s->flow.key, or WALK_NONE. */
+static __noinline __u32 control_rule(struct scratch *s)
+{
+	struct ftpnat_config *config = config_get();
+	struct ftpnat_listen_key listen_key = {
+		.addr = s->flow.key.dst,
+		.port = s->flow.key.dport,
+	};
+	struct ftpnat_listen *listen;
+
+	if (!config)
+		return WALK_NONE;
+	listen_key.slot = (__u16)config->slot;
+	listen = bpf_map_lookup_elem(&ftpnat_listens, &listen_key);
+	if (listen)
+		return listen->rule;
+	s->walk.first = (config->slot & 1) * FTPNAT_MAX_SELECTORS;
+	s->walk.number = config->selectors[config->slot & 1];
+	s->walk.found = WALK_NONE;
+	if (s->walk.number)
+		bpf_loop(FTPNAT_MAX_SELECTORS, try_selector, &s, 0);
+	return s->walk.found;
+}
+
 /*
  * A SYN that belongs to no flow and no expectation: opens a control connection
  * if a rule says so. GO_ON when it did, PASS when no rule cares, else the
@@ -215,15 +239,11 @@ static __always_inline int control_open(struct __sk_buff *skb, struct scratch *s
 {
 	const struct packet *p = &s->packet;
 	struct ftpnat_config *config = config_get();
-	struct ftpnat_listen_key listen_key = {
-		.addr = p->tuple.dst,
-		.port = p->tuple.dport,
-	};
 	struct flow_new *new = &s->flow;
-	struct ftpnat_listen *listen;
 	struct ftpnat_rule_stats *stats;
 	struct ftpnat_usage *usage;
 	struct ftpnat_rule *rule;
+	__u32 id;
 	int verdict;
 
 	if (!config)
@@ -231,33 +251,21 @@ static __always_inline int control_open(struct __sk_buff *skb, struct scratch *s
 	new->key = p->tuple;
 	new->kind = FTPNAT_CONTROL;
 	new->flags = FTPNAT_FLOW_CLIENT;
-	listen_key.slot = (__u16)config->slot;
-	listen = bpf_map_lookup_elem(&ftpnat_listens, &listen_key);
-	if (listen) {
-		new->rule = listen->rule;
-		rule = rule_get(config, new->rule);
-		if (!rule)
-			return FTPNAT_PASS;
+	id = control_rule(s);
+	if (id >= FTPNAT_MAX_RULES)
+		return FTPNAT_PASS;
+	new->rule = (__u16)id;
+	rule = rule_get(config, new->rule);
+	if (!rule)
+		return FTPNAT_PASS;
+	if (rule->kind == FTPNAT_PUBLISH) {
 		verdict = publish(skb, config, rule, s, egress);
+	} else if (rule->kind == FTPNAT_MASQUERADE) {
+		verdict = masquerade(skb, rule, new, egress);
 	} else {
-		s->walk.first = (config->slot & 1) * FTPNAT_MAX_SELECTORS;
-		s->walk.number = config->selectors[config->slot & 1];
-		s->walk.found = WALK_NONE;
-		if (s->walk.number)
-			bpf_loop(FTPNAT_MAX_SELECTORS, try_selector, &s, 0);
-		if (s->walk.found >= FTPNAT_MAX_RULES)
-			return FTPNAT_PASS;
-		new->rule = (__u16)s->walk.found;
-		rule = rule_get(config, new->rule);
-		if (!rule)
-			return FTPNAT_PASS;
-		if (rule->kind == FTPNAT_TRACK) {
-			new->to = new->key;
-			new->flags |= FTPNAT_FLOW_TRACKED;
-			verdict = GO_ON;
-		} else {
-			verdict = masquerade(skb, rule, new, egress);
-		}
+		new->to = new->key;
+		new->flags |= FTPNAT_FLOW_TRACKED;
+		verdict = GO_ON;
 	}
 	if (verdict != GO_ON)
 		return verdict;

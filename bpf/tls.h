@@ -252,7 +252,8 @@ __noinline int tls_door(void)
 	new = &s->flow;
 	tls_key_set(s, &p->tuple.src, &p->tuple.dst);
 	known = bpf_map_lookup_elem(&ftpnat_tls, &s->tls_key);
-	if (!known || is_listen(&s->expected_key))
+	new->key = p->tuple;
+	if (!known || control_rule(s) != WALK_NONE)
 		return 0;
 	for (i = 0; i < FTPNAT_TLS_SESSIONS && !session; i++) {
 		new->session = known->session[i];
@@ -265,6 +266,8 @@ __noinline int tls_door(void)
 	new->to.sport = p->tuple.sport;
 	new->to.dport = p->tuple.dport;
 	new->rule = session->rule;
+	if (session->flags & FTPNAT_SESSION_TRACKED)
+		new->flags |= FTPNAT_FLOW_TRACKED;
 	return 1;
 }
 

@@ -198,24 +198,33 @@ static bool dials(const struct talk *talk, const char *says, const char *client,
 	out.flags = SYN;
 	out.sport = from;
 	out.dport = port;
-	return check_packet(says, INGRESS, OUTER, &in, reaches ? &out : &in,
+	return check_packet(says, talk_hook(talk, CLIENT), talk_side(talk, CLIENT), &in,
+			    reaches ? &out : &in,
 			    reaches ? talk_reason(talk) : FTPNAT_PASS,
 			    reaches ? comes : NULL);
 }
 
 static void test_data_ports(void **state)
 {
-	static const enum scene_id ids[] = { KEEP4, KEEP6, FULL4, FULL6, SERVER4 };
+	static const struct {
+		enum scene_id id;
+		const char *stranger;
+	} scenes[] = {
+		{ KEEP4, "198.51.100.8" },  { KEEP6, "2001:db8:1::8" },
+		{ FULL4, "198.51.100.8" },  { FULL6, "2001:db8:1::8" },
+		{ MASQ4, "192.168.5.8" },   { MASQ6, "fd00:5::8" },
+		{ IFACE4, "192.168.5.8" },  { IFACE6, "fd00:5::8" },
+		{ CLIENT4, "192.168.5.8" }, { SERVER4, "198.51.100.8" },
+	};
 	bool good = true;
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
-		const struct scene *scene = scene_get(ids[i]);
-		const char *stranger = strchr(scene->client, ':') ? "2001:db8:1::8" :
-								    "198.51.100.8";
+	for (size_t i = 0; i < ARRAY_SIZE(scenes); i++) {
+		const struct scene *scene = scene_get(scenes[i].id);
+		const char *stranger = scenes[i].stranger;
 		struct talk talk;
 
-		configure(ids[i]);
+		configure(scenes[i].id);
 		begin(&talk, scene, CLIENT_PORT);
 		good &= dials(&talk, "before TLS", NULL, 50001, 60001, false);
 		assert_true(talk_steps(&talk, "TLS", up));
@@ -266,24 +275,55 @@ static void test_end_of_session(void **state)
 /* A listen within the range stays a listen. */
 static void test_control_port_in_range(void **state)
 {
-	struct packet_spec in, out;
+	static const enum scene_id ids[] = { KEEP4, MASQ4 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		const struct scene *scene = scene_get(ids[i]);
+		struct packet_spec in, out;
+		struct talk talk;
+
+		configure(ids[i]);
+		if (scene->kind == FTPNAT_PUBLISH)
+			dataplane_listen(scene->dialled, 60001, 0);
+		else
+			dataplane_select(1, scene->prefix, 60001, 0);
+		begin(&talk, scene, CLIENT_PORT);
+		assert_true(talk_steps(&talk, "TLS", up));
+		in = talk_sent(&talk, CLIENT);
+		out = talk_heard(&talk, CLIENT);
+		in.flags = out.flags = SYN;
+		in.sport = out.sport = 50001;
+		in.dport = 60001;
+		if (scene->kind == FTPNAT_MASQUERADE)
+			out.dport = 60001;
+		option_mss(&in.options, 1460);
+		option_mss(&out.options, 1460 - 320);
+		assert_true(check_packet("a control connection", INGRESS,
+					 talk_side(&talk, CLIENT), &in, &out,
+					 FTPNAT_FORWARDED,
+					 (enum ftpnat_reason[]){ FTPNAT_CONTROL_OPENED,
+								 FTPNAT_REASON_MAX }));
+	}
+}
+
+/* A masqueraded client's session with one server says nothing of another. */
+static void test_another_server(void **state)
+{
+	struct packet_spec syn;
 	struct talk talk;
 
 	(void)state;
-	configure(KEEP4);
-	dataplane_listen(scene_get(KEEP4)->dialled, 60001, 0);
-	begin(&talk, scene_get(KEEP4), CLIENT_PORT);
+	configure(MASQ4);
+	begin(&talk, scene_get(MASQ4), CLIENT_PORT);
 	assert_true(talk_steps(&talk, "TLS", up));
-	in = talk_sent(&talk, CLIENT);
-	out = talk_heard(&talk, CLIENT);
-	in.flags = out.flags = SYN;
-	in.sport = out.sport = 50001;
-	in.dport = 60001;
-	option_mss(&in.options, 1460);
-	option_mss(&out.options, 1460 - 320);
-	assert_true(check_packet(
-		"a control connection", INGRESS, OUTER, &in, &out, FTPNAT_FORWARDED,
-		(enum ftpnat_reason[]){ FTPNAT_CONTROL_OPENED, FTPNAT_REASON_MAX }));
+	syn = talk_sent(&talk, CLIENT);
+	syn.flags = SYN;
+	syn.sport = 50001;
+	syn.dport = 60001;
+	syn.dst = "198.51.100.22";
+	assert_true(check_packet("another server", INGRESS, INNER, &syn, &syn,
+				 FTPNAT_PASS, NULL));
 }
 
 /* One client with sessions on two servers: what it opens is for the one that spoke last. */
@@ -347,6 +387,7 @@ int main(void)
 		cmocka_unit_test(test_no_data_ports_without_the_key),
 		cmocka_unit_test(test_end_of_session),
 		cmocka_unit_test(test_control_port_in_range),
+		cmocka_unit_test(test_another_server),
 		cmocka_unit_test(test_two_servers),
 		cmocka_unit_test(test_many_sessions),
 	};
