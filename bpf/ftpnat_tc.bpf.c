@@ -147,12 +147,14 @@ __noinline int flow_begin(struct __sk_buff *skb, int egress)
 	p = &s->packet;
 	if (egress && already_translated(p))
 		return FTPNAT_SEEN;
-	verdict = data_open(p, s);
+	verdict = data_open(s, 0);
 	if (verdict == FTPNAT_PASS)
 		verdict = control_open(skb, s, egress);
 	if (verdict == FTPNAT_PASS)
-		return guard_syn(skb);
-	if (verdict == GO_ON)
+		verdict = guard_syn(skb);
+	if (verdict == FTPNAT_PASS && egress)
+		verdict = data_open(s, 1);
+	if (verdict == GO_ON || verdict == FTPNAT_PASS || verdict == FTPNAT_GUARDED)
 		return verdict;
 	s->to = p->tuple;
 	if (s->flow.flags & FTPNAT_FLOW_ACTIVE)

@@ -6,6 +6,9 @@
 #include "flow.h"
 #include "forward.h"
 
+#define FTP_FIRST_DATA_PORT                                                              \
+	1024 /* RFC 2577 section 3: no data connection to a port below */
+
 static __always_inline struct ftpnat_rule *rule_get(const struct ftpnat_config *config,
 						    __u16 id)
 {

@@ -195,7 +195,7 @@ __noinline int tls_claim(struct ftpnat_session *session, __u32 id)
 	    !(session->flags & FTPNAT_SESSION_OPAQUE))
 		return 0;
 	rule = rule_get(config, session->rule);
-	if (!rule || !rule->tls_port_min)
+	if (!rule || (!rule->tls_port_min && rule->kind != FTPNAT_MASQUERADE))
 		return 0;
 	tls_key_set(s, &session->client.src, &session->client.dst);
 	known = bpf_map_lookup_elem(&ftpnat_tls, &s->tls_key);
@@ -215,9 +215,13 @@ __noinline int tls_claim(struct ftpnat_session *session, __u32 id)
 	return 0;
 }
 
-/* Do the `tls_data_ports` of the session of this id have the port, for this client? */
+/*
+ * Do the `tls_data_ports` of the session of this id have the port, for this client? What
+ * leaves anyhow needs no door: of a masqueraded client it only has to be translated.
+ */
 static __always_inline struct ftpnat_session *
-tls_leads(const struct ftpnat_config *config, const struct packet *p, const __u32 *id)
+tls_leads(const struct ftpnat_config *config, const struct packet *p, const __u32 *id,
+	  int leaves)
 {
 	struct ftpnat_session *session = tls_session(id);
 	__u16 port = bpf_ntohs(p->tuple.dport);
@@ -227,16 +231,21 @@ tls_leads(const struct ftpnat_config *config, const struct packet *p, const __u3
 	    !addr_equal(&session->client.dst, &p->tuple.dst))
 		return 0;
 	rule = rule_get(config, session->rule);
-	if (!rule || port < rule->tls_port_min || port > rule->tls_port_max)
+	if (!rule)
 		return 0;
-	return session;
+	if (leaves)
+		return rule->kind == FTPNAT_MASQUERADE && port >= FTP_FIRST_DATA_PORT &&
+				       rule->modes & 1 << FTPNAT_PASSIVE ?
+			       session :
+			       0;
+	return port >= rule->tls_port_min && port <= rule->tls_port_max ? session : 0;
 }
 
 /*
  * Is the SYN in the scratch memory for a port of `tls_data_ports`, from a client that
- * holds a session under TLS? Says in s->flow where it goes.
+ * holds a session under TLS? Or does it leave without one? Says in s->flow where it goes.
  */
-__noinline int tls_door(void)
+__noinline int tls_door(int leaves)
 {
 	struct ftpnat_config *config = config_get();
 	struct scratch *s = scratch_get();
@@ -257,7 +266,7 @@ __noinline int tls_door(void)
 		return 0;
 	for (i = 0; i < FTPNAT_TLS_SESSIONS && !session; i++) {
 		new->session = known->session[i];
-		session = tls_leads(config, p, &new->session);
+		session = tls_leads(config, p, &new->session, leaves);
 	}
 	if (!session)
 		return 0;
