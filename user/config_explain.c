@@ -231,21 +231,22 @@ static void explain_health(json_t *list, const struct config_health *health)
 	    health->fall, health->rise, health->interval, health->timeout);
 }
 
-/* masquerade, track: what becomes of the connections to these ports, and of those to others */
-static void explain_tls_data(json_t *list, const struct config_ports *tls_data,
-			     const char *known, const char *unknown)
+/* masquerade, track: to which ports clients of sessions under TLS may connect */
+static void explain_tls_data(json_t *list, const struct config_ports *tls_data)
 {
 	struct sentence s;
 
-	if (!begin(&s, list))
+	if (!tls_data->ports.min) {
+		say(list,
+		    "A guard drops the data connections of sessions under TLS, since nothing "
+		    "announces them: see tls_data_ports.");
 		return;
-	fputs("TLS passes, but what such sessions announce can't be seen: ", s.out);
-	if (tls_data->ports.min) {
-		fputs("as long as a client holds one, its connections to ", s.out);
+	}
+	if (begin(&s, list)) {
+		fputs("As long as a client holds a session under TLS, its connections to ",
+		      s.out);
 		put_ports(s.out, &tls_data->ports);
-		fprintf(s.out, " of that session's server %s.", known);
-	} else {
-		fprintf(s.out, "their data connections %s; see tls_data_ports.", unknown);
+		fputs(" of that session's server pass any guard.", s.out);
 	}
 	end(&s);
 }
@@ -301,11 +302,12 @@ static void explain_masquerade(json_t *list, const struct config_masquerade *mas
 		end(&s);
 	}
 	explain_refused(list, masquerade->modes, masquerade->foreign_data);
-	if (masquerade->modes & 1 << FTPNAT_PASSIVE)
-		explain_tls_data(
-			list, &masquerade->tls_data,
-			"go the same way as its control connection, through any guard",
-			"are not translated, and a guard drops them");
+	if (masquerade->modes & 1 << FTPNAT_PASSIVE) {
+		say(list,
+		    "As long as a client holds a session under TLS, its connections to that "
+		    "session's server are translated, too, from port 1024 on.");
+		explain_tls_data(list, &masquerade->tls_data);
+	}
 }
 
 static void explain_track(json_t *list, const struct config_track *track)
@@ -327,8 +329,7 @@ static void explain_track(json_t *list, const struct config_track *track)
 		      s.out);
 	}
 	end(&s);
-	explain_tls_data(list, &track->tls_data, "pass any guard",
-			 "are dropped by a guard");
+	explain_tls_data(list, &track->tls_data);
 }
 
 static void explain_guard(json_t *list, const struct config_guard *guard)

@@ -348,20 +348,6 @@ static int parse_metrics(struct config_parser *p, const struct config_key *key,
 	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys), key->name, node, out);
 }
 
-/*
- * Without a guard a masqueraded client's connections leave anyway, only untranslated.
- * A guard lets through what is announced or named in the file, and nothing else.
- */
-static void default_tls_data_ports(struct config *cfg)
-{
-	for (size_t i = 0; i < cfg->masquerade_n && !cfg->guard_n; i++) {
-		struct ftpnat_ports *ports = &cfg->masquerade[i].tls_data.ports;
-
-		if (!ports->min)
-			*ports = default_data_ports;
-	}
-}
-
 int config_schema_parse(struct config_parser *p, const yaml_node_t *root)
 {
 	static const struct config_key keys[] = {
@@ -385,10 +371,5 @@ int config_schema_parse(struct config_parser *p, const yaml_node_t *root)
 		{ .name = "metrics", .parse = parse_metrics, .accepted = "" },
 	};
 
-	int ret =
-		config_yaml_mapping(p, keys, ARRAY_SIZE(keys), "the file", root, p->cfg);
-
-	if (!ret)
-		default_tls_data_ports(p->cfg);
-	return ret;
+	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys), "the file", root, p->cfg);
 }

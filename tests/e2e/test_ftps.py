@@ -226,6 +226,12 @@ def test_outward_only_this_client_and_this_server(make_lab, kind):
         assert session.read("server-name").decode() == server.name
     assert opened() == 1, "this client, this server, and nobody else"
     assert reaches(lab.client, address, 60050, DEADLINE)
+    if kind == "masquerade":
+        lab.gw.run(["nft", "-f", "-"], input="table inet zones { chain forward { type filter hook "
+                   "forward priority 0; tcp dport 60050 drop; }; }\n")
+        assert opened() == 0, "the host's filter decides"
+        lab.gw.run(["nft", "delete", "table", "inet", "zones"])
+        assert opened() == 1
     if "guard" in kind:
         assert not reaches(lab.client, address, 60100), "a port beside the range"
         assert not reaches(lab.clients[1], address, 60050)

@@ -54,7 +54,6 @@ static struct config *parsed(const char *yaml)
 #define RULE_END                                                                         \
 	"    modes: [passive, active]\n"                                                 \
 	"    foreign_data: deny\n"
-#define MASQUERADE_END RULE_END "    tls_data_ports: 1024-65535\n"
 
 struct row {
 	const char *name;
@@ -82,7 +81,7 @@ static const struct row rows[] = {
 	  "    clients: [192.168.5.0/24]\n"
 	  "    to: [interface]\n"
 	  "    control_ports: [21]\n"
-	  "    data_ports: 1024-65535\n" MASQUERADE_END DEFAULT_END },
+	  "    data_ports: 1024-65535\n" RULE_END DEFAULT_END },
 	{ "smallest track rule, all defaults",
 	  INTERFACES "track:\n  - {name: dmz, servers: 198.51.100.7}\n",
 	  "interfaces: [eth0]\n"
@@ -256,11 +255,11 @@ static const struct row rows[] = {
 	  "    clients: [10.0.0.0/8]\n"
 	  "    to: [interface]\n"
 	  "    control_ports: [21]\n"
-	  "    data_ports: 1024-65535\n" MASQUERADE_END "  - name: b\n"
+	  "    data_ports: 1024-65535\n" RULE_END "  - name: b\n"
 	  "    clients: [10.0.0.0/8]\n"
 	  "    to: [interface]\n"
 	  "    control_ports: [2121]\n"
-	  "    data_ports: 1024-65535\n" MASQUERADE_END DEFAULT_END },
+	  "    data_ports: 1024-65535\n" RULE_END DEFAULT_END },
 };
 
 static void each_row(void **state)
@@ -483,19 +482,18 @@ static void test_explained(void **state)
 		{ LAN "}\n",
 		  "Clients of 10.0.0.0/8 that dial port 21 of any server are seen as the address of the interface",
 		  NULL },
-		{ LAN "}\n",
-		  "connections to ports 1024-65535 of that session's server go",
-		  "see tls_data_ports" },
+		{ LAN "}\n", "session's server are translated, too, from port 1024 on",
+		  "pass any guard" },
 		{ LAN ", tls_data_ports: 60000}\n" GUARDS,
-		  "connections to port 60000 of that session's server go",
+		  "connections to port 60000 of that session's server pass any guard",
 		  "see tls_data_ports" },
 		{ LAN "}\n" GUARDS,
-		  "not translated, and a guard drops them; see tls_data_ports",
-		  "that session's server" },
+		  "A guard drops the data connections of sessions under TLS",
+		  "pass any guard" },
 		{ LAN ", modes: active}\n", "Passive mode is refused", "TLS" },
 		{ DMZ "}\n", "to servers of 10.0.0.0/8 on ports 21 or 49 are read",
 		  "from clients" },
-		{ DMZ "}\n", "are dropped by a guard; see tls_data_ports",
+		{ DMZ "}\n", "A guard drops the data connections of sessions under TLS",
 		  "that session's server" },
 		{ DMZ ", tls_data_ports: 60000-60099}\n",
 		  "connections to ports 60000-60099 of that session's server pass any guard",
