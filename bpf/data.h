@@ -5,10 +5,14 @@
 
 #include "tls.h"
 
-/* GO_ON when opened, PASS when nothing was expected, else the reason of the refusal. */
-static __always_inline int data_open(const struct packet *p, struct scratch *s)
+/*
+ * GO_ON when opened, PASS when nothing was expected, else the reason of the refusal.
+ * leaves: every filter has let it through, it is about to leave as it is.
+ */
+static __noinline int data_open(struct scratch *s, int leaves)
 {
 	struct ftpnat_expected_key *key = &s->expected_key;
+	const struct packet *p = &s->packet;
 	struct flow_new *new = &s->flow;
 	struct ftpnat_rule_stats *stats;
 	struct ftpnat_session *session;
@@ -36,7 +40,7 @@ static __always_inline int data_open(const struct packet *p, struct scratch *s)
 			new->flags = FTPNAT_FLOW_ACTIVE;
 		if (e->tracked)
 			new->flags |= FTPNAT_FLOW_TRACKED;
-	} else if (!tls_door()) {
+	} else if (!tls_door(leaves)) {
 		return FTPNAT_PASS;
 	}
 	new->key = p->tuple;

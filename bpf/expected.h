@@ -59,18 +59,38 @@ static __always_inline void door_close(struct ftpnat_session *session, __u32 id,
 		expected_remove(&key, why);
 }
 
+/* The session of this id, if it is alive and under TLS. */
+static __always_inline struct ftpnat_session *tls_session(const __u32 *id)
+{
+	struct ftpnat_session *session = bpf_map_lookup_elem(&ftpnat_sessions, id);
+
+	if (!session || session->closing || !(session->flags & FTPNAT_SESSION_OPAQUE))
+		return 0;
+	return session;
+}
+
 /* A session is no longer under TLS: its client has no say about `tls_data_ports` by it. */
 __noinline int tls_forget(struct ftpnat_session *session, __u32 id)
 {
 	struct scratch *s = scratch_get();
-	__u32 *known;
+	struct ftpnat_tls *known;
+	int others = 0;
+	__u32 i;
 
 	if (!session || !s || !(session->flags & FTPNAT_SESSION_OPAQUE))
 		return 0;
 	s->tls_key.peer = session->client.src;
 	s->tls_key.dst = session->client.dst;
 	known = bpf_map_lookup_elem(&ftpnat_tls, &s->tls_key);
-	if (known && *known == id)
+	if (!known)
+		return 0;
+	for (i = 0; i < FTPNAT_TLS_SESSIONS; i++) {
+		if (known->session[i] == id)
+			known->session[i] = 0;
+		else if (tls_session(&known->session[i]))
+			others = 1;
+	}
+	if (!others)
 		bpf_map_delete_elem(&ftpnat_tls, &s->tls_key);
 	return 0;
 }

@@ -11,19 +11,19 @@
 #include "expected.h"
 
 /* Both directions have ended, or one was reset. RFC 7857: a reset may be spoofed, so this ages too. */
-static __always_inline int flow_closing(__u8 one, __u8 other)
+static __always_inline int flow_closing(__u32 one, __u32 other)
 {
 	return ((one | other) & FTPNAT_TCP_RST) || ((one & other) & FTPNAT_TCP_FIN);
 }
 
-static __always_inline int flow_established(__u8 one, __u8 other)
+static __always_inline int flow_established(__u32 one, __u32 other)
 {
 	return (one & other) & FTPNAT_TCP_ACK;
 }
 
 /* Idle seconds that a connection in this state may live. */
 static __always_inline __u32 flow_timeout(const struct ftpnat_config *config, __u8 kind,
-					  __u8 one, __u8 other)
+					  __u32 one, __u32 other)
 {
 	if (flow_closing(one, other) || !flow_established(one, other))
 		return config->timeout_closing;
@@ -96,7 +96,7 @@ static __noinline long flow_visit(struct ftpnat_tuple *key, __u32 since, __u32 n
 	struct ftpnat_tuple reverse;
 	struct ftpnat_flow *peer;
 	__u32 idle, limit, seen;
-	__u8 other = 0;
+	__u32 other = 0;
 	long rc;
 
 	/* gone, or entered once more since then */
@@ -189,7 +189,7 @@ static int expiry_sweep(void *map, __u32 *key, struct ftpnat_expiry *queue)
 
 static __always_inline void flow_image(struct flow_new *new,
 				       const struct ftpnat_tuple *to, __u8 flags,
-				       __u8 tcp, __u32 isn)
+				       __u32 tcp, __u32 isn)
 {
 	struct ftpnat_flow *flow = (struct ftpnat_flow *)new->entry;
 

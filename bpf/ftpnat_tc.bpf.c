@@ -57,7 +57,7 @@ __noinline int flow_undo(void)
 }
 
 /* A flow has shown FIN or RST: is this the end of its connection? */
-__noinline int flow_ends(__u8 before)
+__noinline int flow_ends(__u32 before)
 {
 	struct scratch *s = scratch_get();
 	struct ftpnat_session *session;
@@ -67,8 +67,6 @@ __noinline int flow_ends(__u8 before)
 
 	if (!s)
 		return 0;
-	/* both FINs on two CPUs: each shows its own before it looks at the other's */
-	__sync_fetch_and_add(&s->barrier, 1);
 	other_key = &s->to;
 	flow = bpf_map_lookup_elem(&ftpnat_flows, &s->packet.tuple);
 	if (!flow)
@@ -102,7 +100,7 @@ static __always_inline void flow_seen(struct scratch *s, struct ftpnat_flow *flo
 				      __u32 now)
 {
 	const struct packet *p = &s->packet;
-	__u8 shown = 0, before;
+	__u32 shown = 0, before;
 
 	flow->packets++;
 	flow->bytes += p->ip_len;
@@ -118,10 +116,10 @@ static __always_inline void flow_seen(struct scratch *s, struct ftpnat_flow *flo
 		shown |= FTPNAT_TCP_FIN;
 	if (p->flags & TH_RST)
 		shown |= FTPNAT_TCP_RST;
-	before = flow->tcp;
-	if ((before | shown) == before)
+	if ((flow->tcp | shown) == flow->tcp)
 		return;
-	flow->tcp = before | shown;
+	/* atomic and a barrier: with a FIN on two CPUs, each shows its own and then looks further */
+	before = __sync_fetch_and_or(&flow->tcp, shown);
 	if (shown & (FTPNAT_TCP_FIN | FTPNAT_TCP_RST))
 		flow_ends(before);
 }
@@ -148,12 +146,14 @@ __noinline int flow_begin(struct __sk_buff *skb, int egress)
 	p = &s->packet;
 	if (egress && already_translated(p))
 		return FTPNAT_SEEN;
-	verdict = data_open(p, s);
+	verdict = data_open(s, 0);
 	if (verdict == FTPNAT_PASS)
 		verdict = control_open(skb, s, egress);
 	if (verdict == FTPNAT_PASS)
-		return guard_syn(skb);
-	if (verdict == GO_ON)
+		verdict = guard_syn(skb);
+	if (verdict == FTPNAT_PASS && egress)
+		verdict = data_open(s, 1);
+	if (verdict == GO_ON || verdict == FTPNAT_PASS || verdict == FTPNAT_GUARDED)
 		return verdict;
 	s->to = p->tuple;
 	if (s->flow.flags & FTPNAT_FLOW_ACTIVE)

@@ -43,7 +43,7 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1); /* loader: limits.control */
 	__type(key, struct ftpnat_tls_key);
-	__type(value, __u32);
+	__type(value, struct ftpnat_tls);
 } ftpnat_tls SEC(".maps");
 
 struct {

@@ -6,6 +6,9 @@
 #include "flow.h"
 #include "forward.h"
 
+#define FTP_FIRST_DATA_PORT                                                              \
+	1024 /* RFC 2577 section 3: no data connection to a port below */
+
 static __always_inline struct ftpnat_rule *rule_get(const struct scratch *s, __u16 id)
 {
 	__u32 key = (s->slot & 1) * FTPNAT_MAX_RULES + id;
@@ -210,6 +213,30 @@ static long try_selector(__u32 i, struct scratch **scratch)
 	return 1;
 }
 
+/* The rule for a control connection with the tuple of s->flow.key, or WALK_NONE. */
+static __noinline __u32 control_rule(struct scratch *s)
+{
+	struct ftpnat_config *config = config_get();
+	struct ftpnat_listen_key listen_key = {
+		.addr = s->flow.key.dst,
+		.port = s->flow.key.dport,
+		.slot = (__u16)s->slot,
+	};
+	struct ftpnat_listen *listen;
+
+	if (!config)
+		return WALK_NONE;
+	listen = bpf_map_lookup_elem(&ftpnat_listens, &listen_key);
+	if (listen)
+		return listen->rule;
+	s->walk.first = (s->slot & 1) * FTPNAT_MAX_SELECTORS;
+	s->walk.number = config->selectors[s->slot & 1];
+	s->walk.found = WALK_NONE;
+	if (s->walk.number)
+		bpf_loop(FTPNAT_MAX_SELECTORS, try_selector, &s, 0);
+	return s->walk.found;
+}
+
 /*
  * A SYN that belongs to no flow and no expectation: opens a control connection
  * if a rule says so. GO_ON when it did, PASS when no rule cares, else the
@@ -219,50 +246,33 @@ static __always_inline int control_open(struct __sk_buff *skb, struct scratch *s
 					int egress)
 {
 	const struct packet *p = &s->packet;
-	struct ftpnat_config *config = config_get();
-	struct ftpnat_listen_key listen_key = {
-		.addr = p->tuple.dst,
-		.port = p->tuple.dport,
-	};
 	struct flow_new *new = &s->flow;
-	struct ftpnat_listen *listen;
 	struct ftpnat_rule_stats *stats;
 	struct ftpnat_usage *usage;
 	struct ftpnat_rule *rule;
+	__u32 id;
 	int verdict;
 
-	if (!config || !ifaddr_get(s, skb->ifindex))
+	if (!ifaddr_get(s, skb->ifindex))
 		return FTPNAT_PASS;
 	new->key = p->tuple;
 	new->kind = FTPNAT_CONTROL;
 	new->flags = FTPNAT_FLOW_CLIENT;
-	listen_key.slot = (__u16)s->slot;
-	listen = bpf_map_lookup_elem(&ftpnat_listens, &listen_key);
-	if (listen) {
-		new->rule = listen->rule;
-		rule = rule_get(s, new->rule);
-		if (!rule)
-			return FTPNAT_PASS;
+	id = control_rule(s);
+	if (id >= FTPNAT_MAX_RULES)
+		return FTPNAT_PASS;
+	new->rule = (__u16)id;
+	rule = rule_get(s, new->rule);
+	if (!rule)
+		return FTPNAT_PASS;
+	if (rule->kind == FTPNAT_PUBLISH) {
 		verdict = publish(skb, rule, s, egress);
+	} else if (rule->kind == FTPNAT_MASQUERADE) {
+		verdict = masquerade(skb, rule, s, egress);
 	} else {
-		s->walk.first = (s->slot & 1) * FTPNAT_MAX_SELECTORS;
-		s->walk.number = config->selectors[s->slot & 1];
-		s->walk.found = WALK_NONE;
-		if (s->walk.number)
-			bpf_loop(FTPNAT_MAX_SELECTORS, try_selector, &s, 0);
-		if (s->walk.found >= FTPNAT_MAX_RULES)
-			return FTPNAT_PASS;
-		new->rule = (__u16)s->walk.found;
-		rule = rule_get(s, new->rule);
-		if (!rule)
-			return FTPNAT_PASS;
-		if (rule->kind == FTPNAT_TRACK) {
-			new->to = new->key;
-			new->flags |= FTPNAT_FLOW_TRACKED;
-			verdict = GO_ON;
-		} else {
-			verdict = masquerade(skb, rule, s, egress);
-		}
+		new->to = new->key;
+		new->flags |= FTPNAT_FLOW_TRACKED;
+		verdict = GO_ON;
 	}
 	if (verdict != GO_ON)
 		return verdict;
@@ -270,7 +280,7 @@ static __always_inline int control_open(struct __sk_buff *skb, struct scratch *s
 	usage = usage_get();
 	if (!usage)
 		return FTPNAT_NO_MEMORY;
-	new->session = __sync_fetch_and_add(&usage->next_session, 1);
+	new->session = __sync_fetch_and_add(&usage->next_session, 1) + 1; /* never 0 */
 	new->isn = p->seq;
 	new->port_min = 1024;
 	new->port_max = 65535;

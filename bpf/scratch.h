@@ -114,6 +114,7 @@ struct scratch {
 	struct ftpnat_tuple to;	  /* translation of the packet at hand */
 	struct ftpnat_expected_key expected_key;
 	struct ftpnat_tls_key tls_key;
+	struct ftpnat_tls tls; /* zeroed image of an entry, but for its first id */
 	struct announcement announcement;
 	struct walk walk;
 	__u8 answer[192] __attribute__((
@@ -126,7 +127,6 @@ struct scratch {
 	__u32 known; /* the flow had it: ifindex and next_hop are not filled */
 	__u32 mtu;
 	__u32 slot;    /* of the configuration, the same for all that a packet asks for */
-	__u32 barrier; /* an atomic operation is one */
 	__u32 sum;     /* of a payload */
 	__u32 sum_len;
 	struct tcp_options options;

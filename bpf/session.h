@@ -17,9 +17,6 @@
 /* the same: the session's door was opened for it */
 #define COMMAND_DOOR 0x40
 
-#define FTP_FIRST_DATA_PORT                                                              \
-	1024 /* RFC 2577 section 3: no data connection to a port below */
-
 #define REFUSAL_TLS  4
 #define REFUSED_AUTH 5
 

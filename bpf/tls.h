@@ -187,61 +187,94 @@ __noinline int tls_claim(struct ftpnat_session *session, __u32 id)
 {
 	struct scratch *s = scratch_get();
 	struct ftpnat_rule *rule;
-	__u32 *known;
+	struct ftpnat_tls *known;
+	__u32 i, last = id;
 
 	if (!session || !s || session->closing ||
 	    !(session->flags & FTPNAT_SESSION_OPAQUE))
 		return 0;
 	rule = rule_get(s, session->rule);
-	if (!rule || !rule->tls_port_min)
+	if (!rule || (!rule->tls_port_min && rule->kind != FTPNAT_MASQUERADE))
 		return 0;
 	tls_key_set(s, &session->client.src, &session->client.dst);
 	known = bpf_map_lookup_elem(&ftpnat_tls, &s->tls_key);
-	if (known)
-		*known = id;
-	else
-		bpf_map_update_elem(&ftpnat_tls, &s->tls_key, &id, BPF_ANY);
+	if (!known) {
+		s->tls.session[0] = id;
+		bpf_map_update_elem(&ftpnat_tls, &s->tls_key, &s->tls, BPF_ANY);
+		return 0;
+	}
+	for (i = 0; i < FTPNAT_TLS_SESSIONS; i++) {
+		__u32 next = known->session[i];
+
+		known->session[i] = last;
+		if (!next || next == id)
+			break;
+		last = next;
+	}
 	return 0;
 }
 
 /*
- * Is the SYN in the scratch memory for a port of `tls_data_ports`, from a client that
- * holds a session under TLS? Says in s->flow where it goes.
+ * Do the `tls_data_ports` of the session of this id have the port, for this client? What
+ * leaves anyhow needs no door: of a masqueraded client it only has to be translated.
  */
-__noinline int tls_door(void)
+static __always_inline struct ftpnat_session *
+tls_leads(const struct scratch *s, const __u32 *id, int leaves)
+{
+	struct ftpnat_session *session = tls_session(id);
+	const struct packet *p = &s->packet;
+	__u16 port = bpf_ntohs(p->tuple.dport);
+	struct ftpnat_rule *rule;
+
+	if (!session || !addr_equal(&session->client.src, &p->tuple.src) ||
+	    !addr_equal(&session->client.dst, &p->tuple.dst))
+		return 0;
+	rule = rule_get(s, session->rule);
+	if (!rule)
+		return 0;
+	if (leaves)
+		return rule->kind == FTPNAT_MASQUERADE && port >= FTP_FIRST_DATA_PORT &&
+				       rule->modes & 1 << FTPNAT_PASSIVE ?
+			       session :
+			       0;
+	return port >= rule->tls_port_min && port <= rule->tls_port_max ? session : 0;
+}
+
+/*
+ * Is the SYN in the scratch memory for a port of `tls_data_ports`, from a client that
+ * holds a session under TLS? Or does it leave without one? Says in s->flow where it goes.
+ */
+__noinline int tls_door(int leaves)
 {
 	struct scratch *s = scratch_get();
-	struct ftpnat_session *session;
-	struct ftpnat_rule *rule;
+	struct ftpnat_session *session = 0;
+	struct ftpnat_tls *known;
 	struct flow_new *new;
 	struct packet *p;
-	__u32 *id;
-	__u16 port;
+	__u32 i;
 
 	if (!s)
 		return 0;
 	p = &s->packet;
 	new = &s->flow;
 	tls_key_set(s, &p->tuple.src, &p->tuple.dst);
-	id = bpf_map_lookup_elem(&ftpnat_tls, &s->tls_key);
-	if (!id)
+	known = bpf_map_lookup_elem(&ftpnat_tls, &s->tls_key);
+	new->key = p->tuple;
+	if (!known || control_rule(s) != WALK_NONE)
 		return 0;
-	new->session = *id;
-	session = bpf_map_lookup_elem(&ftpnat_sessions, &new->session);
-	if (!session || session->closing || !(session->flags & FTPNAT_SESSION_OPAQUE) ||
-	    !addr_equal(&session->client.src, &p->tuple.src) ||
-	    !addr_equal(&session->client.dst, &p->tuple.dst))
-		return 0;
-	rule = rule_get(s, session->rule);
-	port = bpf_ntohs(p->tuple.dport);
-	if (!rule || port < rule->tls_port_min || port > rule->tls_port_max ||
-	    is_listen(&s->expected_key))
+	for (i = 0; i < FTPNAT_TLS_SESSIONS && !session; i++) {
+		new->session = known->session[i];
+		session = tls_leads(s, &new->session, leaves);
+	}
+	if (!session)
 		return 0;
 	new->to.src = session->server.src;
 	new->to.dst = session->server.dst;
 	new->to.sport = p->tuple.sport;
 	new->to.dport = p->tuple.dport;
 	new->rule = session->rule;
+	if (session->flags & FTPNAT_SESSION_TRACKED)
+		new->flags |= FTPNAT_FLOW_TRACKED;
 	return 1;
 }
 

@@ -80,9 +80,9 @@ struct ftpnat_flow {
 	__u16 hop; /* index into ftpnat_hops + 1, good in the second `seen` only; 0: none */
 	__u8 kind; /* enum ftpnat_kind */
 	__u8 flags;
-	__u8 tcp;
 	__u8 xdp; /* enum ftpnat_xdp_way */
-	__u8 pad[6];
+	__u8 pad[3];
+	__u32 tcp; /* FTPNAT_TCP_*, added by atomic operations */
 };
 
 /* May XDP send packets of this direction to their next hop? */
@@ -270,13 +270,19 @@ struct ftpnat_session {
 };
 
 /*
- * ftpnat_tls: client and what it dialled -> id of the session of theirs that is
- * under TLS and whose server spoke last. As long as it lives, `tls_data_ports` of
- * its rule lead to its server.
+ * ftpnat_tls: client and what it dialled -> ids of their sessions under TLS, the one
+ * whose server spoke last in front, 0: none. As long as one lives, `tls_data_ports` of
+ * its rule lead to its server. Of more sessions, those that spoke first are left out.
  */
 struct ftpnat_tls_key {
 	struct ftpnat_addr peer;
 	struct ftpnat_addr dst;
+};
+
+#define FTPNAT_TLS_SESSIONS 8
+
+struct ftpnat_tls {
+	__u32 session[FTPNAT_TLS_SESSIONS];
 };
 
 /* ---- configuration: two slots, the one in force named by ftpnat_config.slot ---- */
@@ -307,7 +313,7 @@ struct ftpnat_rule {
 		address[FTPNAT_FAMILY_MAX]; /* masquerade `to`; 0: the interface's own */
 	struct ftpnat_addr
 		data_address[FTPNAT_FAMILY_MAX]; /* named in 227; 0: what was dialled */
-	__u16 tls_port_min; /* publish: tls_data_ports, host order, both included; 0: none */
+	__u16 tls_port_min; /* tls_data_ports, host order, both included; 0: none */
 	__u16 tls_port_max;
 	__u16 classes;	   /* publish: number of data_address_for */
 	__u16 first_class; /* publish: first index within the slot of ftpnat_classes */

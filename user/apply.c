@@ -215,8 +215,8 @@ static int put_publish(struct slot *slot, const struct config_publish *publish)
 	rule->flags = (publish->foreign_data ? FTPNAT_RULE_FOREIGN : 0) |
 		      (publish->tls_deny ? FTPNAT_RULE_NO_TLS : 0);
 	if (publish->modes & 1 << FTPNAT_PASSIVE && !publish->tls_deny) {
-		rule->tls_port_min = publish->tls_data_ports.min;
-		rule->tls_port_max = publish->tls_data_ports.max;
+		rule->tls_port_min = publish->tls_data.ports.min;
+		rule->tls_port_max = publish->tls_data.ports.max;
 	}
 	rule->data_port_min = publish->data_ports.min;
 	rule->data_port_max = publish->data_ports.max;
@@ -272,6 +272,10 @@ static int put_masquerade(struct slot *slot, const struct config_masquerade *mas
 	rule->flags = masquerade->foreign_data ? FTPNAT_RULE_FOREIGN : 0;
 	rule->data_port_min = masquerade->data_ports.min;
 	rule->data_port_max = masquerade->data_ports.max;
+	if (masquerade->modes & 1 << FTPNAT_PASSIVE) {
+		rule->tls_port_min = masquerade->tls_data.ports.min;
+		rule->tls_port_max = masquerade->tls_data.ports.max;
+	}
 	memcpy(rule->address, masquerade->to.family, sizeof(rule->address));
 	for (size_t i = 0; i < masquerade->clients_n; i++)
 		for (size_t j = 0; !err && j < masquerade->control_ports_n; j++)
@@ -302,6 +306,8 @@ static int put_track(struct slot *slot, const struct config_track *track)
 	if (err)
 		return err;
 	rule->modes = 1 << FTPNAT_PASSIVE | 1 << FTPNAT_ACTIVE;
+	rule->tls_port_min = track->tls_data.ports.min;
+	rule->tls_port_max = track->tls_data.ports.max;
 	do {
 		s = 0;
 		do {

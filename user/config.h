@@ -124,8 +124,7 @@ struct config_publish {
 	bool tls_deny;
 	bool health_checks; /* health was given */
 	struct config_health health;
-	struct config_mark tls_data_at; /* of tls_data_ports; line 0: key absent */
-	struct ftpnat_ports tls_data_ports;
+	struct config_ports tls_data; /* min 0: none */
 };
 
 struct config_masquerade {
@@ -139,6 +138,7 @@ struct config_masquerade {
 	struct ftpnat_ports data_ports;
 	uint8_t modes;
 	bool foreign_data;
+	struct config_ports tls_data; /* min 0: none */
 };
 
 struct config_track {
@@ -149,6 +149,7 @@ struct config_track {
 	size_t clients_n;
 	struct config_port *control_ports;
 	size_t control_ports_n;
+	struct config_ports tls_data; /* min 0: none */
 };
 
 struct config_guard {

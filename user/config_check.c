@@ -240,16 +240,14 @@ static int check_data_address_for(const struct config *cfg,
 static int check_tls(const struct config *cfg, const struct config_publish *publish,
 		     struct config_error *err)
 {
-	const struct ftpnat_ports *ports = &publish->tls_data_ports;
+	const struct ftpnat_ports *ports = &publish->tls_data.ports;
 
-	if (!publish->tls_data_at.line)
-		return 0;
 	for (size_t i = 0; i < publish->listens_n; i++) {
 		uint16_t port = ntohs(publish->listens[i].endpoint.port);
 
 		if (port >= ports->min && port <= ports->max)
 			return config_error_at(
-				err, cfg, publish->tls_data_at, -EINVAL,
+				err, cfg, publish->tls_data.at, -EINVAL,
 				"tls_data_ports: '%u-%u' has port %u, on which rule "
 				"'%s' listens; accepted: ports without it",
 				ports->min, ports->max, port, publish->rule.name);

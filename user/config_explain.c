@@ -120,8 +120,9 @@ static void explain_servers(json_t *list, const struct config_publish *publish)
 		}
 		if (publish->servers_n > 1)
 			fprintf(s.out, ", of their own address family, %s",
-				publish->tls_data_at.line ? "picked by their address" :
-							    "picked at random by weight");
+				publish->tls_data.ports.min ?
+					"picked by their address" :
+					"picked at random by weight");
 		fputs("; all data connections of a session go to its server.", s.out);
 	}
 	end(&s);
@@ -204,7 +205,7 @@ static void explain_tls(json_t *list, const struct config_publish *publish)
 
 	if (publish->tls_deny) {
 		say(list, "TLS is refused: the answer to AUTH is 534.");
-	} else if (!publish->tls_data_at.line) {
+	} else if (!publish->tls_data.ports.min) {
 		say(list,
 		    "TLS passes, but what such sessions announce can't be seen, and their "
 		    "data connections lead nowhere: see tls_data_ports.");
@@ -212,7 +213,7 @@ static void explain_tls(json_t *list, const struct config_publish *publish)
 		if (begin(&s, list)) {
 			fputs("TLS passes; as long as a client holds a session under TLS, ",
 			      s.out);
-			put_ports(s.out, &publish->tls_data_ports);
+			put_ports(s.out, &publish->tls_data.ports);
 			fputs(" of the address that it dialled lead to that session's server, "
 			      "for this client only.",
 			      s.out);
@@ -228,6 +229,26 @@ static void explain_health(json_t *list, const struct config_health *health)
 	    "sessions until %u in a row succeed; it is asked every %u s for a 220 within "
 	    "%u s.",
 	    health->fall, health->rise, health->interval, health->timeout);
+}
+
+/* masquerade, track: to which ports clients of sessions under TLS may connect */
+static void explain_tls_data(json_t *list, const struct config_ports *tls_data)
+{
+	struct sentence s;
+
+	if (!tls_data->ports.min) {
+		say(list,
+		    "A guard drops the data connections of sessions under TLS, since nothing "
+		    "announces them: see tls_data_ports.");
+		return;
+	}
+	if (begin(&s, list)) {
+		fputs("As long as a client holds a session under TLS, its connections to ",
+		      s.out);
+		put_ports(s.out, &tls_data->ports);
+		fputs(" of that session's server pass any guard.", s.out);
+	}
+	end(&s);
 }
 
 static void explain_publish(json_t *list, const struct config_publish *publish)
@@ -281,6 +302,12 @@ static void explain_masquerade(json_t *list, const struct config_masquerade *mas
 		end(&s);
 	}
 	explain_refused(list, masquerade->modes, masquerade->foreign_data);
+	if (masquerade->modes & 1 << FTPNAT_PASSIVE) {
+		say(list,
+		    "As long as a client holds a session under TLS, its connections to that "
+		    "session's server are translated, too, from port 1024 on.");
+		explain_tls_data(list, &masquerade->tls_data);
+	}
 }
 
 static void explain_track(json_t *list, const struct config_track *track)
@@ -302,6 +329,7 @@ static void explain_track(json_t *list, const struct config_track *track)
 		      s.out);
 	}
 	end(&s);
+	explain_tls_data(list, &track->tls_data);
 }
 
 static void explain_guard(json_t *list, const struct config_guard *guard)

@@ -107,6 +107,12 @@ static json_t *health_value(const struct config_health *health)
 	return object;
 }
 
+static void set_tls_data_ports(json_t **object, const struct config_ports *tls_data)
+{
+	if (tls_data->ports.min)
+		set(object, "tls_data_ports", ports_value(&tls_data->ports));
+}
+
 static json_t *publish_value(const struct config_publish *publish)
 {
 	json_t *object = json_object(), *listens = json_array(), *servers = json_array();
@@ -151,8 +157,7 @@ static json_t *publish_value(const struct config_publish *publish)
 	set(&object, "foreign_data",
 	    json_string(publish->foreign_data ? "allow" : "deny"));
 	set(&object, "tls", json_string(publish->tls_deny ? "deny" : "pass"));
-	if (publish->tls_data_at.line)
-		set(&object, "tls_data_ports", ports_value(&publish->tls_data_ports));
+	set_tls_data_ports(&object, &publish->tls_data);
 	if (publish->health_checks)
 		set(&object, "health", health_value(&publish->health));
 	return object;
@@ -174,6 +179,7 @@ static json_t *masquerade_value(const struct config_masquerade *masquerade)
 	set(&object, "modes", modes_value(masquerade->modes));
 	set(&object, "foreign_data",
 	    json_string(masquerade->foreign_data ? "allow" : "deny"));
+	set_tls_data_ports(&object, &masquerade->tls_data);
 	return object;
 }
 
@@ -188,6 +194,7 @@ static json_t *track_value(const struct config_track *track)
 		set(&object, "clients", prefixes_value(track->clients, track->clients_n));
 	set(&object, "control_ports",
 	    control_ports_value(track->control_ports, track->control_ports_n));
+	set_tls_data_ports(&object, &track->tls_data);
 	return object;
 }
 

@@ -130,15 +130,6 @@ static int parse_xdp(struct config_parser *p, const struct config_key *key,
 	return 0;
 }
 
-static int parse_tls_data_ports(struct config_parser *p, const struct config_key *key,
-				const yaml_node_t *node, void *rule)
-{
-	struct config_publish *publish = rule;
-
-	publish->tls_data_at = config_yaml_mark(node);
-	return config_value_ports(p, key, node, &publish->tls_data_ports);
-}
-
 static int parse_health(struct config_parser *p, const struct config_key *key,
 			const yaml_node_t *node, void *rule)
 {
@@ -214,9 +205,8 @@ static int parse_publish(struct config_parser *p, const struct config_key *key,
 		    .names_n = ARRAY_SIZE(foreign_names)),
 		KEY(struct config_publish, tls_deny, "tls", config_value_flag,
 		    "pass, deny", .names = tls_names, .names_n = ARRAY_SIZE(tls_names)),
-		{ .name = "tls_data_ports",
-		  .parse = parse_tls_data_ports,
-		  .accepted = PORTS_TEXT },
+		KEY(struct config_publish, tls_data, "tls_data_ports", parse_ports_item,
+		    PORTS_TEXT),
 		{ .name = "health", .parse = parse_health, .accepted = "" },
 	};
 	struct config_publish *publish = out;
@@ -251,6 +241,8 @@ static int parse_masquerade(struct config_parser *p, const struct config_key *ke
 		KEY(struct config_masquerade, foreign_data, "foreign_data",
 		    config_value_flag, "deny, allow", .names = foreign_names,
 		    .names_n = ARRAY_SIZE(foreign_names)),
+		KEY(struct config_masquerade, tls_data, "tls_data_ports",
+		    parse_ports_item, PORTS_TEXT),
 	};
 	struct config_masquerade *masquerade = out;
 	int ret;
@@ -278,6 +270,8 @@ static int parse_track(struct config_parser *p, const struct config_key *key,
 		     CONFIG_MAX_LIST, PREFIX_TEXT),
 		LIST(struct config_track, control_ports, "control_ports",
 		     config_value_port, CONFIG_MAX_LIST, CONTROL_TEXT),
+		KEY(struct config_track, tls_data, "tls_data_ports", parse_ports_item,
+		    PORTS_TEXT),
 	};
 	struct config_track *track = out;
 	int ret;

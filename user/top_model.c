@@ -18,7 +18,7 @@ struct top_entry {
 	__u64 bytes;
 	__u8 kind;
 	__u8 flags;
-	__u8 tcp;
+	__u32 tcp;
 };
 
 void top_begin(struct top_model *model, __u64 now_ns)

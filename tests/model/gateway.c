@@ -244,7 +244,7 @@ bool gateway_log_full(struct gateway *g)
 bool gateway_progress(struct gateway *g, uint32_t next[2])
 {
 	struct ftpnat_session session;
-	__u32 id = 0;
+	__u32 id = 1; /* the first */
 
 	if (bpf_map_lookup_elem(bpf_map__fd(g->skel->maps.ftpnat_sessions), &id,
 				&session))

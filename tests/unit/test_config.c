@@ -119,6 +119,7 @@ static const struct row rows[] = {
 	  "    data_ports: 1-65535\n"
 	  "    modes: [active]\n"
 	  "    foreign_data: allow\n"
+	  "    tls_data_ports: 50000-50099\n"
 	  "  - name: \"null\"\n"
 	  "    clients: ::/0\n"
 	  "    to: 2001:db8::7\n"
@@ -127,6 +128,7 @@ static const struct row rows[] = {
 	  "    servers: [198.51.100.0/24]\n"
 	  "    clients: 10.0.0.0/8\n"
 	  "    control_ports: [21, 49]\n"
+	  "    tls_data_ports: 40000\n"
 	  "guard:\n"
 	  "  - {interface: eth0, ports: [20, 1024-65535]}\n"
 	  "limits: {control: 1, data: 67108864}\n"
@@ -163,6 +165,7 @@ static const struct row rows[] = {
 							  "    data_ports: 1-65535\n"
 							  "    modes: [active]\n"
 							  "    foreign_data: allow\n"
+							  "    tls_data_ports: 50000-50099\n"
 							  "  - name: \"null\"\n"
 							  "    clients: [\"::/0\"]\n"
 							  "    to: [\"2001:db8::7\"]\n"
@@ -173,6 +176,7 @@ static const struct row rows[] = {
 							  "    servers: [198.51.100.0/24]\n"
 							  "    clients: [10.0.0.0/8]\n"
 							  "    control_ports: [21, 49]\n"
+							  "    tls_data_ports: \"40000\"\n"
 							  "guard:\n"
 							  "  - interface: eth0\n"
 							  "    ports: [\"20\", 1024-65535]\n"
@@ -470,11 +474,30 @@ static void test_explained(void **state)
 		{ ONE "    tls_data_ports: 60000-60099\n",
 		  "ports 60000-60099 of the address that it dialled", "lead nowhere" },
 		{ ONE, "lead nowhere", "534" },
-		{ "interfaces: eth0\nmasquerade:\n  - {name: lan, clients: 10.0.0.0/8, to: interface}\n",
+#define LAN                                                                              \
+	"interfaces: eth0\nmasquerade:\n  - {name: lan, clients: 10.0.0.0/8, to: interface"
+#define DMZ                                                                              \
+	"interfaces: eth0\ntrack:\n  - {name: dmz, servers: 10.0.0.0/8, control_ports: [21, 49]"
+#define GUARDS "guard: [{interface: eth0, ports: 1024-65535}]\n"
+		{ LAN "}\n",
 		  "Clients of 10.0.0.0/8 that dial port 21 of any server are seen as the address of the interface",
 		  NULL },
-		{ "interfaces: eth0\ntrack:\n  - {name: dmz, servers: 10.0.0.0/8, control_ports: [21, 49]}\n",
-		  "to servers of 10.0.0.0/8 on ports 21 or 49 are read", "from clients" },
+		{ LAN "}\n", "session's server are translated, too, from port 1024 on",
+		  "pass any guard" },
+		{ LAN ", tls_data_ports: 60000}\n" GUARDS,
+		  "connections to port 60000 of that session's server pass any guard",
+		  "see tls_data_ports" },
+		{ LAN "}\n" GUARDS,
+		  "A guard drops the data connections of sessions under TLS",
+		  "pass any guard" },
+		{ LAN ", modes: active}\n", "Passive mode is refused", "TLS" },
+		{ DMZ "}\n", "to servers of 10.0.0.0/8 on ports 21 or 49 are read",
+		  "from clients" },
+		{ DMZ "}\n", "A guard drops the data connections of sessions under TLS",
+		  "that session's server" },
+		{ DMZ ", tls_data_ports: 60000-60099}\n",
+		  "connections to ports 60000-60099 of that session's server pass any guard",
+		  "see tls_data_ports" },
 		{ ONE "guard:\n  - {interface: eth0, ports: [20, 1024-65535]}\n",
 		  "to port 20 or ports 1024-65535, or from port 20, are dropped", NULL },
 		{ ONE "guard:\n  - {interface: eth0, ports: 1024-65535}\n",

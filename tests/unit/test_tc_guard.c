@@ -263,16 +263,23 @@ static bool opened(bool v6)
 	       says(v6, true, 501, PSH | ACK, "220 hello\r\n", none);
 }
 
-static bool data_syn(const char *title, enum hook hook, enum side side, const char *src,
-		     uint16_t sport, const char *dst, uint16_t dport,
-		     enum ftpnat_reason reason)
+static bool dials(const char *title, enum hook hook, enum side side, const char *src,
+		  uint16_t sport, const char *dst, uint16_t dport,
+		  enum ftpnat_reason reason, const enum ftpnat_reason *also)
 {
 	const struct packet_spec spec = {
 		.src = src, .dst = dst, .sport = sport, .dport = dport, .flags = SYN
 	};
 
 	return stays(title, hook, side, spec, reason,
-		     reason == FTPNAT_TRACKED ? arrives : NULL);
+		     reason == FTPNAT_TRACKED ? also : NULL);
+}
+
+static bool data_syn(const char *title, enum hook hook, enum side side, const char *src,
+		     uint16_t sport, const char *dst, uint16_t dport,
+		     enum ftpnat_reason reason)
+{
+	return dials(title, hook, side, src, sport, dst, dport, reason, arrives);
 }
 
 static void test_passive(void **state)
@@ -293,6 +300,54 @@ static void test_passive(void **state)
 				FTPNAT_GUARDED);
 	assert_true(good);
 	assert_int_equal(dataplane_doors(), 0);
+}
+
+/* tls_data_ports: from the client of a session under TLS to its server, and nobody else. */
+static void test_tls_data_ports(void **state)
+{
+	static const enum ftpnat_reason opaque[] = { FTPNAT_OPAQUE, FTPNAT_REASON_MAX };
+	static const enum ftpnat_reason comes[] = { FTPNAT_DATA_OPENED, FTPNAT_TLS_DATA,
+						    FTPNAT_REASON_MAX };
+	const struct {
+		const char *says;
+		const char *src, *dst;
+		uint16_t dport;
+		enum ftpnat_reason reason;
+	} syns[] = {
+		{ "the range", HOME4, HOST4, 2000, FTPNAT_TRACKED },
+		{ "once more", HOME4, HOST4, 2000, FTPNAT_TRACKED },
+		{ "below", HOME4, HOST4, 1999, FTPNAT_GUARDED },
+		{ "above", HOME4, HOST4, 2100, FTPNAT_GUARDED },
+		{ "another client", "198.51.100.8", HOST4, 2000, FTPNAT_GUARDED },
+		{ "another server", HOME4, "10.9.0.11", 2000, FTPNAT_GUARDED },
+		{ "from the server", HOST4, HOME4, 2000, FTPNAT_GUARDED },
+	};
+	struct ftpnat_rule rule = track;
+	uint16_t sport = 41000;
+	bool good = true;
+
+	(void)state;
+	rule.tls_port_min = 2000;
+	rule.tls_port_max = 2099;
+	for (int tls = 0; tls < 2; tls++) {
+		configure();
+		if (tls)
+			dataplane_rule(0, &rule);
+		assert_true(opened(false));
+		good &= dials("in clear text", INGRESS, OUTER, HOME4, sport++, HOST4,
+			      2000, FTPNAT_GUARDED, NULL);
+		assert_true(says(false, false, 101, PSH | ACK, "AUTH TLS\r\n", none) &&
+			    says(false, true, 512, PSH | ACK, "234 go\r\n", opaque) &&
+			    says(false, true, 520, PSH | ACK, "\x16\x03\x03", none));
+		for (size_t i = 0; i < ARRAY_SIZE(syns); i++)
+			good &= dials(syns[i].says, INGRESS, OUTER, syns[i].src, sport++,
+				      syns[i].dst, syns[i].dport,
+				      tls ? syns[i].reason : FTPNAT_GUARDED, comes);
+		assert_true(says(false, false, 111, RST | ACK, NULL, none));
+		good &= dials("after the session", INGRESS, OUTER, HOME4, sport++, HOST4,
+			      2000, FTPNAT_GUARDED, NULL);
+	}
+	assert_true(good);
 }
 
 /* Held back is nothing: a line in pieces is read as it comes. */
@@ -372,6 +427,7 @@ int main(void)
 		cmocka_unit_test(test_fragments),
 		cmocka_unit_test(test_extension_headers),
 		cmocka_unit_test(test_passive),
+		cmocka_unit_test(test_tls_data_ports),
 		cmocka_unit_test(test_active_in_pieces),
 		cmocka_unit_test(test_refused_lines_pass),
 		cmocka_unit_test(test_second_hook),

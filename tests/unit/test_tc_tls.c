@@ -198,32 +198,43 @@ static bool dials(const struct talk *talk, const char *says, const char *client,
 	out.flags = SYN;
 	out.sport = from;
 	out.dport = port;
-	return check_packet(says, INGRESS, OUTER, &in, reaches ? &out : &in,
+	return check_packet(says, talk_hook(talk, CLIENT), talk_side(talk, CLIENT), &in,
+			    reaches ? &out : &in,
 			    reaches ? talk_reason(talk) : FTPNAT_PASS,
 			    reaches ? comes : NULL);
 }
 
 static void test_data_ports(void **state)
 {
-	static const enum scene_id ids[] = { KEEP4, KEEP6, FULL4, FULL6, SERVER4 };
+	static const struct {
+		enum scene_id id;
+		const char *stranger;
+	} scenes[] = {
+		{ KEEP4, "198.51.100.8" },  { KEEP6, "2001:db8:1::8" },
+		{ FULL4, "198.51.100.8" },  { FULL6, "2001:db8:1::8" },
+		{ MASQ4, "192.168.5.8" },   { MASQ6, "fd00:5::8" },
+		{ IFACE4, "192.168.5.8" },  { IFACE6, "fd00:5::8" },
+		{ CLIENT4, "192.168.5.8" }, { SERVER4, "198.51.100.8" },
+	};
 	bool good = true;
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
-		const struct scene *scene = scene_get(ids[i]);
-		const char *stranger = strchr(scene->client, ':') ? "2001:db8:1::8" :
-								    "198.51.100.8";
+	for (size_t i = 0; i < ARRAY_SIZE(scenes); i++) {
+		const struct scene *scene = scene_get(scenes[i].id);
+		const char *stranger = scenes[i].stranger;
+		/* what leaves is translated, see test_leaves() */
+		bool beside = scene->kind == FTPNAT_MASQUERADE && scene->client_local;
 		struct talk talk;
 
-		configure(ids[i]);
+		configure(scenes[i].id);
 		begin(&talk, scene, CLIENT_PORT);
 		good &= dials(&talk, "before TLS", NULL, 50001, 60001, false);
 		assert_true(talk_steps(&talk, "TLS", up));
 		good &= dials(&talk, "the first port", NULL, 50002, 60000, true);
 		good &= dials(&talk, "the last port", NULL, 50003, 60099, true);
 		good &= dials(&talk, "a second time", NULL, 50004, 60099, true);
-		good &= dials(&talk, "the port before", NULL, 50005, 59999, false);
-		good &= dials(&talk, "the port behind", NULL, 50006, 60100, false);
+		good &= dials(&talk, "the port before", NULL, 50005, 59999, beside);
+		good &= dials(&talk, "the port behind", NULL, 50006, 60100, beside);
 		good &= dials(&talk, "another client", stranger, 50007, 60001, false);
 		assert_true(talk_steps(&talk, "CCC", ccc));
 		good &= dials(&talk, "after CCC", NULL, 50008, 60001, false);
@@ -266,24 +277,101 @@ static void test_end_of_session(void **state)
 /* A listen within the range stays a listen. */
 static void test_control_port_in_range(void **state)
 {
-	struct packet_spec in, out;
+	static const enum scene_id ids[] = { KEEP4, MASQ4 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		const struct scene *scene = scene_get(ids[i]);
+		struct packet_spec in, out;
+		struct talk talk;
+
+		configure(ids[i]);
+		if (scene->kind == FTPNAT_PUBLISH)
+			dataplane_listen(scene->dialled, 60001, 0);
+		else
+			dataplane_select(1, scene->prefix, 60001, 0);
+		begin(&talk, scene, CLIENT_PORT);
+		assert_true(talk_steps(&talk, "TLS", up));
+		in = talk_sent(&talk, CLIENT);
+		out = talk_heard(&talk, CLIENT);
+		in.flags = out.flags = SYN;
+		in.sport = out.sport = 50001;
+		in.dport = 60001;
+		if (scene->kind == FTPNAT_MASQUERADE)
+			out.dport = 60001;
+		option_mss(&in.options, 1460);
+		option_mss(&out.options, 1460 - 320);
+		assert_true(check_packet("a control connection", INGRESS,
+					 talk_side(&talk, CLIENT), &in, &out,
+					 FTPNAT_FORWARDED,
+					 (enum ftpnat_reason[]){ FTPNAT_CONTROL_OPENED,
+								 FTPNAT_REASON_MAX }));
+	}
+}
+
+/* A masqueraded client's session with one server says nothing of another. */
+static void test_another_server(void **state)
+{
+	struct packet_spec syn;
 	struct talk talk;
 
 	(void)state;
-	configure(KEEP4);
-	dataplane_listen(scene_get(KEEP4)->dialled, 60001, 0);
-	begin(&talk, scene_get(KEEP4), CLIENT_PORT);
+	configure(MASQ4);
+	begin(&talk, scene_get(MASQ4), CLIENT_PORT);
 	assert_true(talk_steps(&talk, "TLS", up));
-	in = talk_sent(&talk, CLIENT);
-	out = talk_heard(&talk, CLIENT);
-	in.flags = out.flags = SYN;
-	in.sport = out.sport = 50001;
-	in.dport = 60001;
-	option_mss(&in.options, 1460);
-	option_mss(&out.options, 1460 - 320);
-	assert_true(check_packet(
-		"a control connection", INGRESS, OUTER, &in, &out, FTPNAT_FORWARDED,
-		(enum ftpnat_reason[]){ FTPNAT_CONTROL_OPENED, FTPNAT_REASON_MAX }));
+	syn = talk_sent(&talk, CLIENT);
+	syn.flags = SYN;
+	syn.sport = 50001;
+	syn.dport = 60001;
+	syn.dst = "198.51.100.22";
+	assert_true(check_packet("another server", INGRESS, INNER, &syn, &syn,
+				 FTPNAT_PASS, NULL));
+}
+
+/*
+ * Without the key a masqueraded client's connection is translated where it leaves, if
+ * everything else has let it through. It isn't let through where others would not be.
+ */
+static void test_leaves(void **state)
+{
+	static const struct step ends[] = { { 'c', .flags = RST | ACK }, { 0 } };
+	static const struct ftpnat_guard guard = { .number = 1,
+						   .ports = { { 1024, 65535 } } };
+	const struct scene *scene = scene_get(MASQ4);
+	struct packet_spec in, out;
+	struct talk talk;
+	bool good = true;
+
+	(void)state;
+	for (int guarded = 0; guarded < 2; guarded++) {
+		scene_configure(scene, NULL);
+		if (guarded)
+			dataplane_guard(OUTER, &guard);
+		begin(&talk, scene, CLIENT_PORT);
+		in = talk_sent(&talk, CLIENT);
+		in.flags = SYN;
+		in.dport = 60001;
+		in.sport = 50001;
+		out = in;
+		out.src = scene->seen;
+		good &= check_packet("in clear text", EGRESS, OUTER, &in, &in,
+				     guarded ? FTPNAT_GUARDED : FTPNAT_PASS, NULL);
+		assert_true(talk_steps(&talk, "TLS", up));
+		good &= check_packet("coming in", INGRESS, INNER, &in, &in, FTPNAT_PASS,
+				     NULL);
+		good &= check_packet("leaving", EGRESS, OUTER, &in, guarded ? &in : &out,
+				     guarded ? FTPNAT_GUARDED : FTPNAT_TRANSLATED,
+				     guarded ? NULL : comes);
+		in.dport = 1023;
+		good &= check_packet("no data port", EGRESS, OUTER, &in, &in, FTPNAT_PASS,
+				     NULL);
+		assert_true(talk_steps(&talk, "the end", ends));
+		in.dport = 60001;
+		in.sport = 50002;
+		good &= check_packet("after the session", EGRESS, OUTER, &in, &in,
+				     guarded ? FTPNAT_GUARDED : FTPNAT_PASS, NULL);
+	}
+	assert_true(good);
 }
 
 /* One client with sessions on two servers: what it opens is for the one that spoke last. */
@@ -308,9 +396,35 @@ static void test_two_servers(void **state)
 	assert_true(dials(&one, "the first spoke", NULL, 50003, 60001, true));
 	assert_true(talk_steps(&two, "the second speaks", speaks));
 	assert_true(talk_steps(&two, "the second ends", ends));
-	assert_true(dials(&one, "nobody spoke since", NULL, 50004, 60001, false));
-	assert_true(talk_steps(&one, "the first speaks", speaks));
-	assert_true(dials(&one, "the first spoke", NULL, 50005, 60001, true));
+	assert_true(dials(&one, "the first spoke before it", NULL, 50004, 60001, true));
+	assert_true(talk_steps(&one, "the first ends", ends));
+	assert_true(dials(&one, "no session is left", NULL, 50005, 60001, false));
+}
+
+/* What one session was told is still true when others of the same client end. */
+static void test_many_sessions(void **state)
+{
+	static const struct step speaks[] = { S(RECORD(BODY)), { 0 } };
+	static const struct step ends[] = { { 'c', .flags = RST | ACK }, { 0 } };
+	struct talk talk[FTPNAT_TLS_SESSIONS + 1];
+	const size_t n = ARRAY_SIZE(talk);
+	uint16_t port = 50001;
+
+	(void)state;
+	configure(KEEP4);
+	for (size_t i = 0; i < n; i++) {
+		begin(&talk[i], scene_get(KEEP4), (uint16_t)(40000 + i));
+		assert_true(talk_steps(&talk[i], "TLS", up));
+	}
+	assert_true(talk_steps(&talk[1], "one speaks", speaks));
+	for (size_t i = n; i-- > 1;) {
+		assert_true(dials(&talk[0], "some are left", NULL, port++, 60001, true));
+		assert_true(talk_steps(&talk[i], "one ends", ends));
+	}
+	assert_true(talk_steps(&talk[0], "the one that was left out speaks", speaks));
+	assert_true(dials(&talk[0], "one is left", NULL, port++, 60001, true));
+	assert_true(talk_steps(&talk[0], "the last ends", ends));
+	assert_true(dials(&talk[0], "none is left", NULL, port, 60001, false));
 }
 
 int main(void)
@@ -321,7 +435,10 @@ int main(void)
 		cmocka_unit_test(test_no_data_ports_without_the_key),
 		cmocka_unit_test(test_end_of_session),
 		cmocka_unit_test(test_control_port_in_range),
+		cmocka_unit_test(test_another_server),
+		cmocka_unit_test(test_leaves),
 		cmocka_unit_test(test_two_servers),
+		cmocka_unit_test(test_many_sessions),
 	};
 	size_t n = rows_as_tests(tests, rows, ARRAY_SIZE(rows), sizeof(*rows), test_row);
 
