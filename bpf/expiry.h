@@ -16,7 +16,7 @@
 #define SECOND		1000000000ULL
 #define MILLISECOND	1000000ULL
 
-#define EXPIRY_BATCH  512 /* connections looked at in one go */
+#define EXPIRY_BATCH  512		/* connections looked at in one go */
 #define EXPIRY_BEHIND (2 * MILLISECOND) /* until the next, while more are due */
 #define EXPIRY_STUCK  60 /* seconds that a place may wait for who has taken it */
 

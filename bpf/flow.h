@@ -132,7 +132,7 @@ struct sweep {
 	__u32 now;
 	__u32 period;
 	__u32 length; /* of the queue, from which on nothing waits for its time */
-	__u32 waits; /* for who has taken the first place */
+	__u32 waits;  /* for who has taken the first place */
 };
 
 static long sweep_one(__u32 i, struct sweep *sweep)

@@ -126,8 +126,8 @@ struct scratch {
 	__u32 hop;   /* index + 1 of it in ftpnat_hops, or 0 */
 	__u32 known; /* the flow had it: ifindex and next_hop are not filled */
 	__u32 mtu;
-	__u32 slot;    /* of the configuration, the same for all that a packet asks for */
-	__u32 sum;     /* of a payload */
+	__u32 slot; /* of the configuration, the same for all that a packet asks for */
+	__u32 sum;  /* of a payload */
 	__u32 sum_len;
 	struct tcp_options options;
 	__u32 class;	    /* of the client, index in ftpnat_classes; WALK_NONE: none */

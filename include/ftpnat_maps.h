@@ -73,7 +73,7 @@ struct ftpnat_flow {
 	__u32 session;		/* id: key of ftpnat_sessions */
 	__u32 isn;		/* sequence number of this direction's SYN, host order */
 	__u32 created;
-	__u32 seen; /* last packet */
+	__u32 seen;   /* last packet */
 	__u32 queued; /* client's: when its valid entry of ftpnat_expiry was entered */
 	__u16 rule;
 	__u16 mss; /* control: largest segment that its sender takes, 0: no SYN yet */
@@ -90,11 +90,12 @@ enum ftpnat_xdp_way { FTPNAT_XDP_UNKNOWN, FTPNAT_XDP_YES, FTPNAT_XDP_NO };
 
 /* ---- ftpnat_expiry[0], ftpnat_queue: connections by the time to look at them ---- */
 
-#define FTPNAT_EXPIRY_BLOCK 100 /* entries; an element then fits a page, with its headers */
+#define FTPNAT_EXPIRY_BLOCK                                                              \
+	100 /* entries; an element then fits a page, with its headers */
 
 struct ftpnat_expiry_entry {
 	struct ftpnat_tuple key; /* of the client's entry of ftpnat_flows */
-	__u32 since; /* when it was entered; 0: not written yet */
+	__u32 since;		 /* when it was entered; 0: not written yet */
 };
 
 /* ftpnat_queue[number / FTPNAT_EXPIRY_BLOCK] */
@@ -104,11 +105,11 @@ struct ftpnat_expiry_block {
 
 struct ftpnat_expiry {
 	struct bpf_timer timer;
-	__u64 head; /* number of the first entry, changed by the timer only */
-	__u64 tail; /* number of the next entry */
+	__u64 head;	  /* number of the first entry, changed by the timer only */
+	__u64 tail;	  /* number of the next entry */
 	__u32 running;	  /* the timer is armed */
 	__u32 generation; /* of the programs whose code it runs */
-	__u32 stuck; /* seconds that the first entry was waited for */
+	__u32 stuck;	  /* seconds that the first entry was waited for */
 	__u32 pad;
 };
 
@@ -260,7 +261,7 @@ struct ftpnat_session {
 	__u8 lenient;  /* ABOR was used: the number of replies can't be relied on */
 	__u8 late;     /* newest of `commands`, younger than the server's present line */
 	__u16 others;  /* commands in flight that don't matter, behind all of them */
-	__u16 mss[FTPNAT_DIR_MAX]; /* largest segment that each sender takes itself */
+	__u16 mss[FTPNAT_DIR_MAX];  /* largest segment that each sender takes itself */
 	struct ftpnat_tuple client; /* client -> what it dialled */
 	struct ftpnat_tuple server; /* the same connection as the server sees it */
 	struct ftpnat_expected_key door;
@@ -506,7 +507,8 @@ _Static_assert(sizeof(struct ftpnat_expected_key) == 36, "no padding in a key");
 _Static_assert(sizeof(struct ftpnat_listen_key) == 20, "no padding in a key");
 _Static_assert(sizeof(struct ftpnat_state) == 5288, "of all layouts");
 _Static_assert(sizeof(struct ftpnat_flow) == 88, "layout 3");
-_Static_assert(sizeof(struct ftpnat_expiry_block) <= 4096 - 64, "one element fits a page");
+_Static_assert(sizeof(struct ftpnat_expiry_block) <= 4096 - 64,
+	       "one element fits a page");
 _Static_assert(sizeof(struct ftpnat_expiry) == 48, "layout 3");
 _Static_assert(sizeof(struct ftpnat_hop) == 32, "layout 3");
 _Static_assert(sizeof(struct ftpnat_expected) == 64, "layout 3");

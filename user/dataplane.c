@@ -32,8 +32,7 @@ static uint32_t expiry_blocks(const struct config_limits *limits)
 static int size_maps(const struct ftpnat_tc *skel, const struct config_limits *limits)
 {
 	return bpf_map__set_max_entries(skel->maps.ftpnat_flows, 2 * (limits->control + limits->data)) ?:
-		       bpf_map__set_max_entries(skel->maps.ftpnat_queue,
-						expiry_blocks(limits)) ?:
+		       bpf_map__set_max_entries(skel->maps.ftpnat_queue, expiry_blocks(limits)) ?:
 		       bpf_map__set_max_entries(skel->maps.ftpnat_sessions, limits->control) ?:
 		       bpf_map__set_max_entries(skel->maps.ftpnat_tls, limits->control) ?:
 		       bpf_map__set_max_entries(skel->maps.ftpnat_expected,
@@ -116,7 +115,7 @@ static int bind_state(const struct ftpnat_tc *skel)
 	return 0;
 }
 
-#define WAKE_TRIES 100
+#define WAKE_TRIES    100
 #define WAKE_PAUSE_US 10000
 
 /* Starts the timer of the connections with the code of these programs; a running one goes over. */
@@ -131,7 +130,8 @@ static int start_timer(const struct ftpnat_tc *skel)
 			    .data_size_in = sizeof(frame));
 
 		if (bpf_prog_test_run_opts(fd, &run))
-			return err_r(-errno, "can't run ftpnat_wake: %s", strerror(errno));
+			return err_r(-errno, "can't run ftpnat_wake: %s",
+				     strerror(errno));
 		if (run.retval)
 			return 0;
 		usleep(WAKE_PAUSE_US);

@@ -19,7 +19,7 @@
 #include "frame.h"
 #include "ftpnat_tc.skel.h"
 
-#define ENTRIES 64 /* of the tables; a conversation needs a handful */
+#define ENTRIES 64   /* of the tables; a conversation needs a handful */
 #define QUEUE	4096 /* blocks of ftpnat_queue: nobody waits here for what has ended */
 
 /* Addresses of many lengths are routed to both sides, by neighbours that need not be asked for. */
