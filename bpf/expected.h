@@ -48,15 +48,16 @@ static __always_inline int expected_stale(const struct ftpnat_expected *e)
 static __always_inline void door_close(struct ftpnat_session *session, __u32 id,
 				       enum ftpnat_reason why)
 {
-	struct ftpnat_expected_key key = session->door;
+	struct scratch *s = scratch_get();
 	struct ftpnat_expected *e;
 
-	if (!(session->flags & FTPNAT_SESSION_DOOR))
+	if (!s || !(session->flags & FTPNAT_SESSION_DOOR))
 		return;
 	session->flags &= ~FTPNAT_SESSION_DOOR;
-	e = bpf_map_lookup_elem(&ftpnat_expected, &key);
+	s->door = session->door;
+	e = bpf_map_lookup_elem(&ftpnat_expected, &s->door);
 	if (e && e->session == id)
-		expected_remove(&key, why);
+		expected_remove(&s->door, why);
 }
 
 /* The session of this id, if it is alive and under TLS. */

@@ -46,19 +46,21 @@ static __always_inline long flow_remove(struct ftpnat_tuple *key,
 					struct ftpnat_flow *flow)
 {
 	struct ftpnat_usage *usage = usage_get();
+	struct scratch *s = scratch_get();
 	struct ftpnat_session *session;
-	struct ftpnat_tuple reverse;
 	__u32 id = flow->session;
 	__u8 kind = flow->kind;
 	long rc;
 
-	tuple_swap(&reverse, &flow->to);
+	if (!s)
+		return -ENOMEM;
+	tuple_swap(&s->removed, &flow->to);
 	event_flow(kind == FTPNAT_CONTROL ? FTPNAT_CONTROL_CLOSED : FTPNAT_DATA_CLOSED,
 		   key, &flow->to, id, flow->rule, kind);
 	rc = bpf_map_delete_elem(&ftpnat_flows, key);
 	if (rc)
 		return rc;
-	bpf_map_delete_elem(&ftpnat_flows, &reverse);
+	bpf_map_delete_elem(&ftpnat_flows, &s->removed);
 	if (usage)
 		__sync_fetch_and_sub(&usage->flows[kind & 1], 1);
 	if (kind == FTPNAT_CONTROL) {
