@@ -3,12 +3,10 @@
 
 import json
 import os
-import shutil
-import subprocess
 
 import pytest
 
-from loader_host import BPFFS, COMMAND, CONFIG, host, sh
+from loader_host import BPFFS, CONFIG, host, sh
 
 PASS = "/usr/lib/x86_64-linux-gnu/bpf/xdp-dispatcher.o"  # of libxdp; it has a program xdp_pass
 REFUSED = "no place for another"
@@ -141,7 +139,7 @@ def test_failed_reload_leaves_the_programs(host):
     assert [prog_id(host, "v0"), prog_id(host, "v1")] == ids
 
 
-# ---- removed by somebody, killed ----
+# ---- removed by somebody ----
 
 def test_program_removed_by_somebody(host):
     host.up(config=config("native"))
@@ -159,28 +157,6 @@ def test_down_after_the_pins_were_removed(host):
     sh("rm", "-r", host.pin)
     assert host.load("down").returncode == 0
     assert [attached(host, i) for i in ("v0", "v1")] == before["xdp"]
-
-
-@pytest.mark.parametrize("verb", ["up", "reload"])
-def test_killed_at_any_time(host, verb):
-    """Killed at every third message to the network stack in turn: the next down leaves nothing."""
-    if not shutil.which("strace"):
-        pytest.skip("strace is absent")
-    before = everything(host)
-    seen = set()
-    for n in range(1, 200, 3):
-        if verb == "reload":
-            host.up(config=config("generic"))
-        argv = ["strace", "-f", "-o", "/dev/null", "-e", f"inject=sendto:signal=SIGKILL:when={n}",
-                COMMAND, "-n", host.netns, "-p", host.pin, "-c", host.write(config("native")), verb]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
-        seen.add((attached(host, "v0")[0], attached(host, "v1")[0]))
-        assert host.load("down").returncode == 0
-        assert everything(host) == before, f"killed at message {n}"
-        if done.returncode == 0:
-            break
-    assert done.returncode == 0
-    assert seen > {("native", "native"), ("native", None) if verb == "up" else ("native", "generic")}
 
 
 # ---- programs of others ----
