@@ -159,6 +159,27 @@ def test_down_after_the_pins_were_removed(host):
     assert [attached(host, i) for i in ("v0", "v1")] == before["xdp"]
 
 
+@pytest.mark.parametrize("verb", ["up", "down"])
+def test_dispatcher_that_a_killed_libxdp_left(host, verb):
+    """Pinned, with our program in it, and not attached. That of others stays."""
+    before = everything(host)
+    host.up(config=config("native"))
+    ifindex = json.loads(host.ip("-j", "link", "show", "v0"))[0]["ifindex"]
+    ours, theirs = (f"{BPFFS}/xdp/dispatch-{ifindex}-{number}" for number in (4000000001, 4000000002))
+    for path in (ours, theirs):
+        os.makedirs(path)
+    sh("bpftool", "prog", "pin", "id", str(prog_id(host, "v0")), f"{ours}/prog0-prog")
+    sh("bpftool", "prog", "pin", "id", str(host.program_id("v0", "ingress")[0]), f"{theirs}/prog0-other")
+    assert host.load(verb, config=config("native")).returncode == 0
+    assert os.path.exists(theirs) and not os.path.exists(ours)
+    os.unlink(f"{theirs}/prog0-other")
+    os.rmdir(theirs)
+    host.load("down")
+    if os.path.exists(f"{BPFFS}/xdp"):
+        os.rmdir(f"{BPFFS}/xdp")
+    assert everything(host) == before
+
+
 # ---- programs of others ----
 
 @pytest.mark.parametrize("mode,foreign_mode", [("native", "xdpdrv"), ("native", "xdpgeneric"),
