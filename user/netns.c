@@ -67,7 +67,7 @@ static bool has_cookie(const char *path, int home, __u64 cookie)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat ours, its;
-	__u64 found;
+	__u64 found = 0;
 
 	if (fd < 0 || fstat(home, &ours) || fstat(fd, &its) || ours.st_ino == its.st_ino)
 		return false; /* nobody looks for the one that we are in */
