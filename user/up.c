@@ -2,7 +2,7 @@
 /*
  * up, reload, down. Every step that changes the system is written to the pinned state
  * map before it is taken, so that the next up, reload or down can finish or undo what a
- * killed one left behind.
+ * killed one left behind. What packets see changes in one step, see docs/design.md.
  */
 #include <bpf/bpf.h>
 #include <errno.h>

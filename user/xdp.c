@@ -4,9 +4,13 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <limits.h>
 #include <linux/if_link.h>
 #include <net/if.h>
 #include <string.h>
+#include <sys/file.h>
 #include <xdp/libxdp.h>
 
 #include "attach.h"
@@ -14,8 +18,9 @@
 #include "kernel_log.h"
 #include "util.h"
 
-#define SECTION	   "xdp"
-#define LIBXDP_DIR "/sys/fs/bpf/xdp"
+#define SECTION	    "xdp"
+#define LIBXDP_DIR  "/sys/fs/bpf/xdp"
+#define MAX_CHAINED 10 /* programs of a libxdp dispatcher */
 
 /* ---- what is there ---- */
 
@@ -100,6 +105,70 @@ int xdp_query(const struct ftpnat_interface *interface, __u32 state_id,
 
 /* ---- detaching ---- */
 
+/* Is a program pinned in this folder that is the instance's? */
+static bool holds_own(const char *dir, __u32 state_id)
+{
+	for (int i = 0; i < MAX_CHAINED; i++) {
+		_cleanup_close_ int fd = -1;
+		struct bpf_prog_info info = { 0 };
+		__u32 len = sizeof(info);
+		char path[PATH_MAX];
+
+		snprintf(path, sizeof(path), "%s/prog%d-prog", dir, i);
+		fd = bpf_obj_get(path);
+		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) &&
+		    prog_holds(info.id, state_id))
+			return true;
+	}
+	return false;
+}
+
+static void remove_dispatcher(const char *dir)
+{
+	char path[PATH_MAX];
+
+	for (int i = 0; i < MAX_CHAINED; i++) {
+		snprintf(path, sizeof(path), "%s/prog%d-prog", dir, i);
+		unlink(path);
+		snprintf(path, sizeof(path), "%s/prog%d-link", dir, i);
+		unlink(path);
+	}
+	rmdir(dir);
+}
+
+static __u32 dispatcher_in_use(__u32 ifindex)
+{
+	_cleanup_(close_multiprog) struct xdp_multiprog *multiprog = NULL;
+
+	if (open_multiprog(ifindex, &multiprog) || !multiprog)
+		return 0;
+	return xdp_program__id(xdp_multiprog__main_prog(multiprog));
+}
+
+/*
+ * libxdp pins a dispatcher before it attaches it, and unpins the one before after that.
+ * What a kill in between has left with a program of ours in it, is removed.
+ */
+static void remove_left(__u32 ifindex, __u32 state_id)
+{
+	_cleanup_close_ int lock = open(LIBXDP_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_(globfree) glob_t found = { 0 };
+	char pattern[64];
+	__u32 in_use, id;
+
+	if (lock < 0 || flock(lock, LOCK_EX)) /* as libxdp does */
+		return;
+	in_use = dispatcher_in_use(ifindex);
+	snprintf(pattern, sizeof(pattern), LIBXDP_DIR "/dispatch-%u-*", ifindex);
+	if (glob(pattern, 0, NULL, &found))
+		return;
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		id = (__u32)strtoul(strrchr(found.gl_pathv[i], '-') + 1, NULL, 10);
+		if (id != in_use && holds_own(found.gl_pathv[i], state_id))
+			remove_dispatcher(found.gl_pathv[i]);
+	}
+}
+
 static int remove_own(__u32 ifindex, __u32 state_id, __u32 stays)
 {
 	int err;
@@ -116,6 +185,7 @@ static int remove_own(__u32 ifindex, __u32 state_id, __u32 stays)
 		err = xdp_program__detach(own, (int)ifindex,
 					  xdp_multiprog__attach_mode(multiprog), 0);
 	} while (!err);
+	remove_left(ifindex, state_id);
 	rmdir(LIBXDP_DIR); /* which libxdp makes and never removes; stays if it is in use */
 	return err;
 }
@@ -215,6 +285,7 @@ int xdp_put(const struct ftpnat_interface *interface, const struct dataplane *da
 		err = own && xdp_multiprog__is_legacy(multiprog) ?
 			      replace_alone(interface, object, mode, own) :
 			      add(interface, object, mode, state_id);
+	remove_left(interface->ifindex, state_id);
 	if (err)
 		snprintf(why, FTPNAT_XDP_WHY_LEN, "%s", kernel_log_reason(err));
 	return err;

@@ -48,6 +48,7 @@ static const char *bpf_change(long command)
 	case BPF_PROG_ATTACH:
 	case BPF_PROG_DETACH:
 	case BPF_PROG_BIND_MAP:
+	case BPF_PROG_TEST_RUN: /* of ftpnat_wake: starts the timer */
 	case BPF_LINK_CREATE:
 	case BPF_LINK_UPDATE:
 		return "program";

@@ -7,8 +7,6 @@ The namespace and the pin folder are named after the test and removed before and
 import json
 import os
 import shutil
-import subprocess
-import time
 
 import pytest
 
@@ -217,30 +215,60 @@ def test_rules_keep_their_ids_and_removed_ones_retire(host):
     assert ("lan", 0) in names(), "a rule that comes back has its id again"
 
 
-# ---- killed half-way ----
+# ---- programs of another version ----
 
-@pytest.mark.slow
-@pytest.mark.parametrize("verb", ["up", "down"])
-@pytest.mark.parametrize("after", ["up", "down"])
-def test_killed_command_is_made_good_by_the_next(host, verb, after):
-    before = host.everything()
-    begin = time.monotonic()
+def set_layout(host, number):
+    """As if another version had made the instance."""
+    place = ["pinned", f"{host.pin}/ftpnat_state"]
+    value = json.loads(sh("bpftool", "-j", "map", "dump", *place).stdout)[0]["value"]
+    value[:4] = [f"{byte:#04x}" for byte in number.to_bytes(4, "little")]
+    sh("bpftool", "map", "update", *place, "key", "0", "0", "0", "0", "value", *value)
+
+
+def test_other_layout_is_refused_and_can_begin_anew(host):
+    nothing = host.everything()
     host.up()
-    whole = time.monotonic() - begin
-    for step in range(16):
-        host.load("up" if verb == "down" else "down")
-        command = subprocess.Popen([COMMAND, "-n", host.netns, "-p", host.pin, "-c",
-                                    host.write(CONFIG), verb])
-        time.sleep(whole * step / 14)
-        command.kill()
-        command.wait()
-        done = host.load(after)
-        assert done.returncode == 0, done.stderr
-        if after == "up":
-            assert host.programs("v0", "ingress") == ["ftpnat_ingress"]
-            assert len(host.status()["programs"]) == 2
-            assert host.load("down").returncode == 0
-        assert host.everything() == before
+    set_layout(host, 999)
+    before = host.everything(), host.program_id("v0", "ingress"), host.program_id("v1", "egress")
+    for verb in ("up", "reload"):
+        refused(host.load(verb), 1, "layout 999", "`down`, then `up`", "connections are lost")
+    refused(host.load("status"), 1, "layout 999")
+    assert (host.everything(), host.program_id("v0", "ingress"), host.program_id("v1", "egress")) == before
+    done = host.load("down")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert host.everything() == nothing
+    host.up()
+
+
+def test_map_of_another_layout_is_refused(host):
+    host.up()
+    path = f"{host.pin}/ftpnat_hops"
+    os.unlink(path)
+    sh("bpftool", "map", "create", path, "type", "array", "key", "4", "value", "8", "entries", "1", "name",
+       "ftpnat_hops")
+    before = host.everything(), host.program_id("v0", "ingress")
+    refused(host.load("reload"), 1, "ftpnat_hops has another layout", "`down`, then `up`")
+    assert (host.everything(), host.program_id("v0", "ingress")) == before
+
+
+@pytest.mark.parametrize("other, code, words", [
+    ({"command": REFUSED}, 1, "refuses program ftpnat_ingress"),
+    ({"config": CONFIG + "publish: 1\n"}, 2, "publish"),
+    ({"config": CONFIG.replace("192.0.2.10:2121", "192.0.2.10:2121\n    data_address: no.such.invalid")}, 1,
+     "no.such.invalid"),
+    ({"config": CONFIG.replace("    servers:", "    source: gateway\n    servers:")
+      .replace("10.9.0.10", "10.8.0.10")}, 1, "no source address towards server 10.8.0.10"),
+])
+def test_reload_that_fails_changes_nothing(host, other, code, words):
+    host.up()
+
+    def all_there():
+        return (host.everything(), host.status(), host.program_id("v0", "ingress"),
+                host.program_id("v1", "egress"))
+
+    before = all_there()
+    refused(host.load("reload", **other), code, words)
+    assert all_there() == before
 
 
 # ---- where it can't work ----

@@ -63,8 +63,9 @@ class Scene:
         self.public = Pyftpdlib(lab.servers[1]).start()
         self.vips = [lab.vips(0), lab.vips(1)]
         self.modes = ["native", "off", "native", "generic"] if native else ["off"]
+        # no server sees the gateway's address by two rules: ports of one would be the other's again
         self.dial = {"keep": (self.files, self.vips[0]), "full": (self.public, self.vips[1]),
-                     "masquerade": (self.public, self.public.addresses)}
+                     "masquerade": (self.files, self.files.addresses)}
 
     def config(self, number):
         """The one of reload `number`. Odd: other rules, another interface, other limits."""
