@@ -390,9 +390,9 @@ __noinline int control_packet(struct __sk_buff *skb, int way, int egress)
 			class_find(session);
 			verdict = control_locked(&c);
 			session_unlock(session);
-		} else if (!(p->flags & TH_RST)) {
+		} else if (p->len) {
 			return FTPNAT_NO_SESSION;
-		}
+		} /* else perhaps of a connection before it: RFC 9293 section 3.5.2 */
 	}
 	if (verdict != GO_ON)
 		return verdict;

@@ -153,27 +153,31 @@ static __always_inline int publish(struct __sk_buff *skb, const struct ftpnat_ru
 	return GO_ON;
 }
 
-/* masquerade: the rule's address, or the one of the interface that the route leaves by. */
+/*
+ * masquerade: the rule's address, or the one of the interface that the route leaves by.
+ * Who dials this host itself passes: there is nobody to hide from.
+ */
 static __always_inline int masquerade(struct __sk_buff *skb,
 				      const struct ftpnat_rule *rule, struct scratch *s,
 				      int egress)
 {
 	struct flow_new *new = &s->flow;
 	__u32 family = addr_is_v4(&new->key.src) ? FTPNAT_V4 : FTPNAT_V6;
+	__u32 ifindex = skb->ifindex;
+	struct bpf_fib_lookup fib;
 
+	if (!egress) {
+		fib_params(&fib, &new->key, family == FTPNAT_V6, ifindex, 0);
+		if (bpf_fib_lookup(skb, &fib, sizeof(fib), 0) ==
+		    BPF_FIB_LKUP_RET_NOT_FWDED)
+			return FTPNAT_PASS;
+		ifindex = fib.ifindex;
+	}
 	new->to = new->key;
 	new->to.src = rule->address[family];
 	if (addr_is_zero(&new->to.src)) {
-		struct ftpnat_ifaddr *own;
-		struct bpf_fib_lookup fib;
-		__u32 ifindex = skb->ifindex;
+		struct ftpnat_ifaddr *own = ifaddr_get(s, ifindex);
 
-		if (!egress) {
-			fib_params(&fib, &new->key, family == FTPNAT_V6, ifindex, 0);
-			bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
-			ifindex = fib.ifindex;
-		}
-		own = ifaddr_get(s, ifindex);
 		if (own)
 			new->to.src = own->addr[family];
 	}

@@ -114,7 +114,7 @@ struct scratch {
 	struct ftpnat_tuple to;	  /* translation of the packet at hand */
 	struct ftpnat_expected_key expected_key;
 	struct ftpnat_expected_key door; /* about to be closed */
-	struct ftpnat_tuple removed;	 /* other direction of a connection that is removed */
+	struct ftpnat_tuple removed; /* other direction of a connection that is removed */
 	struct ftpnat_tls_key tls_key;
 	struct ftpnat_tls tls; /* zeroed image of an entry, but for its first id */
 	struct announcement announcement;

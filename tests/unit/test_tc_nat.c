@@ -87,6 +87,30 @@ static void test_refused_by_the_server(void **state)
 	assert_true(good);
 }
 
+/* RFC 9293 section 3.5.2: the server still has an earlier connection and says so. */
+static void test_left_over_at_the_server(void **state)
+{
+	bool good = true;
+
+	(void)state;
+	for (enum scene_id id = 0; id < SCENES; id++) {
+		static const struct step steps[] = {
+			C(NULL, .flags = SYN, .also = { FTPNAT_CONTROL_OPENED }),
+			S(NULL, .flags = ACK),
+			C(NULL, .flags = RST),
+			C(NULL, .flags = SYN,
+			  .also = { FTPNAT_CONTROL_CLOSED, FTPNAT_CONTROL_OPENED }),
+			{ 0 },
+		};
+		struct talk talk;
+
+		scene_configure(scene_get(id), NULL);
+		talk_init(&talk, scene_get(id));
+		good &= talk_steps(&talk, "half-open connection", steps);
+	}
+	assert_true(good);
+}
+
 /* Both entries, what they count and where they lead. */
 static void test_entries(void **state)
 {
@@ -144,14 +168,18 @@ static void test_who_is_masqueraded(void **state)
 		const char *says, *src;
 		uint16_t dport;
 		bool ours;
+		const char *dst;
 	} rows[] = {
-		{ "first of the prefix", "192.168.5.0", 21, true },
-		{ "last of the prefix", "192.168.5.255", 21, true },
-		{ "below the prefix", "192.168.4.255", 21, false },
-		{ "above the prefix", "192.168.6.0", 21, false },
-		{ "another control port", "192.168.5.7", 2121, true },
-		{ "no control port", "192.168.5.7", 22, false },
-		{ "no control port, other byte order", "192.168.5.7", 0x1500, false },
+		{ "first of the prefix", "192.168.5.0", 21, true, NULL },
+		{ "last of the prefix", "192.168.5.255", 21, true, NULL },
+		{ "below the prefix", "192.168.4.255", 21, false, NULL },
+		{ "above the prefix", "192.168.6.0", 21, false, NULL },
+		{ "another control port", "192.168.5.7", 2121, true, NULL },
+		{ "no control port", "192.168.5.7", 22, false, NULL },
+		{ "no control port, other byte order", "192.168.5.7", 0x1500, false,
+		  NULL },
+		{ "to this host itself", "192.168.5.7", 21, false, "192.168.5.1" },
+		{ "to this host's other side", "192.168.5.7", 21, false, "203.0.113.7" },
 	};
 	const struct scene *scene = scene_get(MASQ4);
 	bool good = true;
@@ -166,6 +194,7 @@ static void test_who_is_masqueraded(void **state)
 		talk_init(&talk, scene);
 		in = talk_syn(&talk);
 		in.src = rows[i].src;
+		in.dst = rows[i].dst ? rows[i].dst : in.dst;
 		in.dport = rows[i].dport;
 		in.sport = (uint16_t)(50000 + i);
 		out = rows[i].ours ? talk_syn_heard(&talk) : in;
@@ -579,6 +608,7 @@ int main(void)
 	static const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_refused_by_the_server),
 		cmocka_unit_test(test_entries),
+		cmocka_unit_test(test_left_over_at_the_server),
 		cmocka_unit_test(test_who_is_masqueraded),
 		cmocka_unit_test(test_first_selector_wins),
 		cmocka_unit_test(test_refused),
