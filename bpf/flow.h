@@ -209,7 +209,7 @@ static __always_inline void flow_image(struct flow_new *new,
 static long try_port(__u32 attempt, struct flow_new **search)
 {
 	struct flow_new *new = *search;
-	long rc;
+	int rc;
 
 	if (attempt && new->flags & FTPNAT_FLOW_TRACKED)
 		return 1;
@@ -222,7 +222,7 @@ static long try_port(__u32 attempt, struct flow_new **search)
 	flow_image(new, &new->key, new->flags ^ FTPNAT_FLOW_CLIENT, 0, 0);
 	/* the other direction's `to` leads back: the key with its ends swapped */
 	tuple_swap(&((struct ftpnat_flow *)new->entry)->to, &new->key);
-	rc = bpf_map_update_elem(&ftpnat_flows, &new->reverse, new->entry, BPF_NOEXIST);
+	rc = map_insert(&ftpnat_flows, &new->reverse, new->entry);
 	if (rc == -EEXIST)
 		return 0;
 	new->done = rc ? -1 : 1;
