@@ -115,7 +115,12 @@ $(BUILD)/man/%: docs/man/%.scd $(BUILD)/man/reasons.scd
 unit: $(UNIT) $(BUILD)/tests/test_conversations $(BUILD)/refused/ftpnat-load ## build the unit tests (build/tests/test_*)
 
 # For the end-to-end tests.
-unit: $(BUILD)/e2e/quick_syn.bpf.o
+unit: $(BUILD)/e2e/quick_syn.bpf.o $(BUILD)/e2e/lacking.so
+
+$(BUILD)/e2e/%.so: tests/e2e/%.c $(BUILD)/.tools
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(USER_CFLAGS) -fPIC -shared -MD -MP -MF $(@:.so=.d) $< $(LDFLAGS) -o $@
 
 $(BUILD)/%.bpf.o: tests/%.bpf.c $(BUILD)/.tools
 	$(say) CLANG $@

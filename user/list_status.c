@@ -10,6 +10,7 @@
 #include "attach.h"
 #include "fastpath.h"
 #include "hostaddr.h"
+#include "kernel_lacks.h"
 #include "log.h"
 #include "netdev.h"
 #include "netns.h"
@@ -299,6 +300,11 @@ static int check_host(struct status *status)
 		if (needed[family] && is_off(forwarding[family].file))
 			degraded(status, "%s forwarding is off: `sysctl -w %s=1`.",
 				 ftpnat_family_str(family), forwarding[family].sysctl);
+	if (kernel_is_old())
+		degraded(status,
+			 "Linux %s is older than " KERNEL_LOWEST
+			 ", the oldest that ftpnat is tested with.",
+			 status->host.release);
 	for (int i = VIEW_TABLE_CONTROL; i <= VIEW_TABLE_EXPECTED; i++)
 		if (status->tables[i].used >= status->tables[i].size)
 			degraded(

@@ -216,6 +216,7 @@ int xdp_put(const struct ftpnat_interface *interface, const struct dataplane *da
 			      replace_alone(interface, object, mode, own) :
 			      add(interface, object, mode, state_id);
 	if (err)
-		snprintf(why, FTPNAT_XDP_WHY_LEN, "%s", kernel_log_reason(err));
+		snprintf(why, FTPNAT_XDP_WHY_LEN, "%s",
+			 kernel_log_reason(object ? object->obj : NULL, err));
 	return err;
 }
