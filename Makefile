@@ -46,7 +46,7 @@ LIBS_LDLIBS = $(eval LIBS_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIBS_L
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all bpf tools unit man deb deb-check fuzz soak soak-model check demo compare bench bench-tools lint format install uninstall \
+.PHONY: all bpf tools unit man deb deb-check fuzz soak soak-model check check-kernels demo compare bench bench-tools lint format install uninstall \
 	clean help
 
 all: $(PROGRAM) ## build ./ftpnat-load (default)
@@ -195,6 +195,17 @@ check: ## install what is missing, build, run all tests (root)
 	@$(MAKE) --no-print-directory $(JOBS) all unit
 	@tests/run
 
+$(BUILD)/tests/kernel-load: tests/kernels/load.c $(BUILD)/.tools
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(USER_CFLAGS) $< $(LDFLAGS) -lbpf -o $@
+
+check-kernels: ## chosen tests under Debian's kernels in qemu, into README.md (root, half an hour)
+	@scripts/deps build test kernels
+	@$(MAKE) --no-print-directory $(JOBS) all unit $(BUILD)/tests/kernel-load
+	@scripts/get-servers
+	@PYTHONDONTWRITEBYTECODE=1 tests/kernels/run
+
 demo: ## install what is missing, build, show FTP through the gateway (root)
 	@scripts/deps build test
 	@$(MAKE) --no-print-directory $(JOBS) all
@@ -227,7 +238,7 @@ bench: ## ftpnat, nftables and bare forwarding side by side, into docs/bench; QU
 STYLED   = $(wildcard include/*.h bpf/*.[ch] user/*.[ch] tests/*.h tests/unit/*.[ch] tests/unit/lib/*.[ch] \
 	     tests/model/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch] tests/e2e/*.[ch] docs/man/*.c)
 SHELL_SRC = completion/ftpnat-load.bash debian/prerm $(shell grep -lE '^\#!.*\b(ba)?sh\b' scripts/* tests/run \
-	     tests/verifier/check tests/package/run .ci/run 2>/dev/null)
+	     tests/verifier/check tests/package/run tests/kernels/load.sh .ci/run 2>/dev/null)
 
 lint: $(BUILD)/ftpnat_tc.skel.h $(BUILD)/ftpnat_xdp.skel.h ## clang-format, clang-tidy, shellcheck, licences
 	@scripts/deps --check lint
@@ -289,7 +300,7 @@ clean: ## remove everything that was built
 	$(Q)rm -rf $(BUILD) $(PROGRAM)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo '  Variables: V=1, PREFIX, DESTDIR, CC, BPF_CLANG, CFLAGS; soak: MINUTES, SEED, ROUND'
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
