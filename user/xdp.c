@@ -123,8 +123,10 @@ static int remove_own(__u32 ifindex, __u32 state_id, __u32 stays)
 int xdp_remove(const struct ftpnat_interface *interface, __u32 state_id)
 {
 	char name[IF_NAMESIZE];
-	int err = remove_own(interface->ifindex, state_id, 0);
+	int err;
 
+	kernel_log_start();
+	err = remove_own(interface->ifindex, state_id, 0);
 	return err && !if_indextoname(interface->ifindex, name) ? 0 : err;
 }
 
