@@ -83,6 +83,7 @@ static void check_transmits(struct status *status,
 	_cleanup_close_ int fd = view_map(status->view, "ftpnat_links");
 	struct ftpnat_link link = { 0 };
 	bool now = fastpath_transmits(interface, status->view->instance.state_id);
+	__u64 features;
 	bool said = fd >= 0 && !bpf_map_lookup_elem(fd, &interface->ifindex, &link) &&
 		    (link.flags & FTPNAT_LINK_XMIT);
 
@@ -96,6 +97,12 @@ static void check_transmits(struct status *status,
 		degraded(status,
 			 "%s could send what XDP gives it by now: `ftpnat-load reload`.",
 			 interface->name);
+	else if (!said && netdev_xdp_features(interface->ifindex, &features) == -ENOENT)
+		degraded(
+			status,
+			"Before Linux 6.3 the kernel does not say whether %s sends what XDP gives "
+			"it: TC does.",
+			interface->name);
 	else if (!said)
 		degraded(
 			status,
