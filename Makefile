@@ -47,7 +47,7 @@ LIBS_LDLIBS = $(eval LIBS_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIBS_L
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all bpf tools unit man deb deb-check fuzz soak soak-model check demo compare bench bench-tools lint format install uninstall \
+.PHONY: all bpf tools unit man deb deb-check fuzz soak soak-model check check-kernels demo compare bench bench-tools lint format install uninstall \
 	clean help
 
 all: $(PROGRAM) ## build ./ftpnat-load (default)
@@ -116,7 +116,12 @@ $(BUILD)/man/%: docs/man/%.scd $(BUILD)/man/reasons.scd
 unit: $(UNIT) $(BUILD)/tests/test_conversations $(LOADERS) $(BUILD)/tests/killer.so ## build the unit tests (build/tests/test_*)
 
 # For the end-to-end tests.
-unit: $(BUILD)/e2e/quick_syn.bpf.o
+unit: $(BUILD)/e2e/quick_syn.bpf.o $(BUILD)/e2e/lacking.so
+
+$(BUILD)/e2e/%.so: tests/e2e/%.c $(BUILD)/.tools
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(USER_CFLAGS) -fPIC -shared -MD -MP -MF $(@:.so=.d) $< $(LDFLAGS) -o $@
 
 $(BUILD)/%.bpf.o: tests/%.bpf.c $(BUILD)/.tools
 	$(say) CLANG $@
@@ -207,6 +212,17 @@ check: ## install what is missing, build, run all tests (root)
 	@$(MAKE) --no-print-directory $(JOBS) all unit
 	@tests/run
 
+$(BUILD)/tests/kernel-load: tests/kernels/load.c $(BUILD)/.tools
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(USER_CFLAGS) $< $(LDFLAGS) -lbpf -o $@
+
+check-kernels: ## chosen tests under Debian's kernels in qemu, into README.md (root, half an hour)
+	@scripts/deps build test kernels
+	@$(MAKE) --no-print-directory $(JOBS) all unit $(BUILD)/tests/kernel-load
+	@scripts/get-servers
+	@PYTHONDONTWRITEBYTECODE=1 tests/kernels/run
+
 demo: ## install what is missing, build, show FTP through the gateway (root)
 	@scripts/deps build test
 	@$(MAKE) --no-print-directory $(JOBS) all
@@ -239,7 +255,8 @@ bench: ## ftpnat, nftables and bare forwarding side by side, into docs/bench; QU
 STYLED   = $(wildcard include/*.h bpf/*.[ch] user/*.[ch] tests/*.h tests/unit/*.[ch] tests/unit/lib/*.[ch] \
 	     tests/model/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch] tests/e2e/*.[ch] docs/man/*.c)
 SHELL_SRC = completion/ftpnat-load.bash debian/prerm $(shell grep -lE '^\#!.*\b(ba)?sh\b' scripts/* tests/run \
-	     tests/verifier/check tests/package/run tests/package/reboot .ci/run 2>/dev/null)
+	     tests/verifier/check tests/package/run tests/package/reboot tests/kernels/load.sh \
+	     .ci/run 2>/dev/null)
 
 lint: $(BUILD)/ftpnat_tc.skel.h $(BUILD)/ftpnat_xdp.skel.h ## clang-format, clang-tidy, shellcheck, licences
 	@scripts/deps --check lint
@@ -301,7 +318,7 @@ clean: ## remove everything that was built
 	$(Q)rm -rf $(BUILD) $(PROGRAM)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo '  Variables: V=1, PREFIX, DESTDIR, CC, BPF_CLANG, CFLAGS; soak: MINUTES, SEED, ROUND'
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d $(BUILD)/*/*/*.d)

@@ -113,7 +113,7 @@ static long try_announce(__u32 attempt, struct announcement **announcement)
 {
 	struct announcement *a = *announcement;
 	__u16 port = bpf_ntohs(a->key.dport);
-	long rc;
+	int rc;
 
 	if (attempt) {
 		__u32 range = (__u32)a->port_max - a->port_min + 1;
@@ -125,7 +125,7 @@ static long try_announce(__u32 attempt, struct announcement **announcement)
 	}
 	if (is_listen(&a->key))
 		return 0;
-	rc = bpf_map_update_elem(&ftpnat_expected, &a->key, a->value, BPF_NOEXIST);
+	rc = map_insert(&ftpnat_expected, &a->key, a->value);
 	if (rc == -EEXIST)
 		return 0;
 	a->done = rc ? -1 : 1;

@@ -91,7 +91,7 @@ static __always_inline int flow_has_data(const struct ftpnat_flow *flow)
  * A connection's time to be looked at has come: it is removed, or entered anew.
  * 0, or -errno: neither could be done, it has to be looked at again.
  */
-static __noinline long flow_visit(struct ftpnat_tuple *key, __u32 since, __u32 now)
+static __noinline int flow_visit(struct ftpnat_tuple *key, __u32 since, __u32 now)
 {
 	struct ftpnat_flow *flow = bpf_map_lookup_elem(&ftpnat_flows, key);
 	struct ftpnat_config *config = config_get();
@@ -99,7 +99,7 @@ static __noinline long flow_visit(struct ftpnat_tuple *key, __u32 since, __u32 n
 	struct ftpnat_flow *peer;
 	__u32 idle, limit, seen;
 	__u32 other = 0;
-	long rc;
+	int rc; /* see map_insert() */
 
 	/* gone, or entered once more since then */
 	if (!flow || !config || !(flow->flags & FTPNAT_FLOW_CLIENT) ||
@@ -120,7 +120,7 @@ static __noinline long flow_visit(struct ftpnat_tuple *key, __u32 since, __u32 n
 	if (idle >= limit && !flow_closing(flow->tcp, other) && flow_has_data(flow))
 		idle = 0; /* it lives as long as its transfers */
 	if (idle >= limit) {
-		rc = flow_remove(key, flow);
+		rc = (int)flow_remove(key, flow);
 		return rc == -ENOENT ? 0 : rc;
 	}
 	rc = expiry_put(key, now);
@@ -211,7 +211,7 @@ static __always_inline void flow_image(struct flow_new *new,
 static long try_port(__u32 attempt, struct flow_new **search)
 {
 	struct flow_new *new = *search;
-	long rc;
+	int rc;
 
 	if (attempt && new->flags & FTPNAT_FLOW_TRACKED)
 		return 1;
@@ -224,7 +224,7 @@ static long try_port(__u32 attempt, struct flow_new **search)
 	flow_image(new, &new->key, new->flags ^ FTPNAT_FLOW_CLIENT, 0, 0);
 	/* the other direction's `to` leads back: the key with its ends swapped */
 	tuple_swap(&((struct ftpnat_flow *)new->entry)->to, &new->key);
-	rc = bpf_map_update_elem(&ftpnat_flows, &new->reverse, new->entry, BPF_NOEXIST);
+	rc = map_insert(&ftpnat_flows, &new->reverse, new->entry);
 	if (rc == -EEXIST)
 		return 0;
 	new->done = rc ? -1 : 1;

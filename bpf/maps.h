@@ -181,4 +181,13 @@ struct {
 	__type(value, struct ftpnat_state);
 } ftpnat_state SEC(".maps");
 
+/*
+ * Enters what isn't there yet. 0 or -errno, as an int: before 6.4 the kernel calls the
+ * map's own function, which leaves the upper half of the register zero.
+ */
+static __always_inline int map_insert(void *map, const void *key, const void *value)
+{
+	return (int)bpf_map_update_elem(map, key, value, BPF_NOEXIST);
+}
+
 #endif

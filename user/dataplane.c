@@ -10,6 +10,7 @@
 
 #include "ftpnat_tc.skel.h"
 #include "instance.h"
+#include "kernel_lacks.h"
 #include "kernel_log.h"
 #include "log.h"
 #include "pin.h"
@@ -109,8 +110,8 @@ static int bind_state(const struct ftpnat_tc *skel)
 		if (bpf_prog_bind_map(bpf_program__fd(prog), state_fd, NULL))
 			return err_r(-errno,
 				     "can't bind " STATE_MAP
-				     " to %s: %s (ftpnat is made for "
-				     "kernels from 6.1 on)",
+				     " to %s: %s (ftpnat needs Linux " KERNEL_LOWEST
+				     " or later)",
 				     bpf_program__name(prog), strerror(errno));
 	return 0;
 }
@@ -148,7 +149,7 @@ int dataplane_load(struct dataplane *dataplane, const struct config_limits *limi
 	kernel_log_start();
 	skel = dataplane->skel = ftpnat_tc__open();
 	if (!skel)
-		return kernel_log_explain(-errno);
+		return kernel_log_explain(NULL, -errno);
 	err = size_maps(skel, limits);
 	if (err)
 		return err_r(err, "can't size the maps: %s", strerror(-err));
@@ -160,7 +161,7 @@ int dataplane_load(struct dataplane *dataplane, const struct config_limits *limi
 	kernel_log_start();
 	err = ftpnat_tc__load(skel);
 	if (err)
-		return kernel_log_explain(err);
+		return kernel_log_explain(skel->obj, err);
 	return bind_state(skel) ?: start_timer(skel);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "kernel_log.h"
 #include "log.h"
 #include "netdev.h"
 #include "util.h"
@@ -64,6 +65,15 @@ static enum config_xdp choose(struct ftpnat_interface *interface, __u32 state_id
 		asked = choose_auto(interface);
 	if (asked == CONFIG_XDP_OFF)
 		return CONFIG_XDP_OFF;
+	if (netdev_is_upper(interface->name)) {
+		because(interface, "the interface below could have no XDP program then");
+		return CONFIG_XDP_OFF;
+	}
+	/* a tag beside the frame is not seen, and would stay with what is sent on */
+	if (asked == CONFIG_XDP_GENERIC && netdev_has_vlan(interface->name)) {
+		because(interface, "generic XDP does not see the tags of its VLANs");
+		return CONFIG_XDP_OFF;
+	}
 	err = netdev_mac(interface->name, interface->mac);
 	if (err == -EAFNOSUPPORT)
 		because(interface, "not an Ethernet interface");
@@ -185,6 +195,6 @@ int fastpath_leave(const struct ftpnat_interface *interface, __u32 state_id)
 
 	if (err)
 		pr_err("can't detach the XDP program from %s: %s (`ip link set %s xdp off`)",
-		       interface->name, strerror(-err), interface->name);
+		       interface->name, kernel_log_reason(NULL, err), interface->name);
 	return err;
 }

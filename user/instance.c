@@ -7,6 +7,7 @@
 
 #include "attach.h"
 #include "fastpath.h"
+#include "kernel_lacks.h"
 #include "log.h"
 #include "pin.h"
 
@@ -93,17 +94,15 @@ int instance_open(struct instance *instance, const char *dir, __u64 netns, __u64
 	if (fd == -ENOENT && netns) {
 		err = for_each_state(see_orphan, &orphan);
 		if (err < 0)
-			return err_r(err,
-				     "can't look through the BPF maps: %s (CAP_SYS_ADMIN "
-				     "is needed)",
-				     strerror(-err));
+			return err_r(err, "can't look through the BPF maps: %s",
+				     kernel_bpf_strerror(err));
 		return err ? 0 : -ENOENT;
 	}
 	if (fd == -ENOENT)
 		return fd;
 	if (fd < 0)
-		return err_r(fd, "can't open %s/" STATE_MAP ": %s%s", dir, strerror(-fd),
-			     fd == -EPERM || fd == -EACCES ? " (must be root)" : "");
+		return err_r(fd, "can't open %s/" STATE_MAP ": %s", dir,
+			     kernel_bpf_strerror(fd));
 	instance->state_fd = fd;
 	err = read_state(fd, &instance->state_id, &instance->state);
 	if (err)

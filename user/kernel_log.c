@@ -6,12 +6,14 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "kernel_lacks.h"
 #include "log.h"
 #include "util.h"
 
 #define TAIL_LINES 10
 #define TAIL_LEN   2048
 #define NAME_LEN   64
+#define WHAT_LEN   64
 
 /* libbpf's callback gets no argument of ours: hence the one static object. */
 static struct {
@@ -99,16 +101,25 @@ static void explain_prog(int err)
 	       strerror(-err));
 	if (said.tail[0])
 		fprintf(stderr, "%s\n", said.tail);
-	pr_err("ftpnat is made for kernels from 6.1 on, with CONFIG_BPF_SYSCALL and BTF: if this "
-	       "is one, please report these lines");
+	pr_err("ftpnat is made for kernels from " KERNEL_LOWEST
+	       " on: if this is one, please report these lines");
 }
 
-int kernel_log_explain(int err)
+int kernel_log_explain(const struct bpf_object *object, int err)
 {
+	char what[WHAT_LEN];
+
+	if (err == -ENOSYS || err == -EPERM)
+		return err_r(err, "can't load the BPF programs: %s",
+			     kernel_bpf_strerror(err));
+	if (object && kernel_lacks(object, what, sizeof(what)))
+		return err_r(err,
+			     "this kernel lacks %s: ftpnat needs Linux " KERNEL_LOWEST
+			     " or later",
+			     what);
 	if (said.map[0])
-		return err_r(
-			err, "can't create map %s: %s (%s)", said.map, strerror(-err),
-			err == -EPERM ? "must be root with CAP_BPF" : limit_of(said.map));
+		return err_r(err, "can't create map %s: %s (%s)", said.map,
+			     strerror(-err), limit_of(said.map));
 	if (said.prog[0])
 		explain_prog(err);
 	else
@@ -116,15 +127,21 @@ int kernel_log_explain(int err)
 	return err;
 }
 
-const char *kernel_log_reason(int err)
+const char *kernel_log_reason(const struct bpf_object *object, int err)
 {
 	static const char mark[] = "Kernel error message: ";
+	static char reason[WHAT_LEN + sizeof("the kernel lacks ")];
+	char what[WHAT_LEN];
 	char *words = strstr(said.last, mark);
 
+	if (object && said.prog[0] && kernel_lacks(object, what, sizeof(what))) {
+		snprintf(reason, sizeof(reason), "the kernel lacks %s", what);
+		return reason;
+	}
 	if (said.prog[0])
 		return "the kernel refuses the program";
 	if (!words)
-		return strerror(-err);
+		return kernel_bpf_strerror(err);
 	words += strlen(mark);
 	words[strcspn(words, "\n")] = '\0';
 	return words;

@@ -9,10 +9,12 @@
 /* Forget what was said and keep what comes. */
 void kernel_log_start(void);
 
-/* Say why bpf_object__load() failed with `err`; returns it. */
-int kernel_log_explain(int err);
+struct bpf_object;
 
-/* Why something else was refused, for a sentence: the kernel's words if it said any. */
-const char *kernel_log_reason(int err);
+/* Say why the object (NULL: not even opened) was not loaded, with `err`; returns it. */
+int kernel_log_explain(const struct bpf_object *object, int err);
+
+/* Why an XDP program of the object isn't there, for a sentence: the kernel's words if it said any. */
+const char *kernel_log_reason(const struct bpf_object *object, int err);
 
 #endif

@@ -10,6 +10,7 @@
 #include "attach.h"
 #include "fastpath.h"
 #include "hostaddr.h"
+#include "kernel_lacks.h"
 #include "log.h"
 #include "netdev.h"
 #include "netns.h"
@@ -82,6 +83,7 @@ static void check_transmits(struct status *status,
 	_cleanup_close_ int fd = view_map(status->view, "ftpnat_links");
 	struct ftpnat_link link = { 0 };
 	bool now = fastpath_transmits(interface, status->view->instance.state_id);
+	__u64 features;
 	bool said = fd >= 0 && !bpf_map_lookup_elem(fd, &interface->ifindex, &link) &&
 		    (link.flags & FTPNAT_LINK_XMIT);
 
@@ -95,6 +97,12 @@ static void check_transmits(struct status *status,
 		degraded(status,
 			 "%s could send what XDP gives it by now: `ftpnat-load reload`.",
 			 interface->name);
+	else if (!said && netdev_xdp_features(interface->ifindex, &features) == -ENOENT)
+		degraded(
+			status,
+			"Before Linux 6.3 the kernel does not say whether %s sends what XDP gives "
+			"it: TC does.",
+			interface->name);
 	else if (!said)
 		degraded(
 			status,
@@ -321,6 +329,11 @@ static int check_host(struct status *status)
 		if (needed[family] && is_off(forwarding[family].file))
 			degraded(status, "%s forwarding is off: `sysctl -w %s=1`.",
 				 ftpnat_family_str(family), forwarding[family].sysctl);
+	if (kernel_is_old())
+		degraded(status,
+			 "Linux %s is older than " KERNEL_LOWEST
+			 ", the oldest that ftpnat is tested with.",
+			 status->host.release);
 	for (int i = VIEW_TABLE_CONTROL; i <= VIEW_TABLE_EXPECTED; i++)
 		if (status->tables[i].used >= status->tables[i].size)
 			degraded(

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/genetlink.h>
+#include <linux/if_vlan.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -24,12 +25,17 @@
 #define ANSWER_LEN 8192
 #define ATTR_ROOM  32
 
-static int if_ioctl(const char *name, unsigned long request, struct ifreq *ifr)
+static int socket_ioctl(unsigned long request, void *arg)
 {
 	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
+	return fd < 0 || ioctl(fd, request, arg) ? -errno : 0;
+}
+
+static int if_ioctl(const char *name, unsigned long request, struct ifreq *ifr)
+{
 	snprintf(ifr->ifr_name, sizeof(ifr->ifr_name), "%s", name);
-	return fd < 0 || ioctl(fd, request, ifr) ? -errno : 0;
+	return socket_ioctl(request, ifr);
 }
 
 void netdev_driver(const char *name, char driver[NETDEV_DRIVER_LEN])
@@ -41,6 +47,46 @@ void netdev_driver(const char *name, char driver[NETDEV_DRIVER_LEN])
 	snprintf(driver, NETDEV_DRIVER_LEN, "%.*s", NETDEV_DRIVER_LEN - 1,
 		 known ? info.driver : "");
 }
+
+/* ---- interfaces upon others ---- */
+
+static bool is_vlan(const char *driver)
+{
+	return !strcmp(driver, "802.1Q VLAN Support");
+}
+
+bool netdev_is_upper(const char *name)
+{
+	char driver[NETDEV_DRIVER_LEN];
+
+	netdev_driver(name, driver);
+	return is_vlan(driver) || !strcmp(driver, "macvlan") || !strcmp(driver, "ipvlan");
+}
+
+static bool is_vlan_of(const char *name, const char *below)
+{
+	struct vlan_ioctl_args args = { .cmd = GET_VLAN_REALDEV_NAME_CMD };
+	char driver[NETDEV_DRIVER_LEN];
+
+	netdev_driver(name, driver); /* for others the ioctl would load the module */
+	snprintf(args.device1, sizeof(args.device1), "%s", name);
+	return is_vlan(driver) && !socket_ioctl(SIOCGIFVLAN, &args) &&
+	       !strcmp(args.u.device2, below);
+}
+
+bool netdev_has_vlan(const char *name)
+{
+	struct if_nameindex *all = if_nameindex();
+	bool found = false;
+
+	for (struct if_nameindex *i = all; i && i->if_index && !found; i++)
+		found = is_vlan_of(i->if_name, name);
+	if (all)
+		if_freenameindex(all);
+	return found;
+}
+
+/* ---- addresses ---- */
 
 int netdev_mac(const char *name, __u8 mac[6])
 {

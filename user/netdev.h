@@ -4,6 +4,7 @@
 #define FTPNAT_NETDEV_H
 
 #include <linux/types.h>
+#include <stdbool.h>
 
 #define NETDEV_DRIVER_LEN 32
 
@@ -13,6 +14,12 @@
 
 /* The driver's name as `ethtool -i` shows it; empty if it has none. */
 void netdev_driver(const char *name, char driver[NETDEV_DRIVER_LEN]);
+
+/* Is it a VLAN, macvlan or ipvlan, which lies on another device? */
+bool netdev_is_upper(const char *name);
+
+/* Does a VLAN of this network namespace lie on it? */
+bool netdev_has_vlan(const char *name);
 
 /* 0 or -errno; -EAFNOSUPPORT: it is no Ethernet device. */
 int netdev_mac(const char *name, __u8 mac[6]);

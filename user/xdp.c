@@ -193,8 +193,10 @@ static int remove_own(__u32 ifindex, __u32 state_id, __u32 stays)
 int xdp_remove(const struct ftpnat_interface *interface, __u32 state_id)
 {
 	char name[IF_NAMESIZE];
-	int err = remove_own(interface->ifindex, state_id, 0);
+	int err;
 
+	kernel_log_start();
+	err = remove_own(interface->ifindex, state_id, 0);
 	return err && !if_indextoname(interface->ifindex, name) ? 0 : err;
 }
 
@@ -287,6 +289,7 @@ int xdp_put(const struct ftpnat_interface *interface, const struct dataplane *da
 			      add(interface, object, mode, state_id);
 	remove_left(interface->ifindex, state_id);
 	if (err)
-		snprintf(why, FTPNAT_XDP_WHY_LEN, "%s", kernel_log_reason(err));
+		snprintf(why, FTPNAT_XDP_WHY_LEN, "%s",
+			 kernel_log_reason(object ? object->obj : NULL, err));
 	return err;
 }

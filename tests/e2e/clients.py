@@ -7,10 +7,10 @@ import re
 import socket
 import subprocess
 
-from lab import run
+from lab import SLOWER, run
 from servers import FOLDER
 
-TIMEOUT = 10  # seconds that a client may wait for its peer
+TIMEOUT = 10 * SLOWER  # seconds that a client may wait for its peer
 PASSIVE, ACTIVE = ("EPSV", "PASV"), ("EPRT", "PORT")
 
 

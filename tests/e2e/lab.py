@@ -19,6 +19,7 @@ import time
 NETNS_DIR = "/run/netns"
 BPFFS = "/sys/fs/bpf"
 DEADLINE = 30.0  # seconds that a condition may take to come true, on a busy machine too
+SLOWER = int(os.environ.get("FTPNAT_SLOWER", 1))  # times that all may take longer, as in an emulation
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -30,6 +31,7 @@ class LabError(Exception):
 
 def wait_until(condition, what, deadline=DEADLINE):
     """Polls until condition() is true and returns its value."""
+    deadline *= SLOWER
     end = time.monotonic() + deadline
     pause = 0.002
     while True:
@@ -45,7 +47,7 @@ def wait_until(condition, what, deadline=DEADLINE):
 def run(argv, check=True, timeout=60, **options):
     """Runs a command to its end; its output is in the error when it fails."""
     done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          errors="replace", timeout=timeout, **options)
+                          errors="replace", timeout=timeout * SLOWER, **options)
     if check and done.returncode:
         raise LabError(f"{' '.join(map(str, argv))}: exit {done.returncode}\n{done.stdout}")
     return done

@@ -10,7 +10,7 @@ import tempfile
 import pytest
 
 from conftest import short_name
-from lab import BPFFS
+from lab import BPFFS, SLOWER
 from servers import TOP
 
 COMMAND = os.path.join(TOP, "ftpnat-load")
@@ -34,7 +34,7 @@ CONFIG = INTERFACES + PUBLISH + MASQUERADE
 
 
 def sh(*argv, check=True):
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60 * SLOWER)
     assert not check or done.returncode == 0, f"{argv}: {done.stderr}"
     return done
 

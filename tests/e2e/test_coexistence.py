@@ -6,6 +6,7 @@ import socket
 import pytest
 
 from clients import Account, CLIENTS
+from fast import modes, prepare, switch
 from lab import wait_until
 from old_setups import iptables, listen, reaches
 from scenes import exchange, login, masquerade, need, pick, publish
@@ -49,28 +50,88 @@ table inet rest {
         socket.create_connection((lab.servers[1].ip4, 8081), timeout=0.5)
 
 
-@pytest.mark.parametrize("kind", ["vlan", "macvlan"])
-def test_interface_of_another_kind(make_lab, kind):
-    """Both ends of the client's link on a VLAN, or the gateway's on a macvlan."""
+def test_nftables_flowtable_for_other_traffic(make_lab):
+    """The kernel's short way for established connections leaves ours alone, and works for others."""
     lab = make_lab()
-    node = lab.client
-    addresses = (f"addr add {node.gw4}/24 dev x1", f"addr add {node.gw6}/64 dev x1 nodad", "link set x1 up")
-    made = lab.gw.run(["ip", "link", "add", "link", "c1", "name", "x1", "type", kind,
-                       *(("id", "7") if kind == "vlan" else ("mode", "private"))], check=False)
+    server = need(Vsftpd)(lab.server).start()
+    lab.server.start(["/usr/bin/python3", "-m", "http.server", "8080"], "http")
+    wait_until(lambda: lab.server.listening("0.0.0.0", 8080), "a web server")
+    made = lab.gw.run(["nft", "-f", "-"], check=False, input="""
+table inet rest {
+	flowtable fast { hook ingress priority filter; devices = { c1, s1 }; }
+	chain forward { type filter hook forward priority filter; ip protocol tcp flow add @fast; }
+}
+""")
+    if "No such file" in made.stdout or "not supported" in made.stdout:
+        pytest.skip("this kernel has no flowtable")
+    vips = lab.vips()
+    lab.gateway.up({"publish": [publish("files", vips, [server])]})
+    transfer(lab, lab.client, server, vips)
+    assert fetch(lab.client, lab.server.ip4, 8080) == b"HTTP/1.0 200"
+    assert lab.gateway.rule("files")["data_connections"] == 2 * len(METHODS)
+
+
+def add_interface(node, kind, below, name, *addresses):
+    """A VLAN or macvlan interface with these addresses."""
+    made = node.run(["ip", "link", "add", "link", below, "name", name, "type", kind,
+                     *(("id", "7") if kind == "vlan" else ("mode", "private"))], check=False)
     if "Unknown device type" in made.stdout:
         pytest.skip(f"this kernel has no {kind}")
-    lab.gw.ip("addr flush dev c1 scope global", *addresses)
+    node.ip(*(f"addr add {address} dev {name}{' nodad' if ':' in address else ''}" for address in addresses),
+            f"link set {name} up")
+
+
+def test_macvlan(make_lab):
+    """The gateway's end of the client's link."""
+    lab = make_lab()
+    lab.gw.ip("addr flush dev c1 scope global")
     lab.gw.sysctl("net/ipv4/conf/c1/arp_ignore", 1)
-    if kind == "vlan":
-        node.ip("addr flush dev eth0 scope global", "link add link eth0 name eth7 type vlan id 7",
-                f"addr add {node.ip4}/24 dev eth7", f"addr add {node.ip6}/64 dev eth7 nodad",
-                "link set eth7 up", f"route replace default via {node.gw4}",
-                f"route replace ::/0 via {node.gw6}")
-    server = need(Vsftpd)(lab.server).start()
     vips = ("192.0.2.10", "2001:db8::10")
-    lab.gw.ip(f"addr add {vips[0]}/32 dev x1", f"addr add {vips[1]}/128 dev x1 nodad")
+    add_interface(lab.gw, "macvlan", "c1", "x1", f"{lab.client.gw4}/24", f"{lab.client.gw6}/64",
+                  f"{vips[0]}/32", f"{vips[1]}/128")
+    server = need(Vsftpd)(lab.server).start()
     lab.gateway.up({"interfaces": ["x1", "s1"], "publish": [publish("files", vips, [server])]})
-    transfer(lab, node, server, vips)
+    transfer(lab, lab.client, server, vips)
+
+
+def tagged(make_lab):
+    """A client on VLAN 7, and untagged beside it, each with VIPs of its own."""
+    lab = make_lab()
+    plain, vips = lab.vips(), ("192.0.2.11", "2001:db8::11")
+    add_interface(lab.gw, "vlan", "c1", "x1", "10.7.1.1/24", "fd00:7:1::1/64", f"{vips[0]}/32", f"{vips[1]}/128")
+    add_interface(lab.client, "vlan", "eth0", "eth0.7", "10.7.1.2/24", "fd00:7:1::2/64")
+    lab.client.ip(f"route add {vips[0]}/32 via 10.7.1.1", f"route add {vips[1]}/128 via fd00:7:1::1")
+    server = need(Vsftpd)(lab.server).start()
+    rules = [publish("plain", plain, [server]), publish("tagged", vips, [server])]
+    return lab, server, plain, vips, rules
+
+
+@pytest.mark.parametrize("tag", ["beside", "inside"])
+def test_vlan(make_lab, tag):
+    """Its tag beside the frame, as most cards hand it over, or inside; by TC, and with XDP on the link."""
+    lab, server, plain, vips, rules = tagged(make_lab)
+    for node, link in ((lab.client, "eth0"), (lab.gw, "c1")):
+        node.run(["ethtool", "-K", link, "txvlan", "on" if tag == "beside" else "off"])
+    prepare(lab)
+    lab.gateway.up({"interfaces": ["c1", "x1", "s1"], "publish": rules})
+    for xdp, c1 in (("off", "off"), ("native", "native"), ("generic", "off")):
+        if xdp != "off":
+            switch(lab, xdp)
+            assert modes(lab) == {"c1": c1, "x1": "off", "s1": xdp}
+        before = lab.gateway.rule("tagged")["data_connections"]
+        transfer(lab, lab.client, server, vips)
+        transfer(lab, lab.client, server, plain, METHODS[:1])
+        assert lab.gateway.rule("tagged")["data_connections"] == before + 2 * len(METHODS)
+
+
+def test_link_below_a_vlan_leaves_tagged_frames_alone(make_lab):
+    lab, server, plain, vips, rules = tagged(make_lab)
+    lab.gateway.up({"interfaces": ["c1", "s1"], "publish": rules})
+    with lab.client.inside(), pytest.raises(ConnectionRefusedError):
+        socket.create_connection((vips[0], 21))
+    assert lab.gateway.reason("vlan") > 0
+    assert not lab.gateway.flows()
+    transfer(lab, lab.client, server, plain, METHODS[:1])
 
 
 # What dockerd loads for a bridge, and for a container that publishes its port 8080.

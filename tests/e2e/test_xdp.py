@@ -22,6 +22,9 @@ def scene(make_lab, mode, kind="keep", server=Vsftpd, **options):
     lab, running, dial = single(make_lab, server, kind, **options)
     prepare(lab)
     switch(lab, mode)
+    if any("Before Linux 6.3" in line for line in lab.gateway.listing("status")["degraded"]):
+        exchange(need(Curl)(), lab.client, running, Account(dial[0], running), "EPSV", size=SIZE)
+        pytest.skip("before 6.3 the kernel doesn't say that a veth may be given packets by XDP: TC sends them")
     return lab, running, dial
 
 

@@ -351,6 +351,16 @@ void dataplane_run(struct run *run, enum hook hook, enum side side,
 			 strerror(-err));
 }
 
+/* Was this sent by a program? The stack sends RST by itself, whenever it gets to a copy for it. */
+static bool is_copy(const struct packet *packet, const struct sockaddr_ll *from)
+{
+	bool v6 = ntohs(from->sll_protocol) == ETH_P_IPV6;
+
+	return from->sll_pkttype == PACKET_OUTGOING &&
+	       packet->byte[v6 ? 20 : 23] == IPPROTO_TCP &&
+	       !(packet->byte[packet_tcp(packet) + 13] & RST);
+}
+
 bool dataplane_copy(struct packet *copy)
 {
 	struct sockaddr_ll from;
@@ -364,9 +374,7 @@ bool dataplane_copy(struct packet *copy)
 		if (size < 0)
 			return false;
 		copy->len = (size_t)size;
-	} while (from.sll_pkttype != PACKET_OUTGOING ||
-		 copy->byte[ntohs(from.sll_protocol) == ETH_P_IP ? 23 : 20] !=
-			 IPPROTO_TCP);
+	} while (!is_copy(copy, &from));
 	for (enum side side = 0; side < SIDES; side++)
 		if (has_next_hop(copy, side)) {
 			memcpy(copy->byte, mac[side], 6);

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * LD_PRELOAD: a kernel that lacks what the environment says, as an older one answers.
+ *   LACKS=bpf | map:TYPE | helper:NUMBER | clsact | cls_bpf     RELEASE=5.10.0
+ */
+#include <bpf/libbpf.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+/* Is `what` lacking, which may have a number? */
+static bool lacks(const char *what, unsigned int *number)
+{
+	const char *lack = getenv("LACKS");
+	size_t len = strlen(what);
+
+	if (!lack || strncmp(lack, what, len))
+		return false;
+	if (number && lack[len] == ':')
+		*number = (unsigned int)atoi(lack + len + 1);
+	return true;
+}
+
+static bool calls(const union bpf_attr *attr, unsigned int helper)
+{
+	const struct bpf_insn *insn = (const struct bpf_insn *)(unsigned long)attr->insns;
+
+	for (__u32 i = 0; i < attr->insn_cnt; i++)
+		if (insn[i].code == (BPF_JMP | BPF_CALL) && !insn[i].src_reg &&
+		    insn[i].imm == (int)helper)
+			return true;
+	return false;
+}
+
+static int refused(int command, const union bpf_attr *attr)
+{
+	unsigned int number = 0;
+
+	if (lacks("bpf", NULL))
+		return ENOSYS;
+	if (command == BPF_MAP_CREATE && lacks("map", &number) &&
+	    attr->map_type == number)
+		return EINVAL;
+	if (command == BPF_PROG_LOAD && lacks("helper", &number) && calls(attr, number)) {
+		if (attr->log_buf && attr->log_size)
+			snprintf((char *)(unsigned long)attr->log_buf, attr->log_size,
+				 "unknown func #%u\n", number);
+		return EINVAL;
+	}
+	return 0;
+}
+
+long syscall(long number, ...)
+{
+	long arg[6];
+	va_list args;
+
+	va_start(args, number);
+	for (int i = 0; i < 6; i++)
+		arg[i] = va_arg(args, long);
+	va_end(args);
+	if (number == SYS_bpf) {
+		int err = refused((int)arg[0], (const union bpf_attr *)arg[1]);
+
+		if (err) {
+			errno = err;
+			return -1;
+		}
+	}
+	return REAL(syscall)(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
+}
+
+int uname(struct utsname *host)
+{
+	const char *release = getenv("RELEASE");
+	int err = REAL(uname)(host);
+
+	if (!err && release)
+		snprintf(host->release, sizeof(host->release), "%s", release);
+	return err;
+}
+
+int bpf_tc_hook_create(struct bpf_tc_hook *hook)
+{
+	return lacks("clsact", NULL) ? -ENOENT : REAL(bpf_tc_hook_create)(hook);
+}
+
+int bpf_tc_attach(const struct bpf_tc_hook *hook, struct bpf_tc_opts *opts)
+{
+	return lacks("cls_bpf", NULL) ? -ENOENT : REAL(bpf_tc_attach)(hook, opts);
+}

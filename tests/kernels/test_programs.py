@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The BPF programs by themselves: does the kernel take them, do their unit tests pass?"""
+
+import os
+import re
+
+import pytest
+
+from lab import run
+from servers import TOP
+
+BUILD = os.path.join(TOP, "build")
+LONG = 3600  # seconds, of which emulation may need many
+
+
+def test_load_and_attach():
+    objects = [os.path.join(BUILD, f"ftpnat_{kind}.bpf.o") for kind in ("tc", "xdp")]
+    said = run(["sh", os.path.join(TOP, "tests/kernels/load.sh"), os.path.join(BUILD, "tests/kernel-load"),
+                *objects]).stdout
+    loaded, attached = (re.findall(pattern, said, re.M) for pattern in (r"^insns (\S+)", r"^attach (\S+) \S+ ok$"))
+    assert sorted(attached) == sorted(loaded), said
+
+
+@pytest.mark.parametrize("name", ["tc_guard", "tc_lines", "tc_nat", "tc_parse", "tc_tls", "xdp"])
+def test_unit(name):
+    """BPF_PROG_TEST_RUN. test_tc_stream is left to conversations, which are random too, and fewer."""
+    said = run([os.path.join(BUILD, "tests", f"test_{name}")], timeout=LONG).stdout
+    assert "PASSED" in said and "SKIPPED" not in said, said
+
+
+def test_conversations():
+    run([os.path.join(BUILD, "tests/test_conversations"), "--count", "100"], timeout=LONG)

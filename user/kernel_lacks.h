@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the running kernel does not have of that which ftpnat needs, in words. Asked after
+ * something has failed: it is tried out, not guessed from the version.
+ */
+#ifndef FTPNAT_KERNEL_LACKS_H
+#define FTPNAT_KERNEL_LACKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct bpf_object;
+
+#define KERNEL_LOWEST "6.1" /* that is tested (scripts/get-kernels) */
+
+/* Is the running kernel older? */
+bool kernel_is_old(void);
+
+/* The first map type or helper of the object that is missing, into `what`; false: none is. */
+bool kernel_lacks(const struct bpf_object *object, char *what, size_t size);
+
+/* What an error of the bpf system call means. */
+const char *kernel_bpf_strerror(int err);
+
+#endif
