@@ -18,7 +18,7 @@ from lab import wait_until
 from old_setups import iptables, listen, quick, reaches, works
 from scenes import login, need, publish
 from servers import Proftpd, Vsftpd
-from service import Service
+from service import Service, relay_ends
 from test_events import Follower, say
 
 pytestmark = pytest.mark.ftpnat
@@ -147,6 +147,7 @@ def test_what_ours_says(zones):
     lab.gateway.write(zones.config)
     service = Service(lab)
     follower = Follower(lab, "--json")
+    wait_until(lambda: relay_ends(lab), "it follows")
     with zones.session() as session, socket.create_server((zones.net.ip4, 0)) as listener:
         say(session, MALFORMED)
         say(session, FOREIGN)

@@ -9,12 +9,12 @@ import socket
 
 import pytest
 
-from lab import run, wait_until
+from lab import wait_until
 from loader_host import CONFIG, host, refused  # noqa: F401
 from prometheus import promtool, sample, samples
 from scenes import login, publish
 from servers import Vsftpd
-from service import METRICS, Service
+from service import METRICS, Service, relay_ends, relay_path
 from test_events import Follower
 
 pytestmark = pytest.mark.ftpnat
@@ -216,19 +216,6 @@ def test_log_and_events_at_the_same_time(scene):
     for follower in followers:
         assert follower.ended() == 1
         assert "has ended" in follower.lines()[-1]
-
-
-def relay_path(lab):
-    """Where `run` hands events on."""
-    shown = run(["bpftool", "-j", "map", "show", "pinned", f"{lab.gateway.pin}/ftpnat_events"]).stdout
-    return f"/run/ftpnat/events-{json.loads(shown)['id']}"
-
-
-def relay_ends(lab):
-    """The connections of `events` with it."""
-    path = relay_path(lab)
-    with lab.gw.inside(), open("/proc/thread-self/net/unix") as file:
-        return [line for line in file if line.rstrip().endswith(path) and " 0005 03 " in line]
 
 
 def test_log_as_json(scene):
