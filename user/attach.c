@@ -189,8 +189,8 @@ int attach_switch(const struct attach_wish *wishes, size_t n, __u32 state_id)
 	err = rtnl_change(plan.changes, plan.n);
 	if (err)
 		return err_r(err, "can't change the tc filters: %s", strerror(-err));
-	for (size_t i = 0; i < plan.n; i++)
-		err = check_answer(&plan.changes[i]) ?: err;
+	for (size_t i = 0; !err && i < plan.n; i++) /* the first says it for all */
+		err = check_answer(&plan.changes[i]);
 	return err;
 }
 
