@@ -341,6 +341,7 @@ __noinline int control_packet(struct __sk_buff *skb, int way, int egress)
 	struct scan c = { .skb = skb };
 	struct ftpnat_session *session;
 	struct ftpnat_flow *flow;
+	struct ftpnat_hop *hop;
 	struct tcp_options *o;
 	struct packet *p;
 	struct segment *seg;
@@ -400,8 +401,9 @@ __noinline int control_packet(struct __sk_buff *skb, int way, int egress)
 		return way;
 	if (options_write(skb, p, o))
 		return FTPNAT_WRITE;
-	if (s->known && !seg->twice && front_usual(p)) {
-		verdict = forward_front(skb, s, &s->to, seg->seq, seg->ack);
+	hop = s->known && !seg->twice && front_usual(p) ? hop_at(s->hop - 1) : 0;
+	if (hop) {
+		verdict = forward_front(skb, s, &s->to, hop, seg);
 		if (verdict != GO_ON)
 			return verdict;
 	}

@@ -68,18 +68,20 @@ __noinline int route(struct __sk_buff *skb, int egress)
 	return FTPNAT_FORWARDED;
 }
 
-/* Does its flow know since earlier in this second where this packet goes? As route() would say. */
-static __always_inline int route_known(struct __sk_buff *skb, struct scratch *s,
-				       const struct ftpnat_flow *flow, int egress)
+/* Where its flow knows since earlier in this second that this packet goes, as route() would say. */
+static __always_inline struct ftpnat_hop *route_known(struct __sk_buff *skb,
+						      struct scratch *s,
+						      const struct ftpnat_flow *flow,
+						      int egress)
 {
-	const struct ftpnat_hop *hop = hop_get(flow);
+	struct ftpnat_hop *hop = hop_get(flow);
 	const struct packet *p = &s->packet;
 
 	if (egress || !hop || p->ttl <= 1 || largest_packet(skb, p) > hop->mtu)
 		return 0;
 	s->hop = flow->hop;
 	s->known = 1;
-	return 1;
+	return hop;
 }
 
 static __always_inline int redirect_neigh(struct __sk_buff *skb, struct scratch *s)
@@ -134,7 +136,8 @@ static __always_inline void front_move(void *tcp, struct packet *p, __u32 seq, _
  */
 static __always_inline int front_copy(struct __sk_buff *skb, struct scratch *s, int v6,
 				      const struct ftpnat_tuple *to,
-				      const struct ftpnat_hop *hop, __u32 seq, __u32 ack,
+				      const struct ftpnat_hop *hop,
+				      const struct segment *moved,
 				      struct front_change *change)
 {
 	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
@@ -157,7 +160,9 @@ static __always_inline int front_copy(struct __sk_buff *skb, struct scratch *s, 
 	*check = *(const __be16 *)(data + len - sizeof(*check));
 	finished = !skb->gso_size && !csum_unfinished(&s->packet, v6, *check);
 	*change = front_write(front, v6, &s->packet.tuple, to, hop);
-	front_move(front + len - FRONT_TCP, &s->packet, seq, ack, change);
+	if (moved)
+		front_move(front + len - FRONT_TCP, &s->packet, moved->seq, moved->ack,
+			   change);
 	if (finished)
 		*check = csum_changed(*check, change->addrs + change->ports);
 	return finished;
@@ -165,22 +170,22 @@ static __always_inline int front_copy(struct __sk_buff *skb, struct scratch *s, 
 
 /*
  * Translates and sends a packet whose next hop is known and whose headers are plain:
- * FORWARDED, WRITE, or GO_ON with nothing changed for the long way.
+ * FORWARDED, WRITE, or GO_ON with nothing changed for the long way. Sequence numbers
+ * become those of `moved`, if it is given.
  */
 static __noinline int forward_front(struct __sk_buff *skb, struct scratch *s,
-				    const struct ftpnat_tuple *to, __u32 seq, __u32 ack)
+				    const struct ftpnat_tuple *to,
+				    const struct ftpnat_hop *hop,
+				    const struct segment *moved)
 {
-	const struct ftpnat_hop *hop = hop_at(s->hop - 1);
 	const struct packet *p = &s->packet;
 	void *front = s->front + FRONT_PAD;
 	struct front_change change;
 	int finished;
 	long rc;
 
-	if (!hop)
-		return GO_ON;
-	finished = p->v6 ? front_copy(skb, s, 1, to, hop, seq, ack, &change) :
-			   front_copy(skb, s, 0, to, hop, seq, ack, &change);
+	finished = p->v6 ? front_copy(skb, s, 1, to, hop, moved, &change) :
+			   front_copy(skb, s, 0, to, hop, moved, &change);
 	if (finished < 0)
 		return GO_ON;
 	rc = p->v6 ? bpf_skb_store_bytes(skb, 0, front, FRONT_V6, 0) :

@@ -176,8 +176,9 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 {
 	struct scratch *s = scratch_get();
 	struct ftpnat_flow *flow;
+	struct ftpnat_hop *hop;
 	struct packet *p;
-	int verdict, way, fresh, known;
+	int verdict, way, fresh;
 	__u32 now;
 
 	if (skb->cb[4] == (egress ? SEEN_MARK : ANSWER_MARK)) {
@@ -219,9 +220,9 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 		     flow->flags & FTPNAT_FLOW_CLIENT ? FTPNAT_FROM_CLIENT :
 							FTPNAT_FROM_SERVER,
 		     p->ip_len);
-	known = fresh && route_known(skb, s, flow, egress);
-	if (known && flow->kind == FTPNAT_DATA && front_plain(p)) {
-		verdict = forward_front(skb, s, &flow->to, p->seq, p->ack);
+	hop = fresh ? route_known(skb, s, flow, egress) : 0;
+	if (hop && flow->kind == FTPNAT_DATA && front_plain(p)) {
+		verdict = forward_front(skb, s, &flow->to, hop, 0);
 		if (verdict != GO_ON)
 			return verdict;
 	}
@@ -230,7 +231,7 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 		return flow->kind == FTPNAT_CONTROL ?
 			       control_packet(skb, FTPNAT_TRACKED, egress) :
 			       FTPNAT_TRACKED;
-	way = known ? FTPNAT_FORWARDED : route(skb, egress);
+	way = hop ? FTPNAT_FORWARDED : route(skb, egress);
 	if (flow->hop != s->hop) {
 		flow->hop = (__u16)s->hop;
 		flow->xdp = FTPNAT_XDP_UNKNOWN; /* another interface, perhaps */
