@@ -170,8 +170,7 @@ static __noinline int pass_ack(struct scan *c)
 	int sent;
 
 	if (strip_payload(c) ||
-	    write_headers(c->skb, p, &c->s->to,
-			  stream_map(c->stream, held_from(c->stream)), seg->ack) ||
+	    write_headers(c->skb, p, &c->s->to, stream_said(c->stream), seg->ack) ||
 	    options_write(c->skb, p, &c->s->options))
 		return -1;
 	sent = send_copy(c->skb, c->s, seg->way, seg->egress);
@@ -193,7 +192,7 @@ static __noinline int acknowledge(struct scan *c, __u32 seq)
 	struct tcp_options *o = &c->s->options;
 	struct ftpnat_tuple back;
 	/* what is sent lies behind all that the receiver has said, heard of or not */
-	__u32 said = stream_map(c->other, held_from(c->other));
+	__u32 said = stream_said(c->other);
 
 	if (seq_before(seq, said))
 		seq = said;
@@ -224,6 +223,16 @@ static __always_inline int held(struct scan *c, __u32 from, __u32 upto)
 }
 
 /*
+ * A keepalive or the probe of a closed window, while bytes are held: the receiver is
+ * asked the same with the byte before the one that it waits for. GO_ON or WRITE.
+ */
+static __always_inline int ask(struct scan *c)
+{
+	c->s->segment.seq = stream_said(c->stream) - 1;
+	return c->s->packet.len && strip_payload(c) ? FTPNAT_WRITE : GO_ON;
+}
+
+/*
  * A segment with payload, or the FIN behind held bytes. GO_ON with seg->seq for
  * the receiver, or the reason why nothing of it goes on.
  */
@@ -249,8 +258,10 @@ static __always_inline int control_payload(struct scan *c)
 
 	from = seg->start;
 	until = seg->end;
+	if (fin && seg->end == stream->next)
+		stream->fin = 1;
 	if (stream->held_len) {
-		if (fin && seg->end == stream->next) {
+		if (stream->fin) {
 			/* no more will come: held bytes go out before the FIN */
 			if (seq_before(held_from(stream), from))
 				from = held_from(stream);
@@ -262,6 +273,8 @@ static __always_inline int control_payload(struct scan *c)
 	if (!seq_before(from, until)) {
 		if (fin)
 			return GO_ON;
+		if (!stream->window && !seq_before(stream->taken, seg->end))
+			return ask(c); /* we would not know when it opens */
 		return held(c, held_from(stream), stream->next);
 	}
 	if (segment_untouched(c, from, until) && until == seg->start + c->len)
@@ -321,9 +334,9 @@ static __always_inline int control_locked(struct scan *c)
 		return GO_ON;
 	if (p->len || p->flags & TH_FIN)
 		verdict = control_payload(c);
-	else if (c->stream->held_len && seq_before(p->seq, c->stream->next))
-		/* a keepalive would look like nothing new to a receiver that lacks the held bytes */
-		verdict = held(c, held_from(c->stream), c->stream->next);
+	else if (c->stream->held_len && !c->stream->fin && !seg->news &&
+		 seq_before(p->seq, c->stream->next))
+		verdict = ask(c);
 	if (verdict == GO_ON || verdict == FTPNAT_WRITE)
 		return verdict;
 	if (seg->news && pass_ack(c))

@@ -54,9 +54,15 @@ __noinline __u32 stream_map(struct ftpnat_stream *s, __u32 seq)
 /* The same for a sequence number that may lie within or behind held bytes. */
 static __always_inline __u32 stream_map_held(struct ftpnat_stream *s, __u32 seq)
 {
-	if (s->held_len && seq_before(held_from(s), seq))
+	if (s->held_len && !s->fin && seq_before(held_from(s), seq))
 		seq = seq_before(s->next, seq) ? seq - s->held_len : held_from(s);
 	return stream_map(s, seq);
+}
+
+/* Receiver's: where the next byte of the sender goes, after all that went on. */
+static __always_inline __u32 stream_said(struct ftpnat_stream *s)
+{
+	return s->fin ? stream_map(s, s->next) + 1 : stream_map(s, held_from(s));
 }
 
 /*

@@ -226,8 +226,8 @@ struct ftpnat_stream {
 	__u16 reply;	/* server's: multi-line reply that was open when the line began */
 	__u8 heard;	/* the receiver has spoken: tsval and window are known */
 	__u8 tls;	/* enum ftpnat_tls_state */
-	__u8 tls_header; /* bytes seen of the record's header */
-	__u8 pad;
+	__u8 tls_header;  /* bytes seen of the record's header */
+	__u8 fin;	  /* the sender is through: held bytes left with its FIN */
 	__u32 tls_record; /* sender's: start of the TLS record at hand */
 	__u16 tls_len;	  /* of its body, as far as the header says yet */
 	__u16 pad2;

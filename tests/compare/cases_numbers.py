@@ -87,14 +87,15 @@ def keepalive(s):
     s.sound()
 
 
-@case(NUMBERS, "keepalive behind half a line", "A keepalive probe behind half a PORT line is answered, and "
-      "the line still arrives rewritten.", GROW)
+@case(NUMBERS, "keepalive behind half a line", "A keepalive probe behind half a PORT line is one for the "
+      "server, its answer reaches the client, and the line still arrives rewritten.", GROW)
 def keepalive_held(s):
     line = s.line("PORT")
     s.client.send(line.text[:12])
     s.demand(lambda: s.client.acked == len(s.client.sent), "half a line is never acknowledged")
     before = s.client.last_in
     s.client.keepalive()
+    s.demand(lambda: s.server.keepalives, "the probe is none for the server")
     s.demand(lambda: s.client.last_in is not before, "nothing answers the probe")
     s.client.send(line.text[12:])
     end = s.arrives(line)
@@ -161,6 +162,19 @@ def fin_held(s):
     s.client.send(b"", fin=True)
     s.demand(lambda: s.server.finished, lambda: f"no FIN; server reads {shown(s.server.unread)}")
     s.reads(s.server, half)
+    s.sound()
+
+
+@case(ENDS, "replies behind FIN behind half a line", "What the server still says reaches the client, and it "
+      "learns so.", GROW)
+def reply_after_fin(s):
+    s.client.send(s.line("PORT").text[:11])
+    s.world.settle()
+    s.client.send(b"", fin=True)
+    s.demand(lambda: s.server.finished, lambda: f"no FIN; server reads {shown(s.server.unread)}")
+    s.server.send(b"500 what?\r\n")
+    s.reads(s.client, b"500 what?\r\n")
+    s.demand(lambda: s.server.acked == len(s.server.sent), "the client's ACK is none for the server")
     s.sound()
 
 

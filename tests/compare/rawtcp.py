@@ -251,6 +251,8 @@ class Tcp:
         self.mss = MSS  # that the peer takes
         self.timestamps = True
         self.told = 0  # of `got`, acknowledged to the peer
+        self.told_end = 0  # the same with its FIN
+        self.ended = False  # our FIN was sent
         self.mute = False  # acknowledge nothing
         self.deaf = False  # nothing arrives
         self.lose = 0  # this many segments with data never arrive
@@ -280,6 +282,7 @@ class Tcp:
             finished = self.fin is not None and len(self.got) == self.fin
             ack = self.irs + 1 + len(self.got) + finished
             self.told = max(self.told, len(self.got))
+            self.told_end = max(self.told_end, len(self.got) + finished)
         self.last = Segment(self.local, self.remote, (self.iss + 1 + offset) % 2**32, ack, flags,
                             WINDOW, options, payload)
         self.wire.send(self.last.build())
@@ -302,6 +305,7 @@ class Tcp:
 
     def transmit(self, start, end, fin=False):
         """The bytes [start, end) once more, as one segment."""
+        self.ended |= fin
         self._out(start, ACK | (PSH if end > start else 0) | (FIN if fin else 0),
                   bytes(self.sent[start:end]))
 
@@ -326,10 +330,10 @@ class Tcp:
             more[5] = struct.pack(f"!{len(edges)}I", *((self.irs + 1 + e) % 2**32 for e in edges))
         if upto is not None:
             whole, self.got, fin, self.fin = self.got, self.got[:upto], self.fin, None
-            self._out(len(self.sent), ACK)
+            self._out(len(self.sent) + self.ended, ACK)
             self.got, self.fin = whole, fin
         else:
-            self._out(len(self.sent), ACK, more=more)
+            self._out(len(self.sent) + self.ended, ACK, more=more)
 
     def _blocks(self):
         blocks = []
@@ -386,9 +390,14 @@ class Tcp:
             self.wrong.append(f"packet of {len(segment.packet)} bytes")
         if segment.window != WINDOW:
             self.wrong.append(f"the peer's window became {segment.window}")
-        if segment.flags & ACK:
+        if segment.flags & ACK and not self._stale(segment):
             self._acked(segment)
         self._data(segment)
+
+    def _stale(self, segment):
+        """All before what we acknowledged: its own ACK is no news (RFC 9293 section 3.10.7.4)."""
+        end = difference(segment.seq, self.irs + 1) + len(segment.payload) + bool(segment.flags & FIN)
+        return end < self.told_end
 
     def _acked(self, segment):
         offset = difference(segment.ack, self.iss + 1)

@@ -130,7 +130,7 @@ static void emit(struct tcp_end *end, uint32_t offset, uint32_t len, uint8_t fla
 	if (end->sack && end->established && flags & ACK && !(flags & RST))
 		add_sacks(end, &seg);
 	if (flags & ACK) {
-		end->last_ack_sent = end->rcv_nxt;
+		end->last_ack_sent = end->rcv_nxt + end->peer_fin;
 		end->unacked_segments = 0;
 		end->ack_at = NEVER;
 	}
@@ -247,6 +247,17 @@ static void retransmit_timeout(struct tcp_end *end)
 		end->rto_at = end->now + end->rto;
 }
 
+/*
+ * The byte before the next one, with or without it, as a question. The ACK on it is no
+ * news to the peer, so one that is due goes out by itself.
+ */
+static void ask(struct tcp_end *end, bool with_byte)
+{
+	if (end->ack_at != NEVER)
+		send_ack(end);
+	emit(end, end->max - 1, with_byte, ACK);
+}
+
 /* Against a closed window: the next byte, or the one before as a question. */
 static void persist_timeout(struct tcp_end *end)
 {
@@ -257,7 +268,7 @@ static void persist_timeout(struct tcp_end *end)
 		send_range(end, end->max, 1);
 		end->nxt = ++end->max;
 	} else {
-		emit(end, end->max - 1, 0, ACK);
+		ask(end, false);
 	}
 	end->persist_at = end->now + RTO_MAX;
 }
@@ -273,7 +284,7 @@ static void keepalive_timeout(struct tcp_end *end)
 		return;
 	end->keepalives++;
 	end->unanswered = true;
-	emit(end, end->max - 1, end->traits.probe_data, ACK);
+	ask(end, end->traits.probe_data);
 	end->keepalive_at = end->now + IDLE;
 }
 
@@ -513,16 +524,18 @@ void tcp_receive(struct tcp_end *end, const struct segment *seg)
 	}
 	if (!(seg->flags & ACK))
 		end->ops->fail(end, "segment without ACK", at, len);
-	/* RFC 9293 section 3.10.7.4: not acceptable, but its ACK is news all the same */
-	if (before(at + len, next) || (before(at, next) && at + len == next) ||
+	/* RFC 9293 section 3.10.7.4, as Linux does it: answered, and its ACK is no news */
+	if (before(at + len, end->last_ack_sent) ||
 	    before(next + receive_window(end), at)) {
 		if (len)
 			accept_data(end, seg, at);
 		else
 			send_ack(end);
-		accept_ack(end, seg, len);
 		return;
 	}
+	/* old, but its ACK is news all the same */
+	if (!len && before(at, next))
+		send_ack(end);
 	accept_ack(end, seg, len);
 	accept_data(end, seg, at);
 }

@@ -174,6 +174,7 @@ static struct packet_spec answer_to(const struct talk *talk, enum end from,
 	spec.flags = ACK;
 	spec.payload = NULL;
 	spec.window = from == CLIENT ? SERVER_WINDOW : CLIENT_WINDOW;
+	spec.shut = talk->shut[!from];
 	spec.options.len = 0;
 	if (talk->timestamps)
 		option_timestamps(&spec.options, talk->clock[!from], talk->clock[from]);
@@ -329,6 +330,8 @@ bool talk_step(struct talk *talk, const char *says, const struct step *step)
 		 step->text ? talk_text(talk, step->text) : "(no data)");
 	title[strcspn(title, "\r\n")] = '\0';
 
+	talk->shut[from] |= step->shuts;
+	sent.shut = expected.shut = talk->shut[from];
 	sent.flags = flags;
 	sent.seq = talk->isn[from] + seq;
 	sent.options = step->options.len ? step->options : clock_options(talk, from);

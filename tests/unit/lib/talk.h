@@ -80,6 +80,7 @@ struct talk {
 	char unheard[2][2048]; /* said, and kept back on its way */
 	bool timestamps;
 	uint32_t clock[2];
+	bool shut[2]; /* the window is closed */
 };
 
 #define STEP_ALSO 6
@@ -98,6 +99,7 @@ struct step {
 	uint32_t ack, to_ack;
 	struct options options, becomes_options; /* in place of timestamps */
 	uint32_t gso_size;
+	bool shuts; /* the sender's window closes, and stays so */
 };
 
 /* What the client or the server says, what the other end hears, and what else is in a step. */
