@@ -416,7 +416,7 @@ __noinline int control_packet(struct __sk_buff *skb, int way, int egress)
 		return FTPNAT_WRITE;
 	hop = s->known && !seg->twice && front_usual(p) ? hop_at(s->hop - 1) : 0;
 	if (hop) {
-		verdict = forward_front(skb, s, &s->to, hop, seg);
+		verdict = forward_control(skb, s, hop, seg);
 		if (verdict != GO_ON)
 			return verdict;
 	}

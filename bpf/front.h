@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The front of an established data connection's frame, Ethernet header to TCP
- * checksum, is rewritten as one piece: in the packet by XDP, in a copy by TC.
+ * The front of an established connection's frame, Ethernet header to TCP
+ * checksum, is rewritten as one piece, in the packet or in a copy of it.
  */
 #ifndef FTPNAT_BPF_FRONT_H
 #define FTPNAT_BPF_FRONT_H

@@ -174,9 +174,9 @@ static __always_inline int already_tracked(struct __sk_buff *skb,
 
 static __always_inline int handle(struct __sk_buff *skb, int egress)
 {
-	struct scratch *s = scratch_get();
 	struct ftpnat_flow *flow;
 	struct ftpnat_hop *hop;
+	struct scratch *s;
 	struct packet *p;
 	int verdict, way, fresh;
 	__u32 now;
@@ -185,6 +185,7 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 		skb->cb[4] = 0;
 		return FTPNAT_SEEN;
 	}
+	s = scratch_get();
 	if (!s)
 		return FTPNAT_PASS;
 	p = &s->packet;
@@ -222,7 +223,7 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 		     p->ip_len);
 	hop = fresh ? route_known(skb, s, flow, egress) : 0;
 	if (hop && flow->kind == FTPNAT_DATA && front_plain(p)) {
-		verdict = forward_front(skb, s, &flow->to, hop, 0);
+		verdict = forward_data(skb, p, &flow->to, hop);
 		if (verdict != GO_ON)
 			return verdict;
 	}
