@@ -16,6 +16,7 @@
 #include "attach.h"
 #include "ftpnat_xdp.skel.h"
 #include "kernel_log.h"
+#include "prog_fds.h"
 #include "util.h"
 
 #define SECTION	    "xdp"
@@ -80,10 +81,13 @@ static enum config_xdp mode_of(const struct xdp_multiprog *multiprog)
 int xdp_query(const struct ftpnat_interface *interface, __u32 state_id,
 	      struct xdp_attached *attached)
 {
+	_cleanup_prog_fds_ struct prog_fds before;
 	_cleanup_(close_multiprog) struct xdp_multiprog *multiprog = NULL;
 	struct xdp_program *own, *program = NULL;
-	int err = open_multiprog(interface->ifindex, &multiprog);
+	int err;
 
+	prog_fds_note(&before);
+	err = open_multiprog(interface->ifindex, &multiprog);
 	*attached = (struct xdp_attached){ .mode = CONFIG_XDP_OFF };
 	if (err || !multiprog)
 		return err;
@@ -192,9 +196,11 @@ static int remove_own(__u32 ifindex, __u32 state_id, __u32 stays)
 
 int xdp_remove(const struct ftpnat_interface *interface, __u32 state_id)
 {
+	_cleanup_prog_fds_ struct prog_fds before;
 	char name[IF_NAMESIZE];
 	int err;
 
+	prog_fds_note(&before);
 	kernel_log_start();
 	err = remove_own(interface->ifindex, state_id, 0);
 	return err && !if_indextoname(interface->ifindex, name) ? 0 : err;
@@ -270,11 +276,13 @@ static int add(const struct ftpnat_interface *interface, const struct ftpnat_xdp
 int xdp_put(const struct ftpnat_interface *interface, const struct dataplane *dataplane,
 	    enum config_xdp mode, __u32 state_id, char why[FTPNAT_XDP_WHY_LEN])
 {
+	_cleanup_prog_fds_ struct prog_fds before;
 	_cleanup_(close_multiprog) struct xdp_multiprog *multiprog = NULL;
 	_cleanup_(destroy_object) struct ftpnat_xdp *object = NULL;
 	struct xdp_program *own;
 	int err;
 
+	prog_fds_note(&before);
 	kernel_log_start();
 	err = open_object(interface, dataplane, mode, &object) ?:
 		      open_multiprog(interface->ifindex, &multiprog);

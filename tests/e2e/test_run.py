@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import os
 import re
 import signal
 import socket
@@ -178,6 +179,24 @@ def test_failed_reload_leaves_all_as_it_was_and_says_why(scene, change, words):
     assert sample(service.get()[1], "ftpnat_config_last_reload_successful") == 0
     service.reload(config)
     assert sample(service.get()[1], "ftpnat_config_last_reload_successful") == 1
+
+
+@pytest.mark.parametrize("xdp", ["off", "generic", "native"])
+def test_reloads_use_up_no_descriptors(scene, xdp):
+    lab, _, _, config = scene
+    config = {**config, "xdp": xdp}
+    lab.gateway.write(config)
+    service = Service(lab)
+    service.reload(config)
+
+    def descriptors():
+        folder = f"/proc/{service.process.popen.pid}/fd"
+        return sorted(os.readlink(os.path.join(folder, name)) for name in os.listdir(folder))
+
+    first = descriptors()
+    for _ in range(3):
+        service.reload(config)
+    assert descriptors() == first
 
 
 def test_reload_moves_the_endpoint_and_a_failed_one_does_not(scene):
