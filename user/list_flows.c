@@ -155,6 +155,14 @@ static int see_flow(const void *key_bytes, const void *value, void *arg)
 	return err;
 }
 
+static bool rule_known(const struct view *view, const char *name)
+{
+	for (size_t i = 0; i < FTPNAT_MAX_RULES; i++)
+		if (!strcmp(view->rules[i].name, name))
+			return true;
+	return false;
+}
+
 int verb_flows(const struct options *options)
 {
 	static const char *const titles[] = {
@@ -168,6 +176,10 @@ int verb_flows(const struct options *options)
 
 	if (err)
 		return EXIT_RUNTIME;
+	if (options->rule && !rule_known(&view, options->rule)) {
+		pr_err("no rule is named %s: see `ftpnat-load status`", options->rule);
+		return EXIT_RUNTIME;
+	}
 	flows_fd = view_map(&view, "ftpnat_flows");
 	if (flows_fd < 0)
 		return EXIT_RUNTIME;

@@ -123,6 +123,12 @@ def test_flows_are_filtered_by_rule_and_client(up):
     assert len(clients()) == 3
 
 
+def test_flows_of_a_rule_that_is_none(up):
+    done = up.load("flows", "--rule", "lam")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no rule is named lam: see `ftpnat-load status`" in done.stderr
+
+
 def test_many_flows_are_all_listed_once(up):
     for port in range(20000, 20150):
         put_connection(up, f"198.51.100.7:{port}", "192.0.2.10:2121", f"198.51.100.7:{port}",
