@@ -101,7 +101,7 @@ class Books:
         maps = {name: self._memlock(name) for name in os.listdir(self.gateway.pin)
                 if not name.endswith("gress") and name != "ftpnat_queue"}
         used = self._used()
-        first = self.first.setdefault(self.gateway.config["xdp"] == "generic", (maps, used))
+        first = self.first.setdefault(self.gateway.config["xdp"] in ("generic", "native"), (maps, used))
         grown = [f"{name} takes {size} bytes, {first[0].get(name)} at first"
                  for name, size in maps.items() if size != first[0].get(name)]
         with contextlib.suppress(LabError):

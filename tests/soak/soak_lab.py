@@ -20,7 +20,7 @@ from service import Service
 
 LAB = {"clients": 3, "servers": 4}
 SOURCE = ("10.2.1.77", "fd00:2:1::77")  # what the server of rule `other` sees
-MODES = ("off", "generic", "auto")
+MODES = ("off", "generic", "native", "auto")
 # Those that vanished are forgotten soon; sessions that rest send keepalives. `closing` has to
 # outlast packets of a handshake that are lost, and sent again once a second.
 TIMEOUTS = {"control": "30s", "data": "30s", "closing": "10s", "expected": "20s"}
