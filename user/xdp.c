@@ -140,35 +140,38 @@ static void remove_dispatcher(const char *dir)
 	rmdir(dir);
 }
 
-static __u32 dispatcher_in_use(__u32 ifindex)
+/* Is this program attached to the interface, in whichever mode? Also where that can't be known. */
+static bool in_use(__u32 ifindex, __u32 id)
 {
-	_cleanup_(close_multiprog) struct xdp_multiprog *multiprog = NULL;
+	LIBBPF_OPTS(bpf_xdp_query_opts, found);
+	int err = bpf_xdp_query((int)ifindex, 0, &found);
 
-	if (open_multiprog(ifindex, &multiprog) || !multiprog)
-		return 0;
-	return xdp_program__id(xdp_multiprog__main_prog(multiprog));
+	if (err)
+		return err != -ENODEV;
+	return id == found.prog_id || id == found.drv_prog_id ||
+	       id == found.skb_prog_id || id == found.hw_prog_id;
 }
 
 /*
  * libxdp pins a dispatcher before it attaches it, and unpins the one before after that.
- * What a kill in between has left with a program of ours in it, is removed.
+ * What a kill in between has left with a program of ours in it, is removed; under
+ * libxdp's lock, which all that asks it for programs takes, too.
  */
 static void remove_left(__u32 ifindex, __u32 state_id)
 {
 	_cleanup_close_ int lock = open(LIBXDP_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_(globfree) glob_t found = { 0 };
 	char pattern[64];
-	__u32 in_use, id;
+	__u32 id;
 
-	if (lock < 0 || flock(lock, LOCK_EX)) /* as libxdp does */
+	if (lock < 0 || flock(lock, LOCK_EX))
 		return;
-	in_use = dispatcher_in_use(ifindex);
 	snprintf(pattern, sizeof(pattern), LIBXDP_DIR "/dispatch-%u-*", ifindex);
 	if (glob(pattern, 0, NULL, &found))
 		return;
 	for (size_t i = 0; i < found.gl_pathc; i++) {
 		id = (__u32)strtoul(strrchr(found.gl_pathv[i], '-') + 1, NULL, 10);
-		if (id != in_use && holds_own(found.gl_pathv[i], state_id))
+		if (!in_use(ifindex, id) && holds_own(found.gl_pathv[i], state_id))
 			remove_dispatcher(found.gl_pathv[i]);
 	}
 }
