@@ -2,6 +2,7 @@
 """What clients do in the soak. Every file that is moved is compared, both ways."""
 
 import datetime
+import errno
 import os
 import re
 import signal
@@ -296,8 +297,10 @@ class Garbage(Talk):
                 sock.shutdown(socket.SHUT_WR)
                 while sock.recv(1 << 16):
                     pass
-            except (ConnectionResetError, BrokenPipeError):
-                pass  # a server may have had enough
+            except OSError as error:
+                # a server may have had enough, also before the shutdown()
+                if error.errno not in (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN):
+                    raise
 
 
 KINDS = (Tool, Own, Gone, Killed, Garbage)
