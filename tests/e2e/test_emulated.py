@@ -24,6 +24,7 @@ def need(*argv):
 def test_dispatcher():
     need("scripts/deps", "kernels")
     kernel = need("scripts/get-kernels", "6.12")[-1]
+    need("scripts/get-servers")
     done = run([os.path.join(TOP, "tests/kernels/run"), "--no-readme", "-k", "libxdp", kernel],
                check=False, timeout=1800)
     assert done.returncode == 0, done.stdout
