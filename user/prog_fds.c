@@ -2,8 +2,6 @@
 #include "prog_fds.h"
 
 #include <dirent.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <string.h>
 
 #include "util.h"
