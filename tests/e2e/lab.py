@@ -293,7 +293,7 @@ def remove_namespaces(lab_name):
     if not os.path.isdir(NETNS_DIR):
         return
     for namespace in sorted(os.listdir(NETNS_DIR)):
-        if not namespace.startswith(lab_name + "-"):
+        if namespace.rpartition("-")[0] != lab_name:  # another's name may begin with this one
             continue
         for pid in pids_of(namespace):
             with contextlib.suppress(ProcessLookupError):
