@@ -69,21 +69,25 @@ def short_name(text):
 def _factory(request, gateway_class, name):
     labs = []
 
-    def make(suffix="", **options):
-        lab = Lab(short_name(f"{name}{suffix}"), **options)
-        labs.append(lab)
-        gateway_class(lab)
-        return lab
-
-    def finish():
+    def finish(wanted):
         left = []
-        for lab in labs:
+        for lab in [lab for lab in labs if wanted(lab)]:
+            labs.remove(lab)
             lab.gateway.down()
             left += lab.gateway.leftovers()
             lab.close()
         assert not left, f"down left behind: {left}"
 
-    request.addfinalizer(finish)
+    def make(suffix="", **options):
+        lab_name = short_name(f"{name}{suffix}")
+        # a shared fixture is made anew where tests with other parameters came in between
+        finish(lambda lab: lab.name == f"ftpnat-{lab_name}")
+        lab = Lab(lab_name, **options)
+        labs.append(lab)
+        gateway_class(lab)
+        return lab
+
+    request.addfinalizer(lambda: finish(lambda lab: True))
     make.labs = labs
     return make
 
