@@ -346,38 +346,33 @@ static __always_inline int control_locked(struct scan *c)
 
 /*
  * The packet in the scratch memory, of a control connection: its flow is up to
- * date, its way is known. Returns the final reason.
+ * date, its way is known. GO_ON with s->segment.seq and ack for the receiver, or
+ * the final reason.
  */
-__noinline int control_packet(struct __sk_buff *skb, int way, int egress)
+__noinline int control_packet(struct __sk_buff *skb, struct ftpnat_flow *flow, int way,
+			      int egress)
 {
 	struct scratch *s = scratch_get();
 	struct scan c = { .skb = skb };
 	struct ftpnat_session *session;
-	struct ftpnat_flow *flow;
-	struct ftpnat_hop *hop;
 	struct tcp_options *o;
 	struct packet *p;
 	struct segment *seg;
 	__u32 in = 0, out = PAYLOAD_PIECES;
-	int verdict = GO_ON;
+	int verdict = GO_ON, sent;
 	__u8 dir;
 
-	if (!s)
+	if (!s || !flow)
 		return FTPNAT_NO_MEMORY;
 	slot_take(s);
 	c.s = s;
 	p = &s->packet;
 	o = &s->options;
 	seg = &s->segment;
-	seg->seq = p->seq;
-	seg->ack = p->ack;
 	seg->way = way;
 	seg->egress = egress;
 	seg->twice = 0;
 	s->came = p->tuple;
-	flow = bpf_map_lookup_elem(&ftpnat_flows, &p->tuple);
-	if (!flow)
-		return FTPNAT_NO_SESSION;
 	options_read(skb, p, o);
 
 	if (p->flags & TH_SYN && way == FTPNAT_TRACKED)
@@ -414,23 +409,14 @@ __noinline int control_packet(struct __sk_buff *skb, int way, int egress)
 		return way;
 	if (options_write(skb, p, o))
 		return FTPNAT_WRITE;
-	hop = s->known && !seg->twice && front_usual(p) ? hop_at(s->hop - 1) : 0;
-	if (hop) {
-		verdict = forward_control(skb, s, hop, seg);
-		if (verdict != GO_ON)
-			return verdict;
-	}
+	if (!seg->twice)
+		return GO_ON;
 	if (write_headers(skb, p, &s->to, seg->seq, seg->ack))
 		return FTPNAT_WRITE;
-	if (seg->twice) {
-		int sent = send_copy(skb, s, way, egress);
-
-		if (sent < 0)
-			return FTPNAT_WRITE;
-		if (sent)
-			count(FTPNAT_REPEATED);
-	}
-	return way == FTPNAT_FORWARDED ? forward(skb, s, egress) : FTPNAT_TRANSLATED;
+	sent = send_copy(skb, s, way, egress);
+	if (sent > 0)
+		count(FTPNAT_REPEATED);
+	return sent < 0 ? FTPNAT_WRITE : GO_ON;
 }
 
 #endif

@@ -41,7 +41,8 @@ static __always_inline int expected_stale(const struct ftpnat_expected *e)
 {
 	struct ftpnat_config *config = config_get();
 
-	return !config || now_seconds() - e->created > config->timeout_expected;
+	return !config ||
+	       seconds_since(e->created, now_seconds()) > config->timeout_expected;
 }
 
 /* Closes the session's door if it still stands; another session's is left alone. */

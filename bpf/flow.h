@@ -114,9 +114,7 @@ static __noinline int flow_visit(struct ftpnat_tuple *key, __u32 since, __u32 no
 			seen = peer->seen;
 	}
 	limit = flow_timeout(config, flow->kind, flow->tcp, other);
-	idle = now - seen;
-	if ((__s32)idle < 0)
-		idle = 0;
+	idle = seconds_since(seen, now);
 	if (idle >= limit && !flow_closing(flow->tcp, other) && flow_has_data(flow))
 		idle = 0; /* it lives as long as its transfers */
 	if (idle >= limit) {
@@ -152,7 +150,7 @@ static long sweep_one(__u32 i, struct sweep *sweep)
 		sweep->waits = 1;
 		if (queue->stuck < EXPIRY_STUCK)
 			return 1;
-	} else if ((sweep->now - since < sweep->period &&
+	} else if ((seconds_since(since, sweep->now) < sweep->period &&
 		    queue->tail - queue->head <= sweep->length) ||
 		   flow_visit(&entry->key, since, sweep->now)) {
 		return 1;

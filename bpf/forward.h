@@ -60,7 +60,7 @@ __noinline int route(struct __sk_buff *skb, int egress)
 		return FTPNAT_TTL;
 	if (rc == BPF_FIB_LKUP_RET_SUCCESS) {
 		s->hop = hop_index(&fib, now);
-		hop_confirm(s->hop, now);
+		s->known = !egress && hop_confirmed(s->hop, now);
 	}
 	s->ifindex = fib.ifindex;
 	s->next_hop.nh_family = fib.family;
@@ -131,62 +131,29 @@ static __always_inline void front_move(void *tcp, struct packet *p, __u32 seq, _
 }
 
 /*
- * Rewrites the front of a packet, in the packet itself or in a copy. 1: with its
- * checksum; 0: the helpers, who know whether it is still to be computed, have to.
+ * Rewrites the front of a packet. 1: with its checksum; 0: the helpers, who know
+ * whether it is still to be computed, have to; -1: not all of it can be written here.
  */
-static __always_inline int
-front_translate(const struct __sk_buff *skb, struct packet *p, void *front, int v6,
-		const struct ftpnat_tuple *to, const struct ftpnat_hop *hop,
-		const struct segment *moved, struct front_change *change)
+static __always_inline int front_translate(struct __sk_buff *skb, struct packet *p,
+					   int v6, const struct ftpnat_tuple *to,
+					   const struct ftpnat_hop *hop,
+					   const struct segment *moved,
+					   struct front_change *change)
 {
+	void *front = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 	__u32 len = v6 ? FRONT_V6 : FRONT_V4;
 	__be16 *check = front + len - sizeof(*check);
-	int finished = !skb->gso_size && !csum_unfinished(p, v6, *check);
+	int finished;
 
+	if ((void *)(check + 1) > end)
+		return -1;
+	finished = !skb->gso_size && !csum_unfinished(p, v6, *check);
 	*change = front_write(front, v6, &p->tuple, to, hop);
 	if (moved)
 		front_move(front + len - FRONT_TCP, p, moved->seq, moved->ack, change);
 	if (finished)
 		*check = csum_changed(*check, change->addrs + change->ports);
 	return finished;
-}
-
-/* The same in the packet; -1: not all of its front can be written here. */
-static __always_inline int front_in_place(struct __sk_buff *skb, struct packet *p, int v6,
-					  const struct ftpnat_tuple *to,
-					  const struct ftpnat_hop *hop,
-					  struct front_change *change)
-{
-	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
-
-	if (data + FRONT_V4 > data_end || data + (v6 ? FRONT_V6 : FRONT_V4) > data_end)
-		return -1;
-	return front_translate(skb, p, data, v6, to, hop, 0, change);
-}
-
-/* The same in s->front; -1: not all of it can be read. */
-static __always_inline int front_copy(struct __sk_buff *skb, struct scratch *s, int v6,
-				      const struct ftpnat_hop *hop,
-				      const struct segment *moved,
-				      struct front_change *change)
-{
-	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
-	__u32 len = v6 ? FRONT_V6 : FRONT_V4;
-	void *front = s->front + FRONT_PAD;
-
-	if (data + FRONT_V4 > data_end || data + len > data_end)
-		return -1;
-	*(__be16 *)(front + ETH_HLEN - 2) = *(const __be16 *)(data + ETH_HLEN - 2);
-	if (v6)
-		*(struct ipv6hdr *)(front + ETH_HLEN) =
-			*(const struct ipv6hdr *)(data + ETH_HLEN);
-	else
-		*(struct iphdr *)(front + ETH_HLEN) =
-			*(const struct iphdr *)(data + ETH_HLEN);
-	*(struct tcp_words *)(front + len - FRONT_TCP) =
-		*(const struct tcp_words *)(data + len - FRONT_TCP);
-	*(__be16 *)(front + len - 2) = *(const __be16 *)(data + len - 2);
-	return front_translate(skb, &s->packet, front, v6, &s->to, hop, moved, change);
 }
 
 /* Sends a packet whose front is rewritten: FORWARDED or WRITE. */
@@ -206,39 +173,25 @@ static __always_inline int front_send(struct __sk_buff *skb, const struct packet
 }
 
 /*
- * Translates and sends a packet whose next hop is known and whose headers are plain:
- * FORWARDED, WRITE, or GO_ON with nothing changed for the long way. At ingress only:
- * the kernel copies the headers of what it shares with others before a program that
- * writes to packets, and that is all that local sockets send.
+ * Translates and sends a packet whose next hop is known, with the sequence numbers of
+ * `moved` if that is given: FORWARDED, WRITE, or GO_ON with nothing changed for the
+ * long way. At ingress only: the kernel copies the headers of what it shares with
+ * others before a program that writes to packets, and that is all that local sockets
+ * send.
  */
-static __noinline int forward_data(struct __sk_buff *skb, struct packet *p,
-				   const struct ftpnat_tuple *to,
-				   const struct ftpnat_hop *hop)
+static __noinline int forward_front(struct __sk_buff *skb, struct packet *p,
+				    const struct ftpnat_tuple *to,
+				    const struct ftpnat_hop *hop,
+				    const struct segment *moved)
 {
 	struct front_change change;
-	int finished = p->v6 ? front_in_place(skb, p, 1, to, hop, &change) :
-			       front_in_place(skb, p, 0, to, hop, &change);
+	int finished;
 
-	return finished < 0 ? GO_ON : front_send(skb, p, hop, finished, &change);
-}
-
-/* The same of a control packet, to s->to; its sequence numbers become those of `moved`. */
-static __noinline int forward_control(struct __sk_buff *skb, struct scratch *s,
-				      const struct ftpnat_hop *hop,
-				      const struct segment *moved)
-{
-	const struct packet *p = &s->packet;
-	void *front = s->front + FRONT_PAD;
-	struct front_change change;
-	int finished = p->v6 ? front_copy(skb, s, 1, hop, moved, &change) :
-			       front_copy(skb, s, 0, hop, moved, &change);
-	long rc;
-
-	if (finished < 0)
+	if (!front_usual(p))
 		return GO_ON;
-	rc = p->v6 ? bpf_skb_store_bytes(skb, 0, front, FRONT_V6, 0) :
-		     bpf_skb_store_bytes(skb, 0, front, FRONT_V4, 0);
-	return rc ? FTPNAT_WRITE : front_send(skb, p, hop, finished, &change);
+	finished = p->v6 ? front_translate(skb, p, 1, to, hop, moved, &change) :
+			   front_translate(skb, p, 0, to, hop, moved, &change);
+	return finished < 0 ? GO_ON : front_send(skb, p, hop, finished, &change);
 }
 
 /* Sends a copy as it is; where that fails, it is lost as any packet may be. */

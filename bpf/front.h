@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The front of an established connection's frame, Ethernet header to TCP
- * checksum, is rewritten as one piece, in the packet or in a copy of it.
+ * The front of a frame, Ethernet header to TCP checksum, is rewritten as one piece.
  */
 #ifndef FTPNAT_BPF_FRONT_H
 #define FTPNAT_BPF_FRONT_H
@@ -13,8 +12,6 @@
 #define FRONT_TCP (TCP_OFF_CSUM + 2) /* bytes of the TCP header */
 #define FRONT_V4  (ETH_HLEN + sizeof(struct iphdr) + FRONT_TCP)
 #define FRONT_V6  (ETH_HLEN + sizeof(struct ipv6hdr) + FRONT_TCP)
-
-#define FRONT_PAD 2 /* in front of a copy: its IP header is aligned then */
 
 #define TTL_LESS_ONE ((__u16)~bpf_htons(0x0100)) /* as a change of the IP checksum */
 
@@ -71,7 +68,7 @@ static __always_inline int csum_unfinished(const struct packet *p, int v6, __u16
 }
 
 /*
- * Rewrites `front`, FRONT_V4 or FRONT_V6 bytes of a frame that front_plain() was
+ * Rewrites `front`, FRONT_V4 or FRONT_V6 bytes of a frame that front_usual() is
  * true of: MAC addresses, hop limit, addresses, ports, IP checksum. The TCP
  * checksum is left to the caller.
  */

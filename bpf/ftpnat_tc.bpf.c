@@ -172,6 +172,24 @@ static __always_inline int already_tracked(struct __sk_buff *skb,
 	       bpf_map_lookup_elem(&ftpnat_ifaddrs, &from);
 }
 
+/* Sends the packet in the scratch memory to s->to, with the sequence numbers of its segment. */
+static __always_inline int send(struct __sk_buff *skb, struct scratch *s, int way,
+				int egress)
+{
+	const struct segment *seg = &s->segment;
+	struct ftpnat_hop *hop = !egress && s->known ? hop_at(s->hop - 1) : 0;
+	int verdict;
+
+	if (hop) {
+		verdict = forward_front(skb, &s->packet, &s->to, hop, seg);
+		if (verdict != GO_ON)
+			return verdict;
+	}
+	if (write_headers(skb, &s->packet, &s->to, seg->seq, seg->ack))
+		return FTPNAT_WRITE;
+	return way == FTPNAT_FORWARDED ? forward(skb, s, egress) : FTPNAT_TRANSLATED;
+}
+
 static __always_inline int handle(struct __sk_buff *skb, int egress)
 {
 	struct ftpnat_flow *flow;
@@ -222,15 +240,17 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 							FTPNAT_FROM_SERVER,
 		     p->ip_len);
 	hop = fresh ? route_known(skb, s, flow, egress) : 0;
-	if (hop && flow->kind == FTPNAT_DATA && front_plain(p)) {
-		verdict = forward_data(skb, p, &flow->to, hop);
+	if (hop && flow->kind == FTPNAT_DATA) {
+		verdict = forward_front(skb, p, &flow->to, hop, 0);
 		if (verdict != GO_ON)
 			return verdict;
 	}
 	s->to = flow->to;
+	s->segment.seq = p->seq;
+	s->segment.ack = p->ack;
 	if (flow->flags & FTPNAT_FLOW_TRACKED)
 		return flow->kind == FTPNAT_CONTROL ?
-			       control_packet(skb, FTPNAT_TRACKED, egress) :
+			       control_packet(skb, flow, FTPNAT_TRACKED, egress) :
 			       FTPNAT_TRACKED;
 	way = hop ? FTPNAT_FORWARDED : route(skb, egress);
 	if (flow->hop != s->hop) {
@@ -242,11 +262,12 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 			flow_undo();
 		return answer_error(skb, way, egress);
 	}
-	if (flow->kind == FTPNAT_CONTROL)
-		return control_packet(skb, way, egress);
-	if (write_headers(skb, p, &s->to, p->seq, p->ack))
-		return FTPNAT_WRITE;
-	return way == FTPNAT_FORWARDED ? forward(skb, s, egress) : FTPNAT_TRANSLATED;
+	if (flow->kind == FTPNAT_CONTROL) {
+		verdict = control_packet(skb, flow, way, egress);
+		if (verdict != GO_ON)
+			return verdict;
+	}
+	return send(skb, s, way, egress);
 }
 
 /* The one exit: every packet is counted by its reason, which says what becomes of it. */

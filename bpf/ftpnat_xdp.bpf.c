@@ -62,7 +62,7 @@ static __noinline int resolve(struct xdp_md *ctx, const struct packet *p,
 	link = bpf_map_lookup_elem(&ftpnat_links, &fib.ifindex);
 	if (!ftpnat_self.generic && (!link || !(link->flags & FTPNAT_LINK_XMIT)))
 		return 0;
-	if (now - hop->confirmed >= HOP_CONFIRM) {
+	if (seconds_since(hop->confirmed, now) >= HOP_CONFIRM) {
 		/* by TC until it has told the neighbour layer */
 		flow->xdp = FTPNAT_XDP_UNKNOWN;
 		return 0;

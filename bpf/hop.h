@@ -53,13 +53,20 @@ static __always_inline struct ftpnat_hop *hop_get(const struct ftpnat_flow *flow
 	return flow->hop ? hop_at(flow->hop - 1U) : 0;
 }
 
-/* TC sends a packet there by the neighbour layer, which so knows that it is in use. */
-static __always_inline void hop_confirm(__u32 index, __u32 now)
+/*
+ * TC sends the first packet of a second by the neighbour layer, which so knows that it
+ * is in use. 1: it knows already; 0: this is the packet that tells it.
+ */
+static __always_inline int hop_confirmed(__u32 index, __u32 now)
 {
 	struct ftpnat_hop *hop = index ? hop_at(index - 1) : 0;
 
-	if (hop && hop->confirmed != now)
-		hop->confirmed = now;
+	if (!hop)
+		return 0;
+	if (hop->confirmed == now)
+		return 1;
+	hop->confirmed = now;
+	return 0;
 }
 
 static __always_inline void hop_macs(struct ftpnat_macs *mac,
@@ -107,7 +114,8 @@ static __always_inline __u16 hop_index(const struct bpf_fib_lookup *fib, __u32 n
 		if (!hop)
 			return 0;
 		used = hop->used;
-		if (used == HOP_CLAIMED || (used && now - used <= HOP_FREE) ||
+		if (used == HOP_CLAIMED ||
+		    (used && seconds_since(used, now) <= HOP_FREE) ||
 		    __sync_val_compare_and_swap(&hop->used, used, HOP_CLAIMED) != used)
 			continue;
 		hop->ifindex = fib->ifindex;

@@ -121,12 +121,11 @@ struct scratch {
 	struct walk walk;
 	__u8 answer[192] __attribute__((
 		aligned(8))); /* start of a packet that an ICMP error quotes */
-	__u8 front[80] __attribute__((aligned(8)));
 	struct quoted quoted;
 	struct bpf_redir_neigh next_hop; /* of the packet at hand */
 	__u32 ifindex;
 	__u32 hop;   /* index + 1 of it in ftpnat_hops, or 0 */
-	__u32 known; /* the flow had it: ifindex and next_hop are not filled */
+	__u32 known; /* packets may go there without the neighbour layer */
 	__u32 mtu;
 	__u32 slot; /* of the configuration, the same for all that a packet asks for */
 	__u32 sum;  /* of a payload */

@@ -361,21 +361,25 @@ static void get_tuple(const struct packet *packet, uint16_t *sport)
 
 static void test_same_port_of_two_clients(void **state)
 {
-	static const enum scene_id ids[] = { MASQ4, FULL4, MASQ6, FULL6 };
+	static const struct {
+		enum scene_id id;
+		const char *second;
+	} rows[] = { { MASQ4, "192.168.5.8" },
+		     { FULL4, "198.51.100.8" },
+		     { MASQ6, "fd00:5::8" },
+		     { FULL6, "2001:db8:1::8" } };
 	bool good = true;
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
-		struct scene scene = *scene_get(ids[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct scene scene = *scene_get(rows[i].id);
 		struct packet_spec in, out;
 		struct talk first, second;
 		struct packet packet, expected;
 		struct run run;
 
-		talk_begin(&first, ids[i]);
-		scene.client = strchr(scene.client, ':')       ? "fd00:5::8" :
-			       scene.kind == FTPNAT_MASQUERADE ? "192.168.5.8" :
-								 "198.51.100.8";
+		talk_begin(&first, rows[i].id);
+		scene.client = rows[i].second;
 		talk_init(&second, &scene);
 		in = talk_syn(&second);
 		packet_build(&packet, &in);

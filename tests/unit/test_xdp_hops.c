@@ -233,6 +233,37 @@ static void test_confirmation(void **state)
 	assert_true(good);
 }
 
+/* TC tells the neighbour layer once per second and next hop, not by each connection. */
+static void test_told_once(void **state)
+{
+	struct packet_spec in;
+	struct packet packet;
+	struct ftpnat_hop hop;
+	struct talk talk;
+	struct run run;
+	__u32 index, begun;
+
+	(void)state;
+	xdp_begin(&talk, KEEP4);
+	assert_true(xdp_takes("data", &talk, NATIVE, true));
+	in = data_sent(&talk, CLIENT);
+	packet_build(&packet, &in);
+	index = xdp_flow(&in).hop - 1u;
+	xdp_hop(index, &hop);
+	hop.confirmed = xdp_now() - 1;
+	xdp_set_hop(index, &hop);
+	forget_hop(&talk, CLIENT);
+	dataplane_run(&run, INGRESS, OUTER, &packet, 0);
+	assert_false(run.at_once);
+	do { /* again, if what was confirmed has ended with its second */
+		begun = xdp_now();
+		xdp_confirm();
+		forget_hop(&talk, CLIENT);
+		dataplane_run(&run, INGRESS, OUTER, &packet, 0);
+	} while (!run.at_once && xdp_now() != begun);
+	assert_true(run.at_once);
+}
+
 /* ---- counters and clocks ---- */
 
 static void test_counters(void **state)
@@ -304,6 +335,7 @@ int main(void)
 		cmocka_unit_test(test_hops_are_shared),
 		cmocka_unit_test(test_full_set),
 		cmocka_unit_test(test_confirmation),
+		cmocka_unit_test(test_told_once),
 		cmocka_unit_test(test_counters),
 	};
 

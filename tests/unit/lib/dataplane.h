@@ -69,8 +69,8 @@ int dataplane_ifindex(enum side side);
 struct run {
 	int action; /* what the program returned */
 	/*
-	 * Once a flow knows its next hop, its packets leave with the MAC addresses written;
-	 * the first of each second leaves without. Here they are always as they came.
+	 * Packets leave with the MAC addresses of their next hop written; the first there of
+	 * each second, by the neighbour layer, without. Here they are always as they came.
 	 */
 	bool at_once;
 	struct packet packet;
