@@ -2,7 +2,7 @@
 """The measurements: each part makes its labs, then measures every variant in every round.
 
 A part is used as `with Part(...)`; `steps()` are what one round does, in any order,
-each as (what is measured, scene, how).
+each as (what is measured, scene, how). Steps of the same `compared()` follow each other.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ from tools import CPUS, LabError, tool
 from variants import CONTROL_PORT, Absent, Ftpnat, Nftables, attached_programs
 
 FLOWS_PER_CPU = 8  # data connections that the generator uses where their number isn't the point
+REPEATED = ("packets.64.one", "sessions.rate")
 ACTIVE = 64        # of many flows, where only some have traffic
 CORES = {"one": 1, "all": len(CPUS)} if len(CPUS) > 1 else {"one": 1}
 SETTLING = 4       # seconds at most, for the kernel to free what it frees late
@@ -75,6 +76,13 @@ class Part:
 
     def steps(self):
         raise NotImplementedError
+
+    def compared(self, step):
+        return step[0]
+
+    def repeats(self, step):
+        """How often in a round."""
+        return self.plan.repeats if step[0] in REPEATED else 1
 
 
 class Packets(Part):
@@ -182,6 +190,10 @@ class Flows(Part):
             for which, active in (("all", scene.count), ("some", min(ACTIVE, scene.count))):
                 measure = flows_measure(scene.count, which)
                 yield measure, scene, partial(self._rate, scene, measure, active)
+
+    def compared(self, step):
+        measure, scene, _ = step
+        return scene.variant.key, measure.rpartition(".")[2]
 
     def _rate(self, scene, measure, active):
         said = scene.send(scene.templates, flows=active, seconds=self.plan.seconds)

@@ -48,10 +48,13 @@ def describe(measure):
 class Results:
     def __init__(self):
         self.samples = {}  # measure -> variant -> [samples]
+        self.turns = {}    # (measure, variant) -> {turn: sample}
+        self.turn = None   # at hand: what is measured in one can be compared
         self.missing = {}  # (measure, variant) -> why
 
     def add(self, measure, variant, value):
         self.samples.setdefault(measure, {}).setdefault(variant, []).append(value)
+        self.turns.setdefault((measure, variant), {})[self.turn] = value
 
     def has(self, measure, variant):
         return bool(self.samples.get(measure, {}).get(variant))
@@ -63,27 +66,39 @@ class Results:
         values = self.samples[measure][variant]
         return min(values), max(values)
 
+    def ratios(self, over, under):
+        """Of two (measure, variant), in each turn that has both."""
+        above, below = self.turns.get(over, {}), self.turns.get(under, {})
+        return [above[turn] / below[turn] for turn in above if below.get(turn)]
+
     def flow_counts(self):
         return sorted({int(measure.split(".")[1]) for measure in self.samples
                        if measure.startswith("flows.")})
 
 
 class Goal:
-    """A ratio of two medians, or one median, and what it is to reach."""
+    """A ratio of two measures, or one measure, and what it is to reach."""
 
     def __init__(self, key, title, over, under, at_least=None, at_most=None, unit=1):
         self.key, self.title, self.over, self.under = key, title, over, under
         self.at_least, self.at_most, self.unit = at_least, at_most, unit
 
+    def values(self, results):
+        if self.under:
+            return results.ratios(self.over, self.under)
+        measure, variant = self.over
+        return [value / self.unit for value in results.samples.get(measure, {}).get(variant, [])]
+
     def value(self, results):
-        """None when it was not measured."""
-        if not all(results.has(*side) for side in (self.over, self.under) if side):
-            return None
-        value = results.median(*self.over) / self.unit
-        if not self.under:
-            return value
-        below = results.median(*self.under)
-        return value / below if below else None
+        """The median; None when it was not measured."""
+        values = self.values(results)
+        return statistics.median(values) if values else None
+
+    def middle(self, results):
+        """Within these is half of the values."""
+        values = self.values(results)
+        low, _, high = statistics.quantiles(values, n=4) if len(values) > 1 else values * 3
+        return low, high
 
     def reached(self, value):
         return value >= self.at_least if self.at_least is not None else value <= self.at_most

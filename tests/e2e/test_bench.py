@@ -95,9 +95,10 @@ def test_sockets(make_scene, key):
 @pytest.mark.no_root
 def test_report(monkeypatch, tmp_path):
     results = Results()
-    for variant, rates in (("ftpnat-tc", (1e6, 3e6, 2e6)), ("nftables", (1e6,))):
-        for rate in rates:
-            results.add("packets.64.one", variant, rate)
+    for results.turn, rates in enumerate(((1e6, 0.5e6), (9e6, 3e6), (2e6, 2e6), (7e6, None))):
+        for variant, rate in zip(("ftpnat-tc", "nftables"), rates):
+            if rate:
+                results.add("packets.64.one", variant, rate)
     monkeypatch.setattr(report, "committed", lambda: {"tc/nftables": 2.1})
     assert report.regressions(results) == []
     monkeypatch.setattr(report, "committed", lambda: {"tc/nftables": 2.3})
@@ -106,7 +107,7 @@ def test_report(monkeypatch, tmp_path):
     report.write(tmp_path, {"kernel": "k"}, {"flowtable": "no such thing"}, results)
     written = json.loads((tmp_path / "result.json").read_text())
     assert written["ratios"] == {"tc/nftables": 2.0}
-    assert written["measures"]["packets.64.one"]["samples"]["ftpnat-tc"] == [1e6, 3e6, 2e6]
+    assert written["measures"]["packets.64.one"]["samples"]["ftpnat-tc"] == [1e6, 9e6, 2e6, 7e6]
     text = (tmp_path / "result.md").read_text()
-    assert "at least 1.6 | 2.00 | reached" in text
+    assert "at least 1.6 | 2.00 | 1.00 .. 3.00 | reached" in text
     assert "nftables with flowtable: not available: no such thing" in text
