@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Connections: how many, one after the other, and while the configuration changes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "lib/talk.h"
+#include "util.h"
+
+static const enum ftpnat_reason opens[] = { FTPNAT_CONTROL_OPENED, FTPNAT_REASON_MAX };
+static const enum ftpnat_reason opens_again[] = { FTPNAT_CONTROL_CLOSED,
+						  FTPNAT_CONTROL_OPENED,
+						  FTPNAT_REASON_MAX };
+
+/* ---- limits: the new is refused, the old lives ---- */
+
+static void test_control_full(void **state)
+{
+	const struct scene *scene = scene_get(KEEP4);
+	struct ftpnat_usage usage;
+	struct packet_spec in, out;
+	struct talk old, new;
+
+	(void)state;
+	talk_begin(&old, KEEP4);
+	dataplane_config()->limit[FTPNAT_CONTROL] = 1;
+	dataplane_apply();
+	talk_init(&new, scene);
+	new.client_port = new.seen_port = CLIENT_PORT + 1;
+	in = talk_syn(&new);
+	out = talk_syn_heard(&new);
+	for (int i = 0; i < 3; i++)
+		assert_true(check_from("refused", &new, CLIENT, &in, &in,
+				       FTPNAT_CONTROL_FULL, NULL));
+	assert_true(talk_step(&old, "the old lives", &(struct step)S("220 hello\r\n")));
+	dataplane_usage(&usage);
+	assert_int_equal(usage.flows[FTPNAT_CONTROL], 1);
+	assert_int_equal(dataplane_flows(), 2);
+
+	/* what has ended makes room */
+	assert_true(talk_step(&old, "the old ends",
+			      &(struct step)C(NULL, .flags = RST | ACK)));
+	assert_true(check_from("now", &new, CLIENT, &in, &out, FTPNAT_FORWARDED,
+			       opens_again));
+	dataplane_usage(&usage);
+	assert_int_equal(usage.flows[FTPNAT_CONTROL], 1);
+	assert_int_equal(dataplane_flows(), 2);
+}
+
+static void test_data_full(void **state)
+{
+	struct ftpnat_usage usage;
+	struct packet_spec in;
+	struct talk talk;
+
+	(void)state;
+	talk_begin(&talk, KEEP4);
+	data_announce(&talk);
+	dataplane_config()->limit[FTPNAT_DATA] = 0;
+	dataplane_apply();
+	in = data_sent(&talk, CLIENT);
+	in.flags = SYN;
+	assert_true(
+		check_from("refused", &talk, CLIENT, &in, &in, FTPNAT_DATA_FULL, NULL));
+	assert_int_equal(dataplane_doors(), 1);
+	dataplane_usage(&usage);
+	assert_int_equal(usage.flows[FTPNAT_DATA], 0);
+	assert_true(talk_step(&talk, "control lives", &(struct step)C("NOOP\r\n")));
+
+	dataplane_config()->limit[FTPNAT_DATA] = 1;
+	dataplane_apply();
+	assert_true(
+		data_check("its retransmission", &talk, CLIENT, SYN, NULL, data_opens));
+}
+
+/* ---- the same tuple again ---- */
+
+static void test_syn_after_the_end(void **state)
+{
+	static const struct {
+		const char *says;
+		struct step steps[6];
+		bool ended;
+	} rows[] = {
+		{ "after a reset of the client", { C(NULL, .flags = RST | ACK) }, true },
+		{ "after a reset of the server", { S(NULL, .flags = RST | ACK) }, true },
+		{ "after FIN of both",
+		  { C(NULL, .flags = FIN | ACK), S(NULL, .flags = FIN | ACK),
+		    C(NULL, .flags = ACK) },
+		  true },
+		{ "after FIN of the client alone",
+		  { C(NULL, .flags = FIN | ACK) },
+		  false },
+		{ "after FIN of the server alone",
+		  { S(NULL, .flags = FIN | ACK) },
+		  false },
+		{ "in the midst of it", { C("NOOP\r\n") }, false },
+	};
+	static const enum scene_id ids[] = { KEEP4, FULL4, MASQ4, KEEP6, FULL6, MASQ6 };
+	bool good = true;
+
+	(void)state;
+	for (size_t n = 0; n < ARRAY_SIZE(ids); n++) {
+		for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+			struct packet_spec in, out;
+			struct talk talk;
+
+			talk_begin(&talk, ids[n]);
+			good &= talk_steps(&talk, rows[i].says, rows[i].steps);
+			talk_init(&talk, scene_get(ids[n]));
+			talk.isn[CLIENT] = talk.isn[SERVER] = 0x11111111;
+			in = talk_syn(&talk);
+			out = talk_syn_heard(&talk);
+			in.seq = out.seq = talk.isn[CLIENT];
+			good &= check_from(rows[i].says, &talk, CLIENT, &in, &out,
+					   FTPNAT_FORWARDED,
+					   rows[i].ended ? opens_again : NULL);
+			assert_int_equal(dataplane_flows(), 2);
+			if (!rows[i].ended)
+				continue;
+			talk.sent[CLIENT] = talk.heard[CLIENT] = 1;
+			good &= talk_step(&talk, "its answer",
+					  &(struct step)S(NULL, .flags = SYN | ACK));
+			good &= talk_step(&talk, "its first command",
+					  &(struct step)C("NOOP\r\n"));
+		}
+	}
+	assert_true(good);
+}
+
+/* ---- configuration that changes under a connection ---- */
+
+static void test_other_half_of_the_configuration(void **state)
+{
+	const struct scene *scene = scene_get(KEEP4);
+	struct ftpnat_rule rule = scene_rule(scene);
+	struct packet_spec in, out;
+	struct talk old, new;
+	bool good = true;
+
+	(void)state;
+	talk_begin(&old, KEEP4);
+	dataplane_config()->slot = 1;
+	dataplane_rule(0, &rule);
+	dataplane_listen("192.0.2.10", 21, 0);
+	dataplane_server(0, "10.9.0.11", 2122, NULL, 1);
+	dataplane_apply();
+	talk_init(&new, scene);
+	new.client_port = new.seen_port = CLIENT_PORT + 1;
+	in = talk_syn(&new);
+	good &= check_from("interface not in it", &new, CLIENT, &in, &in, FTPNAT_PASS,
+			   NULL);
+	dataplane_attached(OUTER, 1 << 1);
+	out = talk_syn_heard(&new);
+	out.dst = "10.9.0.11";
+	out.dport = 2122;
+	good &= check_from("the new server", &new, CLIENT, &in, &out, FTPNAT_FORWARDED,
+			   opens);
+	good &= talk_step(&old, "the old one's connection", &(struct step)C("NOOP\r\n"));
+	in.dst = "192.0.2.11";
+	good &= check_from("no rule", &new, CLIENT, &in, &in, FTPNAT_PASS, NULL);
+	assert_true(good);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_control_full),
+		cmocka_unit_test(test_data_full),
+		cmocka_unit_test(test_syn_after_the_end),
+		cmocka_unit_test(test_other_half_of_the_configuration),
+	};
+
+	return cmocka_run_group_tests_name("tc_life", tests, dataplane_setup,
+					   dataplane_teardown);
+}
