@@ -40,8 +40,7 @@ static int size_maps(const struct ftpnat_tc *skel, const struct config_limits *l
 						limits->expected);
 }
 
-/* The maps of bpf/maps.h live on over a reload; all others are the programs' own. */
-static bool is_state(const struct bpf_map *map)
+bool dataplane_is_state(const struct bpf_map *map)
 {
 	static const char *const names[] = {
 		"ftpnat_flows",	   "ftpnat_sessions", "ftpnat_expected", "ftpnat_config",
@@ -92,7 +91,7 @@ static int reuse_maps(const struct ftpnat_tc *skel, const char *dir)
 	struct bpf_map *map;
 
 	bpf_object__for_each_map(map, skel->obj) {
-		int err = is_state(map) ? reuse_map(map, dir) : 0;
+		int err = dataplane_is_state(map) ? reuse_map(map, dir) : 0;
 
 		if (err)
 			return err;
@@ -203,7 +202,7 @@ int dataplane_pin_maps(const struct dataplane *dataplane, const char *dir)
 	bpf_object__for_each_map(map, dataplane->skel->obj) {
 		int err = 0;
 
-		if (is_state(map) && !is_pinned(dir, bpf_map__name(map)))
+		if (dataplane_is_state(map) && !is_pinned(dir, bpf_map__name(map)))
 			err = pin_new(dir, bpf_map__name(map), bpf_map__fd(map));
 		if (err)
 			return err;

@@ -6,6 +6,8 @@
 #include "config.h"
 #include "rtnl.h"
 
+struct bpf_map;
+
 struct ftpnat_tc; /* the skeleton */
 
 struct dataplane {
@@ -25,6 +27,12 @@ int dataplane_load(struct dataplane *dataplane, const struct config_limits *limi
 
 /* Descriptors, owned by the dataplane. The map's name must be one of bpf/maps.h. */
 int dataplane_map(const struct dataplane *dataplane, const char *name);
+
+/*
+ * Is it one of bpf/maps.h? These live on over a reload, and TC and XDP programs share
+ * them; all others are the programs' own.
+ */
+bool dataplane_is_state(const struct bpf_map *map);
 int dataplane_map_id(const struct dataplane *dataplane, const char *name, __u32 *id);
 int dataplane_prog(const struct dataplane *dataplane, enum tc_hook hook);
 

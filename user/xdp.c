@@ -239,7 +239,7 @@ static int open_object(const struct ftpnat_interface *interface,
 	if (mode == CONFIG_XDP_NATIVE)
 		bpf_program__set_flags(object->progs.ftpnat_xdp, BPF_F_XDP_HAS_FRAGS);
 	bpf_object__for_each_map(map, object->obj)
-		if (!err && !bpf_map__is_internal(map))
+		if (!err && dataplane_is_state(map))
 			err = bpf_map__reuse_fd(map, dataplane_map(dataplane,
 								   bpf_map__name(map)));
 	return err;
