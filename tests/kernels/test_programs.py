@@ -3,11 +3,14 @@
 
 import os
 import re
+import sys
 
 import pytest
 
-from lab import run
-from servers import TOP
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, "tests", "e2e"))  # where only these tests run
+
+from lab import run  # noqa: E402
 
 BUILD = os.path.join(TOP, "build")
 LONG = 3600  # seconds, of which emulation may need many
