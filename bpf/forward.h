@@ -28,8 +28,8 @@ static __always_inline __u32 largest_packet(const struct __sk_buff *skb,
 /*
  * Where the packet in the scratch memory goes as s->to, before anything of it
  * is written: FORWARDED (s->next_hop says where; s->hop is it for flows to keep, and
- * s->known if the neighbour layer needs no packet),
- * TRANSLATED (up the stack or on its way), TOO_BIG (s->mtu says for what) or TTL.
+ * s->known if the neighbour layer needs no packet), TRANSLATED (up the stack or on its
+ * way), TOO_BIG (s->mtu says for what) or TTL.
  */
 __noinline int route(struct __sk_buff *skb, int egress)
 {

@@ -17,11 +17,6 @@
 
 #define HOP_LIMIT_LESS_ONE ((__u16)~bpf_htons(1)) /* as a change of the packet's sum */
 
-/* What FRONT_TCP covers before the checksum. */
-struct tcp_words {
-	__be32 w[4];
-};
-
 /* What became of the words that the TCP checksum covers: RFC 1624, not folded. */
 struct front_change {
 	__u64 addrs; /* in the pseudo header */
