@@ -95,6 +95,10 @@ class Process:
         with open(self.log, errors="replace") as log:
             return log.read()
 
+    def lines(self):
+        """The whole ones: the last may be half written."""
+        return self.output().split("\n")[:-1]
+
     def forget(self):
         """What it said so far is of no interest any more."""
         os.truncate(self.log, 0)

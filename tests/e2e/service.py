@@ -56,8 +56,8 @@ class Service:
     def log(self):
         return self.process.output()
 
-    def wait_log(self, text):
-        wait_until(lambda: text in self.log(), f"{text} in: {self.log()}")
+    def wait_log(self, *texts):
+        wait_until(lambda: all(text in self.log() for text in texts), f"{texts} in: {self.log()}")
 
     def signal(self, number):
         self.process.popen.send_signal(number)

@@ -34,8 +34,7 @@ class Follower:
         lab.processes.append(self.process)
 
     def lines(self):
-        """The whole ones: the last may be half written."""
-        return self.process.output().split("\n")[:-1]
+        return self.process.lines()
 
     def entries(self, *reasons):
         found = [json.loads(line) for line in self.lines()]

@@ -241,9 +241,8 @@ def test_log_as_json(scene):
     lab, server, vips, _ = scene
     service = Service(lab, "--json")
     session_works(lab, server, vips)
-    service.wait_log("line_rewritten")
-    entries = [json.loads(line) for line in service.log().splitlines()]
-    assert {"control_opened", "line_rewritten", "data_opened"} <= {entry["reason"] for entry in entries}
+    service.wait_log("control_opened", "line_rewritten", "data_opened")
+    entries = [json.loads(line) for line in service.process.lines()]
     assert {entry["rule"] for entry in entries} == {"files"}
 
 
