@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The commands of a session that wait for their replies, and the refusals that are
+ * written in the place of a reply or a command.
+ */
+#ifndef FTPNAT_BPF_COMMANDS_H
+#define FTPNAT_BPF_COMMANDS_H
+
+#include "ftp_grammar.h"
+#include "scratch.h"
+
+/* ftpnat_session.command: the command was changed so that the server refuses it */
+#define COMMAND_REFUSED 0x80
+/* the same: the session's door was opened for it */
+#define COMMAND_DOOR 0x40
+
+#define REFUSAL_TLS  4
+#define REFUSED_AUTH 5
+
+/*
+ * What a client reads where policy refuses, and what a server reads in the place of
+ * AUTH: a mechanism that doesn't exist (RFC 2228). At most sizeof(segment.text).
+ */
+static const char refusal_text[8][64] = {
+	"425 No free data port, try again later.\r\n",
+	"425 Too many data connections announced, try again later.\r\n",
+	"500 Data connections to another host are refused.\r\n",
+	"500 This kind of data connection is refused.\r\n",
+	[REFUSAL_TLS] = "534 TLS is refused here.\r\n",
+	[REFUSED_AUTH] = "AUTH DENIED\r\n",
+};
+
+static __always_inline __u32 refusal_index(enum ftpnat_reason why)
+{
+	switch (why) {
+	case FTPNAT_LINE_NO_PORT:
+		return 0;
+	case FTPNAT_LINE_FULL:
+		return 1;
+	case FTPNAT_LINE_FOREIGN:
+		return 2;
+	case FTPNAT_LINE_TLS:
+		return REFUSAL_TLS;
+	default:
+		return 3;
+	}
+}
+
+static __always_inline void refusal_write(struct segment *seg, __u32 index)
+{
+	__u32 i;
+
+	for (i = 0; i < sizeof(refusal_text[0]); i++) {
+		char c = refusal_text[index & 7][i];
+
+		if (!c)
+			break;
+		seg->text[i] = c;
+	}
+	seg->text_len = i;
+}
+
+/* Will the reply to this command have to be looked at, and perhaps changed? */
+static __always_inline int awaits_address(__u8 command)
+{
+	return command == FTP_COMMAND_PASV || command == FTP_COMMAND_EPSV ||
+	       (command & COMMAND_REFUSED);
+}
+
+/* Is anything done when the reply to this command comes? */
+static __always_inline int command_matters(__u8 command)
+{
+	return awaits_address(command) || (command & COMMAND_DOOR) ||
+	       command == FTP_COMMAND_EPSV_ALL || command == FTP_COMMAND_AUTH ||
+	       command == FTP_COMMAND_REIN;
+}
+
+/* The oldest command without its final reply, FTP_COMMAND_OTHER if it doesn't matter. */
+static __always_inline __u8 command_first(const struct ftpnat_session *session)
+{
+	__u32 i = bounded(session->first, FTPNAT_MAX_COMMANDS);
+
+	if (!session->commands || session->ahead[i])
+		return FTP_COMMAND_OTHER;
+	return session->command[i];
+}
+
+/* The oldest command got its final reply. */
+static __always_inline void command_pop(struct ftpnat_session *session)
+{
+	__u32 i = bounded(session->first, FTPNAT_MAX_COMMANDS);
+
+	if (!session->commands) {
+		if (session->others)
+			session->others--;
+		return;
+	}
+	if (session->ahead[i]) {
+		session->ahead[i]--;
+		return;
+	}
+	if (awaits_address(session->command[i]))
+		session->awaiting--;
+	session->first++;
+	session->commands--;
+}
+
+static __always_inline void command_push(struct ftpnat_session *session, __u8 command)
+{
+	__u32 i = bounded(session->first + session->commands, FTPNAT_MAX_COMMANDS);
+
+	if (!command_matters(command)) {
+		if (session->others < 65535)
+			session->others++;
+		return;
+	}
+	if (session->commands == FTPNAT_MAX_COMMANDS) {
+		session->ahead[i] = 0;
+		command_pop(session); /* more of these in flight than anyone sends */
+	}
+	session->command[i] = command;
+	session->ahead[i] = session->others;
+	session->others = 0;
+	session->commands++;
+	if (session->stream[FTPNAT_FROM_SERVER].parser.length &&
+	    session->late < FTPNAT_MAX_COMMANDS)
+		session->late++;
+	if (awaits_address(command))
+		session->awaiting++;
+}
+
+/*
+ * The oldest command got its final reply, a 227 or 229: is it such a command?
+ * After an ABOR the oldest such one is meant, and all before it are through:
+ * servers differ in how many replies a transfer that is aborted gets.
+ */
+__noinline int command_take(struct ftpnat_session *session, __u8 command)
+{
+	struct scratch *s = scratch_get();
+	__u32 i, at;
+
+	if (!session || !s)
+		return 0;
+	if (!session->lenient || command_first(session) == command) {
+		int found = command_first(session) == command;
+
+		command_pop(session);
+		return found;
+	}
+	s->walk.number = 0; /* of commands to take; in memory, see verifier.h */
+	for (i = 0; i < FTPNAT_MAX_COMMANDS; i++) {
+		at = bounded(session->first + i, FTPNAT_MAX_COMMANDS);
+		if (!s->walk.number && i < session->commands &&
+		    session->command[at] == command)
+			s->walk.number = i + 1;
+	}
+	if (!s->walk.number) {
+		command_pop(session);
+		return 0;
+	}
+	for (i = 0; i < FTPNAT_MAX_COMMANDS && i < s->walk.number; i++) {
+		session->ahead[bounded(session->first, FTPNAT_MAX_COMMANDS)] = 0;
+		command_pop(session);
+	}
+	return 1;
+}
+
+#endif
