@@ -1,24 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-#include "tcp_end.h"
+#include "tcp_send.h"
 
 #include <string.h>
 
-#define RTO_MIN	    (200 * MS)
-#define RTO_MAX	    (1600 * MS)
 #define DELAYED_ACK (40 * MS)
 #define READ_PAUSE  (30 * MS)
-#define IDLE	    (90 * MS)
-
-static uint32_t min32(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
-}
-
-/* Does stream offset a come before b? Offsets of strangers may be anything. */
-static bool before(uint32_t a, uint32_t b)
-{
-	return (int32_t)(a - b) < 0;
-}
 
 void tcp_init(struct tcp_end *end, const struct tcp_traits *traits)
 {
@@ -50,242 +36,6 @@ void tcp_init(struct tcp_end *end, const struct tcp_traits *traits)
 	end->ts_recent = end->last_ack_sent = end->ack_known = 0;
 	end->unacked_segments = 0;
 	end->ack_at = end->read_at = NEVER;
-}
-
-static uint32_t clock_now(const struct tcp_end *end)
-{
-	return end->traits.clock + (uint32_t)(end->now / MS);
-}
-
-/* One beyond all data and the FIN, if there is one. */
-static uint32_t send_end(const struct tcp_end *end)
-{
-	return end->out_len + end->fin_queued;
-}
-
-static uint32_t receive_window(const struct tcp_end *end)
-{
-	uint32_t used = end->rcv_nxt - end->read;
-	uint32_t window = end->traits.window > used ? end->traits.window - used : 0;
-
-	/* RFC 9293 section 3.8.6.2.2: a window doesn't shrink */
-	if (before(end->rcv_nxt + window, end->right_edge))
-		window = end->right_edge - end->rcv_nxt;
-	return window;
-}
-
-static void add_sacks(const struct tcp_end *end, struct segment *seg)
-{
-	uint32_t base = end->peer_isn + 1, at = end->rcv_nxt;
-
-	while (before(at, end->rcv_end) && seg->sacks < (seg->has_ts ? 3 : 4)) {
-		uint32_t left;
-
-		while (before(at, end->rcv_end) && !end->have[at])
-			at++;
-		left = at;
-		while (before(at, end->rcv_end) && end->have[at])
-			at++;
-		if (at != left)
-			seg->sack[seg->sacks++] =
-				(struct sack_block){ base + left, base + at };
-	}
-}
-
-static void emit(struct tcp_end *end, uint32_t offset, uint32_t len, uint8_t flags)
-{
-	int scale = end->peer_wscale >= 0 && !(flags & SYN) ? end->traits.wscale : 0;
-	uint32_t window = receive_window(end);
-	struct segment seg = {
-		.src = end->local,
-		.dst = end->remote,
-		.sport = end->local_port,
-		.dport = end->remote_port,
-		.seq = end->traits.isn + 1 + offset,
-		.flags = flags,
-		.ttl = 64,
-		.wscale = -1,
-		.payload = end->out + (len ? offset : 0),
-		.len = len,
-	};
-	unsigned mss = min32(end->traits.mss, end->peer_mss);
-
-	if (flags & ACK)
-		seg.ack = end->peer_isn + 1 + end->rcv_nxt + end->peer_fin;
-	seg.window = (uint16_t)min32(window >> scale, 65535);
-	if (flags & ACK && before(end->right_edge, end->rcv_nxt + (seg.window << scale)))
-		end->right_edge = end->rcv_nxt + ((uint32_t)seg.window << scale);
-	if (flags & SYN) {
-		seg.seq--;
-		seg.mss = end->traits.mss;
-		seg.sack_permitted = end->sack;
-		if (end->traits.wscale && (!(flags & ACK) || end->peer_wscale >= 0))
-			seg.wscale = end->traits.wscale;
-	}
-	if (end->timestamps && !(flags & RST)) {
-		seg.has_ts = true;
-		seg.tsval = clock_now(end);
-		seg.tsecr = flags & ACK ? end->ts_recent : 0;
-	}
-	if (end->sack && end->established && flags & ACK && !(flags & RST))
-		add_sacks(end, &seg);
-	if (flags & ACK) {
-		end->last_ack_sent = end->rcv_nxt + end->peer_fin;
-		end->unacked_segments = 0;
-		end->ack_at = NEVER;
-	}
-	end->ops->send(end, &seg, len > mss ? mss - (seg.has_ts ? 12 : 0) : 0);
-}
-
-static void send_ack(struct tcp_end *end)
-{
-	emit(end, end->max, 0, ACK);
-}
-
-/* [offset, offset + len) of the stream, where the last byte may be the FIN. */
-static void send_range(struct tcp_end *end, uint32_t offset, uint32_t len)
-{
-	uint8_t flags = ACK;
-
-	if (offset + len > end->out_len) {
-		flags |= FIN;
-		len = end->out_len - offset;
-	}
-	if (len && offset + len == end->out_len)
-		flags |= PSH;
-	emit(end, offset, len, flags);
-	if (end->rto_at == NEVER)
-		end->rto_at = end->now + end->rto;
-}
-
-static uint32_t max_payload(const struct tcp_end *end)
-{
-	return min32(end->traits.mss, end->peer_mss) - (end->timestamps ? 12 : 0);
-}
-
-/* Sends what window, Nagle and MSS allow. */
-static void output(struct tcp_end *end)
-{
-	uint32_t edge = end->una + end->peer_window, mss = max_payload(end);
-
-	if (!end->established || end->reset || end->closed)
-		return;
-	while (before(end->nxt, send_end(end))) {
-		uint32_t len = end->out_len - min32(end->nxt, end->out_len);
-		bool again = before(end->nxt, end->max);
-
-		if (len > end->traits.burst * mss)
-			len = end->traits.burst * mss;
-		if (again && len && random_chance(end->random, 40))
-			len = random_range(end->random, 1, len);
-		if (len) {
-			if (!before(end->nxt, edge))
-				break;
-			len = min32(len, edge - end->nxt);
-			if (end->traits.nagle && len < mss && end->una != end->max &&
-			    !again &&
-			    !(end->fin_queued && end->nxt + len == end->out_len))
-				break;
-		}
-		if (end->fin_queued && end->nxt + len == end->out_len &&
-		    (!len || !end->fin_alone))
-			len++;
-		send_range(end, end->nxt, len);
-		end->nxt += len;
-		if (before(end->max, end->nxt))
-			end->max = end->nxt;
-	}
-	if (end->una == end->max && before(end->nxt, send_end(end)) &&
-	    end->persist_at == NEVER)
-		end->persist_at = end->now + RTO_MIN;
-}
-
-/* One segment of random length from the first hole at or after `from`; its end. */
-static uint32_t retransmit(struct tcp_end *end, uint32_t from)
-{
-	uint32_t until;
-
-	while (before(from, end->max) && end->sacked[from])
-		from++;
-	if (!before(from, end->max))
-		return from;
-	until = from + 1;
-	while (before(until, end->max) && !end->sacked[until] &&
-	       until - from < max_payload(end))
-		until++;
-	if (random_chance(end->random, 50))
-		until = from + random_range(end->random, 1, until - from);
-	end->retransmissions++;
-	send_range(end, from, until - from);
-	return until;
-}
-
-static void retransmit_timeout(struct tcp_end *end)
-{
-	end->rto_at = NEVER;
-	end->rto = end->rto * 2 > RTO_MAX ? RTO_MAX : end->rto * 2;
-	end->recovering = false;
-	if (!end->established) {
-		end->retransmissions++;
-		if (end->syn_seen || !end->listening)
-			emit(end, 0, 0, end->syn_seen ? SYN | ACK : SYN);
-		end->rto_at = end->now + end->rto;
-		return;
-	}
-	if (end->una == end->max)
-		return;
-	memset(end->sacked + end->una, 0,
-	       end->max - end->una + 1); /* RFC 2018 section 8 */
-	if (random_chance(end->random, 50) && end->peer_window) {
-		end->retransmissions++;
-		end->nxt = end->una;
-		output(end);
-	} else {
-		retransmit(end, end->una);
-	}
-	if (end->rto_at == NEVER)
-		end->rto_at = end->now + end->rto;
-}
-
-/*
- * The byte before the next one, with or without it, as a question. The ACK on it is no
- * news to the peer, so one that is due goes out by itself.
- */
-static void ask(struct tcp_end *end, bool with_byte)
-{
-	if (end->ack_at != NEVER)
-		send_ack(end);
-	emit(end, end->max - 1, with_byte, ACK);
-}
-
-/* Against a closed window: the next byte, or the one before as a question. */
-static void persist_timeout(struct tcp_end *end)
-{
-	end->persist_at = NEVER;
-	if (end->una != end->max || !before(end->max, send_end(end)))
-		return;
-	if (end->traits.probe_data || !end->max) {
-		send_range(end, end->max, 1);
-		end->nxt = ++end->max;
-	} else {
-		ask(end, false);
-	}
-	end->persist_at = end->now + RTO_MAX;
-}
-
-/* RFC 1122 section 4.2.3.6: before the next byte, with or without a byte. */
-static void keepalive_timeout(struct tcp_end *end)
-{
-	end->keepalive_at = NEVER;
-	if (end->unanswered && end->traits.impatient)
-		end->ops->fail(end, "keepalive was not answered", end->max, end->out_len);
-	if (end->una != end->max || !end->max || end->fin_queued || end->peer_fin ||
-	    end->keepalives >= end->traits.keepalives)
-		return;
-	end->keepalives++;
-	end->unanswered = true;
-	ask(end, end->traits.probe_data);
-	end->keepalive_at = end->now + IDLE;
 }
 
 static void check_sacks(struct tcp_end *end, const struct segment *seg, uint32_t ack)
@@ -345,12 +95,12 @@ static void accept_ack(struct tcp_end *end, const struct segment *seg, uint32_t 
 		while (before(end->una, top) && !end->sacked[top - 1])
 			top--;
 		do {
-			at = retransmit(end, at);
+			at = tcp_retransmit(end, at);
 		} while (before(at, top));
 	}
 	if (end->una == end->max && end->traits.keepalives && end->keepalive_at == NEVER)
 		end->keepalive_at = end->now + IDLE;
-	output(end);
+	tcp_output(end);
 }
 
 static void store(struct tcp_end *end, uint32_t at, const uint8_t *bytes, uint32_t len)
@@ -373,7 +123,8 @@ static void store(struct tcp_end *end, uint32_t at, const uint8_t *bytes, uint32
 
 static void accept_data(struct tcp_end *end, const struct segment *seg, uint32_t at)
 {
-	uint32_t len = (uint32_t)seg->len, edge = end->rcv_nxt + receive_window(end), was;
+	uint32_t len = (uint32_t)seg->len, edge = end->rcv_nxt + tcp_receive_window(end),
+		 was;
 	const uint8_t *bytes = seg->payload;
 	bool fin = seg->flags & FIN;
 
@@ -416,7 +167,7 @@ static void accept_data(struct tcp_end *end, const struct segment *seg, uint32_t
 	end->unacked_segments++;
 	if (!end->traits.delayed_ack || end->rcv_nxt == was ||
 	    end->rcv_end != end->rcv_nxt || end->unacked_segments > 1 || end->peer_fin)
-		send_ack(end);
+		tcp_send_ack(end);
 	else if (end->ack_at == NEVER)
 		end->ack_at = end->now + DELAYED_ACK;
 }
@@ -442,7 +193,7 @@ static void accept_syn(struct tcp_end *end, const struct segment *seg)
 		if (seg->flags & SYN && !synack) {
 			if (!end->syn_seen)
 				agree(end, seg);
-			emit(end, 0, 0, SYN | ACK);
+			tcp_emit(end, 0, 0, SYN | ACK);
 			if (end->rto_at == NEVER)
 				end->rto_at = end->now + end->rto;
 			return;
@@ -463,8 +214,8 @@ static void accept_syn(struct tcp_end *end, const struct segment *seg)
 	if (end->listening) {
 		tcp_receive(end, seg);
 	} else {
-		send_ack(end);
-		output(end);
+		tcp_send_ack(end);
+		tcp_output(end);
 	}
 }
 
@@ -475,8 +226,8 @@ static void accept_rst(struct tcp_end *end, uint32_t at)
 		end->reset = true;
 		end->rto_at = end->persist_at = end->keepalive_at = end->ack_at = NEVER;
 	} else if (!before(at, end->rcv_nxt) &&
-		   before(at, end->rcv_nxt + receive_window(end))) {
-		send_ack(end);
+		   before(at, end->rcv_nxt + tcp_receive_window(end))) {
+		tcp_send_ack(end);
 	}
 }
 
@@ -490,7 +241,7 @@ void tcp_receive(struct tcp_end *end, const struct segment *seg)
 	if (end->closed || end->reset) {
 		if (end->closed && !(seg->flags & RST) && seg->flags & ACK) {
 			end->nxt = seg->ack - (end->traits.isn + 1);
-			emit(end, end->nxt, 0, RST);
+			tcp_emit(end, end->nxt, 0, RST);
 		}
 		return;
 	}
@@ -503,18 +254,18 @@ void tcp_receive(struct tcp_end *end, const struct segment *seg)
 		return;
 	}
 	if (seg->flags & SYN) {
-		send_ack(end);
+		tcp_send_ack(end);
 		return;
 	}
 	if (end->timestamps) {
 		if (!seg->has_ts)
 			end->ops->fail(end, "segment without timestamp", at, len);
-		if (before(clock_now(end), seg->tsecr) ||
+		if (before(tcp_clock(end), seg->tsecr) ||
 		    before(seg->tsecr, end->traits.clock))
 			end->ops->fail(end, "echoed timestamp was never sent", seg->tsecr,
-				       clock_now(end));
+				       tcp_clock(end));
 		if (before(seg->tsval, end->ts_recent)) { /* PAWS */
-			send_ack(end);
+			tcp_send_ack(end);
 			return;
 		}
 		if (!before(end->last_ack_sent, at))
@@ -526,23 +277,23 @@ void tcp_receive(struct tcp_end *end, const struct segment *seg)
 		end->ops->fail(end, "segment without ACK", at, len);
 	/* RFC 9293 section 3.10.7.4, as Linux does it: answered, and its ACK is no news */
 	if (before(at + len, end->last_ack_sent) ||
-	    before(next + receive_window(end), at)) {
+	    before(next + tcp_receive_window(end), at)) {
 		if (len)
 			accept_data(end, seg, at);
 		else
-			send_ack(end);
+			tcp_send_ack(end);
 		return;
 	}
 	/* old, but its ACK is news all the same */
 	if (!len && before(at, next))
-		send_ack(end);
+		tcp_send_ack(end);
 	accept_ack(end, seg, len);
 	accept_data(end, seg, at);
 }
 
 void tcp_connect(struct tcp_end *end)
 {
-	emit(end, 0, 0, SYN);
+	tcp_emit(end, 0, 0, SYN);
 	end->rto_at = end->now + end->rto;
 }
 
@@ -562,40 +313,40 @@ uint64_t tcp_next_timer(const struct tcp_end *end)
 void tcp_run_timers(struct tcp_end *end)
 {
 	if (end->read_at <= end->now) {
-		bool shut = !receive_window(end);
+		bool shut = !tcp_receive_window(end);
 
 		end->read_at = NEVER;
 		end->read = end->rcv_nxt;
 		if (shut || random_chance(end->random, 50))
-			send_ack(end); /* window update */
+			tcp_send_ack(end); /* window update */
 	}
 	if (end->ack_at <= end->now)
-		send_ack(end);
+		tcp_send_ack(end);
 	if (end->rto_at <= end->now)
-		retransmit_timeout(end);
+		tcp_retransmit_timeout(end);
 	if (end->persist_at <= end->now)
-		persist_timeout(end);
+		tcp_persist_timeout(end);
 	if (end->keepalive_at <= end->now)
-		keepalive_timeout(end);
+		tcp_keepalive_timeout(end);
 }
 
 void tcp_write(struct tcp_end *end, const uint8_t *bytes, uint32_t len)
 {
 	memcpy(end->out + end->out_len, bytes, len);
 	end->out_len += len;
-	output(end);
+	tcp_output(end);
 }
 
 void tcp_close(struct tcp_end *end)
 {
 	end->fin_queued = true;
 	end->fin_alone = random_chance(end->random, 50);
-	output(end);
+	tcp_output(end);
 }
 
 void tcp_abort(struct tcp_end *end)
 {
-	emit(end, end->max, 0, RST | ACK);
+	tcp_emit(end, end->max, 0, RST | ACK);
 	end->closed = true;
 	end->rto_at = end->persist_at = end->keepalive_at = end->ack_at = end->read_at =
 		NEVER;
@@ -603,5 +354,5 @@ void tcp_abort(struct tcp_end *end)
 
 bool tcp_all_acked(const struct tcp_end *end)
 {
-	return end->una == send_end(end);
+	return end->una == tcp_send_end(end);
 }
