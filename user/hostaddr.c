@@ -102,7 +102,7 @@ static void free_ifaddrs(struct ifaddrs **list)
 		freeifaddrs(*list);
 }
 
-static bool is_link_local(const struct ftpnat_addr *addr)
+bool host_is_link_local(const struct ftpnat_addr *addr)
 {
 	const __u8 *byte = (const __u8 *)addr;
 
@@ -126,7 +126,7 @@ int host_interface_addrs(const char *interface,
 			continue;
 		best = &family[ftpnat_addr_family(&addr)];
 		if (ftpnat_addr_is_none(best) ||
-		    (is_link_local(best) && !is_link_local(&addr)))
+		    (host_is_link_local(best) && !host_is_link_local(&addr)))
 			*best = addr;
 	}
 	return 0;

@@ -25,4 +25,7 @@ int host_interface_addrs(const char *interface,
 /* Is it an address of this host? */
 bool host_is_local(const struct ftpnat_addr *addr);
 
+/* Is it valid on one link only (RFC 3927, RFC 4291)? */
+bool host_is_link_local(const struct ftpnat_addr *addr);
+
 #endif

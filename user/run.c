@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "health.h"
+#include "host_watch.h"
 #include "log.h"
 #include "metrics.h"
 #include "metrics_http.h"
@@ -29,6 +30,7 @@ struct service {
 	struct metrics_http *http; /* NULL: not asked for */
 	struct run_events events;
 	struct health health;
+	struct host_watch watch;
 	time_t reloaded; /* when a configuration was put in force */
 	bool failed;	 /* the last reload did */
 };
@@ -37,6 +39,7 @@ static void service_end(struct service *service)
 {
 	metrics_http_close(service->http);
 	health_close(&service->health);
+	host_watch_close(&service->watch);
 	run_events_close(&service->events);
 	config_free(service->config);
 	sd_event_unref(service->event);
@@ -118,6 +121,12 @@ static void reload(struct service *service)
 				       "READY=1\nSTATUS=Working.");
 }
 
+static void follow_host(void *arg)
+{
+	pr_err("interfaces or addresses have changed: reloading");
+	reload(arg);
+}
+
 /* ---- the loop ---- */
 
 static int see_signal(sd_event_source *source, const struct signalfd_siginfo *signal,
@@ -193,6 +202,9 @@ int verb_run(const struct options *options)
 		return EXIT_RUNTIME;
 	health_open(&service.health, service.event, &service.options);
 	if (health_configure(&service.health, service.config))
+		return EXIT_RUNTIME;
+	if (host_watch_open(&service.watch, service.event, &service.options, follow_host,
+			    &service))
 		return EXIT_RUNTIME;
 	sd_notify(0, "READY=1\nSTATUS=Working.");
 	err = sd_event_loop(service.event);
