@@ -6,18 +6,12 @@
 #include "maps.h"
 #include "verifier.h"
 
+/* Of one CPU, where a program keeps it. */
 struct ftpnat_clock {
 	__u64 tick; /* jiffies */
 	__u32 seconds;
 	__u32 pad;
 };
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct ftpnat_clock);
-} ftpnat_clock SEC(".maps");
 
 static __always_inline void count(enum ftpnat_reason reason)
 {
@@ -49,14 +43,10 @@ static __always_inline void count_packet(__u16 rule, enum ftpnat_dir dir, __u32 
  * Seconds of CLOCK_MONOTONIC, as all ages and clocks in the maps. What moves with the
  * tick is asked for once per tick; for as long, another CPU may be a second ahead.
  */
-static __always_inline __u32 now_seconds(void)
+static __always_inline __u32 clock_seconds(struct ftpnat_clock *clock)
 {
 	__u64 tick = bpf_jiffies64();
-	__u32 zero = 0;
-	struct ftpnat_clock *clock = bpf_map_lookup_elem(&ftpnat_clock, &zero);
 
-	if (!clock)
-		return 0;
 	if (clock->tick != tick) {
 		clock->seconds = (__u32)(bpf_ktime_get_coarse_ns() / 1000000000ULL);
 		clock->tick = tick;

@@ -36,12 +36,13 @@ __noinline int route(struct __sk_buff *skb, int egress)
 	struct scratch *s = scratch_get();
 	struct bpf_fib_lookup fib;
 	struct packet *p;
-	__u32 size, now = now_seconds();
+	__u32 size, now;
 	long rc;
 
 	if (!s)
 		return FTPNAT_NO_MEMORY;
 	p = &s->packet;
+	now = clock_seconds(&s->clock);
 	s->hop = 0;
 	s->known = 0;
 	if (egress && addr_equal(&p->tuple.dst, &s->to.dst))

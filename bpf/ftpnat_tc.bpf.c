@@ -232,7 +232,7 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 		if (!flow)
 			return FTPNAT_NO_MEMORY;
 	}
-	now = now_seconds();
+	now = clock_seconds(&s->clock);
 	fresh = flow->seen == now;
 	flow_seen(s, flow, now);
 	count_packet(flow->rule,

@@ -9,6 +9,21 @@
 
 const volatile struct ftpnat_xdp_self ftpnat_self = { 0 };
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ftpnat_clock);
+} ftpnat_clock SEC(".maps");
+
+static __always_inline __u32 now_seconds(void)
+{
+	__u32 zero = 0;
+	struct ftpnat_clock *clock = bpf_map_lookup_elem(&ftpnat_clock, &zero);
+
+	return clock ? clock_seconds(clock) : 0;
+}
+
 static __always_inline int for_this_host(const struct ethhdr *eth)
 {
 	const struct ftpnat_macs *mac = (const struct ftpnat_macs *)eth;

@@ -107,7 +107,12 @@ struct quoted {
 };
 
 struct scratch {
+	/* these few lines of cache are all that most packets need */
 	struct packet packet;
+	__u32 hop;   /* index + 1 of its next hop in ftpnat_hops, or 0 */
+	__u32 known; /* packets may go there without the neighbour layer */
+	struct ftpnat_clock clock;
+
 	struct segment segment;
 	struct flow_new flow;
 	struct ftpnat_tuple came; /* of a control packet */
@@ -124,8 +129,6 @@ struct scratch {
 	struct quoted quoted;
 	struct bpf_redir_neigh next_hop; /* of the packet at hand */
 	__u32 ifindex;
-	__u32 hop;   /* index + 1 of it in ftpnat_hops, or 0 */
-	__u32 known; /* packets may go there without the neighbour layer */
 	__u32 mtu;
 	__u32 slot; /* of the configuration, the same for all that a packet asks for */
 	__u32 sum;  /* of a payload */
@@ -179,6 +182,13 @@ static __always_inline struct scratch *scratch_get(void)
 	__u32 zero = 0;
 
 	return bpf_map_lookup_elem(&ftpnat_scratch, &zero);
+}
+
+static __always_inline __u32 now_seconds(void)
+{
+	struct scratch *s = scratch_get();
+
+	return s ? clock_seconds(&s->clock) : 0;
 }
 
 static __always_inline struct ftpnat_config *config_get(void)
