@@ -18,7 +18,7 @@ from soak_rounds import Round  # noqa: E402
 
 pytestmark = [pytest.mark.ftpnat, pytest.mark.slow]
 
-SEED = 55
+SEED = 105
 ROUNDS = (0, 1)
 
 

@@ -11,6 +11,7 @@ from lab import wait_until
 from loss import lose, lost, mend
 from scanner import Scanner
 from scenes import pick
+from soak_lab import SPARE
 from soak_sessions import PATIENCE, Own, Wrong
 
 
@@ -28,7 +29,7 @@ class Fault:
 class Faults:
     """Each method is one disturbance; drawn by name, so that a round can be told."""
 
-    harmless = ("reload", "up", "drain", "retire", "loss", "scan", "kill_service", "events")
+    harmless = ("reload", "up", "drain", "retire", "loss", "scan", "kill_service", "events", "interface")
     harmful = ("crash", "link_server", "link_client")
 
     def __init__(self, site, rng):
@@ -39,7 +40,7 @@ class Faults:
 
     def draw(self):
         """A few of each: [(name, seed)]"""
-        names = self.rng.sample(self.harmless, 4) + self.rng.sample(self.harmful, self.rng.randint(0, 2))
+        names = self.rng.sample(self.harmless, 5) + self.rng.sample(self.harmful, self.rng.randint(0, 2))
         self.rng.shuffle(names)
         return [(name, self.rng.getrandbits(32)) for name in names]
 
@@ -141,6 +142,17 @@ class Faults:
         self.lab.gw.run(["timeout", "--preserve-status", "0.3", self.site.gateway.command, "--pin",
                          self.site.gateway.pin, "-c", self.site.gateway.path, "events"], check=False)
 
+    def interface(self, rng):
+        """One is made anew, and `run` attaches to it by itself."""
+        name = SPARE[0]
+        self.lab.gw.ip(f"link del {name}")
+        self.site.add_interface()
+
+        def attached():
+            return next(shown["hooks"] for shown in self.site.gateway.listing("status")["interfaces"]
+                        if shown["name"] == name)
+        wait_until(attached, f"{name} has its filters")
+
     # ---- what ends sessions ----
 
     def _fault(self, text, hits):
@@ -153,9 +165,12 @@ class Faults:
         fault = self._fault(f"servers of {node.short} killed",
                             lambda talk: any(server.node is node for server in talk.servers()))
         self.site.crash(node)
+        checked = [server for server in self.site.on(node) if server in self.site.farm]
+        self.site.await_health(checked, up=False)
         for server in self.site.on(node):
             server.start()
         fault.ended = time.monotonic()
+        self.site.await_health(checked, up=True)
 
     def _link(self, node, hits):
         fault = self._fault(f"link of {node.short} down", hits)

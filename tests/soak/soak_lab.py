@@ -24,7 +24,9 @@ MODES = ("off", "generic", "native", "auto")
 # Those that vanished are forgotten soon; sessions that rest send keepalives. `closing` has to
 # outlast packets of a handshake that are lost, and sent again once a second.
 TIMEOUTS = {"control": "30s", "data": "30s", "closing": "10s", "expected": "20s"}
+HEALTH = {"interval": "1s", "timeout": "5s", "fall": 2, "rise": 1}
 LONGEST = 3_000_000
+SPARE = ("x1", "x2")  # one more interface of the gateway, which leads nowhere
 
 BOTH = {"v4": ("EPSV", "PASV", "EPRT", "PORT"), "v6": ("EPSV", "EPRT")}
 PASSIVE = {"v4": ("EPSV", "PASV"), "v6": ("EPSV",)}
@@ -128,10 +130,15 @@ class Site:
         lab.servers[3].ip("route del default", "route del ::/0")
         lab.gw.ip(*(f"addr add {address} dev s1" for address in (f"{SOURCE[0]}/32", f"{SOURCE[1]}/128 nodad")))
         lab.gw.sysctl("net/ipv6/conf/all/keep_addr_on_down", 1)
+        self.add_interface()
         for node in lab.clients + lab.servers:
             hurry(node)
         for node in (lab.clients[0], lab.servers[0]):  # and some frames are long
             node.run(["ethtool", "-K", "eth0", "tso", "on", "gso", "on", "gro", "on"])
+
+    def add_interface(self):
+        name, peer = SPARE
+        self.lab.gw.ip(f"link add {name} type veth peer name {peer}", f"link set {name} up")
 
     def serving(self, rule):
         return next(service for service in self.services if service.rule == rule)
@@ -143,7 +150,8 @@ class Site:
         vips, range_ = self.vips, f"{low}-{rng.choice((low + 5000, 65535))}"
         rules = [
             publish("keep", vips[0], [self.plain], data_ports=range_),
-            publish("farm", vips[1], list(zip(self.farm, weights)), source="gateway", data_ports=range_),
+            publish("farm", vips[1], list(zip(self.farm, weights)), source="gateway", data_ports=range_,
+                    health=HEALTH),
             publish("other", vips[2], [self.plain], port=49, source=list(SOURCE),
                     foreign_data=rng.choice(("allow", "deny"))),
             publish("spare", vips[5], [self.plain], port=621),
@@ -154,6 +162,7 @@ class Site:
         rng.shuffle(rules)
         guarded = rng.sample(self.lab.interfaces, rng.randint(0, len(self.lab.interfaces)))
         return {
+            "interfaces": [*self.lab.interfaces, SPARE[0]],
             "publish": [rule for rule in rules if rule["name"] not in without],
             "masquerade": masquerade("lan", control_ports=[21, 2121], data_ports=range_),
             "track": [{"name": "dmz", "servers": list(self.tracked.addresses), "control_ports": [49]}],
@@ -191,6 +200,16 @@ class Site:
         wait_until(lambda: not pids_of(node.name), f"all processes of {node.short} are dead")
         for server in self.on(node):
             server.stop()
+
+    def await_health(self, servers, up):
+        """Until the checks of `run` have found the servers to be so."""
+        addresses = {address for server in servers for address in server.addresses}
+
+        def found():
+            return all(("health" in server["drained_by"]) is not up
+                       for server in self.gateway.listing("servers")["servers"]
+                       if server["rule"] == "farm" and server["address"].rsplit(":", 1)[0].strip("[]") in addresses)
+        wait_until(found, f"{servers} are {'up' if up else 'down'}")
 
     def file(self, size):
         """(path, name) of a new file."""
