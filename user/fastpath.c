@@ -106,6 +106,14 @@ bool fastpath_transmits(const struct ftpnat_interface *interface, __u32 state_id
 	return err ? !is_veth(interface) : (features & NETDEV_XDP_XMIT) != 0;
 }
 
+bool fastpath_mac_is_new(const struct ftpnat_interface *interface)
+{
+	__u8 mac[6];
+
+	return !netdev_mac(interface->name, mac) &&
+	       memcmp(mac, interface->mac, sizeof(mac)) != 0;
+}
+
 static const struct ftpnat_interface *find(const struct ftpnat_state *state,
 					   __u32 ifindex)
 {

@@ -24,6 +24,9 @@ void fastpath_put(struct ftpnat_state *state, const struct dataplane *dataplane,
  */
 bool fastpath_transmits(const struct ftpnat_interface *interface, __u32 state_id);
 
+/* Has it another MAC address than its XDP program takes frames for? */
+bool fastpath_mac_is_new(const struct ftpnat_interface *interface);
+
 /* Detach from one interface. Reports its errors. */
 int fastpath_leave(const struct ftpnat_interface *interface, __u32 state_id);
 

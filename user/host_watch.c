@@ -8,10 +8,12 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "fastpath.h"
 #include "hostaddr.h"
 #include "instance.h"
 #include "log.h"
 #include "pin.h"
+#include "xdp.h"
 
 #define SECOND	   1000000ULL
 #define SETTLE	   SECOND	 /* changes come in groups */
@@ -27,8 +29,10 @@ static bool addr_is_replaced(const struct ftpnat_addr *taken,
 	       (!host_is_local(taken) || host_is_link_local(taken));
 }
 
-static bool interface_has_changed(const struct ftpnat_interface *interface, int addrs_fd)
+static bool interface_has_changed(const struct instance *instance,
+				  const struct ftpnat_interface *interface, int addrs_fd)
 {
+	struct xdp_attached xdp;
 	struct ftpnat_addr now[FTPNAT_FAMILY_MAX];
 	struct ftpnat_ifaddr taken;
 	__u32 ifindex = if_nametoindex(interface->name);
@@ -36,6 +40,9 @@ static bool interface_has_changed(const struct ftpnat_interface *interface, int 
 	if (!ifindex)
 		return false; /* a reload needs it: perhaps it comes back */
 	if (ifindex != interface->ifindex)
+		return true;
+	if (!xdp_query(interface, instance->state_id, &xdp) &&
+	    xdp.mode != CONFIG_XDP_OFF && fastpath_mac_is_new(interface))
 		return true;
 	if (bpf_map_lookup_elem(addrs_fd, &ifindex, &taken) ||
 	    host_interface_addrs(interface->name, now))
@@ -55,7 +62,8 @@ static bool host_has_changed(const struct options *options)
 	    instance_check_layout(&instance))
 		return false;
 	for (__u32 i = 0; i < instance.state.interfaces && i < FTPNAT_MAX_INTERFACES; i++)
-		if (interface_has_changed(&instance.state.interface[i], addrs_fd))
+		if (interface_has_changed(&instance, &instance.state.interface[i],
+					  addrs_fd))
 			return true;
 	return false;
 }

@@ -118,7 +118,6 @@ static const char *see_xdp(struct status *status,
 {
 	enum config_xdp asked = interface->xdp_asked;
 	struct xdp_attached attached;
-	__u8 mac[6];
 	int err = xdp_query(interface, status->view->instance.state_id, &attached);
 
 	snprintf(note, size, "%s", interface->xdp_why);
@@ -147,8 +146,7 @@ static const char *see_xdp(struct status *status,
 				 attached.others);
 		else
 			snprintf(note, size, "alone: no chaining here");
-		if (!netdev_mac(interface->name, mac) &&
-		    memcmp(mac, interface->mac, sizeof(mac)))
+		if (fastpath_mac_is_new(interface))
 			degraded(
 				status,
 				"The MAC address of %s has changed, XDP leaves its frames to TC: "

@@ -83,6 +83,18 @@ def test_interface_is_made_anew(scene):
     assert works_from(lab, server)
 
 
+def test_mac_address_changes(scene):
+    lab, server, config = scene
+    lab.gateway.write({**config, "xdp": "generic"})
+    service = Service(lab)
+    lab.gw.ip(*(f"link set {name} address 02:00:00:00:99:{number}1" for number, name in enumerate(lab.interfaces)))
+    service.wait_log(CHANGED)
+    wait_until(lambda: degraded(lab) == [], "the programs take the new addresses")
+    for node in lab.clients + lab.servers:
+        node.ip("neigh flush all")
+    works_from(lab, server)
+
+
 def test_reload_that_fails_leaves_what_is_and_comes_again(scene):
     lab, server, config = scene
     service = Service(lab)
