@@ -193,7 +193,7 @@ class Faults:
 
     def link_server(self, rng):
         node = rng.choice(self.lab.servers)
-        self._link(node, lambda talk: any(server.node is node for server in talk.servers()))
+        self._link(node, lambda talk: talk.node is node or any(server.node is node for server in talk.servers()))
 
     def link_client(self, rng):
         node = rng.choice(self.lab.clients[:2])

@@ -13,7 +13,7 @@ import threading
 import traceback
 
 from soak_faults import Faults
-from soak_sessions import KINDS, WEIGHTS, clock
+from soak_sessions import KINDS, WEIGHTS, Inside, Own, clock
 
 WORKERS = 5
 SESSIONS = 14
@@ -27,7 +27,7 @@ class Round:
         self.plan = self.faults.draw()
         self.talks = []
         for kind in self.rng.choices(KINDS, WEIGHTS, k=SESSIONS):
-            more = {"pauses": len(self.plan)} if kind.kind == "own" else {}
+            more = {"pauses": len(self.plan)} if kind in (Own, Inside) else {}
             self.talks.append(kind(site, self.rng, **more))
         self.after = sorted(self.rng.randrange(2 * SESSIONS) for _ in self.plan)
         self.lock = threading.Condition()

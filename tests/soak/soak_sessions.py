@@ -204,6 +204,16 @@ class Own(Talk):
         session.voidresp()
 
 
+class Inside(Own):
+    """A host beside the servers, or one of them, dials the public address."""
+
+    kind = "inside"
+
+    def __init__(self, site, rng, pauses=1):
+        super().__init__(site, rng, site.serving("farm"), pauses=pauses)
+        self.node = rng.choice(site.lab.servers[:3])
+
+
 class Gone(Own):
     """A client that goes away in the middle of things."""
 
@@ -303,5 +313,5 @@ class Garbage(Talk):
                     raise
 
 
-KINDS = (Tool, Own, Gone, Killed, Garbage)
-WEIGHTS = (6, 6, 2, 1, 1)
+KINDS = (Tool, Own, Inside, Gone, Killed, Garbage)
+WEIGHTS = (6, 6, 1, 2, 1, 1)
