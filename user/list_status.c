@@ -8,6 +8,7 @@
 #include <sys/utsname.h>
 
 #include "attach.h"
+#include "before.h"
 #include "fastpath.h"
 #include "hostaddr.h"
 #include "kernel_lacks.h"
@@ -181,12 +182,19 @@ static void add_interface(struct status *status, const struct ftpnat_interface *
 	json_t *hooks = json_array();
 	const char *gone = why_gone(status, interface);
 	__u32 id[TC_HOOK_MAX] = { 0 };
-	char note[256];
+	char note[512] = "", before[256];
 	const char *xdp = gone ? "off" : see_xdp(status, interface, note, sizeof(note));
 	int err = gone ? 0 : attach_query(interface, status->view->instance.state_id, id);
 
-	if (!gone)
+	if (!gone) {
+		char *end = note + strlen(note);
+
+		before_text(interface, status->view->instance.state_id, before,
+			    sizeof(before));
+		snprintf(end, sizeof(note) - strlen(note), "%s%s",
+			 *note && *before ? "; " : "", before);
 		check_addresses(status, interface);
+	}
 	if (err)
 		degraded(status, "The filters of %s can't be listed: %s.",
 			 interface->name, strerror(-err));

@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+import tcx
 from clients import Account, CLIENTS
 from fast import modes, prepare, switch
 from lab import wait_until
@@ -194,6 +195,10 @@ def test_address_of_the_gateway_changes(make_lab):
             if flow["kind"] == "control"} == {"10.2.1.77"}
 
 
+def notes(lab):
+    return {shown["name"]: shown["note"] for shown in lab.gateway.listing("status")["interfaces"]}
+
+
 def test_another_tc_program_before_and_after(make_lab):
     """Filters of others at the same hook are neither in the way nor removed."""
     lab = make_lab()
@@ -205,11 +210,30 @@ def test_another_tc_program_before_and_after(make_lab):
                     "bpf", "bytecode", "1,6 0 0 0,"])
     lab.gateway.up({"publish": [publish("files", vips, [server])]})
     transfer(lab, lab.client, server, vips)
+    assert notes(lab)["c1"].endswith("; first at ingress: tc pref 1")
+    assert "first" not in notes(lab)["s1"]
     seen = lab.gw.run(["tc", "-s", "filter", "show", "dev", "c1", "ingress"]).stdout
     assert "pref 1 " in seen and "pref 65000 " in seen
     lab.gateway.down()
     assert lab.gw.run(["tc", "filter", "show", "dev", "c1", "ingress"]).stdout.count("bytecode") == 2
     lab.gw.run(["tc", "qdisc", "del", "dev", "c1", "clsact"])
+
+
+def test_tcx_program_before(make_lab):
+    """It comes before all filters of tc. Where it keeps the packets, `status` says who may have them."""
+    lab = make_lab()
+    server = need(Vsftpd)(lab.server).start()
+    vips = lab.vips()
+    lab.gateway.up({"publish": [publish("files", vips, [server])]})
+    with tcx.Tcx(lab.gw, "c1", tcx.NEXT, "looks_on"):
+        transfer(lab, lab.client, server, vips)
+        assert notes(lab)["c1"].endswith("; first at ingress: tcx looks_on")
+    with tcx.Tcx(lab.gw, "c1", tcx.PASS, "keeps_all"):
+        assert notes(lab)["c1"].endswith("; first at ingress: tcx keeps_all")
+        with lab.client.inside(), pytest.raises(ConnectionRefusedError):
+            login(lab.client, vips[0], server)
+    assert "first" not in notes(lab)["c1"]
+    transfer(lab, lab.client, server, vips)
 
 
 def test_link_down_and_up_and_another_route(make_lab):
