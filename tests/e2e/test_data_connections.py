@@ -2,6 +2,7 @@
 """Where data connections come from and go to, and what the listings say meanwhile."""
 
 import ftplib
+import itertools
 import socket
 
 import pytest
@@ -32,11 +33,14 @@ def split(endpoint):
 @pytest.mark.parametrize("server", SERVERS)
 def test_active_data_comes_from_port_20_of_the_published_address(make_lab, server, kind):
     lab, running, vips = single(make_lab, SERVERS[server], kind)
+    # to new ports of the client: from the same to the same as one just ended it comes from another
+    ports = itertools.count(20000, 100)
     with lab.client.inside():
         for family, method in (("v4", "PORT"), ("v4", "EPRT"), ("v6", "EPRT")):
             host = pick(vips, family)
             session = login(lab.client, host, running, method)
-            for _ in range(3):  # one after the other to new ports of the client
+            for first in itertools.islice(ports, 3):
+                lab.client.sysctl("net/ipv4/ip_local_port_range", f"{first} {first + 99}")
                 conn = session.transfercmd("RETR server-name")
                 assert peer(conn) == (host, 20)
                 assert read_all(conn).decode() == running.name
