@@ -49,6 +49,9 @@ static __noinline int data_open(struct scratch *s, int leaves)
 	new->port_max = 65535;
 	new->kind = FTPNAT_DATA;
 	new->now = now_seconds();
+	/* RFC 959: from port 20, to a port that the client may use again and again */
+	if (e && e->sport)
+		flow_makes_room(TUPLE_OF_REPLIES);
 	verdict = flow_open(new);
 	if (verdict != GO_ON)
 		return verdict;

@@ -75,6 +75,49 @@ static __always_inline long flow_remove(struct ftpnat_tuple *key,
 	return 0;
 }
 
+/* Whose: the packet's at hand, or that of the replies to the connection about to be opened. */
+enum flow_tuple { TUPLE_OF_PACKET, TUPLE_OF_REPLIES };
+
+/*
+ * A connection with this tuple that has ended makes room for another. 1: it did. A SYN
+ * that comes again after a reset is none: who sent it has reset what an earlier connection
+ * of the other side, in TIME-WAIT, said to it (RFC 9293 section 3.10.7.3). Its door is
+ * used, so it lives again. (A control connection begins anew, with a new session.)
+ */
+__noinline int flow_makes_room(int whose)
+{
+	struct scratch *s = scratch_get();
+	struct ftpnat_tuple *key, *other_key;
+	struct ftpnat_flow *flow, *other;
+
+	if (!s)
+		return 0;
+	key = &s->flow.reverse;
+	other_key = &s->flow.closed;
+	if (whose == TUPLE_OF_REPLIES)
+		tuple_swap(key, &s->flow.to);
+	else
+		*key = s->packet.tuple;
+	flow = bpf_map_lookup_elem(&ftpnat_flows, key);
+	if (!flow)
+		return 0;
+	tuple_swap(other_key, &flow->to);
+	other = bpf_map_lookup_elem(&ftpnat_flows, other_key);
+	if (!other || !flow_closing(flow->tcp, other->tcp))
+		return 0;
+	if (whose == TUPLE_OF_PACKET && flow->kind == FTPNAT_DATA &&
+	    flow->isn == s->packet.seq) {
+		flow->tcp = 0;
+		other->tcp = 0;
+		return 0;
+	}
+	if (flow->flags & FTPNAT_FLOW_CLIENT)
+		flow_remove(key, flow);
+	else
+		flow_remove(other_key, other);
+	return 1;
+}
+
 /* Does the session of this control connection carry a transfer? */
 static __always_inline int flow_has_data(const struct ftpnat_flow *flow)
 {

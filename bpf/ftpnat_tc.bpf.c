@@ -14,28 +14,6 @@ static __always_inline int begins(const struct packet *p)
 	return (p->flags & (TH_SYN | TH_ACK | TH_RST | TH_FIN)) == TH_SYN;
 }
 
-/* Another connection with the tuple of one that has ended: make room for it. */
-__noinline int flow_reused(void)
-{
-	struct scratch *s = scratch_get();
-	struct ftpnat_flow *flow, *other;
-
-	if (!s)
-		return 0;
-	flow = bpf_map_lookup_elem(&ftpnat_flows, &s->packet.tuple);
-	if (!flow)
-		return 0;
-	tuple_swap(&s->to, &flow->to);
-	other = bpf_map_lookup_elem(&ftpnat_flows, &s->to);
-	if (!other || !flow_closing(flow->tcp, other->tcp))
-		return 0;
-	if (flow->flags & FTPNAT_FLOW_CLIENT)
-		flow_remove(&s->packet.tuple, flow);
-	else
-		flow_remove(&s->to, other);
-	return 1;
-}
-
 /* The SYN that opened a connection can't go on: as if it had never come. */
 __noinline int flow_undo(void)
 {
@@ -224,7 +202,7 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 	flow = bpf_map_lookup_elem(&ftpnat_flows, &p->tuple);
 	if (flow && egress && already_tracked(skb, flow))
 		return FTPNAT_SEEN;
-	if (!flow || (begins(p) && flow_reused())) {
+	if (!flow || (begins(p) && flow_makes_room(TUPLE_OF_PACKET))) {
 		verdict = begins(p) ? flow_begin(skb, egress) : FTPNAT_PASS;
 		if (verdict != GO_ON)
 			return verdict;

@@ -156,57 +156,148 @@ static void test_passive_door(void **state)
 	assert_true(good);
 }
 
+/* The client names its port 2000. */
+static bool active_announced(struct talk *talk, enum scene_id id)
+{
+	static const struct step v4[] = {
+		C("EPRT |1|$C|2000|\r\n", "EPRT |1|$P|2000|\r\n", OPENS),
+		{ 0 },
+	};
+	static const struct step v6[] = {
+		C("EPRT |2|$C|2000|\r\n", "EPRT |2|$P|2000|\r\n", OPENS),
+		{ 0 },
+	};
+
+	return talk_steps(talk, "EPRT", IN(id) & IN_V6 ? v6 : v4);
+}
+
+/* A packet of the data connection between that port and `server_port`, seen from 20 if published. */
+static bool active_check(const char *says, const struct talk *talk, enum end from,
+			 uint8_t flags, uint16_t server_port,
+			 const enum ftpnat_reason *also)
+{
+	const struct scene *scene = talk->scene;
+	uint16_t seen_port = scene->kind == FTPNAT_PUBLISH ? 20 : server_port;
+	struct packet_spec in = talk_sent(talk, from), out = talk_heard(talk, from);
+
+	in.flags = out.flags = flags;
+	if (from == SERVER) {
+		in.sport = server_port;
+		out.sport = seen_port;
+		in.dport = out.dport = 2000;
+	} else {
+		in.sport = out.sport = 2000;
+		in.dport = seen_port;
+		out.dport = server_port;
+	}
+	return check_from(says, talk, from, &in, &out, FTPNAT_FORWARDED, also);
+}
+
 static void test_active_door(void **state)
 {
 	bool good = true;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(routed); i++) {
-		static const struct step v4[] = {
-			C("EPRT |1|$C|2000|\r\n", "EPRT |1|$P|2000|\r\n", OPENS),
-			{ 0 },
-		};
-		static const struct step v6[] = {
-			C("EPRT |2|$C|2000|\r\n", "EPRT |2|$P|2000|\r\n", OPENS),
-			{ 0 },
-		};
 		const struct scene *scene = scene_get(routed[i]);
-		struct packet_spec in, out, stranger;
+		struct packet_spec in, stranger;
 		struct talk talk;
 
 		talk_begin(&talk, routed[i]);
-		assert_true(talk_steps(&talk, "EPRT", IN(routed[i]) & IN_V6 ? v6 : v4));
+		assert_true(active_announced(&talk, routed[i]));
 		in = talk_sent(&talk, SERVER);
 		in.flags = SYN;
 		in.sport = 2120;
 		in.dport = 2000;
-		out = talk_heard(&talk, SERVER);
-		out.flags = SYN;
-		out.sport = scene->kind == FTPNAT_PUBLISH ? 20 : 2120;
-		out.dport = 2000;
 
 		stranger = in;
 		stranger.src = strchr(in.src, ':') ? "fd00:9::66" : "10.9.0.66";
 		good &= check_packet("a stranger's SYN", INGRESS, scene->server_side,
 				     &stranger, &stranger, FTPNAT_PASS, NULL);
-		good &= check_packet("the SYN", INGRESS, scene->server_side, &in, &out,
-				     FTPNAT_FORWARDED, arrives);
+		good &= active_check("the SYN", &talk, SERVER, SYN, 2120, arrives);
 		stranger = in;
 		stranger.sport = 2119;
 		good &= check_packet("a second SYN through the door", INGRESS,
 				     scene->server_side, &stranger, &stranger,
 				     FTPNAT_PASS, NULL);
+		good &= active_check("its answer", &talk, CLIENT, SYN | ACK, 2120, NULL);
+	}
+	assert_true(good);
+}
 
-		in = talk_sent(&talk, CLIENT);
-		in.flags = SYN | ACK;
-		in.sport = 2000;
-		in.dport = out.sport;
-		out = talk_heard(&talk, CLIENT);
-		out.flags = SYN | ACK;
-		out.sport = 2000;
-		out.dport = 2120;
-		good &= check_packet("its answer", INGRESS, scene->client_side, &in, &out,
-				     FTPNAT_FORWARDED, NULL);
+/* A client may have few ports: from 20 again once the connection before has ended, not earlier. */
+static void test_active_port_again(void **state)
+{
+	static const enum ftpnat_reason arrives_again[] = { FTPNAT_EXPECTED_USED,
+							    FTPNAT_DATA_OPENED,
+							    FTPNAT_DATA_CLOSED,
+							    FTPNAT_REASON_MAX };
+	static const enum scene_id published[] = { KEEP4, KEEP6, FULL4, FULL6 };
+	bool good = true;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(published); i++) {
+		struct packet_spec in;
+		struct packet packet;
+		struct talk talk;
+		struct run run;
+
+		talk_begin(&talk, published[i]);
+		good &= active_announced(&talk, published[i]);
+		good &= active_check("first", &talk, SERVER, SYN, 2120, arrives);
+		good &= active_check("first", &talk, CLIENT, SYN | ACK, 2120, NULL);
+		good &= active_check("first ends", &talk, SERVER, FIN | ACK, 2120, NULL);
+		good &= active_check("and so", &talk, CLIENT, FIN | ACK, 2120, NULL);
+
+		good &= active_announced(&talk, published[i]);
+		good &= active_check("second", &talk, SERVER, SYN, 2121, arrives_again);
+		good &= active_check("second", &talk, CLIENT, SYN | ACK, 2121, NULL);
+		assert_int_equal(dataplane_flows(), 4);
+
+		good &= active_announced(&talk, published[i]);
+		in = talk_sent(&talk, SERVER);
+		in.flags = SYN;
+		in.sport = 2122;
+		in.dport = 2000;
+		packet_build(&packet, &in);
+		dataplane_run(&run, INGRESS, talk.scene->server_side, &packet, 0);
+		assert_int_equal(run.action, TC_REDIRECT);
+		assert_int_equal(dataplane_flows(), 6);
+		good &= active_check("second lives", &talk, SERVER, ACK, 2121, NULL);
+		good &= active_check("second lives", &talk, CLIENT, ACK, 2121, NULL);
+	}
+	assert_true(good);
+}
+
+/*
+ * The peer is in TIME-WAIT of an earlier connection and says so, which is reset, and the SYN
+ * comes again (RFC 9293 section 3.10.7.3): the door is used, and it is the same connection.
+ */
+static void test_syn_after_a_reset(void **state)
+{
+	bool good = true;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(routed); i++) {
+		struct talk talk;
+
+		talk_begin(&talk, routed[i]);
+		good &= active_announced(&talk, routed[i]);
+		good &= active_check("SYN", &talk, SERVER, SYN, 2120, arrives);
+		good &= active_check("TIME-WAIT", &talk, CLIENT, ACK, 2120, NULL);
+		good &= active_check("reset", &talk, SERVER, RST, 2120, NULL);
+		good &= active_check("SYN again", &talk, SERVER, SYN, 2120, NULL);
+		good &= active_check("answer", &talk, CLIENT, SYN | ACK, 2120, NULL);
+		assert_int_equal(dataplane_flows(), 4);
+
+		talk_begin(&talk, routed[i]);
+		data_announce(&talk);
+		good &= data_check("SYN", &talk, CLIENT, SYN, NULL, data_opens);
+		good &= data_check("TIME-WAIT", &talk, SERVER, ACK, NULL, NULL);
+		good &= data_check("reset", &talk, CLIENT, RST, NULL, NULL);
+		good &= data_check("SYN again", &talk, CLIENT, SYN, NULL, NULL);
+		good &= data_check("answer", &talk, SERVER, SYN | ACK, NULL, NULL);
+		assert_int_equal(dataplane_flows(), 4);
 	}
 	assert_true(good);
 }
@@ -218,6 +309,8 @@ int main(void)
 		cmocka_unit_test(test_expectations_full),
 		cmocka_unit_test(test_passive_door),
 		cmocka_unit_test(test_active_door),
+		cmocka_unit_test(test_active_port_again),
+		cmocka_unit_test(test_syn_after_a_reset),
 	};
 
 	return cmocka_run_group_tests_name("tc_doors", tests, dataplane_setup,
