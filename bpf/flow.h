@@ -79,10 +79,22 @@ static __always_inline long flow_remove(struct ftpnat_tuple *key,
 enum flow_tuple { TUPLE_OF_PACKET, TUPLE_OF_REPLIES };
 
 /*
- * A connection with this tuple that has ended makes room for another. 1: it did. A SYN
- * that comes again after a reset is none: who sent it has reset what an earlier connection
- * of the other side, in TIME-WAIT, said to it (RFC 9293 section 3.10.7.3). Its door is
- * used, so it lives again. (A control connection begins anew, with a new session.)
+ * Has this SYN come before, and was answered by an ACK, which its sender has reset? So speaks
+ * who is in TIME-WAIT of an earlier connection (RFC 9293 section 3.10.7.3): the connection is
+ * still the same, and has not ended.
+ */
+static __always_inline int syn_again(const struct packet *p,
+				     const struct ftpnat_flow *flow,
+				     const struct ftpnat_flow *other)
+{
+	return flow->isn == p->seq && flow->tcp == (FTPNAT_TCP_SYN | FTPNAT_TCP_RST) &&
+	       other->tcp == FTPNAT_TCP_ACK;
+}
+
+/*
+ * A connection with this tuple that has ended makes room for another. 1: it did. A data
+ * connection whose SYN comes again lives again, since its door is used; a control connection
+ * begins anew, with a new session.
  */
 __noinline int flow_makes_room(int whose)
 {
@@ -106,7 +118,7 @@ __noinline int flow_makes_room(int whose)
 	if (!other || !flow_closing(flow->tcp, other->tcp))
 		return 0;
 	if (whose == TUPLE_OF_PACKET && flow->kind == FTPNAT_DATA &&
-	    flow->isn == s->packet.seq) {
+	    syn_again(&s->packet, flow, other)) {
 		flow->tcp = 0;
 		other->tcp = 0;
 		return 0;

@@ -302,6 +302,38 @@ static void test_syn_after_a_reset(void **state)
 	assert_true(good);
 }
 
+/* What was refused, or ended otherwise, has no door any more: the same SYN doesn't get in. */
+static void test_syn_after_a_refusal(void **state)
+{
+	static const enum ftpnat_reason gone[] = { FTPNAT_DATA_CLOSED,
+						   FTPNAT_REASON_MAX };
+	bool good = true;
+
+	(void)state;
+	for (int established = 0; established < 2; established++) {
+		struct packet_spec in;
+		struct talk talk;
+
+		talk_begin(&talk, KEEP4);
+		data_announce(&talk);
+		good &= data_check("SYN", &talk, CLIENT, SYN, NULL, data_opens);
+		if (established) {
+			good &= data_check("answer", &talk, SERVER, SYN | ACK, NULL,
+					   NULL);
+			good &= data_check("reset", &talk, CLIENT, RST, NULL, NULL);
+		} else {
+			good &= data_check("refused", &talk, SERVER, RST | ACK, NULL,
+					   NULL);
+		}
+		in = data_sent(&talk, CLIENT);
+		in.flags = SYN;
+		good &= check_from("SYN again", &talk, CLIENT, &in, &in, FTPNAT_PASS,
+				   gone);
+		assert_int_equal(dataplane_flows(), 2);
+	}
+	assert_true(good);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -311,6 +343,7 @@ int main(void)
 		cmocka_unit_test(test_active_door),
 		cmocka_unit_test(test_active_port_again),
 		cmocka_unit_test(test_syn_after_a_reset),
+		cmocka_unit_test(test_syn_after_a_refusal),
 	};
 
 	return cmocka_run_group_tests_name("tc_doors", tests, dataplane_setup,
