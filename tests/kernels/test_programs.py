@@ -24,7 +24,7 @@ def test_load_and_attach():
     assert sorted(attached) == sorted(loaded), said
 
 
-@pytest.mark.parametrize("name", ["tc_guard", "tc_life", "tc_lines", "tc_nat", "tc_parse", "tc_tls", "xdp"])
+@pytest.mark.parametrize("name", ["tc_doors", "tc_guard", "tc_life", "tc_lines", "tc_nat", "tc_parse", "tc_tls", "xdp"])
 def test_unit(name):
     """BPF_PROG_TEST_RUN. test_tc_stream is left to conversations, which are random too, and fewer."""
     said = run([os.path.join(BUILD, "tests", f"test_{name}")], timeout=LONG).stdout
