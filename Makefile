@@ -116,9 +116,9 @@ $(BUILD)/man/%: docs/man/%.scd $(BUILD)/man/reasons.scd
 unit: $(UNIT) $(BUILD)/tests/test_conversations $(LOADERS) $(BUILD)/tests/killer.so ## build the unit tests (build/tests/test_*)
 
 # For the end-to-end tests.
-unit: $(BUILD)/e2e/quick_syn.bpf.o $(BUILD)/e2e/lacking.so
+unit: $(BUILD)/e2e/lib/quick_syn.bpf.o $(BUILD)/e2e/lib/lacking.so
 
-$(BUILD)/e2e/%.so: tests/e2e/%.c $(BUILD)/.tools
+$(BUILD)/e2e/lib/%.so: tests/e2e/lib/%.c $(BUILD)/.tools
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(USER_CFLAGS) -fPIC -shared -MD -MP -MF $(@:.so=.d) $< $(LDFLAGS) -o $@
@@ -177,7 +177,7 @@ soak: all $(BUILD)/tests/test_conversations ## mixed real sessions, disturbed, f
 soak-model: $(BUILD)/tests/test_conversations ## random FTP conversations, without sockets, until interrupted (root)
 	@$< --count 0
 
-$(BUILD)/tests/killer.so: tests/e2e/killer.c
+$(BUILD)/tests/killer.so: tests/e2e/lib/killer.c
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -shared $< -o $@
@@ -253,7 +253,7 @@ bench: ## ftpnat, nftables and bare forwarding side by side, into docs/bench; QU
 # ---- style ----
 
 STYLED   = $(wildcard include/*.h bpf/*.[ch] user/*.[ch] tests/*.h tests/unit/*.[ch] tests/unit/lib/*.[ch] \
-	     tests/model/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch] tests/e2e/*.[ch] docs/man/*.c)
+	     tests/model/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch] tests/e2e/lib/*.[ch] docs/man/*.c)
 SHELL_SRC = completion/ftpnat-load.bash debian/prerm $(shell grep -lE '^\#!.*\b(ba)?sh\b' scripts/* tests/run \
 	     tests/verifier/check tests/package/run tests/package/reboot tests/kernels/load.sh \
 	     .ci/run 2>/dev/null)

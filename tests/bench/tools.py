@@ -7,7 +7,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
-sys.path[:0] = [path for path in (os.path.join(TOP, "tests", "e2e"),) if path not in sys.path]
+sys.path[:0] = [path for path in (os.path.join(TOP, "tests", "e2e", "lib"),) if path not in sys.path]
 
 import frames  # noqa: E402
 from lab import LabError, run  # noqa: E402

@@ -13,7 +13,7 @@ import platform
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "e2e")]
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "e2e", "lib")]
 
 from gateways import GATEWAYS  # noqa: E402
 from lab import Lab, LabError  # noqa: E402

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 
 from gateways import GATEWAYS, FtpnatGateway  # noqa: E402
 from lab import Lab, own_mounts  # noqa: E402

@@ -6,13 +6,13 @@ import socket
 import pytest
 
 import tcx
+from bridge import bridged
 from clients import Account, CLIENTS
 from fast import modes, prepare, switch
 from lab import wait_until
 from old_setups import iptables, listen, reaches
 from scenes import exchange, login, masquerade, need, pick, publish
 from servers import Vsftpd
-from test_hairpin import bridged
 
 METHODS = [("v4", "PASV"), ("v4", "PORT"), ("v6", "EPSV"), ("v6", "EPRT")]
 

@@ -10,8 +10,8 @@ import subprocess
 import pytest
 
 from loader_host import COMMAND, CONFIG, host  # noqa: F401
+from man_pages import help_text
 from servers import TOP
-from test_docs import help_text
 
 COMPLETION = os.path.join(TOP, "completion")
 BASH_COMPLETION = "/usr/share/bash-completion/bash_completion"

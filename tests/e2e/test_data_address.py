@@ -5,13 +5,11 @@ import os
 
 import pytest
 
-from lab import run
+from host_names import NAME, load
 from scenes import login, need, publish
 from servers import Vsftpd
 
 pytestmark = pytest.mark.ftpnat
-
-NAME = "ftp.ftpnat.example"
 
 
 def named(node, dialled, server):
@@ -44,22 +42,6 @@ def test_classes_of_clients(make_lab):
         # the door is where the client dialled, whatever the 227 names
         session = login(lab.client, vips[0], server, "EPSV")
         assert session.read("server-name").decode() == server.name
-
-
-def with_hosts(lab, text):
-    """A command's front: names stand for what the text says, which another call may change."""
-    hosts = lab.file("hosts")
-    with open(hosts, "w") as file:
-        file.write(f"127.0.0.1 localhost\n{text}\n")
-    return ["unshare", "--mount", "sh", "-c", f"mount --bind {hosts} /etc/hosts && "
-            'mount --bind /dev/null /etc/resolv.conf && exec "$@"', "sh"]
-
-
-def load(lab, text, verb):
-    """Runs ftpnat-load where the name stands for what the text says."""
-    gateway = lab.gateway
-    return run([*with_hosts(lab, text), gateway.command, "--netns", lab.gw.name, "--pin", gateway.pin,
-                "-c", gateway.path, verb], check=False)
 
 
 def test_a_name_that_comes_and_goes(make_lab):

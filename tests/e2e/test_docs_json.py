@@ -6,9 +6,9 @@ import re
 
 import pytest
 
+from man_pages import entries, plain, sections, source
 from scenes import login, single
 from servers import Pyftpdlib
-from test_docs import entries, plain, sections, source
 
 pytestmark = pytest.mark.ftpnat
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """events: what it says of lines and connections, and when it ends."""
 
-import contextlib
 import datetime
 import ftplib
 import json
@@ -12,9 +11,10 @@ import time
 
 import pytest
 
-from lab import DEADLINE, Process, wait_until
+from follower import Follower
+from lab import DEADLINE, wait_until
 from loader_host import host, refused  # noqa: F401
-from scenes import login, publish, single
+from scenes import login, publish, say, single
 from servers import Vsftpd
 from wire import address_of
 
@@ -22,37 +22,6 @@ pytestmark = pytest.mark.ftpnat
 
 KEYS = {"schema", "time", "reason", "rule", "kind", "session", "client", "public", "real"}
 LINE_KEYS = KEYS | {"direction", "before", "after", "cut"}
-
-
-class Follower:
-    """`ftpnat-load events` in the background."""
-
-    def __init__(self, lab, *argv):
-        gateway = lab.gateway
-        self.process = Process([gateway.command, "-n", lab.gw.name, "-p", gateway.pin, "events", *argv],
-                               lab.file(f"events-{len(lab.processes)}.log"))
-        lab.processes.append(self.process)
-
-    def lines(self):
-        return self.process.lines()
-
-    def entries(self, *reasons):
-        found = [json.loads(line) for line in self.lines()]
-        return [entry for entry in found if not reasons or entry["reason"] in reasons]
-
-    def wait(self, *reasons, count=1):
-        """The first so many events of these reasons."""
-        wait_until(lambda: len(self.entries(*reasons)) >= count, f"{count} events {reasons}")
-        return self.entries(*reasons)[:count]
-
-    def ended(self):
-        return self.process.popen.wait(DEADLINE)
-
-
-def say(session, command):
-    """The reply, of whatever kind."""
-    with contextlib.suppress(ftplib.error_temp, ftplib.error_perm):
-        return session.sendcmd(command)
 
 
 def end_of(sock):

@@ -1,54 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """flows, expected, servers and stats: what they say of entries put into the maps by hand."""
 
-import ipaddress
 import json
-import os
 import struct
 import time
 
 import pytest
 
 from loader_host import INTERFACES, PUBLISH, host, sh
-
-CONTROL, DATA = 0, 1
-CLIENT, ACTIVE = 0x01, 0x02
-SYN, ACK, FIN, RST = 0x01, 0x02, 0x04, 0x08
-
-
-def address(text):
-    ip = ipaddress.ip_address(text)
-    return ip.packed if ip.version == 6 else b"\0" * 10 + b"\xff\xff" + ip.packed
-
-
-def end(text):
-    host_part, port = text.rsplit(":", 1)
-    return address(host_part.strip("[]")), struct.pack("!H", int(port))
-
-
-def tuple_bytes(source, destination):
-    (src, sport), (dst, dport) = end(source), end(destination)
-    return src + dst + sport + dport
-
-
-def put(host, name, key, value):
-    sh("bpftool", "map", "update", "pinned", os.path.join(host.pin, name), "key", "hex",
-       *key.hex(" ").split(), "value", "hex", *value.hex(" ").split())
-
-
-def put_flow(host, key, to, *, kind=CONTROL, flags=0, tcp=SYN | ACK, packets=0, size=0,
-             created=0, seen=0, rule=0, session=1):
-    value = struct.pack("=QQ36sIIIIIH4xBB4xI", packets, size, tuple_bytes(*to), session, 0, created, seen, seen,
-                        rule, kind, flags, tcp)
-    put(host, "ftpnat_flows", tuple_bytes(*key), value)
-
-
-def put_connection(host, client, public, source, real, *, out=(0, 0), back=(0, 0),
-                   tcp=(SYN | ACK, SYN | ACK), flags=0, **options):
-    put_flow(host, (client, public), (source, real), flags=CLIENT | flags, tcp=tcp[0],
-             packets=out[0], size=out[1], **options)
-    put_flow(host, (real, source), (public, client), flags=flags, tcp=tcp[1],
-             packets=back[0], size=back[1], **options)
+from map_entries import ACK, DATA, FIN, RST, SYN, address, end, put, put_connection
 
 
 def listing(host, *argv):

@@ -10,10 +10,10 @@ import pytest
 
 import fast
 from lab import wait_until
+from scanner import Scanner
 from scenes import login, masquerade, pick, publish
 from servers import TOP, Pyftpdlib, Vsftpd
 from slow import Transfer
-from test_scan import Scanner
 
 pytestmark = [pytest.mark.ftpnat, pytest.mark.slow]
 

@@ -10,13 +10,13 @@ import socket
 
 import pytest
 
+from follower import Follower
 from lab import wait_until
 from loader_host import CONFIG, host, refused  # noqa: F401
 from prometheus import promtool, sample, samples
 from scenes import login, publish
 from servers import Vsftpd
 from service import METRICS, Service, relay_ends, relay_path
-from test_events import Follower
 
 pytestmark = pytest.mark.ftpnat
 

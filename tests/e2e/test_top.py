@@ -11,11 +11,11 @@ pytest.importorskip("pyte", reason="python3-pyte is absent")
 
 from lab import wait_until  # noqa: E402
 from loader_host import COMMAND, host, refused  # noqa: E402, F401
+from map_entries import ACTIVE, DATA, put_connection  # noqa: E402
 from scenes import login, single  # noqa: E402
 from servers import Vsftpd  # noqa: E402
 from service import Service  # noqa: E402
 from terminal import Terminal  # noqa: E402
-from test_listings import ACTIVE, DATA, put_connection  # noqa: E402
 
 pytestmark = pytest.mark.ftpnat
 

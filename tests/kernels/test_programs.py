@@ -8,7 +8,7 @@ import sys
 import pytest
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(TOP, "tests", "e2e"))  # where only these tests run
+sys.path.insert(0, os.path.join(TOP, "tests", "e2e", "lib"))  # where only these tests run
 
 from lab import run  # noqa: E402
 

@@ -20,7 +20,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
-sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "e2e")]
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "e2e", "lib")]
 
 from gateways import FtpnatGateway  # noqa: E402
 from lab import Lab, LabError  # noqa: E402

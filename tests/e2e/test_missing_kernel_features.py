@@ -10,7 +10,7 @@ from lab import SLOWER
 from loader_host import COMMAND, CONFIG, host, refused  # noqa: F401
 from servers import TOP
 
-LACKING = os.path.join(TOP, "build", "e2e", "lacking.so")
+LACKING = os.path.join(TOP, "build", "e2e", "lib", "lacking.so")
 TIMER_INIT, LOOP, GET_BUFF_LEN = 169, 181, 188
 RINGBUF, QUEUE = 27, 22
 

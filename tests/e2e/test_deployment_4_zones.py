@@ -14,12 +14,12 @@ import socket
 import pytest
 
 from clients import Account
+from follower import Follower
 from lab import wait_until
 from old_setups import iptables, listen, quick, reaches, works
-from scenes import login, need, publish
+from scenes import login, need, publish, say
 from servers import Proftpd, Vsftpd
 from service import Service, relay_ends
-from test_events import Follower, say
 
 pytestmark = pytest.mark.ftpnat
 

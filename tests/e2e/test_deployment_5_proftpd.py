@@ -10,14 +10,14 @@ import itertools
 
 import pytest
 
+from bridge import bridged
 from clients import CLIENTS, Account
+from follower import Follower
+from host_names import NAME, load, with_hosts
 from lab import wait_until
 from old_setups import FAILS, WORKS, iptables, listen, nat, outcome, quick, reaches
 from scenes import login, need, publish
 from servers import Proftpd, Vsftpd
-from test_data_address import NAME, load, with_hosts
-from test_events import Follower
-from test_hairpin import bridged
 from wire import address_of
 
 pytestmark = pytest.mark.ftpnat

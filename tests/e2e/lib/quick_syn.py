@@ -11,7 +11,7 @@ import os
 from lab import LabError, run, wait_until
 from servers import TOP
 
-PROGRAM = os.path.join(TOP, "build", "e2e", "quick_syn.bpf.o")
+PROGRAM = os.path.join(TOP, "build", "e2e", "lib", "quick_syn.bpf.o")
 
 # The lock: another run must not take a cgroup that nobody has entered yet for a dead one's.
 ENTER = """

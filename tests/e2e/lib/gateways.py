@@ -11,7 +11,7 @@ import os
 
 from lab import BPFFS, run
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 
 
 def split(endpoint):

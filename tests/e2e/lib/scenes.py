@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Pieces that many tests share: usual configurations and transfers that are compared."""
 
+import contextlib
+import ftplib
 import hashlib
 import itertools
 import os
@@ -97,3 +99,9 @@ def exchange(client, node, server, account, method, size=200_000, source=None):
 def login(node, host, server, method="EPSV", port=21, source=None):
     """An open ftplib session; to be called inside the node."""
     return Session(method, source).open(Account(host, server, port))
+
+
+def say(session, command):
+    """The reply, of whatever kind."""
+    with contextlib.suppress(ftplib.error_temp, ftplib.error_perm):
+        return session.sendcmd(command)

@@ -28,4 +28,4 @@ def test_dispatcher():
     done = run([os.path.join(TOP, "tests/kernels/run"), "--no-readme", "-k", "libxdp", kernel],
                check=False, timeout=1800)
     assert done.returncode == 0, done.stdout
-    assert done.stdout.count(" PASSED tests/e2e/test_loader_xdp.py::") == 2, done.stdout
+    assert done.stdout.count(" PASSED tests/e2e/test_xdp_attach.py::") == 2, done.stdout

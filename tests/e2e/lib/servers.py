@@ -11,7 +11,7 @@ import subprocess
 
 from lab import wait_until
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 UNPACKED = os.path.join(TOP, "build", "servers", "root")
 OWNER = 1  # uid and gid of daemon: exists everywhere and, unlike nobody, has a home that exists
 
