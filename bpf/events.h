@@ -3,7 +3,7 @@
 #ifndef FTPNAT_BPF_EVENTS_H
 #define FTPNAT_BPF_EVENTS_H
 
-#include "scratch.h"
+#include "count.h"
 
 static __always_inline void event_fill(struct ftpnat_event *e, enum ftpnat_reason reason)
 {

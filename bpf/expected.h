@@ -8,9 +8,10 @@
 
 #include <linux/errno.h>
 
-#include "expiry.h"
+#include "config.h"
+#include "count.h"
 
-#define PORT_TRIES 64
+#define DOOR_TRIES 64 /* random ports */
 
 /* Removes an expectation; 0 for the one caller who did. */
 static __always_inline long expected_remove(struct ftpnat_expected_key *key,
@@ -59,42 +60,6 @@ static __always_inline void door_close(struct ftpnat_session *session, __u32 id,
 	e = bpf_map_lookup_elem(&ftpnat_expected, &s->door);
 	if (e && e->session == id)
 		expected_remove(&s->door, why);
-}
-
-/* The session of this id, if it is alive and under TLS. */
-static __always_inline struct ftpnat_session *tls_session(const __u32 *id)
-{
-	struct ftpnat_session *session = bpf_map_lookup_elem(&ftpnat_sessions, id);
-
-	if (!session || session->closing || !(session->flags & FTPNAT_SESSION_OPAQUE))
-		return 0;
-	return session;
-}
-
-/* A session is no longer under TLS: its client has no say about `tls_data_ports` by it. */
-__noinline int tls_forget(struct ftpnat_session *session, __u32 id)
-{
-	struct scratch *s = scratch_get();
-	struct ftpnat_tls *known;
-	int others = 0;
-	__u32 i;
-
-	if (!session || !s || !(session->flags & FTPNAT_SESSION_OPAQUE))
-		return 0;
-	s->tls_key.peer = session->client.src;
-	s->tls_key.dst = session->client.dst;
-	known = bpf_map_lookup_elem(&ftpnat_tls, &s->tls_key);
-	if (!known)
-		return 0;
-	for (i = 0; i < FTPNAT_TLS_SESSIONS; i++) {
-		if (known->session[i] == id)
-			known->session[i] = 0;
-		else if (tls_session(&known->session[i]))
-			others = 1;
-	}
-	if (!others)
-		bpf_map_delete_elem(&ftpnat_tls, &s->tls_key);
-	return 0;
 }
 
 /* Is this one of the control ports that rules publish? They are no data ports. */
@@ -166,7 +131,7 @@ static __always_inline int door_open(struct ftpnat_session *session, __u32 id,
 		return FTPNAT_LINE_FULL;
 	}
 	a->done = 0;
-	bpf_loop(PORT_TRIES, try_announce, &a, 0);
+	bpf_loop(DOOR_TRIES, try_announce, &a, 0);
 	if (!a->done)
 		bpf_loop(PORTS_SEARCHED, try_next, &a, 0);
 	if (a->done != 1) {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * When connections are looked at again: one queue for all of them, by the time at
- * which they were entered, and one timer that goes through what has waited long
- * enough. The queue lies in blocks of ftpnat_queue, so that its memory
- * follows its use. Programs of all CPUs enter; only the timer takes out.
+ * The queue of connections by the time at which they were entered; sweep.h goes
+ * through what has waited long enough. It lies in blocks of ftpnat_queue, so that
+ * its memory follows its use. Programs of all CPUs enter; only the timer takes out.
  */
 #ifndef FTPNAT_BPF_EXPIRY_H
 #define FTPNAT_BPF_EXPIRY_H
@@ -11,19 +10,6 @@
 #include <linux/errno.h>
 
 #include "scratch.h"
-
-#define CLOCK_MONOTONIC 1
-#define SECOND		1000000000ULL
-#define MILLISECOND	1000000ULL
-
-#define EXPIRY_BATCH  512		/* connections looked at in one go */
-#define EXPIRY_BEHIND (2 * MILLISECOND) /* until the next, while more are due */
-#define EXPIRY_STUCK  60 /* seconds that a place may wait for who has taken it */
-
-/* Tells these programs from those that they replace: the timer shall run the newest code. */
-const volatile __u32 ftpnat_generation = 0;
-
-static int expiry_sweep(void *map, __u32 *key, struct ftpnat_expiry *queue);
 
 static __always_inline struct ftpnat_expiry *expiry_get(void)
 {
@@ -74,31 +60,6 @@ static __noinline int expiry_put(const struct ftpnat_tuple *key, __u32 now)
 	entry->key = *key;
 	__sync_lock_test_and_set(&entry->since, now);
 	return 0;
-}
-
-/* Sees to it that the timer runs, and that it runs this code. */
-static __always_inline void expiry_wake(void)
-{
-	struct ftpnat_expiry *queue = expiry_get();
-
-	if (!queue || (queue->running && queue->generation == ftpnat_generation))
-		return;
-	/* memory was had by ftpnat_wake() */
-	if (bpf_timer_init(&queue->timer, &ftpnat_expiry, CLOCK_MONOTONIC) == -ENOMEM ||
-	    bpf_timer_set_callback(&queue->timer, expiry_sweep))
-		return;
-	queue->generation = ftpnat_generation;
-	__sync_lock_test_and_set(&queue->running, 1);
-	bpf_timer_start(&queue->timer, SECOND, 0);
-}
-
-/* A connection is to be looked at when its time has passed from now. 0 or -ENOMEM. */
-static __noinline int expiry_enter(const struct ftpnat_tuple *key, __u32 now)
-{
-	int rc = expiry_put(key, now);
-
-	expiry_wake();
-	return rc;
 }
 
 /* The first entry is through. */

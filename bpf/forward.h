@@ -9,7 +9,9 @@
 #ifndef FTPNAT_BPF_FORWARD_H
 #define FTPNAT_BPF_FORWARD_H
 
+#include "count.h"
 #include "front.h"
+#include "nat.h"
 #include "scratch.h"
 
 /* skb->cb[4] of a packet that an earlier hook of ours redirected */
@@ -251,6 +253,24 @@ static __always_inline long send_back(struct __sk_buff *skb, int egress)
 		return -1;
 	skb->cb[4] = egress ? ANSWER_MARK : SEEN_MARK;
 	return bpf_redirect(skb->ifindex, egress ? BPF_F_INGRESS : 0) != TC_ACT_REDIRECT;
+}
+
+/* Sends the packet in the scratch memory to s->to, with the sequence numbers of its segment. */
+static __always_inline int send(struct __sk_buff *skb, struct scratch *s, int way,
+				int egress)
+{
+	const struct segment *seg = &s->segment;
+	struct ftpnat_hop *hop = !egress && s->known ? hop_at(s->hop - 1) : 0;
+	int verdict;
+
+	if (hop) {
+		verdict = forward_front(skb, &s->packet, &s->to, hop, seg);
+		if (verdict != GO_ON)
+			return verdict;
+	}
+	if (write_headers(skb, &s->packet, &s->to, seg->seq, seg->ack))
+		return FTPNAT_WRITE;
+	return way == FTPNAT_FORWARDED ? forward(skb, s, egress) : FTPNAT_TRANSLATED;
 }
 
 #endif

@@ -5,139 +5,15 @@
  * of the gateway itself are first seen.
  */
 #include "answer.h"
-#include "data.h"
+#include "conntrack_seen.h"
+#include "control.h"
 #include "guard.h"
+#include "open.h"
 
 /* Is this the first packet of a connection? */
 static __always_inline int begins(const struct packet *p)
 {
 	return (p->flags & (TH_SYN | TH_ACK | TH_RST | TH_FIN)) == TH_SYN;
-}
-
-/* The SYN that opened a connection can't go on: as if it had never come. */
-__noinline int flow_undo(void)
-{
-	struct scratch *s = scratch_get();
-	struct ftpnat_flow *flow, *other;
-
-	if (!s)
-		return 0;
-	flow = bpf_map_lookup_elem(&ftpnat_flows, &s->packet.tuple);
-	tuple_swap(&s->flow.reverse, &s->to);
-	other = bpf_map_lookup_elem(&ftpnat_flows, &s->flow.reverse);
-	if (!flow || !other || other->tcp)
-		return 0;
-	if (flow->flags & FTPNAT_FLOW_CLIENT)
-		flow_remove(&s->packet.tuple, flow);
-	else
-		flow_remove(&s->flow.reverse, other);
-	return 0;
-}
-
-/* A flow has shown FIN or RST: is this the end of its connection? */
-__noinline int flow_ends(__u32 before)
-{
-	struct scratch *s = scratch_get();
-	struct ftpnat_session *session;
-	struct ftpnat_tuple *other_key, *owner_key;
-	struct ftpnat_flow *flow, *other, *owner;
-	__u32 id;
-
-	if (!s)
-		return 0;
-	other_key = &s->to;
-	flow = bpf_map_lookup_elem(&ftpnat_flows, &s->packet.tuple);
-	if (!flow)
-		return 0;
-	tuple_swap(other_key, &flow->to);
-	other = bpf_map_lookup_elem(&ftpnat_flows, other_key);
-	if (!other)
-		return 0;
-	if (!flow_closing(flow->tcp, other->tcp) || flow_closing(before, other->tcp))
-		return 0;
-	owner = flow->flags & FTPNAT_FLOW_CLIENT ? flow : other;
-	owner_key = flow->flags & FTPNAT_FLOW_CLIENT ? &s->packet.tuple : other_key;
-	/* where that fails, its older entry holds */
-	if (!expiry_enter(owner_key, flow->seen))
-		owner->queued = flow->seen;
-	flow_closed(owner_key, flow->kind);
-	if (flow->kind != FTPNAT_CONTROL)
-		return 0;
-	id = flow->session;
-	session = bpf_map_lookup_elem(&ftpnat_sessions, &id);
-	if (session) {
-		session->closing = 1;
-		door_close(session, id, FTPNAT_EXPECTED_CLOSED);
-		tls_forget(session, id);
-	}
-	return 0;
-}
-
-/* Clocks, counters and TCP state of a connection. Only a change of state looks further. */
-static __always_inline void flow_seen(struct scratch *s, struct ftpnat_flow *flow,
-				      __u32 now)
-{
-	const struct packet *p = &s->packet;
-	__u32 shown = 0, before;
-
-	flow->packets++;
-	flow->bytes += p->ip_len;
-	if (flow->seen != now)
-		flow->seen = now;
-	if (p->flags & TH_SYN) {
-		shown |= FTPNAT_TCP_SYN;
-		flow->isn = p->seq; /* the last one counts, should it be sent anew */
-	}
-	if (p->flags & TH_ACK)
-		shown |= FTPNAT_TCP_ACK;
-	if (p->flags & TH_FIN)
-		shown |= FTPNAT_TCP_FIN;
-	if (p->flags & TH_RST)
-		shown |= FTPNAT_TCP_RST;
-	if ((flow->tcp | shown) == flow->tcp)
-		return;
-	/* atomic and a barrier: with a FIN on two CPUs, each shows its own and then looks further */
-	before = __sync_fetch_and_or(&flow->tcp, shown);
-	if (shown & (FTPNAT_TCP_FIN | FTPNAT_TCP_RST))
-		flow_ends(before);
-}
-
-/* At egress: has another hook already made this tuple out of the one that came? */
-static __always_inline int already_translated(const struct packet *p)
-{
-	struct ftpnat_tuple reverse;
-
-	tuple_swap(&reverse, &p->tuple);
-	return bpf_map_lookup_elem(&ftpnat_flows, &reverse) != 0;
-}
-
-/* Opens the flow that a SYN asks for: GO_ON, PASS, or the reason of the refusal. */
-__noinline int flow_begin(struct __sk_buff *skb, int egress)
-{
-	struct scratch *s = scratch_get();
-	struct packet *p;
-	int verdict;
-
-	if (!s)
-		return FTPNAT_PASS;
-	slot_take(s);
-	p = &s->packet;
-	if (egress && already_translated(p))
-		return FTPNAT_SEEN;
-	verdict = data_open(s, 0);
-	if (verdict == FTPNAT_PASS)
-		verdict = control_open(skb, s, egress);
-	if (verdict == FTPNAT_PASS)
-		verdict = guard_syn(skb);
-	if (verdict == FTPNAT_PASS && egress)
-		verdict = data_open(s, 1);
-	if (verdict == GO_ON || verdict == FTPNAT_PASS || verdict == FTPNAT_GUARDED)
-		return verdict;
-	s->to = p->tuple;
-	if (s->flow.flags & FTPNAT_FLOW_ACTIVE)
-		tuple_swap(&s->to, &p->tuple);
-	event_flow(verdict, &s->to, &s->to, 0, s->flow.rule, s->flow.kind);
-	return verdict;
 }
 
 /* At egress: did a tracked packet come in by an interface of ours, up and down the stack? */
@@ -148,24 +24,6 @@ static __always_inline int already_tracked(struct __sk_buff *skb,
 
 	return flow->flags & FTPNAT_FLOW_TRACKED && from &&
 	       bpf_map_lookup_elem(&ftpnat_ifaddrs, &from);
-}
-
-/* Sends the packet in the scratch memory to s->to, with the sequence numbers of its segment. */
-static __always_inline int send(struct __sk_buff *skb, struct scratch *s, int way,
-				int egress)
-{
-	const struct segment *seg = &s->segment;
-	struct ftpnat_hop *hop = !egress && s->known ? hop_at(s->hop - 1) : 0;
-	int verdict;
-
-	if (hop) {
-		verdict = forward_front(skb, &s->packet, &s->to, hop, seg);
-		if (verdict != GO_ON)
-			return verdict;
-	}
-	if (write_headers(skb, &s->packet, &s->to, seg->seq, seg->ack))
-		return FTPNAT_WRITE;
-	return way == FTPNAT_FORWARDED ? forward(skb, s, egress) : FTPNAT_TRANSLATED;
 }
 
 static __always_inline int handle(struct __sk_buff *skb, int egress)

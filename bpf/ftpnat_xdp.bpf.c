@@ -4,6 +4,7 @@
  * hops are those of the TC programs, and whatever is not plain goes on to them.
  * SYN, FIN and RST do, so that connections begin and end in one place only.
  */
+#include "clock.h"
 #include "count.h"
 #include "front.h"
 

@@ -8,6 +8,7 @@
 #ifndef FTPNAT_BPF_GUARD_H
 #define FTPNAT_BPF_GUARD_H
 
+#include "config.h"
 #include "events.h"
 
 #define GUARD_EVENTS_PER_SECOND 10 /* and CPU */

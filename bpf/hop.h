@@ -8,6 +8,8 @@
 #ifndef FTPNAT_BPF_HOP_H
 #define FTPNAT_BPF_HOP_H
 
+#include "clock.h"
+#include "maps.h"
 #include "packet.h"
 
 #define AF_INET	 2

@@ -7,7 +7,9 @@
 #ifndef FTPNAT_BPF_ICMP_H
 #define FTPNAT_BPF_ICMP_H
 
-#include "control.h"
+#include "forward.h"
+#include "session.h"
+#include "stream.h"
 
 /* linux/icmp.h would bring in the C library */
 #define ICMP_DEST_UNREACH   3

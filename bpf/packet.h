@@ -16,8 +16,10 @@
 #include <linux/tcp.h>
 
 #include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
 
-#include "count.h"
+#include "addr.h"
+#include "verdict.h"
 
 #define TH_FIN 0x01
 #define TH_SYN 0x02
@@ -27,7 +29,8 @@
 #define TH_URG 0x20
 #define TH_CWR 0x80
 
-#define FTP_DATA_PORT 20
+#define FTP_DATA_PORT	    20
+#define FTP_FIRST_DATA_PORT 1024 /* RFC 2577 section 3: no data connection to one below */
 
 #define TCP_OFF_SEQ    4
 #define TCP_OFF_ACK    8
@@ -56,45 +59,6 @@ struct packet {
 	__u8 df; /* must not be cut on its way */
 };
 
-static __always_inline void addr_from_v4(struct ftpnat_addr *a, __be32 v4)
-{
-	a->w[0] = 0;
-	a->w[1] = 0;
-	a->w[2] = bpf_htonl(0xffff);
-	a->w[3] = v4;
-}
-
-static __always_inline void addr_from_v6(struct ftpnat_addr *a, const struct in6_addr *v6)
-{
-	__builtin_memcpy(a, v6, sizeof(*a));
-}
-
-static __always_inline int addr_is_v4(const struct ftpnat_addr *a)
-{
-	return !a->w[0] && !a->w[1] && a->w[2] == bpf_htonl(0xffff);
-}
-
-static __always_inline int addr_is_zero(const struct ftpnat_addr *a)
-{
-	return !(a->w[0] | a->w[1] | a->w[2] | a->w[3]);
-}
-
-static __always_inline int addr_equal(const struct ftpnat_addr *a,
-				      const struct ftpnat_addr *b)
-{
-	return a->w[3] == b->w[3] && a->w[2] == b->w[2] && a->w[1] == b->w[1] &&
-	       a->w[0] == b->w[0];
-}
-
-static __always_inline void tuple_swap(struct ftpnat_tuple *out,
-				       const struct ftpnat_tuple *in)
-{
-	out->src = in->dst;
-	out->dst = in->src;
-	out->sport = in->dport;
-	out->dport = in->sport;
-}
-
 /* Makes the headers linear and writable; all packet pointers are stale after it. */
 static __always_inline long pull_headers(struct __sk_buff *skb)
 {
@@ -102,9 +66,6 @@ static __always_inline long pull_headers(struct __sk_buff *skb)
 
 	return bpf_skb_pull_data(skb, len < HEADERS_MAX ? len : HEADERS_MAX);
 }
-
-/* Negative: go on; else the enum ftpnat_reason with which the program ends. */
-#define GO_ON (-1)
 
 /*
  * Fills *p from a frame of frame_len bytes, of which those up to data_end can be

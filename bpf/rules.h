@@ -3,27 +3,8 @@
 #ifndef FTPNAT_BPF_RULES_H
 #define FTPNAT_BPF_RULES_H
 
-#include "flow.h"
+#include "config.h"
 #include "forward.h"
-
-#define FTP_FIRST_DATA_PORT                                                              \
-	1024 /* RFC 2577 section 3: no data connection to a port below */
-
-static __always_inline struct ftpnat_rule *rule_get(const struct scratch *s, __u16 id)
-{
-	__u32 key = (s->slot & 1) * FTPNAT_MAX_RULES + id;
-
-	return bpf_map_lookup_elem(&ftpnat_rules, &key);
-}
-
-/* The interface, if it is one of the configuration in force. */
-static __always_inline struct ftpnat_ifaddr *ifaddr_get(const struct scratch *s,
-							__u32 ifindex)
-{
-	struct ftpnat_ifaddr *own = bpf_map_lookup_elem(&ftpnat_ifaddrs, &ifindex);
-
-	return own && own->slots & 1 << (s->slot & 1) ? own : 0;
-}
 
 static long pick_server(__u32 i, struct scratch **scratch)
 {
@@ -184,17 +165,6 @@ static __always_inline int masquerade(struct __sk_buff *skb,
 	return addr_is_zero(&new->to.src) ? FTPNAT_NO_ADDRESS : GO_ON;
 }
 
-static __always_inline int addr_within(const struct ftpnat_addr *addr,
-				       const struct ftpnat_addr *prefix,
-				       const struct ftpnat_addr *mask)
-{
-	return addr_is_v4(prefix) == addr_is_v4(addr) &&
-	       !((addr->w[0] ^ prefix->w[0]) & mask->w[0]) &&
-	       !((addr->w[1] ^ prefix->w[1]) & mask->w[1]) &&
-	       !((addr->w[2] ^ prefix->w[2]) & mask->w[2]) &&
-	       !((addr->w[3] ^ prefix->w[3]) & mask->w[3]);
-}
-
 static long try_selector(__u32 i, struct scratch **scratch)
 {
 	struct scratch *s = *scratch;
@@ -239,61 +209,6 @@ static __noinline __u32 control_rule(struct scratch *s)
 	if (s->walk.number)
 		bpf_loop(FTPNAT_MAX_SELECTORS, try_selector, &s, 0);
 	return s->walk.found;
-}
-
-/*
- * A SYN that belongs to no flow and no expectation: opens a control connection
- * if a rule says so. GO_ON when it did, PASS when no rule cares, else the
- * reason of the refusal.
- */
-static __always_inline int control_open(struct __sk_buff *skb, struct scratch *s,
-					int egress)
-{
-	const struct packet *p = &s->packet;
-	struct flow_new *new = &s->flow;
-	struct ftpnat_rule_stats *stats;
-	struct ftpnat_usage *usage;
-	struct ftpnat_rule *rule;
-	__u32 id;
-	int verdict;
-
-	if (!ifaddr_get(s, skb->ifindex))
-		return FTPNAT_PASS;
-	new->key = p->tuple;
-	new->kind = FTPNAT_CONTROL;
-	new->flags = FTPNAT_FLOW_CLIENT;
-	id = control_rule(s);
-	if (id >= FTPNAT_MAX_RULES)
-		return FTPNAT_PASS;
-	new->rule = (__u16)id;
-	rule = rule_get(s, new->rule);
-	if (!rule)
-		return FTPNAT_PASS;
-	if (rule->kind == FTPNAT_PUBLISH) {
-		verdict = publish(skb, rule, s, egress);
-	} else if (rule->kind == FTPNAT_MASQUERADE) {
-		verdict = masquerade(skb, rule, s, egress);
-	} else {
-		new->to = new->key;
-		new->flags |= FTPNAT_FLOW_TRACKED;
-		verdict = GO_ON;
-	}
-	if (verdict != GO_ON)
-		return verdict;
-
-	usage = usage_get();
-	if (!usage)
-		return FTPNAT_NO_MEMORY;
-	new->session = __sync_fetch_and_add(&usage->next_session, 1) + 1; /* never 0 */
-	new->isn = p->seq;
-	new->port_min = 1024;
-	new->port_max = 65535;
-	new->now = now_seconds();
-	verdict = flow_open(new);
-	stats = rule_stats(new->rule);
-	if (verdict == GO_ON && stats)
-		stats->sessions += 1;
-	return verdict;
 }
 
 #endif

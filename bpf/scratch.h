@@ -6,6 +6,9 @@
 #ifndef FTPNAT_BPF_SCRATCH_H
 #define FTPNAT_BPF_SCRATCH_H
 
+#include "clock.h"
+#include "ftp_grammar.h"
+#include "maps.h"
 #include "options.h"
 
 #define PAYLOAD_LEN                                                                      \
@@ -146,6 +149,19 @@ struct payload {
 
 #define PAYLOAD_PIECES 4 /* of the longest frame, power of two */
 
+/* A control segment and what it meets on its way: the context of all that reads or composes it. */
+struct scan {
+	struct __sk_buff *skb;
+	struct ftpnat_session *session;
+	struct ftpnat_stream *stream; /* of the packet's direction */
+	struct ftpnat_stream *other;
+	struct scratch *s;
+	struct payload *in;  /* as it came: the first piece */
+	struct payload *out; /* as it leaves */
+	__u32 len;	     /* payload as it came */
+	__u32 mss; /* largest segment that the receiver takes, options included */
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -189,28 +205,6 @@ static __always_inline __u32 now_seconds(void)
 	struct scratch *s = scratch_get();
 
 	return s ? clock_seconds(&s->clock) : 0;
-}
-
-static __always_inline struct ftpnat_config *config_get(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&ftpnat_config, &zero);
-}
-
-/* A packet that asks for configuration begins with this: a reload may change the slot. */
-static __always_inline void slot_take(struct scratch *s)
-{
-	struct ftpnat_config *config = config_get();
-
-	s->slot = config ? config->slot & 1 : 0;
-}
-
-static __always_inline struct ftpnat_usage *usage_get(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&ftpnat_usage, &zero);
 }
 
 #endif

@@ -8,26 +8,15 @@
 #define FTPNAT_BPF_SEGMENT_H
 
 #include "events.h"
-#include "session.h"
+#include "lines.h"
 #include "stream.h"
+#include "tls.h"
 
 /*
  * The most that a segment may grow: a held start of a line and some edits. The
  * MSS of control connections is lowered by it.
  */
 #define SEGMENT_ROOM 320
-
-struct scan {
-	struct __sk_buff *skb;
-	struct ftpnat_session *session;
-	struct ftpnat_stream *stream; /* of the packet's direction */
-	struct ftpnat_stream *other;
-	struct scratch *s;
-	struct payload *in;  /* as it came: the first piece */
-	struct payload *out; /* as it leaves */
-	__u32 len;	     /* payload as it came */
-	__u32 mss; /* largest segment that the receiver takes, options included */
-};
 
 /* The piece that holds this byte of the payload. */
 static __always_inline struct payload *piece_at(const struct scan *c, __u32 offset)

@@ -2,14 +2,14 @@
 /*
  * Control connections under TLS: nothing in them can be read, but TLS records say
  * how long they are. Where a record should begin and a line does, TLS is over (CCC,
- * RFC 4217 section 6; the command itself and its reply are inside TLS). As long as
- * it lasts, the ports of `tls_data_ports` lead to the session's server.
+ * RFC 4217 section 6; the command itself and its reply are inside TLS).
  */
 #ifndef FTPNAT_BPF_TLS_H
 #define FTPNAT_BPF_TLS_H
 
-#include "flow.h"
-#include "rules.h"
+#include "count.h"
+#include "events.h"
+#include "tls_sessions.h"
 
 #define TLS_HANDSHAKE	  0x16
 #define TLS_CLIENT_HELLO  1
@@ -173,109 +173,6 @@ __noinline int tls_follow(struct __sk_buff *skb, struct ftpnat_stream *stream)
 		return 0;
 	bpf_loop(TLS_STEPS, follow_byte, &f, 0);
 	return stream->tls == FTPNAT_TLS_NONE;
-}
-
-static __always_inline void tls_key_set(struct scratch *s, const struct ftpnat_addr *peer,
-					const struct ftpnat_addr *dst)
-{
-	s->tls_key.peer = *peer;
-	s->tls_key.dst = *dst;
-}
-
-/* The server of a session under TLS spoke: what its client opens now is meant for it. */
-__noinline int tls_claim(struct ftpnat_session *session, __u32 id)
-{
-	struct scratch *s = scratch_get();
-	struct ftpnat_rule *rule;
-	struct ftpnat_tls *known;
-	__u32 i, last = id;
-
-	if (!session || !s || session->closing ||
-	    !(session->flags & FTPNAT_SESSION_OPAQUE))
-		return 0;
-	rule = rule_get(s, session->rule);
-	if (!rule || (!rule->tls_port_min && rule->kind != FTPNAT_MASQUERADE))
-		return 0;
-	tls_key_set(s, &session->client.src, &session->client.dst);
-	known = bpf_map_lookup_elem(&ftpnat_tls, &s->tls_key);
-	if (!known) {
-		s->tls.session[0] = id;
-		bpf_map_update_elem(&ftpnat_tls, &s->tls_key, &s->tls, BPF_ANY);
-		return 0;
-	}
-	for (i = 0; i < FTPNAT_TLS_SESSIONS; i++) {
-		__u32 next = known->session[i];
-
-		known->session[i] = last;
-		if (!next || next == id)
-			break;
-		last = next;
-	}
-	return 0;
-}
-
-/*
- * Do the `tls_data_ports` of the session of this id have the port, for this client? What
- * leaves anyhow needs no door: of a masqueraded client it only has to be translated.
- */
-static __always_inline struct ftpnat_session *tls_leads(const struct scratch *s,
-							const __u32 *id, int leaves)
-{
-	struct ftpnat_session *session = tls_session(id);
-	const struct packet *p = &s->packet;
-	__u16 port = bpf_ntohs(p->tuple.dport);
-	struct ftpnat_rule *rule;
-
-	if (!session || !addr_equal(&session->client.src, &p->tuple.src) ||
-	    !addr_equal(&session->client.dst, &p->tuple.dst))
-		return 0;
-	rule = rule_get(s, session->rule);
-	if (!rule)
-		return 0;
-	if (leaves)
-		return rule->kind == FTPNAT_MASQUERADE && port >= FTP_FIRST_DATA_PORT &&
-				       rule->modes & 1 << FTPNAT_PASSIVE ?
-			       session :
-			       0;
-	return port >= rule->tls_port_min && port <= rule->tls_port_max ? session : 0;
-}
-
-/*
- * Is the SYN in the scratch memory for a port of `tls_data_ports`, from a client that
- * holds a session under TLS? Or does it leave without one? Says in s->flow where it goes.
- */
-__noinline int tls_door(int leaves)
-{
-	struct scratch *s = scratch_get();
-	struct ftpnat_session *session = 0;
-	struct ftpnat_tls *known;
-	struct flow_new *new;
-	struct packet *p;
-	__u32 i;
-
-	if (!s)
-		return 0;
-	p = &s->packet;
-	new = &s->flow;
-	tls_key_set(s, &p->tuple.src, &p->tuple.dst);
-	known = bpf_map_lookup_elem(&ftpnat_tls, &s->tls_key);
-	new->key = p->tuple;
-	if (!known || control_rule(s) != WALK_NONE)
-		return 0;
-	for (i = 0; i < FTPNAT_TLS_SESSIONS && !session; i++) {
-		new->session = known->session[i];
-		session = tls_leads(s, &new->session, leaves);
-	}
-	if (!session)
-		return 0;
-	new->to.src = session->server.src;
-	new->to.dst = session->server.dst;
-	new->to.sport = p->tuple.sport;
-	new->to.dport = p->tuple.dport;
-	new->rule = session->rule;
-	if (session->flags & FTPNAT_SESSION_TRACKED)
-		new->flags |= FTPNAT_FLOW_TRACKED;
-	return 1;
 }
 
 #endif

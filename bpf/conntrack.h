@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The end of a connection: two entries of ftpnat_flows, one per direction. It is
+ * removed where its client's entry is removed; whoever succeeds in that does the
+ * accounting. Opening is in conntrack_open.h, TCP state in conntrack_seen.h.
+ */
+#ifndef FTPNAT_BPF_CONNTRACK_H
+#define FTPNAT_BPF_CONNTRACK_H
+
+#include <linux/errno.h>
+
+#include "events.h"
+#include "session.h"
+
+/* Removes a connection, given its client's entry. 0, or -errno: it is still there, or gone already. */
+static __always_inline long flow_remove(struct ftpnat_tuple *key,
+					struct ftpnat_flow *flow)
+{
+	struct ftpnat_usage *usage = usage_get();
+	struct scratch *s = scratch_get();
+	struct ftpnat_session *session;
+	__u32 id = flow->session;
+	__u8 kind = flow->kind;
+	long rc;
+
+	if (!s)
+		return -ENOMEM;
+	tuple_swap(&s->removed, &flow->to);
+	event_flow(kind == FTPNAT_CONTROL ? FTPNAT_CONTROL_CLOSED : FTPNAT_DATA_CLOSED,
+		   key, &flow->to, id, flow->rule, kind);
+	rc = bpf_map_delete_elem(&ftpnat_flows, key);
+	if (rc)
+		return rc;
+	bpf_map_delete_elem(&ftpnat_flows, &s->removed);
+	if (usage)
+		__sync_fetch_and_sub(&usage->flows[kind & 1], 1);
+	if (kind == FTPNAT_CONTROL) {
+		session_remove(id);
+		count(FTPNAT_CONTROL_CLOSED);
+		return 0;
+	}
+	session = bpf_map_lookup_elem(&ftpnat_sessions, &id);
+	if (session)
+		__sync_fetch_and_sub(&session->data_flows, 1);
+	count(FTPNAT_DATA_CLOSED);
+	return 0;
+}
+
+/* Whose: the packet's at hand, or that of the replies to the connection about to be opened. */
+enum flow_tuple { TUPLE_OF_PACKET, TUPLE_OF_REPLIES };
+
+/*
+ * Has this SYN come before, and was answered by an ACK, which its sender has reset? So speaks
+ * who is in TIME-WAIT of an earlier connection (RFC 9293 section 3.10.7.3): the connection is
+ * still the same, and has not ended.
+ */
+static __always_inline int syn_again(const struct packet *p,
+				     const struct ftpnat_flow *flow,
+				     const struct ftpnat_flow *other)
+{
+	return flow->isn == p->seq && flow->tcp == (FTPNAT_TCP_SYN | FTPNAT_TCP_RST) &&
+	       other->tcp == FTPNAT_TCP_ACK;
+}
+
+/*
+ * A connection with this tuple that has ended makes room for another. 1: it did. A data
+ * connection whose SYN comes again lives again, since its door is used; a control connection
+ * begins anew, with a new session.
+ */
+__noinline int flow_makes_room(int whose)
+{
+	struct scratch *s = scratch_get();
+	struct ftpnat_tuple *key, *other_key;
+	struct ftpnat_flow *flow, *other;
+
+	if (!s)
+		return 0;
+	key = &s->flow.reverse;
+	other_key = &s->flow.closed;
+	if (whose == TUPLE_OF_REPLIES)
+		tuple_swap(key, &s->flow.to);
+	else
+		*key = s->packet.tuple;
+	flow = bpf_map_lookup_elem(&ftpnat_flows, key);
+	if (!flow)
+		return 0;
+	tuple_swap(other_key, &flow->to);
+	other = bpf_map_lookup_elem(&ftpnat_flows, other_key);
+	if (!other || !flow_closing(flow->tcp, other->tcp))
+		return 0;
+	if (whose == TUPLE_OF_PACKET && flow->kind == FTPNAT_DATA &&
+	    syn_again(&s->packet, flow, other)) {
+		flow->tcp = 0;
+		other->tcp = 0;
+		return 0;
+	}
+	if (flow->flags & FTPNAT_FLOW_CLIENT)
+		flow_remove(key, flow);
+	else
+		flow_remove(other_key, other);
+	return 1;
+}
+
+/* The SYN that opened a connection can't go on: as if it had never come. */
+__noinline int flow_undo(void)
+{
+	struct scratch *s = scratch_get();
+	struct ftpnat_flow *flow, *other;
+
+	if (!s)
+		return 0;
+	flow = bpf_map_lookup_elem(&ftpnat_flows, &s->packet.tuple);
+	tuple_swap(&s->flow.reverse, &s->to);
+	other = bpf_map_lookup_elem(&ftpnat_flows, &s->flow.reverse);
+	if (!flow || !other || other->tcp)
+		return 0;
+	if (flow->flags & FTPNAT_FLOW_CLIENT)
+		flow_remove(&s->packet.tuple, flow);
+	else
+		flow_remove(&s->flow.reverse, other);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Opening a connection: both directions are entered into ftpnat_flows, in the place
+ * of one that has ended where the table is full.
+ */
+#ifndef FTPNAT_BPF_CONNTRACK_OPEN_H
+#define FTPNAT_BPF_CONNTRACK_OPEN_H
+
+#include "sweep.h"
+
+#define PORT_TRIES    64 /* source ports, the random ones after the packet's own */
+#define RECLAIM_TRIES 64
+
+static __always_inline void flow_image(struct flow_new *new,
+				       const struct ftpnat_tuple *to, __u8 flags,
+				       __u32 tcp, __u32 isn)
+{
+	struct ftpnat_flow *flow = (struct ftpnat_flow *)new->entry;
+
+	flow->to = *to;
+	flow->session = new->session;
+	flow->isn = isn;
+	flow->created = new->now;
+	flow->seen = new->now;
+	flow->queued = new->now;
+	flow->rule = new->rule;
+	flow->kind = new->kind;
+	flow->flags = flags;
+	flow->tcp = tcp;
+}
+
+/* One try to enter the reverse direction: attempt 0 with the port as it is, then random ones. */
+static long try_port(__u32 attempt, struct flow_new **search)
+{
+	struct flow_new *new = *search;
+	int rc;
+
+	if (attempt && new->flags & FTPNAT_FLOW_TRACKED)
+		return 1;
+	if (attempt) {
+		__u32 range = (__u32) new->port_max - new->port_min + 1;
+
+		new->to.sport = bpf_htons(new->port_min + bpf_get_prandom_u32() % range);
+	}
+	tuple_swap(&new->reverse, &new->to);
+	flow_image(new, &new->key, new->flags ^ FTPNAT_FLOW_CLIENT, 0, 0);
+	/* the other direction's `to` leads back: the key with its ends swapped */
+	tuple_swap(&((struct ftpnat_flow *)new->entry)->to, &new->key);
+	rc = map_insert(&ftpnat_flows, &new->reverse, new->entry);
+	if (rc == -EEXIST)
+		return 0;
+	new->done = rc ? -1 : 1;
+	return 1;
+}
+
+/* Removes the connection that ended first; 1 when there is room now or nothing left to remove. */
+static long try_reclaim(__u32 i, struct flow_new **reclaim)
+{
+	struct ftpnat_config *config = config_get();
+	struct flow_new *new = *reclaim;
+	struct ftpnat_flow *flow, *other;
+	long rc;
+
+	(void)i;
+	if (!config)
+		return 1;
+	if (new->kind == FTPNAT_CONTROL)
+		rc = bpf_map_pop_elem(&ftpnat_closed_c, &new->closed);
+	else
+		rc = bpf_map_pop_elem(&ftpnat_closed_d, &new->closed);
+	if (rc)
+		return 1;
+	flow = bpf_map_lookup_elem(&ftpnat_flows, &new->closed);
+	if (!flow || flow->kind != new->kind || !(flow->flags & FTPNAT_FLOW_CLIENT))
+		return 0;
+	tuple_swap(&new->reverse, &flow->to);
+	other = bpf_map_lookup_elem(&ftpnat_flows, &new->reverse);
+	if (other && !flow_closing(flow->tcp, other->tcp))
+		return 0; /* its tuple lives again */
+	flow_remove(&new->closed, flow);
+	return 1;
+}
+
+/* Counts one more connection of this kind, if need be in the place of one that has ended. */
+static __always_inline int flow_reserve(struct ftpnat_usage *usage,
+					const struct ftpnat_config *config,
+					struct flow_new *new)
+{
+	__u32 *used = &usage->flows[new->kind & 1];
+
+	if (__sync_fetch_and_add(used, 1) < config->limit[new->kind & 1])
+		return 1;
+	bpf_loop(RECLAIM_TRIES, try_reclaim, &new, 0);
+	if (*used <= config->limit[new->kind & 1])
+		return 1;
+	__sync_fetch_and_sub(used, 1);
+	return 0;
+}
+
+/*
+ * Enters a connection whose first packet is at hand: reverse direction first,
+ * on another source port where that one is taken. GO_ON, or the reason of the
+ * refusal; nothing is left behind then.
+ */
+static __always_inline int flow_open(struct flow_new *new)
+{
+	struct ftpnat_config *config = config_get();
+	struct ftpnat_usage *usage = usage_get();
+	enum ftpnat_reason opened;
+	struct ftpnat_tuple *key;
+	long rc;
+
+	if (!config || !usage)
+		return FTPNAT_NO_MEMORY;
+	opened = new->kind == FTPNAT_CONTROL ? FTPNAT_CONTROL_OPENED : FTPNAT_DATA_OPENED;
+	if (!flow_reserve(usage, config, new))
+		return new->kind == FTPNAT_CONTROL ? FTPNAT_CONTROL_FULL :
+						     FTPNAT_DATA_FULL;
+	new->done = 0;
+	bpf_loop(PORT_TRIES, try_port, &new, 0);
+	if (new->done != 1) {
+		__sync_fetch_and_sub(&usage->flows[new->kind & 1], 1);
+		return new->done ? FTPNAT_NO_MEMORY : FTPNAT_NO_PORT;
+	}
+	flow_image(new, &new->to, new->flags, FTPNAT_TCP_SYN, new->isn);
+	rc = bpf_map_update_elem(&ftpnat_flows, &new->key, new->entry, BPF_NOEXIST);
+	key = new->flags &FTPNAT_FLOW_CLIENT ? &new->key : &new->reverse;
+	if (!rc && expiry_enter(key, new->now)) {
+		bpf_map_delete_elem(&ftpnat_flows, &new->key);
+		rc = -ENOMEM;
+	}
+	if (rc) {
+		bpf_map_delete_elem(&ftpnat_flows, &new->reverse);
+		__sync_fetch_and_sub(&usage->flows[new->kind & 1], 1);
+		return FTPNAT_NO_MEMORY;
+	}
+	count(opened);
+	if (new->flags & FTPNAT_FLOW_CLIENT) {
+		event_flow(opened, &new->key, &new->to, new->session, new->rule,
+			   new->kind);
+	} else {
+		tuple_swap(&new->closed, &new->key);
+		event_flow(opened, &new->reverse, &new->closed, new->session, new->rule,
+			   new->kind);
+	}
+	return GO_ON;
+}
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* TCP options of control packets: MSS, SACK, timestamps. */
+#ifndef FTPNAT_BPF_CONTROL_OPTIONS_H
+#define FTPNAT_BPF_CONTROL_OPTIONS_H
+
+#include "segment.h"
+
+#define MSS_DEFAULT 536 /* RFC 9293 section 3.7.1, of an end that names none */
+
+/* Room for what a rewritten segment grows by. Returns what the sender of the SYN takes. */
+static __always_inline __u16 lower_mss(struct tcp_options *o)
+{
+	__u32 i = o->mss - 1 + 2;
+	__u32 mss, lower;
+
+	if (!o->mss)
+		return MSS_DEFAULT;
+	mss = (__u32)option_byte(o, i) << 8 | option_byte(o, i + 1);
+	o->changed = 1;
+	lower = mss > 2 * SEGMENT_ROOM ? mss - SEGMENT_ROOM : mss / 2;
+	o->new[bounded(i, OPTIONS_LEN)] = (__u8)(lower >> 8);
+	o->new[bounded(i + 1, OPTIONS_LEN)] = (__u8)lower;
+	return (__u16)mss;
+}
+
+static __noinline int forget_sack(struct tcp_options *o)
+{
+	__u32 i;
+
+	if (!o->sack)
+		return 0;
+	o->changed = 1;
+	for (i = 0; i < OPTIONS_MAX; i++)
+		if (i < o->sack_len)
+			o->new[bounded(o->sack - 1 + i, OPTIONS_LEN)] = OPT_NOP;
+	return 0;
+}
+
+#define SACK_BLOCKS 4
+
+/* SACK blocks speak of the other direction's bytes, as ACK numbers do. */
+__noinline int unmap_sack(struct tcp_options *o, struct ftpnat_stream *other)
+{
+	__u32 i;
+
+	if (!o || !other || !o->sack)
+		return 0;
+	for (i = 0; i < SACK_BLOCKS; i++) {
+		__u32 at = o->sack - 1 + 2 + i * 8;
+
+		if (i * 8 + 10 > o->sack_len)
+			break;
+		option_set32(o, at,
+			     bpf_htonl(stream_unmap(other, bpf_ntohl(option_get32(o, at)),
+						    1)));
+		option_set32(o, at + 4,
+			     bpf_htonl(stream_unmap(
+				     other, bpf_ntohl(option_get32(o, at + 4)), 0)));
+	}
+	return 0;
+}
+
+/* Our own ACK echoes the sender's timestamp and says nothing selective. */
+static __always_inline void answer_options(struct tcp_options *o, __be32 tsval)
+{
+	__u32 at = o->timestamp - 1;
+
+	forget_sack(o);
+	if (!o->timestamp)
+		return;
+	option_set32(o, at + 6, option_get32(o, at + 2));
+	option_set32(o, at + 2, tsval);
+}
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a line of the client means: PORT and EPRT announce an active data connection. */
+#ifndef FTPNAT_BPF_LINE_CLIENT_H
+#define FTPNAT_BPF_LINE_CLIENT_H
+
+#include "line.h"
+#include "tls.h"
+
+/*
+ * PORT or EPRT: the server will connect to the client. GO_ON with the text that
+ * the server has to read in its place (none: as it is), else why it is refused.
+ */
+static __always_inline int announce_active(struct ftpnat_session *session,
+					   const struct ftpnat_rule *rule,
+					   struct scratch *s, const struct ftp_line *line)
+{
+	struct ftpnat_expected *e = (struct ftpnat_expected *)s->announcement.value;
+	struct ftpnat_expected_key *key = &s->announcement.key;
+	const struct ftpnat_addr *named = (const struct ftpnat_addr *)line->addr;
+	int keep = addr_equal(&session->client.src, &session->server.src);
+	int verdict;
+
+	if (!(rule->modes & (1 << FTPNAT_ACTIVE)) || session->flags & FTPNAT_SESSION_EPSV)
+		return FTPNAT_LINE_MODE;
+	if (is_foreign(rule, named, &session->client.src))
+		return FTPNAT_LINE_FOREIGN;
+	if (line->port < FTP_FIRST_DATA_PORT)
+		return FTPNAT_LINE_PRIVILEGED;
+
+	key->peer = session->server.dst;
+	key->dst = session->server.src;
+	/* RFC 959: from port 20 of the address that the client dialled */
+	e->src = session->client.dst;
+	e->sport = rule->kind == FTPNAT_PUBLISH ? bpf_htons(FTP_DATA_PORT) : 0;
+	e->dst = *named;
+	describe(session, s, FTPNAT_ACTIVE, line->port);
+	if (keep) {
+		key->dst = *named;
+		verdict = announce(session, s, line->port, line->port);
+	} else if (rule->kind == FTPNAT_PUBLISH) {
+		verdict = announce(session, s, FTP_FIRST_DATA_PORT, 65535);
+	} else {
+		verdict = announce(session, s, rule->data_port_min, rule->data_port_max);
+	}
+	if (verdict != GO_ON)
+		return verdict;
+	if (addr_equal(&key->dst, named) && key->dport == e->dport)
+		return GO_ON;
+	if (line->delimiter)
+		s->segment.text_len = ftp_write_eprt(s->segment.text, key->dst.w,
+						     bpf_ntohs(key->dport),
+						     line->delimiter);
+	else
+		s->segment.text_len = ftp_write_port(s->segment.text, key->dst.w,
+						     bpf_ntohs(key->dport));
+	return GO_ON;
+}
+
+/*
+ * A whole line of the client. Sets segment.text if its address has to be replaced, or
+ * the whole line, which the return value says.
+ */
+static __always_inline int client_line(struct ftpnat_session *session, struct scratch *s,
+				       const struct ftp_line *line)
+{
+	struct ftpnat_rule *rule;
+	__u8 command = line->command;
+	int verdict, whole = 0;
+
+	if (command == FTP_COMMAND_NONE)
+		return 0;
+	if (command == FTP_COMMAND_ABOR)
+		session->lenient = 1;
+	if (command == FTP_COMMAND_LPRT || command == FTP_COMMAND_LPSV)
+		line_is(s, FTPNAT_LINE_LPRT);
+	if (line->form == FTP_FORM_MALFORMED)
+		line_is(s, FTPNAT_LINE_MALFORMED);
+	if (command == FTP_COMMAND_AUTH && tls_denied(session)) {
+		line_is(s, FTPNAT_LINE_TLS);
+		command = (__u8)(COMMAND_REFUSED | REFUSAL_TLS);
+		refusal_write(&s->segment, REFUSED_AUTH);
+		whole = 1;
+	}
+	if (line->form == FTP_FORM_ADDRESS) {
+		rule = rule_get(s, session->rule);
+		if (!rule)
+			return 0;
+		count_line(session->rule, command == FTP_COMMAND_EPRT ? FTPNAT_LINE_EPRT :
+									FTPNAT_LINE_PORT);
+		verdict = announce_active(session, rule, s, line);
+		if (verdict != GO_ON && session->flags & FTPNAT_SESSION_TRACKED) {
+			line_is(s, verdict); /* no door; the guard may see to the rest */
+		} else if (verdict != GO_ON) {
+			/* an address that no server takes */
+			struct ftpnat_addr *any = &s->announcement.key.dst;
+
+			__builtin_memset(any, 0, sizeof(*any));
+			/* the server has to refuse it; its reply then becomes ours */
+			line_is(s, verdict);
+			command = (__u8)(COMMAND_REFUSED | refusal_index(verdict));
+			if (line->delimiter)
+				s->segment.text_len = ftp_write_eprt(
+					s->segment.text, any->w, 0, line->delimiter);
+			else
+				s->segment.text_len =
+					ftp_write_port(s->segment.text, any->w, 0);
+		} else {
+			command |= COMMAND_DOOR;
+			line_is(s, s->segment.text_len ? FTPNAT_LINE_REWRITTEN :
+							 FTPNAT_LINE_UNCHANGED);
+		}
+	}
+	command_push(session, command);
+	return whole;
+}
+
+#endif

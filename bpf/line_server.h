@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a line of the server means: 227 and 229 announce a passive data connection. */
+#ifndef FTPNAT_BPF_LINE_SERVER_H
+#define FTPNAT_BPF_LINE_SERVER_H
+
+#include "line.h"
+#include "tls.h"
+
+static long try_class(__u32 i, struct scratch **scratch)
+{
+	struct scratch *s = *scratch;
+	struct ftpnat_class *class;
+	__u32 key = s->walk.first + i;
+
+	if (i >= s->walk.number)
+		return 1;
+	class = bpf_map_lookup_elem(&ftpnat_classes, &key);
+	if (!class)
+		return 1;
+	if (!addr_within(&s->announcement.key.peer, &class->addr, &class->mask))
+		return 0;
+	s->class = key;
+	return 1;
+}
+
+/*
+ * Looks for the class of the session's client, should a reply name an address to it:
+ * s->class. Before the lines are read, since deep in there the stack has no room.
+ */
+__noinline int class_find(struct ftpnat_session *session)
+{
+	struct scratch *s = scratch_get();
+	struct ftpnat_rule *rule;
+
+	if (!s)
+		return 0;
+	s->class = WALK_NONE;
+	if (!session || !session->awaiting)
+		return 0;
+	rule = rule_get(s, session->rule);
+	if (!rule || !rule->classes)
+		return 0;
+	s->announcement.key.peer = session->client.src;
+	s->walk.first = (s->slot & 1) * FTPNAT_MAX_CLASSES + rule->first_class;
+	s->walk.number = rule->classes;
+	bpf_loop(FTPNAT_MAX_CLASSES, try_class, &s, 0);
+	return 0;
+}
+
+/* What a 227 names to the client whose class is s->class; 0: what it dialled. */
+static __always_inline const struct ftpnat_addr *
+data_address(const struct ftpnat_rule *rule, struct scratch *s)
+{
+	struct ftpnat_class *class;
+
+	class = bpf_map_lookup_elem(&ftpnat_classes, &s->class);
+	if (class)
+		return &class->address;
+	if (addr_is_zero(&rule->data_address[FTPNAT_V4]))
+		return 0;
+	return &rule->data_address[FTPNAT_V4];
+}
+
+/* 227 or 229: the client will connect to the server. As announce_active(). */
+static __always_inline int announce_passive(struct ftpnat_session *session,
+					    const struct ftpnat_rule *rule,
+					    struct scratch *s,
+					    const struct ftp_line *line)
+{
+	struct ftpnat_expected *e = (struct ftpnat_expected *)s->announcement.value;
+	struct ftpnat_expected_key *key = &s->announcement.key;
+	const struct ftpnat_addr *named = (const struct ftpnat_addr *)line->addr;
+	const struct ftpnat_addr *shown = &session->client.dst;
+	const struct ftpnat_addr *server = &session->server.dst;
+	const struct ftpnat_addr *told = 0;
+	int verdict;
+
+	if (!(rule->modes & (1 << FTPNAT_PASSIVE)) ||
+	    (line->code == 227 && session->flags & FTPNAT_SESSION_EPSV))
+		return FTPNAT_LINE_MODE;
+	if (line->code == 229)
+		named = server;
+	if (rule->kind == FTPNAT_PUBLISH && addr_is_v4(shown))
+		told = data_address(rule, s);
+	/* a server may know the address by which it is published */
+	if (addr_equal(named, shown) || (told && addr_equal(named, told)))
+		named = server;
+	if (is_foreign(rule, named, server))
+		return FTPNAT_LINE_FOREIGN;
+	if (line->port < FTP_FIRST_DATA_PORT)
+		return FTPNAT_LINE_PRIVILEGED;
+
+	key->peer = session->client.src;
+	key->dst = *shown;
+	e->src = session->server.src;
+	e->sport = 0;
+	e->dst = *named;
+	describe(session, s, FTPNAT_PASSIVE, line->port);
+	if (rule->kind == FTPNAT_PUBLISH) {
+		verdict = announce(session, s, rule->data_port_min, rule->data_port_max);
+	} else {
+		/* the server isn't translated: the client reaches it where it said */
+		key->dst = *named;
+		verdict = announce(session, s, line->port, line->port);
+	}
+	if (verdict != GO_ON)
+		return verdict;
+
+	if (line->code == 229) {
+		if (key->dport != e->dport)
+			s->segment.text_len = ftp_write_epsv_port(s->segment.text,
+								  bpf_ntohs(key->dport));
+		return GO_ON;
+	}
+	shown = told ?: &key->dst;
+	if (!addr_equal(shown, (const struct ftpnat_addr *)line->addr) ||
+	    key->dport != e->dport)
+		s->segment.text_len =
+			ftp_write_port(s->segment.text, shown->w, bpf_ntohs(key->dport));
+	return GO_ON;
+}
+
+/*
+ * A whole line of the server. Sets segment.text; the return value says if it
+ * stands for the whole line instead of the address only.
+ */
+static __always_inline int server_line(struct ftpnat_session *session, struct scratch *s,
+				       const struct ftp_line *line)
+{
+	struct ftpnat_rule *rule;
+	__u8 command = command_first(session);
+	int verdict;
+
+	if (!line->final || line->code < 200)
+		return 0; /* inside a reply, or a preliminary one */
+
+	if (!session->greeted) {
+		session->greeted = 1;
+		if (line->code == 220)
+			return 0; /* answers nothing, whatever was sent before it */
+	}
+	if (line->code == 227 || line->code == 229) {
+		__u8 asked = line->code == 227 ? FTP_COMMAND_PASV : FTP_COMMAND_EPSV;
+
+		/* nor does a line answer what came after its start */
+		if (!command_take(session, asked) || session->commands < session->late) {
+			line_is(s, FTPNAT_LINE_UNASKED);
+			return 0;
+		}
+		command = asked;
+	} else {
+		command_pop(session);
+	}
+	/* the last line of several can't get another code than the first had */
+	if (command & COMMAND_REFUSED && !session->stream[FTPNAT_FROM_SERVER].reply &&
+	    (line->code >= 400 || command == (COMMAND_REFUSED | REFUSAL_TLS))) {
+		refusal_write(&s->segment, command);
+		return 1;
+	}
+	if (command == FTP_COMMAND_AUTH && line->code == 234) {
+		tls_begin(session);
+		line_is(s, FTPNAT_OPAQUE);
+	}
+	if (command == FTP_COMMAND_EPSV_ALL && line->code < 300)
+		session->flags |= FTPNAT_SESSION_EPSV; /* RFC 2428 section 4 */
+	if (command == FTP_COMMAND_REIN && line->code < 300) {
+		/* RFC 959: as right after the connection was made */
+		session->flags &= ~FTPNAT_SESSION_EPSV;
+		door_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
+	}
+	if (command & COMMAND_DOOR && !(command & COMMAND_REFUSED) && line->code >= 400)
+		door_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
+	if (line->code != 227 && line->code != 229)
+		return 0;
+	if (line->form != FTP_FORM_ADDRESS) {
+		line_is(s, FTPNAT_LINE_MALFORMED);
+		return 0;
+	}
+	rule = rule_get(s, session->rule);
+	if (!rule)
+		return 0;
+	count_line(session->rule, line->code == 227 ? FTPNAT_LINE_227 : FTPNAT_LINE_229);
+	verdict = announce_passive(session, rule, s, line);
+	if (verdict == GO_ON) {
+		line_is(s, s->segment.text_len ? FTPNAT_LINE_REWRITTEN :
+						 FTPNAT_LINE_UNCHANGED);
+		return 0;
+	}
+	line_is(s, verdict);
+	if (session->stream[FTPNAT_FROM_SERVER].reply ||
+	    session->flags & FTPNAT_SESSION_TRACKED)
+		return 0; /* as above; no door was opened */
+	refusal_write(&s->segment, refusal_index(verdict));
+	return 1;
+}
+
+#endif

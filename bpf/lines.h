@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Lines: fed to the grammar byte by byte, and handled by the end that wrote them. */
+#ifndef FTPNAT_BPF_LINES_H
+#define FTPNAT_BPF_LINES_H
+
+#include "line_client.h"
+#include "line_server.h"
+
+/* The line that the stream's parser has finished, see client_line() and server_line(). */
+__noinline int session_line(struct ftpnat_session *session)
+{
+	struct scratch *s = scratch_get();
+	int whole = 0;
+
+	if (!session || !s)
+		return 0;
+	s->segment.text_len = 0;
+	s->segment.why = FTPNAT_PASS;
+	if (s->segment.dir == FTPNAT_FROM_SERVER) {
+		whole = server_line(session, s,
+				    &session->stream[FTPNAT_FROM_SERVER].parser.line);
+		session->late = 0;
+	} else {
+		whole = client_line(session, s,
+				    &session->stream[FTPNAT_FROM_CLIENT].parser.line);
+	}
+	if (session->closing) /* a retransmission that came late */
+		door_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
+	return whole;
+}
+
+/* Feeds one byte to the grammar: 1 when it ended a line. */
+__noinline int feed_byte(struct ftp_parser *parser, __u8 byte, int dir)
+{
+	if (!parser)
+		return 0;
+	if (dir == FTPNAT_FROM_CLIENT)
+		return ftp_feed_command(parser, byte);
+	return ftp_feed_reply(parser, byte);
+}
+
+#endif

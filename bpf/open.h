@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A SYN without a flow: announced, or to a port of `tls_data_ports`, it becomes a data
+ * connection; to a rule's control port it becomes a control connection; a guard may
+ * refuse it.
+ */
+#ifndef FTPNAT_BPF_OPEN_H
+#define FTPNAT_BPF_OPEN_H
+
+#include "conntrack_open.h"
+#include "guard.h"
+#include "rules.h"
+#include "tls_sessions.h"
+
+/*
+ * Is the SYN in the scratch memory for a port of `tls_data_ports`, from a client that
+ * holds a session under TLS? Or does it leave without one? Says in s->flow where it goes.
+ */
+__noinline int tls_door(int leaves)
+{
+	struct scratch *s = scratch_get();
+	struct ftpnat_session *session = 0;
+	struct ftpnat_tls *known;
+	struct flow_new *new;
+	struct packet *p;
+	__u32 i;
+
+	if (!s)
+		return 0;
+	p = &s->packet;
+	new = &s->flow;
+	tls_key_set(s, &p->tuple.src, &p->tuple.dst);
+	known = bpf_map_lookup_elem(&ftpnat_tls, &s->tls_key);
+	new->key = p->tuple;
+	if (!known || control_rule(s) != WALK_NONE)
+		return 0;
+	for (i = 0; i < FTPNAT_TLS_SESSIONS && !session; i++) {
+		new->session = known->session[i];
+		session = tls_leads(s, &new->session, leaves);
+	}
+	if (!session)
+		return 0;
+	new->to.src = session->server.src;
+	new->to.dst = session->server.dst;
+	new->to.sport = p->tuple.sport;
+	new->to.dport = p->tuple.dport;
+	new->rule = session->rule;
+	if (session->flags & FTPNAT_SESSION_TRACKED)
+		new->flags |= FTPNAT_FLOW_TRACKED;
+	return 1;
+}
+
+/*
+ * GO_ON when opened, PASS when nothing was expected, else the reason of the refusal.
+ * leaves: every filter has let it through, it is about to leave as it is.
+ */
+static __noinline int data_open(struct scratch *s, int leaves)
+{
+	struct ftpnat_expected_key *key = &s->expected_key;
+	const struct packet *p = &s->packet;
+	struct flow_new *new = &s->flow;
+	struct ftpnat_rule_stats *stats;
+	struct ftpnat_session *session;
+	struct ftpnat_expected *e;
+	int verdict;
+
+	key->peer = p->tuple.src;
+	key->dst = p->tuple.dst;
+	key->dport = p->tuple.dport;
+	key->pad = 0;
+	e = bpf_map_lookup_elem(&ftpnat_expected, key);
+	if (e && expected_stale(e)) {
+		expected_remove(key, FTPNAT_EXPECTED_EXPIRED);
+		e = 0;
+	}
+	new->flags = FTPNAT_FLOW_CLIENT;
+	if (e) {
+		new->to.src = e->src;
+		new->to.dst = e->dst;
+		new->to.sport = e->sport ? e->sport : p->tuple.sport;
+		new->to.dport = e->dport;
+		new->session = e->session;
+		new->rule = e->rule;
+		if (e->mode == FTPNAT_ACTIVE)
+			new->flags = FTPNAT_FLOW_ACTIVE;
+		if (e->tracked)
+			new->flags |= FTPNAT_FLOW_TRACKED;
+	} else if (!tls_door(leaves)) {
+		return FTPNAT_PASS;
+	}
+	new->key = p->tuple;
+	new->isn = p->seq;
+	new->port_min = 1024;
+	new->port_max = 65535;
+	new->kind = FTPNAT_DATA;
+	new->now = now_seconds();
+	/* RFC 959: from port 20, to a port that the client may use again and again */
+	if (e && e->sport)
+		flow_makes_room(TUPLE_OF_REPLIES);
+	verdict = flow_open(new);
+	if (verdict != GO_ON)
+		return verdict;
+
+	session = bpf_map_lookup_elem(&ftpnat_sessions, &new->session);
+	if (session)
+		__sync_fetch_and_add(&session->data_flows, 1);
+	if (!e) {
+		count(FTPNAT_TLS_DATA);
+	} else if (expected_remove(key, FTPNAT_EXPECTED_USED)) {
+		/* another SYN was faster through the same door */
+		struct ftpnat_tuple *owner_key =
+			new->flags &FTPNAT_FLOW_CLIENT ? &new->key : &new->reverse;
+		struct ftpnat_flow *owner = bpf_map_lookup_elem(&ftpnat_flows, owner_key);
+
+		if (owner)
+			flow_remove(owner_key, owner);
+		return FTPNAT_PASS;
+	}
+	stats = rule_stats(new->rule);
+	if (stats)
+		stats->data_connections += 1;
+	return GO_ON;
+}
+
+/*
+ * A SYN that belongs to no flow and no expectation: opens a control connection
+ * if a rule says so. GO_ON when it did, PASS when no rule cares, else the
+ * reason of the refusal.
+ */
+static __always_inline int control_open(struct __sk_buff *skb, struct scratch *s,
+					int egress)
+{
+	const struct packet *p = &s->packet;
+	struct flow_new *new = &s->flow;
+	struct ftpnat_rule_stats *stats;
+	struct ftpnat_usage *usage;
+	struct ftpnat_rule *rule;
+	__u32 id;
+	int verdict;
+
+	if (!ifaddr_get(s, skb->ifindex))
+		return FTPNAT_PASS;
+	new->key = p->tuple;
+	new->kind = FTPNAT_CONTROL;
+	new->flags = FTPNAT_FLOW_CLIENT;
+	id = control_rule(s);
+	if (id >= FTPNAT_MAX_RULES)
+		return FTPNAT_PASS;
+	new->rule = (__u16)id;
+	rule = rule_get(s, new->rule);
+	if (!rule)
+		return FTPNAT_PASS;
+	if (rule->kind == FTPNAT_PUBLISH) {
+		verdict = publish(skb, rule, s, egress);
+	} else if (rule->kind == FTPNAT_MASQUERADE) {
+		verdict = masquerade(skb, rule, s, egress);
+	} else {
+		new->to = new->key;
+		new->flags |= FTPNAT_FLOW_TRACKED;
+		verdict = GO_ON;
+	}
+	if (verdict != GO_ON)
+		return verdict;
+
+	usage = usage_get();
+	if (!usage)
+		return FTPNAT_NO_MEMORY;
+	new->session = __sync_fetch_and_add(&usage->next_session, 1) + 1; /* never 0 */
+	new->isn = p->seq;
+	new->port_min = 1024;
+	new->port_max = 65535;
+	new->now = now_seconds();
+	verdict = flow_open(new);
+	stats = rule_stats(new->rule);
+	if (verdict == GO_ON && stats)
+		stats->sessions += 1;
+	return verdict;
+}
+
+/* At egress: has another hook already made this tuple out of the one that came? */
+static __always_inline int already_translated(const struct packet *p)
+{
+	struct ftpnat_tuple reverse;
+
+	tuple_swap(&reverse, &p->tuple);
+	return bpf_map_lookup_elem(&ftpnat_flows, &reverse) != 0;
+}
+
+/* Opens the flow that a SYN asks for: GO_ON, PASS, or the reason of the refusal. */
+__noinline int flow_begin(struct __sk_buff *skb, int egress)
+{
+	struct scratch *s = scratch_get();
+	struct packet *p;
+	int verdict;
+
+	if (!s)
+		return FTPNAT_PASS;
+	slot_take(s);
+	p = &s->packet;
+	if (egress && already_translated(p))
+		return FTPNAT_SEEN;
+	verdict = data_open(s, 0);
+	if (verdict == FTPNAT_PASS)
+		verdict = control_open(skb, s, egress);
+	if (verdict == FTPNAT_PASS)
+		verdict = guard_syn(skb);
+	if (verdict == FTPNAT_PASS && egress)
+		verdict = data_open(s, 1);
+	if (verdict == GO_ON || verdict == FTPNAT_PASS || verdict == FTPNAT_GUARDED)
+		return verdict;
+	s->to = p->tuple;
+	if (s->flow.flags & FTPNAT_FLOW_ACTIVE)
+		tuple_swap(&s->to, &p->tuple);
+	event_flow(verdict, &s->to, &s->to, 0, s->flow.rule, s->flow.kind);
+	return verdict;
+}
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The timer of all connections: it goes through the queue of expiry.h and removes
+ * whose time is over.
+ */
+#ifndef FTPNAT_BPF_SWEEP_H
+#define FTPNAT_BPF_SWEEP_H
+
+#include "conntrack.h"
+#include "expiry.h"
+
+#define EXPIRY_BATCH  512		/* connections looked at in one go */
+#define EXPIRY_BEHIND (2 * MILLISECOND) /* until the next, while more are due */
+#define EXPIRY_STUCK  60 /* seconds that a place may wait for who has taken it */
+
+/* Tells these programs from those that they replace: the timer shall run the newest code. */
+const volatile __u32 ftpnat_generation = 0;
+
+/* Does the session of this control connection carry a transfer? */
+static __always_inline int flow_has_data(const struct ftpnat_flow *flow)
+{
+	struct ftpnat_session *session;
+	__u32 id = flow->session;
+
+	if (flow->kind != FTPNAT_CONTROL)
+		return 0;
+	session = bpf_map_lookup_elem(&ftpnat_sessions, &id);
+	return session && session->data_flows;
+}
+
+/*
+ * A connection's time to be looked at has come: it is removed, or entered anew.
+ * 0, or -errno: neither could be done, it has to be looked at again.
+ */
+static __noinline int flow_visit(struct ftpnat_tuple *key, __u32 since, __u32 now)
+{
+	struct ftpnat_flow *flow = bpf_map_lookup_elem(&ftpnat_flows, key);
+	struct ftpnat_config *config = config_get();
+	struct ftpnat_tuple reverse;
+	struct ftpnat_flow *peer;
+	__u32 idle, limit, seen;
+	__u32 other = 0;
+	int rc; /* see map_insert() */
+
+	/* gone, or entered once more since then */
+	if (!flow || !config || !(flow->flags & FTPNAT_FLOW_CLIENT) ||
+	    flow->queued != since)
+		return 0;
+	seen = flow->seen;
+	tuple_swap(&reverse, &flow->to);
+	peer = bpf_map_lookup_elem(&ftpnat_flows, &reverse);
+	if (peer) {
+		other = peer->tcp;
+		if ((__s32)(peer->seen - seen) > 0)
+			seen = peer->seen;
+	}
+	limit = flow_timeout(config, flow->kind, flow->tcp, other);
+	idle = seconds_since(seen, now);
+	if (idle >= limit && !flow_closing(flow->tcp, other) && flow_has_data(flow))
+		idle = 0; /* it lives as long as its transfers */
+	if (idle >= limit) {
+		rc = (int)flow_remove(key, flow);
+		return rc == -ENOENT ? 0 : rc;
+	}
+	rc = expiry_put(key, now);
+	if (!rc)
+		flow->queued = now;
+	return rc;
+}
+
+struct sweep {
+	struct ftpnat_expiry *queue;
+	__u32 now;
+	__u32 period;
+	__u32 length; /* of the queue, from which on nothing waits for its time */
+	__u32 waits;  /* for who has taken the first place */
+};
+
+static long sweep_one(__u32 i, struct sweep *sweep)
+{
+	struct ftpnat_expiry *queue = sweep->queue;
+	struct ftpnat_expiry_entry *entry;
+	__u32 since;
+
+	(void)i;
+	if (queue->head == queue->tail)
+		return 1;
+	entry = expiry_at(queue->head);
+	since = entry ? __sync_fetch_and_add(&entry->since, 0) : 0;
+	if (!since) {
+		sweep->waits = 1;
+		if (queue->stuck < EXPIRY_STUCK)
+			return 1;
+	} else if ((seconds_since(since, sweep->now) < sweep->period &&
+		    queue->tail - queue->head <= sweep->length) ||
+		   flow_visit(&entry->key, since, sweep->now)) {
+		return 1;
+	}
+	expiry_leave(queue);
+	return 0;
+}
+
+/* The timer of all connections. */
+static int expiry_sweep(void *map, __u32 *key, struct ftpnat_expiry *queue)
+{
+	struct ftpnat_config *config = config_get();
+	struct sweep sweep = { .queue = queue, .now = now_seconds() };
+	long done;
+
+	(void)map;
+	(void)key;
+	if (!config)
+		return 0;
+	sweep.period = config->period;
+	/* two entries each, but for connections that have made room before their time */
+	sweep.length = 2 * (config->limit[FTPNAT_CONTROL] + config->limit[FTPNAT_DATA]);
+	done = bpf_loop(EXPIRY_BATCH, sweep_one, &sweep, 0);
+	if (sweep.waits)
+		queue->stuck++;
+	if (queue->head == queue->tail) {
+		/* it sleeps; who enters one after this look at `tail` finds it so */
+		__sync_lock_test_and_set(&queue->running, 0);
+		if (queue->head == __sync_fetch_and_add(&queue->tail, 0))
+			return 0;
+		queue->running = 1;
+	}
+	bpf_timer_start(&queue->timer, done == EXPIRY_BATCH ? EXPIRY_BEHIND : SECOND, 0);
+	return 0;
+}
+
+/* Sees to it that the timer runs, and that it runs this code. */
+static __always_inline void expiry_wake(void)
+{
+	struct ftpnat_expiry *queue = expiry_get();
+
+	if (!queue || (queue->running && queue->generation == ftpnat_generation))
+		return;
+	/* memory was had by ftpnat_wake() */
+	if (bpf_timer_init(&queue->timer, &ftpnat_expiry, CLOCK_MONOTONIC) == -ENOMEM ||
+	    bpf_timer_set_callback(&queue->timer, expiry_sweep))
+		return;
+	queue->generation = ftpnat_generation;
+	__sync_lock_test_and_set(&queue->running, 1);
+	bpf_timer_start(&queue->timer, SECOND, 0);
+}
+
+/* A connection is to be looked at when its time has passed from now. 0 or -ENOMEM. */
+static __noinline int expiry_enter(const struct ftpnat_tuple *key, __u32 now)
+{
+	int rc = expiry_put(key, now);
+
+	expiry_wake();
+	return rc;
+}
+
+#endif

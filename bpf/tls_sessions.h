@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The sessions under TLS of a client: `ftpnat_tls` leads what the client dials, and
+ * no line announces, to the server of the session that spoke last.
+ */
+#ifndef FTPNAT_BPF_TLS_SESSIONS_H
+#define FTPNAT_BPF_TLS_SESSIONS_H
+
+#include "config.h"
+
+static __always_inline void tls_key_set(struct scratch *s, const struct ftpnat_addr *peer,
+					const struct ftpnat_addr *dst)
+{
+	s->tls_key.peer = *peer;
+	s->tls_key.dst = *dst;
+}
+
+/* The session of this id, if it is alive and under TLS. */
+static __always_inline struct ftpnat_session *tls_session(const __u32 *id)
+{
+	struct ftpnat_session *session = bpf_map_lookup_elem(&ftpnat_sessions, id);
+
+	if (!session || session->closing || !(session->flags & FTPNAT_SESSION_OPAQUE))
+		return 0;
+	return session;
+}
+
+/* A session is no longer under TLS: its client has no say about `tls_data_ports` by it. */
+__noinline int tls_forget(struct ftpnat_session *session, __u32 id)
+{
+	struct scratch *s = scratch_get();
+	struct ftpnat_tls *known;
+	int others = 0;
+	__u32 i;
+
+	if (!session || !s || !(session->flags & FTPNAT_SESSION_OPAQUE))
+		return 0;
+	s->tls_key.peer = session->client.src;
+	s->tls_key.dst = session->client.dst;
+	known = bpf_map_lookup_elem(&ftpnat_tls, &s->tls_key);
+	if (!known)
+		return 0;
+	for (i = 0; i < FTPNAT_TLS_SESSIONS; i++) {
+		if (known->session[i] == id)
+			known->session[i] = 0;
+		else if (tls_session(&known->session[i]))
+			others = 1;
+	}
+	if (!others)
+		bpf_map_delete_elem(&ftpnat_tls, &s->tls_key);
+	return 0;
+}
+
+/* The server of a session under TLS spoke: what its client opens now is meant for it. */
+__noinline int tls_claim(struct ftpnat_session *session, __u32 id)
+{
+	struct scratch *s = scratch_get();
+	struct ftpnat_rule *rule;
+	struct ftpnat_tls *known;
+	__u32 i, last = id;
+
+	if (!session || !s || session->closing ||
+	    !(session->flags & FTPNAT_SESSION_OPAQUE))
+		return 0;
+	rule = rule_get(s, session->rule);
+	if (!rule || (!rule->tls_port_min && rule->kind != FTPNAT_MASQUERADE))
+		return 0;
+	tls_key_set(s, &session->client.src, &session->client.dst);
+	known = bpf_map_lookup_elem(&ftpnat_tls, &s->tls_key);
+	if (!known) {
+		s->tls.session[0] = id;
+		bpf_map_update_elem(&ftpnat_tls, &s->tls_key, &s->tls, BPF_ANY);
+		return 0;
+	}
+	for (i = 0; i < FTPNAT_TLS_SESSIONS; i++) {
+		__u32 next = known->session[i];
+
+		known->session[i] = last;
+		if (!next || next == id)
+			break;
+		last = next;
+	}
+	return 0;
+}
+
+/*
+ * Do the `tls_data_ports` of the session of this id have the port, for this client? What
+ * leaves anyhow needs no door: of a masqueraded client it only has to be translated.
+ */
+static __always_inline struct ftpnat_session *tls_leads(const struct scratch *s,
+							const __u32 *id, int leaves)
+{
+	struct ftpnat_session *session = tls_session(id);
+	const struct packet *p = &s->packet;
+	__u16 port = bpf_ntohs(p->tuple.dport);
+	struct ftpnat_rule *rule;
+
+	if (!session || !addr_equal(&session->client.src, &p->tuple.src) ||
+	    !addr_equal(&session->client.dst, &p->tuple.dst))
+		return 0;
+	rule = rule_get(s, session->rule);
+	if (!rule)
+		return 0;
+	if (leaves)
+		return rule->kind == FTPNAT_MASQUERADE && port >= FTP_FIRST_DATA_PORT &&
+				       rule->modes & 1 << FTPNAT_PASSIVE ?
+			       session :
+			       0;
+	return port >= rule->tls_port_min && port <= rule->tls_port_max ? session : 0;
+}
+
+#endif
