@@ -51,6 +51,29 @@ static __always_inline int addr_within(const struct ftpnat_addr *addr,
 	       !((addr->w[3] ^ prefix->w[3]) & mask->w[3]);
 }
 
+/* 0: they are the same. Without branches, each of which the verifier would follow. */
+static __always_inline __u32 addr_diff(const struct ftpnat_addr *a,
+				       const struct ftpnat_addr *b)
+{
+	return (a->w[0] ^ b->w[0]) | (a->w[1] ^ b->w[1]) | (a->w[2] ^ b->w[2]) |
+	       (a->w[3] ^ b->w[3]);
+}
+
+static __always_inline int tuple_equal(const struct ftpnat_tuple *a,
+				       const struct ftpnat_tuple *b)
+{
+	return !(addr_diff(&a->src, &b->src) | addr_diff(&a->dst, &b->dst) |
+		 (a->sport ^ b->sport) | (a->dport ^ b->dport));
+}
+
+/* Are these the two directions of one connection? */
+static __always_inline int tuple_is_reply(const struct ftpnat_tuple *a,
+					  const struct ftpnat_tuple *b)
+{
+	return !(addr_diff(&a->src, &b->dst) | addr_diff(&a->dst, &b->src) |
+		 (a->sport ^ b->dport) | (a->dport ^ b->sport));
+}
+
 static __always_inline void tuple_swap(struct ftpnat_tuple *out,
 				       const struct ftpnat_tuple *in)
 {

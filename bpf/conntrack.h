@@ -19,11 +19,11 @@ static __always_inline long flow_remove(struct ftpnat_tuple *key,
 	struct ftpnat_usage *usage = usage_get();
 	struct scratch *s = scratch_get();
 	struct ftpnat_session *session;
-	__u32 id = flow->session;
+	__u32 id = flow->session, created = flow->created;
 	__u8 kind = flow->kind;
 	long rc;
 
-	if (!s)
+	if (!s || !usage)
 		return -ENOMEM;
 	tuple_swap(&s->removed, &flow->to);
 	event_flow(kind == FTPNAT_CONTROL ? FTPNAT_CONTROL_CLOSED : FTPNAT_DATA_CLOSED,
@@ -32,14 +32,13 @@ static __always_inline long flow_remove(struct ftpnat_tuple *key,
 	if (rc)
 		return rc;
 	bpf_map_delete_elem(&ftpnat_flows, &s->removed);
-	if (usage)
-		__sync_fetch_and_sub(&usage->flows[kind & 1], 1);
+	__sync_fetch_and_sub(&usage->flows[kind & 1], 1);
 	if (kind == FTPNAT_CONTROL) {
-		session_remove(id);
+		session_remove(id, key);
 		count(FTPNAT_CONTROL_CLOSED);
 		return 0;
 	}
-	session = bpf_map_lookup_elem(&ftpnat_sessions, &id);
+	session = session_of_data(id, created);
 	if (session)
 		__sync_fetch_and_sub(&session->data_flows, 1);
 	count(FTPNAT_DATA_CLOSED);

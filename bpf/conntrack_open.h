@@ -97,6 +97,19 @@ static __always_inline int flow_reserve(struct ftpnat_usage *usage,
 	return 0;
 }
 
+/* Gives a control connection that is entered the id of its session. 0 or -ENOMEM. */
+static __always_inline int session_begin(struct flow_new *new)
+{
+	struct ftpnat_flow *flow = bpf_map_lookup_elem(&ftpnat_flows, &new->key);
+	struct ftpnat_flow *reply = bpf_map_lookup_elem(&ftpnat_flows, &new->reverse);
+
+	if (!flow || !reply || session_id(&new->session))
+		return -ENOMEM;
+	flow->session = new->session;
+	reply->session = new->session;
+	return 0;
+}
+
 /*
  * Enters a connection whose first packet is at hand: reverse direction first,
  * on another source port where that one is taken. GO_ON, or the reason of the
@@ -126,6 +139,10 @@ static __always_inline int flow_open(struct flow_new *new)
 	rc = bpf_map_update_elem(&ftpnat_flows, &new->key, new->entry, BPF_NOEXIST);
 	key = new->flags &FTPNAT_FLOW_CLIENT ? &new->key : &new->reverse;
 	if (!rc && expiry_enter(key, new->now)) {
+		bpf_map_delete_elem(&ftpnat_flows, &new->key);
+		rc = -ENOMEM;
+	}
+	if (!rc && new->kind == FTPNAT_CONTROL && session_begin(new)) {
 		bpf_map_delete_elem(&ftpnat_flows, &new->key);
 		rc = -ENOMEM;
 	}

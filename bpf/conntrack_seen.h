@@ -44,12 +44,9 @@ __noinline int flow_ends(__u32 before)
 	if (flow->kind != FTPNAT_CONTROL)
 		return 0;
 	id = flow->session;
-	session = bpf_map_lookup_elem(&ftpnat_sessions, &id);
-	if (session) {
-		session->closing = 1;
-		door_close(session, id, FTPNAT_EXPECTED_CLOSED);
-		tls_forget(session, id);
-	}
+	session = session_of_client(id, owner_key);
+	if (session)
+		session_close(session, id);
 	return 0;
 }
 

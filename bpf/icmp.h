@@ -96,14 +96,14 @@ static __always_inline int parse_icmp(struct __sk_buff *skb, struct packet *p,
 }
 
 /* The quoted sequence number as its sender knows it. */
-static __always_inline __u32 unmap_quoted(const struct ftpnat_flow *reverse, __u32 seq)
+static __always_inline __u32 unmap_quoted(const struct ftpnat_tuple *key,
+					  const struct ftpnat_flow *reverse, __u32 seq)
 {
 	struct ftpnat_session *session;
-	__u32 id = reverse->session;
 
 	if (reverse->kind != FTPNAT_CONTROL)
 		return seq;
-	session = bpf_map_lookup_elem(&ftpnat_sessions, &id);
+	session = session_of_control(key, reverse);
 	if (!session || !session_lock(session))
 		return seq;
 	/* the quoted packet went against the direction of this entry */
@@ -191,7 +191,7 @@ __noinline int icmp_packet(struct __sk_buff *skb, int egress)
 	way = route(skb, egress);
 	if (way == FTPNAT_TOO_BIG || way == FTPNAT_TTL)
 		return FTPNAT_ICMP_DROPPED; /* RFC 1122 section 3.2.2: no error about an error */
-	if (write_icmp(skb, s, q, sent, unmap_quoted(reverse, q->seq)))
+	if (write_icmp(skb, s, q, sent, unmap_quoted(reverse_key, reverse, q->seq)))
 		return FTPNAT_WRITE;
 	count(FTPNAT_ICMP);
 	return way == FTPNAT_FORWARDED ? forward(skb, s, egress) : FTPNAT_TRANSLATED;

@@ -101,7 +101,7 @@ static __noinline int data_open(struct scratch *s, int leaves)
 	if (verdict != GO_ON)
 		return verdict;
 
-	session = bpf_map_lookup_elem(&ftpnat_sessions, &new->session);
+	session = session_of_data(new->session, new->now);
 	if (session)
 		__sync_fetch_and_add(&session->data_flows, 1);
 	if (!e) {
@@ -133,7 +133,6 @@ static __always_inline int control_open(struct __sk_buff *skb, struct scratch *s
 	const struct packet *p = &s->packet;
 	struct flow_new *new = &s->flow;
 	struct ftpnat_rule_stats *stats;
-	struct ftpnat_usage *usage;
 	struct ftpnat_rule *rule;
 	__u32 id;
 	int verdict;
@@ -162,10 +161,7 @@ static __always_inline int control_open(struct __sk_buff *skb, struct scratch *s
 	if (verdict != GO_ON)
 		return verdict;
 
-	usage = usage_get();
-	if (!usage)
-		return FTPNAT_NO_MEMORY;
-	new->session = __sync_fetch_and_add(&usage->next_session, 1) + 1; /* never 0 */
+	new->session = 0; /* flow_open() finds one */
 	new->isn = p->seq;
 	new->port_min = 1024;
 	new->port_max = 65535;

@@ -12,6 +12,7 @@
 #include "tls_sessions.h"
 
 #define LOCK_TRIES (1 << 16)
+#define ID_TRIES   64
 
 static long try_lock(__u32 i, struct ftpnat_session **session)
 {
@@ -42,8 +43,67 @@ static __always_inline void stream_begin(struct ftpnat_stream *stream, __u32 isn
 }
 
 /*
+ * The session with this id, if it is that of the control connection whose client, or
+ * whose server, sends with the tuple `key`. Ids come again after 2^32 sessions.
+ */
+static __always_inline struct ftpnat_session *
+session_of_client(__u32 id, const struct ftpnat_tuple *key)
+{
+	struct ftpnat_session *session = bpf_map_lookup_elem(&ftpnat_sessions, &id);
+
+	return session && tuple_equal(&session->client, key) ? session : NULL;
+}
+
+static __always_inline struct ftpnat_session *
+session_of_server(__u32 id, const struct ftpnat_tuple *key)
+{
+	struct ftpnat_session *session = bpf_map_lookup_elem(&ftpnat_sessions, &id);
+
+	return session && tuple_is_reply(&session->server, key) ? session : NULL;
+}
+
+/* The session of a control connection, given one of its two entries of ftpnat_flows. */
+static __always_inline struct ftpnat_session *
+session_of_control(const struct ftpnat_tuple *key, const struct ftpnat_flow *flow)
+{
+	if (flow->flags & FTPNAT_FLOW_CLIENT)
+		return session_of_client(flow->session, key);
+	return session_of_server(flow->session, key);
+}
+
+#define CLOCKS_APART 1 /* seconds, see clock_seconds() */
+
+/* The session of a data connection: one that began later has the same id by chance. */
+static __always_inline struct ftpnat_session *session_of_data(__u32 id, __u32 created)
+{
+	struct ftpnat_session *session = bpf_map_lookup_elem(&ftpnat_sessions, &id);
+
+	if (!session || seconds_since(created, session->created) > CLOCKS_APART)
+		return NULL;
+	return session;
+}
+
+/* Attempt 0: the next id; then any. 1: it is one that no session has. */
+static long try_id(__u32 attempt, __u32 **id)
+{
+	__u32 step = attempt ? bpf_get_prandom_u32() : 1;
+	struct ftpnat_usage *usage = usage_get();
+
+	if (!usage)
+		return 0;
+	**id = __sync_fetch_and_add(&usage->last_session, step) + step;
+	return **id && !bpf_map_lookup_elem(&ftpnat_sessions, *id);
+}
+
+/* Sets *id, which is in the memory of a map, for a new session. 0 or -ENOMEM. */
+static __always_inline int session_id(__u32 *id)
+{
+	return bpf_loop(ID_TRIES, try_id, &id, 0) < ID_TRIES ? 0 : -ENOMEM;
+}
+
+/*
  * The session of the control connection of the packet in the scratch memory, whose
- * flow is given; made when both ends have shown their SYN.
+ * flow is given; entered when both ends have shown their SYN.
  */
 static __always_inline struct ftpnat_session *session_get(struct scratch *s,
 							  const struct ftpnat_flow *flow)
@@ -53,7 +113,7 @@ static __always_inline struct ftpnat_session *session_get(struct scratch *s,
 	struct ftpnat_tuple *other_key;
 	__u32 id = flow->session, zero = 0;
 
-	session = bpf_map_lookup_elem(&ftpnat_sessions, &id);
+	session = session_of_control(&s->packet.tuple, flow);
 	if (session)
 		return session;
 	other_key = &s->flow.reverse;
@@ -61,9 +121,10 @@ static __always_inline struct ftpnat_session *session_get(struct scratch *s,
 	other = bpf_map_lookup_elem(&ftpnat_flows, other_key);
 	blank = bpf_map_lookup_elem(&ftpnat_blank, &zero);
 	if (!blank || !other || !(flow->tcp & other->tcp & FTPNAT_TCP_SYN))
-		return 0;
+		return NULL;
 	client = flow->flags & FTPNAT_FLOW_CLIENT ? flow : other;
 	server = flow->flags & FTPNAT_FLOW_CLIENT ? other : flow;
+	blank->created = client->created;
 	blank->rule = client->rule;
 	blank->flags = client->flags & FTPNAT_FLOW_TRACKED ? FTPNAT_SESSION_TRACKED : 0;
 	blank->closing = !!flow_closing(client->tcp, server->tcp);
@@ -74,12 +135,21 @@ static __always_inline struct ftpnat_session *session_get(struct scratch *s,
 	stream_begin(&blank->stream[FTPNAT_FROM_CLIENT], client->isn);
 	stream_begin(&blank->stream[FTPNAT_FROM_SERVER], server->isn);
 	bpf_map_update_elem(&ftpnat_sessions, &id, blank, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&ftpnat_sessions, &id);
+	return session_of_control(&s->packet.tuple, flow);
 }
 
-static __always_inline void session_remove(__u32 id)
+/* Its control connection is through: nothing may be announced by it any more. */
+static __always_inline void session_close(struct ftpnat_session *session, __u32 id)
 {
-	struct ftpnat_session *session = bpf_map_lookup_elem(&ftpnat_sessions, &id);
+	session->closing = 1;
+	door_close(session, id, FTPNAT_EXPECTED_CLOSED);
+	tls_forget(session, id);
+}
+
+/* The control connection of this client is gone. */
+static __always_inline void session_remove(__u32 id, const struct ftpnat_tuple *client)
+{
+	struct ftpnat_session *session = session_of_client(id, client);
 
 	if (!session)
 		return;

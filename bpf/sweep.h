@@ -17,14 +17,14 @@
 const volatile __u32 ftpnat_generation = 0;
 
 /* Does the session of this control connection carry a transfer? */
-static __always_inline int flow_has_data(const struct ftpnat_flow *flow)
+static __always_inline int flow_has_data(const struct ftpnat_tuple *key,
+					 const struct ftpnat_flow *flow)
 {
 	struct ftpnat_session *session;
-	__u32 id = flow->session;
 
 	if (flow->kind != FTPNAT_CONTROL)
 		return 0;
-	session = bpf_map_lookup_elem(&ftpnat_sessions, &id);
+	session = session_of_client(flow->session, key);
 	return session && session->data_flows;
 }
 
@@ -56,7 +56,7 @@ static __noinline int flow_visit(struct ftpnat_tuple *key, __u32 since, __u32 no
 	}
 	limit = flow_timeout(config, flow->kind, flow->tcp, other);
 	idle = seconds_since(seen, now);
-	if (idle >= limit && !flow_closing(flow->tcp, other) && flow_has_data(flow))
+	if (idle >= limit && !flow_closing(flow->tcp, other) && flow_has_data(key, flow))
 		idle = 0; /* it lives as long as its transfers */
 	if (idle >= limit) {
 		rc = (int)flow_remove(key, flow);

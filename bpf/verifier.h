@@ -14,6 +14,9 @@
 #define barrier_var(var) ((void)(var))
 #endif
 
+#ifndef NULL
+#define NULL ((void *)0)
+#endif
 #ifndef __always_inline
 #define __always_inline inline __attribute__((always_inline))
 #endif

@@ -16,7 +16,7 @@
 
 #include "ftpnat_reasons.h"
 
-#define FTPNAT_LAYOUT 3
+#define FTPNAT_LAYOUT 4
 
 /* Capacities that are part of the layout (limits: of the configuration are not). */
 #define FTPNAT_MAX_RULES	256  /* rule ids 0..255, kept by name over a reload */
@@ -70,7 +70,7 @@ struct ftpnat_flow {
 	__u64 packets;
 	__u64 bytes;		/* IP length, headers included */
 	struct ftpnat_tuple to; /* tuple after translation */
-	__u32 session;		/* id: key of ftpnat_sessions */
+	__u32 session;		/* id: key of ftpnat_sessions; 0: none */
 	__u32 isn;		/* sequence number of this direction's SYN, host order */
 	__u32 created;
 	__u32 seen;   /* last packet */
@@ -178,7 +178,7 @@ struct ftpnat_expected {
 	__u8 tracked; /* of a track rule */
 };
 
-/* ---- ftpnat_sessions: id -> one control connection ---- */
+/* ---- ftpnat_sessions: id, never 0 -> one control connection ---- */
 
 enum ftpnat_dir { FTPNAT_FROM_CLIENT, FTPNAT_FROM_SERVER, FTPNAT_DIR_MAX };
 
@@ -251,6 +251,7 @@ struct ftpnat_stream {
 struct ftpnat_session {
 	__u32 lock;
 	__u32 data_flows; /* data connections in ftpnat_flows */
+	__u32 created;	  /* its control connection */
 	__u16 rule;
 	__u8 flags;
 	__u8 first;    /* oldest command that matters and has no final reply yet */
@@ -412,7 +413,7 @@ struct ftpnat_config {
 struct ftpnat_usage {
 	__u32 flows[FTPNAT_KIND_MAX]; /* connections */
 	__u32 expected;
-	__u32 next_session;
+	__u32 last_session; /* id that was given out last; they come again after 2^32 */
 };
 
 enum ftpnat_line {

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <cmocka.h>
 
 #include "lib/talk.h"
@@ -131,6 +133,144 @@ static void test_syn_after_the_end(void **state)
 	assert_true(good);
 }
 
+/* ---- ids of sessions: 32 bits, and they come again ---- */
+
+static void set_last_session(__u32 id)
+{
+	struct ftpnat_usage usage;
+	__u32 key = 0;
+
+	dataplane_usage(&usage);
+	usage.last_session = id;
+	assert_int_equal(bpf_map_update_elem(dataplane_fd("ftpnat_usage"), &key, &usage,
+					     BPF_ANY),
+			 0);
+}
+
+/* The id that both directions of the connection have. */
+static __u32 session_id(const struct talk *talk)
+{
+	const struct scene *scene = talk->scene;
+	struct ftpnat_tuple from_client = tuple(scene->client, talk->client_port,
+						scene->dialled, scene->dialled_port);
+	struct ftpnat_tuple from_server =
+		tuple(scene->server, scene->server_port, scene->seen, talk->seen_port);
+	struct ftpnat_flow client, server;
+
+	assert_true(dataplane_flow(&from_client, &client));
+	assert_true(dataplane_flow(&from_server, &server));
+	assert_int_equal(client.session, server.session);
+	return client.session;
+}
+
+static void test_refused_syns_take_no_id(void **state)
+{
+	struct ftpnat_usage before, after;
+	struct packet_spec in;
+	struct talk old, new;
+
+	(void)state;
+	talk_begin(&old, KEEP4);
+	dataplane_usage(&before);
+	talk_init(&new, old.scene);
+	new.client_port = new.seen_port = CLIENT_PORT + 1;
+	in = talk_syn(&new);
+
+	dataplane_config()->limit[FTPNAT_CONTROL] = 1;
+	dataplane_apply();
+	assert_true(
+		check_from("full", &new, CLIENT, &in, &in, FTPNAT_CONTROL_FULL, NULL));
+	dataplane_config()->limit[FTPNAT_CONTROL] = 2;
+	dataplane_apply();
+	dataplane_server(0, old.scene->server, old.scene->server_port, NULL, 0);
+	assert_true(
+		check_from("no server", &new, CLIENT, &in, &in, FTPNAT_NO_SERVER, NULL));
+	dataplane_usage(&after);
+	assert_int_equal(after.last_session, before.last_session);
+}
+
+static void test_no_session_has_the_id_of_a_living_one(void **state)
+{
+	static const struct {
+		const char *says;
+		__u32 last, old, last_again;
+	} rows[] = {
+		{ "the next lives", 6, 7, 6 },
+		{ "the next but 0 lives", ~0U - 1, ~0U, ~0U - 1 },
+		{ "0 is none", 6, 7, ~0U },
+	};
+	bool good = true;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct ftpnat_session session;
+		struct talk old, new;
+		__u32 id;
+
+		scene_configure(scene_get(KEEP4), NULL);
+		set_last_session(rows[i].last);
+		talk_init(&old, scene_get(KEEP4));
+		talk_open(&old);
+		assert_int_equal(session_id(&old), rows[i].old);
+
+		set_last_session(rows[i].last_again);
+		talk_init(&new, scene_get(KEEP4));
+		new.client_port = new.seen_port = CLIENT_PORT + 1;
+		talk_open(&new);
+		id = session_id(&new);
+		assert_int_not_equal(id, 0);
+		assert_int_not_equal(id, rows[i].old);
+
+		/* each has its own sequence numbers, and none ends with the other */
+		good &= talk_step(&new, rows[i].says, &(struct step)S("220 hello\r\n"));
+		good &= talk_step(&old, rows[i].says, &(struct step)S("220 hi\r\n"));
+		good &= talk_step(&new, rows[i].says,
+				  &(struct step)C(NULL, .flags = RST | ACK));
+		good &= talk_step(&old, rows[i].says, &(struct step)C("NOOP\r\n"));
+		assert_true(dataplane_session(id, &session));
+		assert_true(session.closing);
+		assert_true(dataplane_session(rows[i].old, &session));
+		assert_false(session.closing);
+	}
+	assert_true(good);
+}
+
+/* As if ids had come round while the session of a connection is gone and its id is used. */
+static void test_session_with_the_same_id_of_another_connection(void **state)
+{
+	struct ftpnat_session session;
+	struct packet_spec in, out;
+	struct talk talk;
+	__u32 id;
+
+	(void)state;
+	talk_begin(&talk, KEEP4);
+	assert_true(talk_step(&talk, "its own", &(struct step)S("220 hello\r\n")));
+	id = session_id(&talk);
+	assert_true(dataplane_session(id, &session));
+	session.client.sport = htons(CLIENT_PORT + 1);
+	session.server.sport = htons(CLIENT_PORT + 1);
+	assert_int_equal(bpf_map_update_elem(dataplane_fd("ftpnat_sessions"), &id,
+					     &session, BPF_EXIST),
+			 0);
+
+	assert_true(
+		talk_step(&talk, "its end", &(struct step)C(NULL, .flags = RST | ACK)));
+	assert_true(talk_step(&talk, "another's",
+			      &(struct step)C("NOOP\r\n", .reason = FTPNAT_NO_SESSION)));
+	assert_true(dataplane_session(id, &session));
+	assert_false(session.closing);
+
+	talk_init(&talk, scene_get(KEEP4));
+	talk.isn[CLIENT] = 0x11111111;
+	in = talk_syn(&talk);
+	out = talk_syn_heard(&talk);
+	in.seq = out.seq = talk.isn[CLIENT];
+	assert_true(check_from("makes room", &talk, CLIENT, &in, &out, FTPNAT_FORWARDED,
+			       opens_again));
+	assert_true(dataplane_session(id, &session));
+}
+
 /* ---- configuration that changes under a connection ---- */
 
 static void test_other_half_of_the_configuration(void **state)
@@ -171,6 +311,9 @@ int main(void)
 		cmocka_unit_test(test_control_full),
 		cmocka_unit_test(test_data_full),
 		cmocka_unit_test(test_syn_after_the_end),
+		cmocka_unit_test(test_refused_syns_take_no_id),
+		cmocka_unit_test(test_no_session_has_the_id_of_a_living_one),
+		cmocka_unit_test(test_session_with_the_same_id_of_another_connection),
 		cmocka_unit_test(test_other_half_of_the_configuration),
 	};
 
