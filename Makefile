@@ -32,7 +32,7 @@ BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -std=gnu11 $(WARNINGS) -Wimplicit-int-
 	      -Wenum-conversion -Wimplicit-fallthrough -Wtype-limits -nostdinc \
 	      -Iinclude -Ibpf -idirafter /usr/include/$(BPF_MULTIARCH) -idirafter /usr/include
 
-USER_SRC  := $(wildcard user/*.c)
+USER_SRC  := $(wildcard user/*.c user/*/*.c)
 USER_OBJ  := $(USER_SRC:%.c=$(BUILD)/%.o)
 LIB_OBJ   := $(filter-out $(BUILD)/user/main.o,$(USER_OBJ))
 UNIT_SRC  := $(wildcard tests/unit/test_*.c)
@@ -75,8 +75,8 @@ $(BUILD)/%.bpf.o: bpf/%.bpf.c $(BUILD)/.tools
 
 # ---- user space ----
 
-$(BUILD)/user/dataplane.o: $(BUILD)/ftpnat_tc.skel.h
-$(BUILD)/user/xdp.o: $(BUILD)/ftpnat_xdp.skel.h
+$(BUILD)/user/dataplane/load.o: $(BUILD)/ftpnat_tc.skel.h
+$(BUILD)/user/dataplane/xdp.o: $(BUILD)/ftpnat_xdp.skel.h
 
 $(BUILD)/user/%.o: user/%.c $(BUILD)/.tools
 	$(say) CC $@
@@ -85,7 +85,7 @@ $(BUILD)/user/%.o: user/%.c $(BUILD)/.tools
 
 $(BUILD)/libftpnat.a: $(LIB_OBJ)
 	$(say) AR $@
-	$(Q)rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) qcs $@ $^ # q: members of the same name are kept
 
 $(PROGRAM): $(BUILD)/user/main.o $(BUILD)/libftpnat.a
 	$(say) LINK $@
@@ -197,8 +197,8 @@ $(BUILD)/other/%.bpf.o: bpf/%.bpf.c $(BUILD)/.tools
 	@mkdir -p $(@D)
 	$(Q)$(OTHER_CLANG) $(BPF_CFLAGS) -MD -MP -c $< -o $@
 
-$(BUILD)/other/ftpnat-load: user/xdp.c $(BUILD)/other/ftpnat_xdp.skel.h
-$(LOADERS): $(BUILD)/%/ftpnat-load: user/dataplane.c $(BUILD)/%/ftpnat_tc.skel.h \
+$(BUILD)/other/ftpnat-load: user/dataplane/xdp.c $(BUILD)/other/ftpnat_xdp.skel.h
+$(LOADERS): $(BUILD)/%/ftpnat-load: user/dataplane/load.c $(BUILD)/%/ftpnat_tc.skel.h \
 		$(BUILD)/user/main.o $(BUILD)/libftpnat.a
 	$(say) LINK $@
 	$(Q)$(CC) -I$(@D) $(USER_CFLAGS) $(LDFLAGS) $(filter %.c %.o,$^) $(filter %.a,$^) \
@@ -252,7 +252,7 @@ bench: ## ftpnat, nftables and bare forwarding side by side, into docs/bench; QU
 
 # ---- style ----
 
-STYLED   = $(wildcard include/*.h bpf/*.[ch] user/*.[ch] tests/*.h tests/unit/*.[ch] tests/unit/lib/*.[ch] \
+STYLED   = $(wildcard include/*.h bpf/*.[ch] user/*.[ch] user/*/*.[ch] tests/*.h tests/unit/*.[ch] tests/unit/lib/*.[ch] \
 	     tests/model/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch] tests/e2e/lib/*.[ch] docs/man/*.c)
 SHELL_SRC = completion/ftpnat-load.bash debian/prerm $(shell grep -lE '^\#!.*\b(ba)?sh\b' scripts/* tests/run \
 	     tests/verifier/check tests/package/run tests/package/reboot tests/kernels/load.sh \

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config.h"
-#include "log.h"
-#include "options.h"
-#include "pin.h"
-#include "util.h"
+#include "base/log.h"
+#include "base/options.h"
+#include "base/util.h"
+#include "config/config.h"
+#include "dataplane/pin.h"
 
 #define SEE_HELP "see `ftpnat-load --help`"
 

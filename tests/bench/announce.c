@@ -18,7 +18,7 @@
 
 #include "frame.h"
 #include "ftpnat_maps.h"
-#include "util.h"
+#include "base/util.h"
 
 static void die(const char *what)
 {

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "addr.h"
-#include "util.h"
+#include "base/addr.h"
+#include "base/util.h"
 
 static void test_address(void **state)
 {

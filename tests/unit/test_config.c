@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "config.h"
-#include "util.h"
+#include "config/config.h"
+#include "base/util.h"
 
 #define INTERFACES "interfaces: [eth0]\n"
 #define RULE                                                                             \

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Configuration files whose parts are right and contradict each other. */
 #include "lib/config_rows.h"
-#include "util.h"
+#include "base/util.h"
 
 static const struct config_row rows[] = {
 	{ "no rule at all", INTERFACES,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* What a wrong configuration file is answered: every class of error, with line and column. */
 #include "lib/config_rows.h"
-#include "util.h"
+#include "base/util.h"
 
 static const struct config_row rows[] = {
 	/* syntax */

@@ -9,7 +9,7 @@
 
 #include "ftp_command.h"
 #include "lib/ftp_rows.h"
-#include "util.h"
+#include "base/util.h"
 
 #define PORT(args, addr, port, span) GOOD("PORT" args, FTP_COMMAND_PORT, addr, port, span)
 #define BAD_PORT(args)		     BAD("PORT" args, FTP_COMMAND_PORT)

@@ -11,7 +11,7 @@
 
 #include "ftp_reply.h"
 #include "lib/ftp_rows.h"
-#include "util.h"
+#include "base/util.h"
 
 #define R227(text, addr, port, span) GOOD("227" text "\r\n", 227, addr, port, span)
 #define BAD_227(text)		     BAD("227" text "\r\n", 227)

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "ftp_text.h"
-#include "util.h"
+#include "base/util.h"
 
 static void test_write_port(void **state)
 {

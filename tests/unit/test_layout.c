@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "ftpnat_maps.h"
-#include "util.h"
+#include "base/util.h"
 
 #define COMPILERS 2
 

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "metrics.h"
-#include "util.h"
+#include "service/metrics.h"
+#include "base/util.h"
 
 struct scene {
 	struct view view;

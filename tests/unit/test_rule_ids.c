@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "rule_ids.h"
-#include "util.h"
+#include "dataplane/rule_ids.h"
+#include "base/util.h"
 
 #define MAX_RULES 4
 

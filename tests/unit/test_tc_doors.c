@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "lib/told.h"
-#include "util.h"
+#include "base/util.h"
 
 static void second_client(struct talk *talk, const struct scene *scene)
 {

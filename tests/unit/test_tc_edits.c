@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "lib/told.h"
-#include "util.h"
+#include "base/util.h"
 
 static const struct row told[] = {
 	/* ---- edits: several, again, acknowledged in part ---- */

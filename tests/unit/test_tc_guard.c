@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "lib/talk.h"
-#include "util.h"
+#include "base/util.h"
 
 #define HOME4 "198.51.100.7"
 #define HOST4 "10.9.0.10"

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "lib/syn.h"
-#include "util.h"
+#include "base/util.h"
 
 static void test_syn_translated(void **state)
 {

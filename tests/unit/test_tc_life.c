@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "lib/talk.h"
-#include "util.h"
+#include "base/util.h"
 
 static const enum ftpnat_reason opens[] = { FTPNAT_CONTROL_OPENED, FTPNAT_REASON_MAX };
 static const enum ftpnat_reason opens_again[] = { FTPNAT_CONTROL_CLOSED,

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "lib/told.h"
-#include "util.h"
+#include "base/util.h"
 
 static void no_active(struct ftpnat_rule *rule)
 {

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "lib/talk.h"
-#include "util.h"
+#include "base/util.h"
 
 static const enum ftpnat_reason opens[] = { FTPNAT_CONTROL_OPENED, FTPNAT_REASON_MAX };
 

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "lib/syn.h"
-#include "util.h"
+#include "base/util.h"
 
 struct row {
 	const char *says;

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "lib/talk.h"
-#include "util.h"
+#include "base/util.h"
 
 #define TEXT_MAX  1800
 #define LINES	  40

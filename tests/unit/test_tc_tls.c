@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "lib/told.h"
-#include "util.h"
+#include "base/util.h"
 
 /* Bodies of 257 bytes, so that no header has a NUL in it. */
 #define X16  "xxxxxxxxxxxxxxxx"

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "top_model.h"
+#include "show/top_model.h"
 
 #define SECOND 1000000000ULL
 

@@ -15,7 +15,7 @@
 
 #include "bytes.h"
 #include "lib/xdp.h"
-#include "util.h"
+#include "base/util.h"
 
 #define ETH 14 /* bytes of an Ethernet header */
 

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "lib/xdp.h"
-#include "util.h"
+#include "base/util.h"
 
 static char bulk[3000];
 

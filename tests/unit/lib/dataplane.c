@@ -23,9 +23,9 @@
 
 #include <cmocka.h>
 
-#include "addr.h"
+#include "base/addr.h"
 #include "ftpnat_tc.skel.h"
-#include "util.h"
+#include "base/util.h"
 
 #define LIMIT 64
 #define QUEUE 4096 /* blocks of ftpnat_queue: nobody waits here for what has ended */

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "addr.h"
+#include "base/addr.h"
 
 static struct ftpnat_config config;
 

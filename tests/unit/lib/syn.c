@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "util.h"
+#include "base/util.h"
 
 const struct packet_spec syn4 = {
 	.src = "198.51.100.7",

@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "addr.h"
-#include "util.h"
+#include "base/addr.h"
+#include "base/util.h"
 
 void talk_init(struct talk *talk, const struct scene *scene)
 {

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "ftpnat_xdp.skel.h"
-#include "util.h"
+#include "base/util.h"
 
 static struct ftpnat_xdp *object[SIDES][XDP_MODES];
 

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What main() hands to every verb. */
+#ifndef FTPNAT_OPTIONS_H
+#define FTPNAT_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "base/addr.h"
+
+#define RUN_DIR "/run/ftpnat" /* sockets of `run` */
+
+/* Exit codes; 0 is done. */
+enum { EXIT_RUNTIME = 1, EXIT_USAGE = 2 };
+
+struct options {
+	const char *config;
+	const char *pin;   /* absolute, without a slash at the end */
+	const char *netns; /* NULL: where we are */
+	bool json;
+
+	const char *rule;   /* flows, events; NULL: all */
+	const char *client; /* flows; NULL: all */
+	struct ftpnat_addr client_addr;
+
+	struct {
+		bool drain;	  /* or resume */
+		const char *rule; /* NULL: list them */
+		const char *address;
+	} servers;
+
+	unsigned int watch; /* stats, seconds; 0: once */
+	unsigned int count; /* events; 0: no end */
+};
+
+/* Verbs: an exit code each; they report their errors. */
+int verb_check(const struct options *options);
+int verb_up(const struct options *options);
+int verb_reload(const struct options *options);
+int verb_down(const struct options *options);
+int verb_status(const struct options *options);
+int verb_stats(const struct options *options);
+int verb_flows(const struct options *options);
+int verb_expected(const struct options *options);
+int verb_servers(const struct options *options);
+int verb_servers_drain(const struct options *options);
+int verb_events(const struct options *options);
+int verb_top(const struct options *options);
+int verb_metrics(const struct options *options);
+int verb_run(const struct options *options);
+
+#endif

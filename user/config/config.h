@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The configuration file as plain data. config_load() gives a configuration
+ * that is complete (defaults filled in) and valid,
+ * or one line that says where and why not.
+ */
+#ifndef FTPNAT_CONFIG_H
+#define FTPNAT_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "base/addr.h"
+
+#define CONFIG_DEFAULT_PATH   "/etc/ftpnat/ftpnat.yaml"
+#define CONFIG_MAX_WEIGHT     1000
+#define CONFIG_MAX_LIMIT      67108864
+#define CONFIG_MAX_TIMEOUT    (30 * 86400)
+#define CONFIG_MAX_LIST	      1024 /* items of a list that no map bounds */
+#define CONFIG_MAX_FILE_BYTES (4 << 20)
+
+/* Where something stands in the file, both from 1. */
+struct config_mark {
+	uint32_t line;
+	uint32_t column;
+};
+
+/* The whole line for stderr, without its newline. */
+struct config_error {
+	char text[1024];
+};
+
+enum config_xdp {
+	CONFIG_XDP_AUTO,
+	CONFIG_XDP_NATIVE,
+	CONFIG_XDP_GENERIC,
+	CONFIG_XDP_OFF,
+	CONFIG_XDP_MAX
+};
+
+enum config_source {
+	CONFIG_SOURCE_KEEP,    /* the client's own address */
+	CONFIG_SOURCE_GATEWAY, /* the gateway's address towards the server */
+	CONFIG_SOURCE_ADDRESS, /* config_publish.source_address */
+	CONFIG_SOURCE_MAX
+};
+
+struct config_interface {
+	struct config_mark at;
+	char name[FTPNAT_IFNAME_LEN];
+};
+
+struct config_listen {
+	struct config_mark at;
+	struct ftpnat_endpoint endpoint;
+};
+
+struct config_server {
+	struct config_mark at;
+	struct ftpnat_endpoint endpoint;
+	uint32_t weight; /* 1..CONFIG_MAX_WEIGHT */
+};
+
+struct config_prefix {
+	struct config_mark at;
+	struct ftpnat_prefix prefix;
+};
+
+struct config_port {
+	struct config_mark at;
+	uint16_t port; /* host order */
+};
+
+struct config_ports {
+	struct config_mark at;
+	struct ftpnat_ports ports;
+};
+
+/* An address each of at most one per family; none (all zero) where not given. */
+struct config_addresses {
+	struct config_mark at; /* line 0: key absent */
+	struct ftpnat_addr family[FTPNAT_FAMILY_MAX];
+};
+
+struct config_data_address_for {
+	struct config_mark at;
+	struct ftpnat_prefix clients;
+	struct ftpnat_addr address;
+};
+
+/* Common to all kinds of rule. */
+struct config_rule {
+	struct config_mark at; /* of the name */
+	char name[FTPNAT_NAME_LEN];
+};
+
+/* Seconds, and checks in a row. */
+struct config_health {
+	uint32_t interval;
+	uint32_t timeout;
+	uint32_t rise;
+	uint32_t fall;
+};
+
+struct config_publish {
+	struct config_rule rule;
+	struct config_listen *listens;
+	size_t listens_n;
+	struct config_server *servers;
+	size_t servers_n;
+	enum config_source source;
+	struct config_addresses source_address; /* for CONFIG_SOURCE_ADDRESS */
+	struct ftpnat_ports data_ports;
+	struct config_addresses data_address; /* none: what the client dialled */
+	char *data_host;		      /* or a host name to resolve, else NULL */
+	struct config_data_address_for *data_address_for;
+	size_t data_address_for_n;
+	uint8_t modes; /* bits 1 << enum ftpnat_mode */
+	bool foreign_data;
+	bool tls_deny;
+	bool health_checks; /* health was given */
+	struct config_health health;
+	struct config_ports tls_data; /* min 0: none */
+};
+
+struct config_masquerade {
+	struct config_rule rule;
+	struct config_prefix *clients;
+	size_t clients_n;
+	bool to_interface;	    /* for the families that `to` does not name */
+	struct config_addresses to; /* none: the interface's own */
+	struct config_port *control_ports;
+	size_t control_ports_n;
+	struct ftpnat_ports data_ports;
+	uint8_t modes;
+	bool foreign_data;
+	struct config_ports tls_data; /* min 0: none */
+};
+
+struct config_track {
+	struct config_rule rule;
+	struct config_prefix *servers;
+	size_t servers_n;
+	struct config_prefix *clients;
+	size_t clients_n;
+	struct config_port *control_ports;
+	size_t control_ports_n;
+	struct config_ports tls_data; /* min 0: none */
+};
+
+struct config_guard {
+	struct config_mark at; /* of the interface's name */
+	char interface[FTPNAT_IFNAME_LEN];
+	struct config_ports *ports;
+	size_t ports_n;
+};
+
+struct config_limits {
+	uint32_t control;
+	uint32_t data;
+	uint32_t expected;
+};
+
+/* seconds */
+struct config_timeouts {
+	uint32_t control;
+	uint32_t data;
+	uint32_t closing;
+	uint32_t expected;
+};
+
+struct config {
+	char *path; /* as given, for later messages about the same file */
+	struct config_interface *interfaces;
+	size_t interfaces_n;
+	struct config_mark xdp_at;
+	enum config_xdp xdp;
+	struct config_publish *publish;
+	size_t publish_n;
+	struct config_masquerade *masquerade;
+	size_t masquerade_n;
+	struct config_track *track;
+	size_t track_n;
+	struct config_guard *guard;
+	size_t guard_n;
+	struct config_limits limits;
+	struct config_timeouts timeouts;
+	bool metrics; /* metrics.listen was given */
+	struct ftpnat_endpoint metrics_listen;
+};
+
+/*
+ * Read, validate, fill in defaults. 0 and *out,
+ * or -errno and err->text ("FILE:LINE:COLUMN: ..."; "FILE: ..." if it can't be
+ * read). All failures are exit code 2 but -ENOMEM.
+ */
+int config_load(const char *path, struct config **out, struct config_error *err);
+/* The same from memory; `path` only names it in messages. */
+int config_load_text(const char *path, const char *text, size_t len, struct config **out,
+		     struct config_error *err);
+
+struct config *config_free(struct config *cfg); /* always NULL */
+
+static inline void config_freep(struct config **cfg)
+{
+	*cfg = config_free(*cfg);
+}
+
+#define _cleanup_config_ __attribute__((__cleanup__(config_freep)))
+
+/* The effective configuration as YAML that reads back to the same one. 0 or -errno. */
+int config_print_text(FILE *out, const struct config *cfg);
+/* {"schema": 1, "check": [{...}]}; NULL: no memory. The caller owns it. */
+json_t *config_to_json(const struct config *cfg);
+
+/* The effective policy in sentences: [{"kind", "rule", "policy": [...]}]. The caller owns it. */
+json_t *config_explain(const struct config *cfg);
+/* The same as YAML comments. */
+void config_explain_text(FILE *out, const struct config *cfg);
+
+/* Names as the file spells them. */
+const char *config_xdp_str(enum config_xdp xdp);
+const char *config_source_str(enum config_source source); /* "address" for ADDRESS */
+const char *config_mode_str(enum ftpnat_mode mode);
+
+/*
+ * For messages about the file found wrong later (an interface that is missing,
+ * say): fills in err->text with "FILE:LINE:COLUMN: ..." and returns `ret`.
+ */
+int config_error_at(struct config_error *err, const struct config *cfg,
+		    struct config_mark at, int ret, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+
+#endif

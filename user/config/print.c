@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The effective configuration, described once as JSON values; YAML is printed
+ * from the same. Key order is the file's.
+ */
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "config/internal.h"
+
+/* ---- model to JSON; a NULL from anywhere below makes the whole NULL ---- */
+
+/* Both take over `value`; a NULL value is a failure, too. */
+static void set(json_t **object, const char *key, json_t *value)
+{
+	if (json_object_set_new(*object, key, value)) {
+		json_decref(*object);
+		*object = NULL;
+	}
+}
+
+static void add(json_t **array, json_t *value)
+{
+	if (json_array_append_new(*array, value)) {
+		json_decref(*array);
+		*array = NULL;
+	}
+}
+
+static json_t *address_value(const struct ftpnat_addr *addr)
+{
+	char text[FTPNAT_ADDR_STRLEN];
+
+	return json_string(ftpnat_addr_str(text, addr));
+}
+
+static json_t *endpoint_value(const struct ftpnat_endpoint *endpoint)
+{
+	char text[FTPNAT_ENDPOINT_STRLEN];
+
+	return json_string(ftpnat_endpoint_str(text, &endpoint->addr, endpoint->port));
+}
+
+static json_t *prefix_value(const struct ftpnat_prefix *prefix)
+{
+	char text[FTPNAT_PREFIX_STRLEN];
+
+	return json_string(ftpnat_prefix_str(text, prefix));
+}
+
+static json_t *ports_value(const struct ftpnat_ports *ports)
+{
+	if (ports->min == ports->max)
+		return json_sprintf("%u", ports->min);
+	return json_sprintf("%u-%u", ports->min, ports->max);
+}
+
+static json_t *addresses_value(const struct config_addresses *addresses)
+{
+	json_t *array = json_array();
+
+	for (int family = 0; family < FTPNAT_FAMILY_MAX; family++) {
+		if (!ftpnat_addr_is_none(&addresses->family[family]))
+			add(&array, address_value(&addresses->family[family]));
+	}
+	return array;
+}
+
+static json_t *prefixes_value(const struct config_prefix *prefixes, size_t n)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		add(&array, prefix_value(&prefixes[i].prefix));
+	return array;
+}
+
+static json_t *control_ports_value(const struct config_port *ports, size_t n)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		add(&array, json_integer(ports[i].port));
+	return array;
+}
+
+static json_t *modes_value(uint8_t modes)
+{
+	json_t *array = json_array();
+
+	for (int mode = 0; mode < FTPNAT_MODE_MAX; mode++) {
+		if (modes & 1 << mode)
+			add(&array, json_string(config_mode_str(mode)));
+	}
+	return array;
+}
+
+static json_t *health_value(const struct config_health *health)
+{
+	json_t *object = json_object();
+
+	set(&object, "interval", json_integer(health->interval));
+	set(&object, "timeout", json_integer(health->timeout));
+	set(&object, "rise", json_integer(health->rise));
+	set(&object, "fall", json_integer(health->fall));
+	return object;
+}
+
+static void set_tls_data_ports(json_t **object, const struct config_ports *tls_data)
+{
+	if (tls_data->ports.min)
+		set(object, "tls_data_ports", ports_value(&tls_data->ports));
+}
+
+static json_t *publish_value(const struct config_publish *publish)
+{
+	json_t *object = json_object(), *listens = json_array(), *servers = json_array();
+
+	for (size_t i = 0; i < publish->listens_n; i++)
+		add(&listens, endpoint_value(&publish->listens[i].endpoint));
+	for (size_t i = 0; i < publish->servers_n; i++) {
+		const struct config_server *server = &publish->servers[i];
+		json_t *entry = json_object();
+
+		set(&entry, "server", endpoint_value(&server->endpoint));
+		set(&entry, "weight", json_integer(server->weight));
+		add(&servers, entry);
+	}
+	set(&object, "name", json_string(publish->rule.name));
+	set(&object, "listen", listens);
+	set(&object, "servers", servers);
+	set(&object, "source",
+	    publish->source == CONFIG_SOURCE_ADDRESS ?
+		    addresses_value(&publish->source_address) :
+		    json_string(config_source_str(publish->source)));
+	set(&object, "data_ports", ports_value(&publish->data_ports));
+	if (publish->data_host)
+		set(&object, "data_address", json_pack("[s]", publish->data_host));
+	else if (publish->data_address.at.line)
+		set(&object, "data_address", addresses_value(&publish->data_address));
+	if (publish->data_address_for_n) {
+		json_t *array = json_array();
+
+		for (size_t i = 0; i < publish->data_address_for_n; i++) {
+			const struct config_data_address_for *item =
+				&publish->data_address_for[i];
+			json_t *entry = json_object();
+
+			set(&entry, "clients", prefix_value(&item->clients));
+			set(&entry, "address", address_value(&item->address));
+			add(&array, entry);
+		}
+		set(&object, "data_address_for", array);
+	}
+	set(&object, "modes", modes_value(publish->modes));
+	set(&object, "foreign_data",
+	    json_string(publish->foreign_data ? "allow" : "deny"));
+	set(&object, "tls", json_string(publish->tls_deny ? "deny" : "pass"));
+	set_tls_data_ports(&object, &publish->tls_data);
+	if (publish->health_checks)
+		set(&object, "health", health_value(&publish->health));
+	return object;
+}
+
+static json_t *masquerade_value(const struct config_masquerade *masquerade)
+{
+	json_t *object = json_object(), *to = addresses_value(&masquerade->to);
+
+	if (masquerade->to_interface)
+		add(&to, json_string("interface"));
+	set(&object, "name", json_string(masquerade->rule.name));
+	set(&object, "clients",
+	    prefixes_value(masquerade->clients, masquerade->clients_n));
+	set(&object, "to", to);
+	set(&object, "control_ports",
+	    control_ports_value(masquerade->control_ports, masquerade->control_ports_n));
+	set(&object, "data_ports", ports_value(&masquerade->data_ports));
+	set(&object, "modes", modes_value(masquerade->modes));
+	set(&object, "foreign_data",
+	    json_string(masquerade->foreign_data ? "allow" : "deny"));
+	set_tls_data_ports(&object, &masquerade->tls_data);
+	return object;
+}
+
+static json_t *track_value(const struct config_track *track)
+{
+	json_t *object = json_object();
+
+	set(&object, "name", json_string(track->rule.name));
+	if (track->servers_n)
+		set(&object, "servers", prefixes_value(track->servers, track->servers_n));
+	if (track->clients_n)
+		set(&object, "clients", prefixes_value(track->clients, track->clients_n));
+	set(&object, "control_ports",
+	    control_ports_value(track->control_ports, track->control_ports_n));
+	set_tls_data_ports(&object, &track->tls_data);
+	return object;
+}
+
+static json_t *guard_value(const struct config_guard *guard)
+{
+	json_t *object = json_object(), *ports = json_array();
+
+	for (size_t i = 0; i < guard->ports_n; i++)
+		add(&ports, ports_value(&guard->ports[i].ports));
+	set(&object, "interface", json_string(guard->interface));
+	set(&object, "ports", ports);
+	return object;
+}
+
+/* Seconds are a number to programs, and have their unit for people. */
+static json_t *seconds_value(uint32_t seconds, bool for_people)
+{
+	return for_people ? json_sprintf("%us", seconds) : json_integer(seconds);
+}
+
+static json_t *config_value(const struct config *cfg, bool for_people)
+{
+	json_t *object = json_object(), *array = json_array(), *entry;
+
+	for (size_t i = 0; i < cfg->interfaces_n; i++)
+		add(&array, json_string(cfg->interfaces[i].name));
+	set(&object, "interfaces", array);
+	set(&object, "xdp", json_string(config_xdp_str(cfg->xdp)));
+
+#define RULES(kind)                                                                      \
+	do {                                                                             \
+		if (!cfg->kind##_n)                                                      \
+			break;                                                           \
+		array = json_array();                                                    \
+		for (size_t i = 0; i < cfg->kind##_n; i++)                               \
+			add(&array, kind##_value(&cfg->kind[i]));                        \
+		set(&object, #kind, array);                                              \
+	} while (0)
+	RULES(publish);
+	RULES(masquerade);
+	RULES(track);
+	RULES(guard);
+#undef RULES
+
+	entry = json_object();
+	set(&entry, "control", json_integer(cfg->limits.control));
+	set(&entry, "data", json_integer(cfg->limits.data));
+	set(&entry, "expected", json_integer(cfg->limits.expected));
+	set(&object, "limits", entry);
+
+	entry = json_object();
+	set(&entry, "control", seconds_value(cfg->timeouts.control, for_people));
+	set(&entry, "data", seconds_value(cfg->timeouts.data, for_people));
+	set(&entry, "closing", seconds_value(cfg->timeouts.closing, for_people));
+	set(&entry, "expected", seconds_value(cfg->timeouts.expected, for_people));
+	set(&object, "timeouts", entry);
+
+	if (cfg->metrics) {
+		entry = json_object();
+		set(&entry, "listen", endpoint_value(&cfg->metrics_listen));
+		set(&object, "metrics", entry);
+	}
+	return object;
+}
+
+json_t *config_to_json(const struct config *cfg)
+{
+	json_t *entry = config_value(cfg, false);
+
+	/* takes over `entry`, and fails if it is NULL */
+	return json_pack("{s:i, s:[o]}", "schema", 1, "check", entry);
+}
+
+/* ---- JSON to YAML: blocks outside, flow style for what holds only scalars ---- */
+
+/* A string that no reader of YAML takes for something else when it stands without quotes. */
+static bool is_plain(const char *text)
+{
+	static const char letters[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+	static const char *const reserved[] = { "y",   "n",    "yes",	"no",  "on",
+						"off", "true", "false", "null" };
+	size_t digits = strspn(text, "0123456789.");
+
+	/* 1024-65535, 10.0.0.0/8, 60s */
+	if (digits > 0 && text[digits] == 's')
+		return !text[digits + 1];
+	if (digits > 0 && text[digits] && strchr("-/", text[digits]))
+		return text[digits + 1] &&
+		       !text[digits + 1 + strspn(text + digits + 1, "0123456789")];
+	for (size_t i = 0; i < ARRAY_SIZE(reserved); i++) {
+		if (strcasecmp(text, reserved[i]) == 0)
+			return false;
+	}
+	return strspn(text, letters) > 0 &&
+	       !text[strcspn(text, "\"\\ ,:#[]{}&*!|>'%@`?")];
+}
+
+static void print_scalar(FILE *out, const json_t *value)
+{
+	const char *text = json_string_value(value);
+
+	if (!text) {
+		fprintf(out, "%lld", (long long)json_integer_value(value));
+		return;
+	}
+	if (is_plain(text)) {
+		fputs(text, out);
+		return;
+	}
+	putc('"', out);
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			putc('\\', out);
+		putc(*text, out);
+	}
+	putc('"', out);
+}
+
+static bool only_scalars(const json_t *value)
+{
+	const char *key;
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(value, i, item) {
+		if (json_is_array(item) || json_is_object(item))
+			return false;
+	}
+	json_object_foreach((json_t *)value, key, item) {
+		if (json_is_array(item) || json_is_object(item))
+			return false;
+	}
+	return true;
+}
+
+static void print_flow(FILE *out, json_t *value)
+{
+	const char *key, *comma = "";
+	json_t *item;
+	size_t i;
+
+	if (json_is_array(value)) {
+		putc('[', out);
+		json_array_foreach(value, i, item) {
+			fputs(comma, out);
+			print_scalar(out, item);
+			comma = ", ";
+		}
+		putc(']', out);
+	} else if (json_is_object(value)) {
+		putc('{', out);
+		json_object_foreach(value, key, item) {
+			fprintf(out, "%s%s: ", comma, key);
+			print_scalar(out, item);
+			comma = ", ";
+		}
+		putc('}', out);
+	} else {
+		print_scalar(out, value);
+	}
+}
+
+/* The keys of an object, one per line; the first follows `lead`, if there is one. */
+static void print_block(FILE *out, json_t *object, int indent, const char *lead)
+{
+	const char *key;
+	json_t *value, *item;
+	size_t i;
+
+	json_object_foreach(object, key, value) {
+		if (lead)
+			fputs(lead, out);
+		else
+			fprintf(out, "%*s", indent, "");
+		lead = NULL;
+		if (only_scalars(value)) {
+			fprintf(out, "%s: ", key);
+			print_flow(out, value);
+			putc('\n', out);
+			continue;
+		}
+		fprintf(out, "%s:\n", key);
+		json_array_foreach(value, i, item) {
+			if (only_scalars(item)) {
+				fprintf(out, "%*s- ", indent + 2, "");
+				print_flow(out, item);
+				putc('\n', out);
+			} else {
+				fprintf(out, "%*s", indent + 2, "");
+				print_block(out, item, indent + 4, "- ");
+			}
+		}
+	}
+}
+
+int config_print_text(FILE *out, const struct config *cfg)
+{
+	json_auto_t *value = config_value(cfg, true);
+
+	if (!value)
+		return -ENOMEM;
+	print_block(out, value, 0, NULL);
+	return ferror(out) ? -EIO : 0;
+}

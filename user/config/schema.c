@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Which keys the file has, what they accept, where their values go, their defaults. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/internal.h"
+
+#define ENDPOINT_TEXT                                                                    \
+	"ADDRESS:PORT with a port from 1 to 65535, IPv6 as \"[2001:db8::10]:21\""
+#define PREFIX_TEXT                                                                      \
+	"an address or prefix like 192.168.5.0/24 or 2001:db8::/32, or a list of them"
+#define PORTS_TEXT   "PORT or MIN-MAX with 1 <= MIN <= MAX <= 65535"
+#define NAME_TEXT    "1 to 31 of A-Z a-z 0-9 _ . -"
+#define IFNAME_TEXT  "an interface name of 1 to 15 characters"
+#define ADDRESS_TEXT "an IPv4 or IPv6 address"
+#define MODES_TEXT   "passive, active, or a list of them"
+#define CONTROL_TEXT "a port from 1 to 65535, or a list of them"
+#define TIME_TEXT    "1s to 30d, with s, m, h, d or as plain seconds"
+#define LIMIT_TEXT   "a number from 1 to 67108864"
+#define RULES_TEXT   "a list of rules"
+
+_Static_assert(CONFIG_MAX_LIMIT == 67108864, "as LIMIT_TEXT says");
+_Static_assert(CONFIG_MAX_TIMEOUT == 2592000, "as TIME_TEXT says");
+_Static_assert(CONFIG_MAX_WEIGHT == 1000, "as the key's text says");
+_Static_assert(FTPNAT_NAME_LEN == 32 && FTPNAT_IFNAME_LEN == 16, "as the texts say");
+
+#define KEY(type, member, name_, parse_, accepted_, ...)                                 \
+	{                                                                                \
+		.name = (name_), .parse = (parse_), .accepted = (accepted_),             \
+		.offset = offsetof(type, member), __VA_ARGS__                            \
+	}
+
+/* A list is kept as `member`, its length as `member`_n. */
+#define LIST(type, member, name_, item_, most_, accepted_, ...)                          \
+	{                                                                                \
+		.name = (name_), .parse = config_value_list, .accepted = (accepted_),    \
+		.offset = offsetof(type, member), .item = (item_),                       \
+		.item_size = sizeof(*((type *)0)->member), .most = (most_),              \
+		.count = offsetof(type, member##_n) - offsetof(type, member),            \
+		__VA_ARGS__                                                              \
+	}
+
+static const char *const foreign_names[] = { "deny", "allow" };
+static const char *const tls_names[] = { "pass", "deny" };
+
+static const struct ftpnat_ports default_data_ports = { 1024, 65535 };
+#define DEFAULT_MODES	     (1 << FTPNAT_PASSIVE | 1 << FTPNAT_ACTIVE)
+#define DEFAULT_CONTROL_PORT 21
+
+/* ---- items of lists ---- */
+
+static int parse_listen(struct config_parser *p, const struct config_key *key,
+			const yaml_node_t *node, void *out)
+{
+	struct config_listen *listen = out;
+
+	listen->at = config_yaml_mark(node);
+	return config_value_unicast(p, key, node, &listen->endpoint);
+}
+
+static int parse_server(struct config_parser *p, const struct config_key *key,
+			const yaml_node_t *node, void *out)
+{
+	static const struct config_key keys[] = {
+		KEY(struct config_server, endpoint, "server", config_value_unicast,
+		    ENDPOINT_TEXT, .required = true),
+		KEY(struct config_server, weight, "weight", config_value_number,
+		    "a number from 1 to 1000", .min = 1, .max = CONFIG_MAX_WEIGHT),
+	};
+	struct config_server *server = out;
+
+	server->at = config_yaml_mark(node);
+	server->weight = 1;
+	if (node->type == YAML_SCALAR_NODE)
+		return config_value_unicast(p, key, node, &server->endpoint);
+	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys), "a server", node, server);
+}
+
+static int parse_prefix(struct config_parser *p, const struct config_key *key,
+			const yaml_node_t *node, void *out)
+{
+	struct config_prefix *prefix = out;
+
+	prefix->at = config_yaml_mark(node);
+	return config_value_prefix(p, key, node, &prefix->prefix);
+}
+
+static int parse_ports_item(struct config_parser *p, const struct config_key *key,
+			    const yaml_node_t *node, void *out)
+{
+	struct config_ports *ports = out;
+
+	ports->at = config_yaml_mark(node);
+	return config_value_ports(p, key, node, &ports->ports);
+}
+
+static int parse_data_address_for(struct config_parser *p, const struct config_key *key,
+				  const yaml_node_t *node, void *out)
+{
+	static const struct config_key keys[] = {
+		KEY(struct config_data_address_for, clients, "clients",
+		    config_value_prefix,
+		    "an address or prefix like 10.0.0.0/8 or 2001:db8::/32",
+		    .required = true),
+		KEY(struct config_data_address_for, address, "address",
+		    config_value_address, ADDRESS_TEXT, .required = true),
+	};
+	struct config_data_address_for *entry = out;
+
+	(void)key;
+	entry->at = config_yaml_mark(node);
+	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys),
+				   "an entry of data_address_for", node, entry);
+}
+
+/* ---- values with a shape of their own ---- */
+
+static int parse_xdp(struct config_parser *p, const struct config_key *key,
+		     const yaml_node_t *node, void *out)
+{
+	enum config_xdp *xdp = out;
+	unsigned int choice;
+	int ret = config_value_choice(p, key, node, &choice);
+
+	if (ret)
+		return ret;
+	*xdp = choice;
+	p->cfg->xdp_at = config_yaml_mark(node);
+	return 0;
+}
+
+static int parse_health(struct config_parser *p, const struct config_key *key,
+			const yaml_node_t *node, void *rule)
+{
+#define SECONDS(member)                                                                  \
+	KEY(struct config_health, member, #member, config_value_seconds,                 \
+	    "1s to 1h, with s, m, h or as plain seconds", .min = 1, .max = 3600)
+#define COUNT(member)                                                                    \
+	KEY(struct config_health, member, #member, config_value_number,                  \
+	    "a number from 1 to 100", .min = 1, .max = 100)
+	static const struct config_key keys[] = { SECONDS(interval), SECONDS(timeout),
+						  COUNT(rise), COUNT(fall) };
+#undef SECONDS
+#undef COUNT
+	struct config_publish *publish = rule;
+
+	publish->health_checks = true;
+	publish->health = (struct config_health){
+		.interval = 10, .timeout = 5, .rise = 2, .fall = 3
+	};
+	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys), key->name, node,
+				   &publish->health);
+}
+
+/* ---- rules ---- */
+
+/* control_ports: [21], where the file does not say otherwise */
+static int default_control_ports(struct config_parser *p, struct config_mark at,
+				 struct config_port **ports, size_t *n)
+{
+	if (*ports)
+		return 0;
+	*ports = calloc(1, sizeof(**ports));
+	if (!*ports)
+		return config_error_at(p->err, p->cfg, at, -ENOMEM, "out of memory");
+	(*ports)->at = at;
+	(*ports)->port = DEFAULT_CONTROL_PORT;
+	*n = 1;
+	return 0;
+}
+
+static int parse_publish(struct config_parser *p, const struct config_key *key,
+			 const yaml_node_t *node, void *out)
+{
+	static const struct config_key keys[] = {
+		KEY(struct config_publish, rule, "name", config_value_rule_name,
+		    NAME_TEXT, .required = true),
+		LIST(struct config_publish, listens, "listen", parse_listen,
+		     FTPNAT_MAX_LISTENS, ENDPOINT_TEXT ", or a list of them",
+		     .required = true),
+		LIST(struct config_publish, servers, "servers", parse_server,
+		     FTPNAT_MAX_RULE_SERVERS,
+		     ENDPOINT_TEXT
+		     ", {server: ADDRESS:PORT, weight: NUMBER}, or a list of them",
+		     .required = true),
+		{ .name = "source",
+		  .parse = config_shape_source,
+		  .accepted =
+			  "keep, gateway, an address of a host, or one of each family" },
+		KEY(struct config_publish, data_ports, "data_ports", config_value_ports,
+		    PORTS_TEXT),
+		{ .name = "data_address",
+		  .parse = config_shape_data_address,
+		  .accepted =
+			  "an address of a host, one of each family, or a host name alone" },
+		LIST(struct config_publish, data_address_for, "data_address_for",
+		     parse_data_address_for, FTPNAT_MAX_CLASSES,
+		     "a list of {clients: PREFIX, address: ADDRESS}",
+		     .may_be_empty = true),
+		KEY(struct config_publish, modes, "modes", config_shape_modes, MODES_TEXT,
+		    .names = config_mode_names, .names_n = ARRAY_SIZE(config_mode_names)),
+		KEY(struct config_publish, foreign_data, "foreign_data",
+		    config_value_flag, "deny, allow", .names = foreign_names,
+		    .names_n = ARRAY_SIZE(foreign_names)),
+		KEY(struct config_publish, tls_deny, "tls", config_value_flag,
+		    "pass, deny", .names = tls_names, .names_n = ARRAY_SIZE(tls_names)),
+		KEY(struct config_publish, tls_data, "tls_data_ports", parse_ports_item,
+		    PORTS_TEXT),
+		{ .name = "health", .parse = parse_health, .accepted = "" },
+	};
+	struct config_publish *publish = out;
+
+	(void)key;
+	publish->source = CONFIG_SOURCE_KEEP;
+	publish->data_ports = default_data_ports;
+	publish->modes = DEFAULT_MODES;
+	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys), "a publish rule", node,
+				   publish);
+}
+
+static int parse_masquerade(struct config_parser *p, const struct config_key *key,
+			    const yaml_node_t *node, void *out)
+{
+	static const struct config_key keys[] = {
+		KEY(struct config_masquerade, rule, "name", config_value_rule_name,
+		    NAME_TEXT, .required = true),
+		LIST(struct config_masquerade, clients, "clients", parse_prefix,
+		     FTPNAT_MAX_SELECTORS, PREFIX_TEXT, .required = true),
+		{ .name = "to",
+		  .parse = config_shape_to,
+		  .required = true,
+		  .accepted = "interface, an address of a host, or one of each family" },
+		LIST(struct config_masquerade, control_ports, "control_ports",
+		     config_value_port, FTPNAT_MAX_SELECTORS, CONTROL_TEXT),
+		KEY(struct config_masquerade, data_ports, "data_ports",
+		    config_value_ports, PORTS_TEXT),
+		KEY(struct config_masquerade, modes, "modes", config_shape_modes,
+		    MODES_TEXT, .names = config_mode_names,
+		    .names_n = ARRAY_SIZE(config_mode_names)),
+		KEY(struct config_masquerade, foreign_data, "foreign_data",
+		    config_value_flag, "deny, allow", .names = foreign_names,
+		    .names_n = ARRAY_SIZE(foreign_names)),
+		KEY(struct config_masquerade, tls_data, "tls_data_ports",
+		    parse_ports_item, PORTS_TEXT),
+	};
+	struct config_masquerade *masquerade = out;
+	int ret;
+
+	(void)key;
+	masquerade->data_ports = default_data_ports;
+	masquerade->modes = DEFAULT_MODES;
+	ret = config_yaml_mapping(p, keys, ARRAY_SIZE(keys), "a masquerade rule", node,
+				  masquerade);
+	return ret ? ret :
+		     default_control_ports(p, config_yaml_mark(node),
+					   &masquerade->control_ports,
+					   &masquerade->control_ports_n);
+}
+
+static int parse_track(struct config_parser *p, const struct config_key *key,
+		       const yaml_node_t *node, void *out)
+{
+	static const struct config_key keys[] = {
+		KEY(struct config_track, rule, "name", config_value_rule_name, NAME_TEXT,
+		    .required = true),
+		LIST(struct config_track, servers, "servers", parse_prefix,
+		     CONFIG_MAX_LIST, PREFIX_TEXT),
+		LIST(struct config_track, clients, "clients", parse_prefix,
+		     CONFIG_MAX_LIST, PREFIX_TEXT),
+		LIST(struct config_track, control_ports, "control_ports",
+		     config_value_port, CONFIG_MAX_LIST, CONTROL_TEXT),
+		KEY(struct config_track, tls_data, "tls_data_ports", parse_ports_item,
+		    PORTS_TEXT),
+	};
+	struct config_track *track = out;
+	int ret;
+
+	(void)key;
+	ret = config_yaml_mapping(p, keys, ARRAY_SIZE(keys), "a track rule", node, track);
+	if (ret)
+		return ret;
+	if (!track->servers && !track->clients)
+		return config_error_at(
+			p->err, p->cfg, config_yaml_mark(node), -EINVAL,
+			"keys 'servers' and 'clients' are missing in a track rule; "
+			"accepted: one of them or both");
+	return default_control_ports(p, config_yaml_mark(node), &track->control_ports,
+				     &track->control_ports_n);
+}
+
+static int parse_guard(struct config_parser *p, const struct config_key *key,
+		       const yaml_node_t *node, void *out)
+{
+	static const struct config_key keys[] = {
+		KEY(struct config_guard, at, "interface", config_value_interface,
+		    IFNAME_TEXT, .required = true),
+		LIST(struct config_guard, ports, "ports", parse_ports_item,
+		     CONFIG_MAX_LIST, "PORT, MIN-MAX, or a list of them",
+		     .required = true),
+	};
+
+	/* config_value_interface() fills in the first two members at once */
+	_Static_assert(offsetof(struct config_guard, interface) ==
+			       offsetof(struct config_interface, name),
+		       "a guard begins like an interface");
+	(void)key;
+	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys), "a guard entry", node, out);
+}
+
+/* ---- the file ---- */
+
+static int parse_limits(struct config_parser *p, const struct config_key *key,
+			const yaml_node_t *node, void *out)
+{
+#define LIMIT(member)                                                                    \
+	KEY(struct config_limits, member, #member, config_value_number, LIMIT_TEXT,      \
+	    .min = 1, .max = CONFIG_MAX_LIMIT)
+	static const struct config_key keys[] = { LIMIT(control), LIMIT(data),
+						  LIMIT(expected) };
+#undef LIMIT
+
+	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys), key->name, node, out);
+}
+
+static int parse_timeouts(struct config_parser *p, const struct config_key *key,
+			  const yaml_node_t *node, void *out)
+{
+#define TIMEOUT(member)                                                                  \
+	KEY(struct config_timeouts, member, #member, config_value_seconds, TIME_TEXT,    \
+	    .min = 1, .max = CONFIG_MAX_TIMEOUT)
+	static const struct config_key keys[] = { TIMEOUT(control), TIMEOUT(data),
+						  TIMEOUT(closing), TIMEOUT(expected) };
+#undef TIMEOUT
+
+	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys), key->name, node, out);
+}
+
+static int parse_metrics(struct config_parser *p, const struct config_key *key,
+			 const yaml_node_t *node, void *out)
+{
+	static const struct config_key keys[] = {
+		KEY(struct config, metrics_listen, "listen", config_value_endpoint,
+		    ENDPOINT_TEXT, .required = true),
+	};
+
+	p->cfg->metrics = true;
+	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys), key->name, node, out);
+}
+
+int config_schema_parse(struct config_parser *p, const yaml_node_t *root)
+{
+	static const struct config_key keys[] = {
+		LIST(struct config, interfaces, "interfaces", config_value_interface,
+		     FTPNAT_MAX_INTERFACES, IFNAME_TEXT ", or a list of them",
+		     .required = true),
+		KEY(struct config, xdp, "xdp", parse_xdp, "auto, native, generic, off",
+		    .names = config_xdp_names, .names_n = ARRAY_SIZE(config_xdp_names)),
+		LIST(struct config, publish, "publish", parse_publish, FTPNAT_MAX_RULES,
+		     RULES_TEXT, .may_be_empty = true, .list_only = true),
+		LIST(struct config, masquerade, "masquerade", parse_masquerade,
+		     FTPNAT_MAX_RULES, RULES_TEXT, .may_be_empty = true,
+		     .list_only = true),
+		LIST(struct config, track, "track", parse_track, FTPNAT_MAX_RULES,
+		     RULES_TEXT, .may_be_empty = true, .list_only = true),
+		LIST(struct config, guard, "guard", parse_guard, CONFIG_MAX_LIST,
+		     "a list of {interface: NAME, ports: PORTS}", .may_be_empty = true,
+		     .list_only = true),
+		KEY(struct config, limits, "limits", parse_limits, ""),
+		KEY(struct config, timeouts, "timeouts", parse_timeouts, ""),
+		{ .name = "metrics", .parse = parse_metrics, .accepted = "" },
+	};
+
+	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys), "the file", root, p->cfg);
+}

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* One node of the file to one value of the model, whichever key it belongs to. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/internal.h"
+
+char *config_quote(char buf[static CONFIG_TEXT_LEN], const char *text)
+{
+	size_t n = 0;
+
+	/* room for one more \xNN, "..." and the NUL */
+	for (; *text && n < CONFIG_TEXT_LEN - 8; text++) {
+		if (*text < ' ' || *text > '~')
+			n += (size_t)sprintf(buf + n, "\\x%02x", (unsigned char)*text);
+		else
+			buf[n++] = *text;
+	}
+	strcpy(buf + n, *text ? "..." : "");
+	return buf;
+}
+
+int config_value_bad(struct config_parser *p, const struct config_key *key,
+		     const yaml_node_t *node, const char *is)
+{
+	char quoted[CONFIG_TEXT_LEN];
+
+	config_error_at(p->err, p->cfg, config_yaml_mark(node), -EINVAL,
+			"%s: '%s' %s; accepted: %s", key->name,
+			config_quote(quoted, (const char *)node->data.scalar.value), is,
+			key->accepted);
+	return -EINVAL;
+}
+
+int config_value_empty(struct config_parser *p, const struct config_key *key,
+		       const yaml_node_t *list)
+{
+	return config_error_at(p->err, p->cfg, config_yaml_mark(list), -EINVAL,
+			       "%s: is an empty list; accepted: %s", key->name,
+			       key->accepted);
+}
+
+int config_value_text(struct config_parser *p, const struct config_key *key,
+		      const yaml_node_t *node, const char **out)
+{
+	const char *text = (const char *)node->data.scalar.value;
+	const char *is;
+
+	if (node->type == YAML_SEQUENCE_NODE)
+		is = "is a list";
+	else if (node->type != YAML_SCALAR_NODE)
+		is = "is a mapping";
+	else if (node->data.scalar.length == 0)
+		is = "is empty";
+	else if (memchr(text, '\0', node->data.scalar.length))
+		is = "contains a NUL character";
+	else
+		is = NULL;
+	if (is) {
+		config_error_at(p->err, p->cfg, config_yaml_mark(node), -EINVAL,
+				"%s: %s; accepted: %s", key->name, is, key->accepted);
+		return -EINVAL;
+	}
+	*out = text;
+	return 0;
+}
+
+/*
+ * `out` is where the pointer to the array is kept. The array and its length are
+ * stored before the items are read: what is there is freed with the rest.
+ */
+int config_value_list(struct config_parser *p, const struct config_key *key,
+		      const yaml_node_t *node, void *out)
+{
+	size_t n = config_yaml_length(node);
+	const char *text;
+	char *items;
+	int ret = 0;
+
+	if (node->type != YAML_SEQUENCE_NODE && key->list_only) {
+		if (node->type == YAML_MAPPING_NODE)
+			return config_error_at(p->err, p->cfg, config_yaml_mark(node),
+					       -EINVAL, "%s: is a mapping; accepted: %s",
+					       key->name, key->accepted);
+		ret = config_value_text(p, key, node, &text);
+		return ret ? ret : config_value_bad(p, key, node, "is no list");
+	}
+	if (n == 0 && !key->may_be_empty)
+		return config_value_empty(p, key, node);
+	if (n > key->most)
+		return config_error_at(
+			p->err, p->cfg,
+			config_yaml_mark(config_yaml_item(p, node, key->most)), -EINVAL,
+			"%s: has %zu items; accepted: at most %zu", key->name, n,
+			key->most);
+	if (n == 0)
+		return 0;
+	items = calloc(n, key->item_size);
+	if (!items)
+		return config_error_at(p->err, p->cfg, config_yaml_mark(node), -ENOMEM,
+				       "out of memory");
+	memcpy(out, &items, sizeof(items));
+	memcpy((char *)out + key->count, &n, sizeof(n));
+	for (size_t i = 0; i < n && !ret; i++)
+		ret = key->item(p, key, config_yaml_item(p, node, i),
+				items + i * key->item_size);
+	return ret;
+}
+
+int config_value_choice(struct config_parser *p, const struct config_key *key,
+			const yaml_node_t *node, void *out)
+{
+	unsigned int *choice = out;
+	const char *text;
+	int ret = config_value_text(p, key, node, &text);
+
+	if (ret)
+		return ret;
+	for (unsigned int i = 0; i < key->names_n; i++) {
+		if (strcmp(text, key->names[i]) == 0) {
+			*choice = i;
+			return 0;
+		}
+	}
+	return config_value_bad(p, key, node, "is none of the choices");
+}
+
+int config_value_flag(struct config_parser *p, const struct config_key *key,
+		      const yaml_node_t *node, void *out)
+{
+	bool *flag = out;
+	unsigned int choice;
+	int ret = config_value_choice(p, key, node, &choice);
+
+	if (!ret)
+		*flag = choice == 1;
+	return ret;
+}
+
+/* Digits up to `end`; -ERANGE if more than 64 bits could be needed. */
+static int parse_digits(const char *text, const char **end, uint64_t *out)
+{
+	uint64_t number = 0;
+	const char *c = text;
+
+	for (; isdigit((unsigned char)*c); c++) {
+		if (c - text < 18)
+			number = number * 10 + (uint64_t)(*c - '0');
+	}
+	*end = c;
+	*out = number;
+	if (c == text)
+		return -EINVAL;
+	return c - text > 18 ? -ERANGE : 0;
+}
+
+int config_value_number(struct config_parser *p, const struct config_key *key,
+			const yaml_node_t *node, void *out)
+{
+	uint32_t *number = out;
+	const char *text, *end;
+	uint64_t value;
+	int ret = config_value_text(p, key, node, &text);
+
+	if (ret)
+		return ret;
+	ret = parse_digits(text, &end, &value);
+	if (ret == -EINVAL || *end)
+		return config_value_bad(p, key, node, "is no number");
+	if (ret || value < key->min || value > key->max)
+		return config_value_bad(p, key, node, "is out of range");
+	*number = (uint32_t)value;
+	return 0;
+}
+
+int config_value_seconds(struct config_parser *p, const struct config_key *key,
+			 const yaml_node_t *node, void *out)
+{
+	static const struct {
+		const char *suffix;
+		uint32_t seconds;
+	} units[] = { { "", 1 }, { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 } };
+	uint32_t *number = out, unit = 0;
+	const char *text, *end;
+	uint64_t value;
+	int ret = config_value_text(p, key, node, &text);
+
+	if (ret)
+		return ret;
+	ret = parse_digits(text, &end, &value);
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		if (strcmp(end, units[i].suffix) == 0)
+			unit = units[i].seconds;
+	}
+	if (ret == -EINVAL || unit == 0)
+		return config_value_bad(p, key, node, "is no time");
+	if (ret || value > key->max / unit || value * unit < key->min)
+		return config_value_bad(p, key, node, "is out of range");
+	*number = (uint32_t)value * unit;
+	return 0;
+}
+
+int config_value_rule_name(struct config_parser *p, const struct config_key *key,
+			   const yaml_node_t *node, void *out)
+{
+	static const char allowed[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		"0123456789_.-";
+	struct config_rule *rule = out;
+	const char *text;
+	int ret = config_value_text(p, key, node, &text);
+
+	if (ret)
+		return ret;
+	if (strlen(text) >= sizeof(rule->name))
+		return config_value_bad(p, key, node, "is too long");
+	if (text[strspn(text, allowed)])
+		return config_value_bad(p, key, node, "is no rule name");
+	rule->at = config_yaml_mark(node);
+	strcpy(rule->name, text);
+	return 0;
+}
+
+int config_value_interface(struct config_parser *p, const struct config_key *key,
+			   const yaml_node_t *node, void *out)
+{
+	struct config_interface *interface = out;
+	const char *text;
+	int ret = config_value_text(p, key, node, &text);
+
+	if (ret)
+		return ret;
+	if (strlen(text) >= sizeof(interface->name))
+		return config_value_bad(p, key, node, "is too long");
+	/* what the kernel refuses, and what a terminal should not see */
+	for (const char *c = text; *c; c++) {
+		if (!isgraph((unsigned char)*c) || *c == '/' || *c == ':')
+			return config_value_bad(p, key, node, "is no interface name");
+	}
+	if (strcmp(text, ".") == 0 || strcmp(text, "..") == 0)
+		return config_value_bad(p, key, node, "is no interface name");
+	interface->at = config_yaml_mark(node);
+	strcpy(interface->name, text);
+	return 0;
+}
+
+int config_value_address(struct config_parser *p, const struct config_key *key,
+			 const yaml_node_t *node, void *out)
+{
+	struct ftpnat_addr *addr = out;
+	const char *text;
+	int ret = config_value_text(p, key, node, &text);
+
+	if (ret)
+		return ret;
+	if (ftpnat_addr_parse(text, addr))
+		return config_value_bad(p, key, node, "is no address");
+	if (!ftpnat_addr_is_unicast(addr))
+		return config_value_bad(p, key, node, "is no address of a host");
+	return 0;
+}
+
+int config_value_endpoint(struct config_parser *p, const struct config_key *key,
+			  const yaml_node_t *node, void *out)
+{
+	const char *text;
+	int ret = config_value_text(p, key, node, &text);
+
+	if (!ret && ftpnat_endpoint_parse(text, out))
+		ret = config_value_bad(p, key, node, "is no address with port");
+	return ret;
+}
+
+int config_value_unicast(struct config_parser *p, const struct config_key *key,
+			 const yaml_node_t *node, void *out)
+{
+	struct ftpnat_endpoint *endpoint = out;
+	int ret = config_value_endpoint(p, key, node, endpoint);
+
+	if (!ret && !ftpnat_addr_is_unicast(&endpoint->addr))
+		ret = config_value_bad(p, key, node, "is no address of a host");
+	return ret;
+}
+
+int config_value_prefix(struct config_parser *p, const struct config_key *key,
+			const yaml_node_t *node, void *out)
+{
+	struct ftpnat_prefix *prefix = out;
+	char meant[FTPNAT_PREFIX_STRLEN], is[128];
+	const char *text;
+	int ret = config_value_text(p, key, node, &text);
+
+	if (ret)
+		return ret;
+	switch (ftpnat_prefix_parse(text, prefix)) {
+	case 0:
+		return 0;
+	case -ERANGE:
+		snprintf(is, sizeof(is), "has bits behind its length, '%s' has none",
+			 ftpnat_prefix_str(meant, prefix));
+		return config_value_bad(p, key, node, is);
+	default:
+		return config_value_bad(p, key, node, "is no prefix");
+	}
+}
+
+int config_value_port(struct config_parser *p, const struct config_key *key,
+		      const yaml_node_t *node, void *out)
+{
+	struct config_port *port = out;
+	const char *text;
+	int ret = config_value_text(p, key, node, &text);
+
+	if (ret)
+		return ret;
+	port->at = config_yaml_mark(node);
+	if (ftpnat_port_parse(text, &port->port))
+		return config_value_bad(p, key, node, "is no port");
+	return 0;
+}
+
+int config_value_ports(struct config_parser *p, const struct config_key *key,
+		       const yaml_node_t *node, void *out)
+{
+	const char *text;
+	int ret = config_value_text(p, key, node, &text);
+
+	if (ret)
+		return ret;
+	switch (ftpnat_ports_parse(text, out)) {
+	case 0:
+		return 0;
+	case -ERANGE:
+		return config_value_bad(p, key, node, "is a reversed range");
+	default:
+		return config_value_bad(p, key, node, "is not a port range");
+	}
+}
+
+int config_value_family_address(struct config_parser *p, const struct config_key *key,
+				const yaml_node_t *node, struct config_addresses *out)
+{
+	struct ftpnat_addr addr;
+	int ret = config_value_address(p, key, node, &addr);
+	enum ftpnat_family family;
+	char is[64];
+
+	if (ret)
+		return ret;
+	family = ftpnat_addr_family(&addr);
+	if (!ftpnat_addr_is_none(&out->family[family])) {
+		snprintf(is, sizeof(is), "is a second %s address",
+			 ftpnat_family_str(family));
+		return config_value_bad(p, key, node, is);
+	}
+	out->family[family] = addr;
+	return 0;
+}

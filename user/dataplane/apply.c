@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "dataplane/apply.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <net/if.h>
+#include <string.h>
+
+#include "base/hostaddr.h"
+#include "base/log.h"
+#include "base/util.h"
+#include "dataplane/map_walk.h"
+#include "dataplane/slot.h"
+
+static const __u32 first = 0;
+
+/* Guards left in the slot from the configuration before the one in force. */
+static void clear_guards(const struct slot *slot)
+{
+	int fd = dataplane_map(slot->dataplane, "ftpnat_guards");
+	struct ftpnat_guard_key key, next;
+
+	for (bool more = !bpf_map_get_next_key(fd, NULL, &next); more;) {
+		key = next;
+		more = !bpf_map_get_next_key(fd, &key, &next);
+		if (key.slot == slot->number)
+			bpf_map_delete_elem(fd, &key);
+	}
+}
+
+/* Listens left in the slot from the configuration before the one in force. */
+struct stale_listens {
+	__u16 slot;
+	size_t number;
+	struct ftpnat_listen_key key[2 * FTPNAT_MAX_LISTENS];
+};
+
+static int see_listen(const void *key, const void *value, void *arg)
+{
+	struct stale_listens *stale = arg;
+	const struct ftpnat_listen_key *listen = key;
+
+	(void)value;
+	if (listen->slot == stale->slot && stale->number < ARRAY_SIZE(stale->key))
+		stale->key[stale->number++] = *listen;
+	return 0;
+}
+
+static int clear_listens(const struct slot *slot)
+{
+	_cleanup_free_ struct stale_listens *stale = calloc(1, sizeof(*stale));
+	int fd = dataplane_map(slot->dataplane, "ftpnat_listens");
+	int err;
+
+	if (!stale)
+		return -ENOMEM;
+	stale->slot = (__u16)slot->number;
+	err = map_walk(fd, see_listen, stale);
+	for (size_t i = 0; i < stale->number; i++)
+		bpf_map_delete_elem(fd, &stale->key[i]);
+	return err;
+}
+
+static int see_flow(const void *key, const void *value, void *arg)
+{
+	const struct ftpnat_flow *flow = value;
+	bool *in_use = arg;
+
+	(void)key;
+	if (flow->rule < FTPNAT_MAX_RULES)
+		in_use[flow->rule] = true;
+	return 0;
+}
+
+/* Read the rules in force; count the flows only if that may free an id. */
+static int begin_ids(struct slot *slot, const struct ftpnat_config *now)
+{
+	bool in_use[FTPNAT_MAX_RULES] = { false }, retired = false;
+	int rules_fd = dataplane_map(slot->dataplane, "ftpnat_rules"), err = 0;
+
+	for (__u32 id = 0; now->layout && id < FTPNAT_MAX_RULES; id++) {
+		__u32 key = now->slot * FTPNAT_MAX_RULES + id;
+
+		if (bpf_map_lookup_elem(rules_fd, &key, &slot->ids.old[id]))
+			return -errno;
+		retired = retired || (slot->ids.old[id].flags & FTPNAT_RULE_RETIRED);
+	}
+	if (retired)
+		err = map_walk(dataplane_map(slot->dataplane, "ftpnat_flows"), see_flow,
+			       in_use);
+	if (err)
+		return err;
+	rule_ids_begin(&slot->ids, in_use);
+	return 0;
+}
+
+static int put_rules(struct slot *slot)
+{
+	int fd = dataplane_map(slot->dataplane, "ftpnat_rules"), err = 0;
+	__u32 keys[FTPNAT_MAX_RULES], number = FTPNAT_MAX_RULES;
+
+	rule_ids_end(&slot->ids);
+	for (__u32 id = 0; !err && id < FTPNAT_MAX_RULES; id++) {
+		keys[id] = slot->number * FTPNAT_MAX_RULES + id;
+		if (slot->ids.next[id].flags & FTPNAT_RULE_RETIRED)
+			err = slot_keep_classes(slot, &slot->ids.next[id]);
+	}
+	if (!err && bpf_map_update_batch(fd, keys, slot->ids.next, &number, NULL))
+		err = err_r(-errno, "can't write to map ftpnat_rules: %s",
+			    strerror(errno));
+	return err;
+}
+
+static int put_interface(const struct slot *slot, const char *name)
+{
+	__u32 ifindex = if_nametoindex(name);
+	struct ftpnat_ifaddr value = { .slots = 0 };
+	int err;
+
+	/* absent: only new programs have it */
+	bpf_map_lookup_elem(dataplane_map(slot->dataplane, "ftpnat_ifaddrs"), &ifindex,
+			    &value);
+	value.slots |= 1u << slot->number;
+	err = host_interface_addrs(name, value.addr);
+	if (err)
+		return err_r(err, "can't list the addresses of %s: %s", name,
+			     strerror(-err));
+	return slot_put(slot->dataplane, "ftpnat_ifaddrs", &ifindex, &value);
+}
+
+static int put_interfaces(const struct slot *slot)
+{
+	int fd = dataplane_map(slot->dataplane, "ftpnat_ifaddrs"), err = 0;
+	struct ftpnat_ifaddr value;
+	__u32 key, next;
+
+	for (bool more = !bpf_map_get_next_key(fd, NULL, &next); !err && more;) {
+		key = next;
+		more = !bpf_map_get_next_key(fd, &key, &next);
+		if (bpf_map_lookup_elem(fd, &key, &value))
+			continue;
+		value.slots &= ~(1u << slot->number);
+		if (value.slots)
+			err = slot_put(slot->dataplane, "ftpnat_ifaddrs", &key, &value);
+		else
+			bpf_map_delete_elem(fd, &key);
+	}
+	for (size_t i = 0; !err && i < slot->config->interfaces_n; i++)
+		err = put_interface(slot, slot->config->interfaces[i].name);
+	return err;
+}
+
+static int fill_slot(struct slot *slot, const struct ftpnat_config *now)
+{
+	int err = begin_ids(slot, now) ?: clear_listens(slot);
+
+	if (err)
+		return err_r(err, "can't read the maps in force: %s", strerror(-err));
+	clear_guards(slot);
+	return slot_fill_rules(slot) ?: put_rules(slot) ?: put_interfaces(slot);
+}
+
+/* No connection outlives its time by more than this. */
+static uint32_t shortest(const struct config_timeouts *timeouts)
+{
+	uint32_t idle = timeouts->control < timeouts->data ? timeouts->control :
+							     timeouts->data;
+
+	return timeouts->closing < idle ? timeouts->closing : idle;
+}
+
+/* ftpnat_config as it will be, from what it is. */
+static void fill_config(struct ftpnat_config *next, const struct config *config,
+			const struct slot *slot)
+{
+	next->layout = FTPNAT_LAYOUT;
+	next->slot = slot->number;
+	next->selectors[slot->number] = slot->selectors;
+	next->guards[slot->number] = slot->guards;
+	next->limit[FTPNAT_CONTROL] = config->limits.control;
+	next->limit[FTPNAT_DATA] = config->limits.data;
+	next->limit_expected = config->limits.expected;
+	next->timeout[FTPNAT_CONTROL] = config->timeouts.control;
+	next->timeout[FTPNAT_DATA] = config->timeouts.data;
+	next->timeout_closing = config->timeouts.closing;
+	next->period = shortest(&config->timeouts);
+	next->timeout_expected = config->timeouts.expected;
+}
+
+int apply_prepare(struct apply *apply, const struct dataplane *dataplane,
+		  const struct config *config)
+{
+	_cleanup_free_ struct slot *slot = calloc(1, sizeof(*slot));
+	struct ftpnat_config *next = &apply->next;
+	int err;
+
+	*apply = (struct apply){ .dataplane = dataplane, .config = config };
+	if (!slot)
+		return err_r(-ENOMEM, "out of memory");
+	if (bpf_map_lookup_elem(dataplane_map(dataplane, "ftpnat_config"), &first, next))
+		return err_r(-errno, "can't read ftpnat_config: %s", strerror(errno));
+	apply->now = *next;
+	slot->dataplane = dataplane;
+	slot->config = config;
+	slot->number = next->layout ? !next->slot : 0;
+	err = fill_slot(slot, next);
+	if (err)
+		return err;
+	memcpy(apply->reused, slot->ids.reused, sizeof(apply->reused));
+	fill_config(next, config, slot);
+	return 0;
+}
+
+/* An id's new rule starts from zero. */
+static int clear_stats(const struct dataplane *dataplane, __u32 id)
+{
+	int cpus = libbpf_num_possible_cpus();
+	_cleanup_free_ struct ftpnat_rule_stats *zero = NULL;
+
+	if (cpus < 0)
+		return err_r(cpus, "can't count CPUs: %s", strerror(-cpus));
+	zero = calloc((size_t)cpus, sizeof(*zero));
+	return zero ? slot_put(dataplane, "ftpnat_stats", &id, zero) : -ENOMEM;
+}
+
+int apply_commit(const struct apply *apply)
+{
+	const struct dataplane *dataplane = apply->dataplane;
+	const struct ftpnat_config *next = &apply->next;
+	struct ftpnat_config unseen = apply->now;
+	int err = 0;
+
+	for (__u32 id = 0; !err && id < FTPNAT_MAX_RULES; id++)
+		if (apply->reused[id])
+			err = clear_stats(dataplane, id);
+	/* First what nobody sees yet: whoever sees the slot, sees also what it counts on. */
+	unseen.selectors[next->slot] = next->selectors[next->slot];
+	unseen.guards[next->slot] = next->guards[next->slot];
+	return err							     ?:
+		       slot_put(dataplane, "ftpnat_config", &first, &unseen) ?:
+		       slot_put(dataplane, "ftpnat_config", &first, next);
+}
+
+void apply_forget_interface(const struct dataplane *dataplane, __u32 ifindex)
+{
+	bpf_map_delete_elem(dataplane_map(dataplane, "ftpnat_ifaddrs"), &ifindex);
+}
+
+int apply_check_claims(const struct instance *self, const struct config *config)
+{
+	for (size_t i = 0; i < config->publish_n; i++)
+		for (size_t j = 0; j < config->publish[i].listens_n; j++) {
+			const struct config_listen *listen =
+				&config->publish[i].listens[j];
+			const struct ftpnat_listen_key key = {
+				.addr = listen->endpoint.addr,
+				.port = listen->endpoint.port
+			};
+			char text[FTPNAT_ENDPOINT_STRLEN], dir[sizeof(self->state.pin)];
+			int err = instance_claims(self, &key, dir);
+
+			if (err < 0)
+				return err_r(err, "can't look for other instances: %s",
+					     strerror(-err));
+			if (err)
+				return err_r(
+					-EADDRINUSE,
+					"%s:%u:%u: listen %s is already owned by another "
+					"instance at %s",
+					config->path, listen->at.line, listen->at.column,
+					ftpnat_endpoint_str(text, &listen->endpoint.addr,
+							    listen->endpoint.port),
+					dir);
+		}
+	return 0;
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "dataplane/instance.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "dataplane/attach.h"
+#include "dataplane/fastpath.h"
+#include "dataplane/kernel_lacks.h"
+#include "dataplane/pin.h"
+
+static const __u32 first = 0;
+
+/* Is it a map of this name with values of this size? Its id, or 0. */
+static __u32 map_id(int fd, const char *name, __u32 value_size)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) || info.value_size != value_size ||
+	    strcmp(info.name, name))
+		return 0;
+	return info.id;
+}
+
+static int read_state(int fd, __u32 *id, struct ftpnat_state *state)
+{
+	*id = map_id(fd, STATE_MAP, sizeof(*state));
+	if (!*id)
+		return -EPROTO;
+	if (bpf_map_lookup_elem(fd, &first, state))
+		return -errno;
+	return 0;
+}
+
+/*
+ * Calls `each` for the state map of every instance of this machine; a return other
+ * than 0 ends the walk and is returned.
+ */
+static int for_each_state(int (*each)(int fd, __u32 id, const struct ftpnat_state *state,
+				      void *arg),
+			  void *arg)
+{
+	__u32 id = 0;
+
+	while (!bpf_map_get_next_id(id, &id)) {
+		_cleanup_close_ int fd = bpf_map_get_fd_by_id(id);
+		struct ftpnat_state state;
+		__u32 state_id;
+		int verdict;
+
+		if (fd < 0 || read_state(fd, &state_id, &state))
+			continue;
+		verdict = each(fd, state_id, &state, arg);
+		if (verdict)
+			return verdict;
+	}
+	return errno == ENOENT ? 0 : -errno;
+}
+
+struct orphan_query {
+	const char *dir;
+	__u64 netns;
+	__u64 bpffs;
+	struct instance *found;
+};
+
+static int see_orphan(int fd, __u32 id, const struct ftpnat_state *state, void *arg)
+{
+	const struct orphan_query *query = arg;
+	int copy;
+
+	if (!state->interfaces || state->netns != query->netns ||
+	    state->bpffs != query->bpffs || strcmp(state->pin, query->dir))
+		return 0;
+	copy = dup(fd);
+	if (copy < 0)
+		return -errno;
+	query->found->state_fd = copy;
+	query->found->state_id = id;
+	query->found->state = *state;
+	query->found->unpinned = true;
+	return 1;
+}
+
+int instance_open(struct instance *instance, const char *dir, __u64 netns, __u64 bpffs)
+{
+	struct orphan_query orphan = { dir, netns, bpffs, instance };
+	int fd = pin_open(dir, STATE_MAP), err;
+
+	instance->dir = dir;
+	if (fd == -ENOENT && netns) {
+		err = for_each_state(see_orphan, &orphan);
+		if (err < 0)
+			return err_r(err, "can't look through the BPF maps: %s",
+				     kernel_bpf_strerror(err));
+		return err ? 0 : -ENOENT;
+	}
+	if (fd == -ENOENT)
+		return fd;
+	if (fd < 0)
+		return err_r(fd, "can't open %s/" STATE_MAP ": %s", dir,
+			     kernel_bpf_strerror(fd));
+	instance->state_fd = fd;
+	err = read_state(fd, &instance->state_id, &instance->state);
+	if (err)
+		return err_r(err,
+			     "%s/" STATE_MAP
+			     " is not this version's: take it down with the version of "
+			     "ftpnat-load that made it",
+			     dir);
+	return 0;
+}
+
+int instance_check_layout(const struct instance *instance)
+{
+	if (instance->state.layout == FTPNAT_LAYOUT)
+		return 0;
+	return err_r(
+		-EPROTO,
+		"%s has maps of layout %u, this version needs %d: `down`, then `up` (connections "
+		"are lost)",
+		instance->dir, instance->state.layout, FTPNAT_LAYOUT);
+}
+
+int instance_open_up(struct instance *instance, const char *dir)
+{
+	int err = instance_open(instance, dir, 0, 0);
+
+	if (err == -ENOENT)
+		pr_err("not up at %s: run `ftpnat-load up`, or name the instance with --pin",
+		       dir);
+	return err ?: instance_check_layout(instance);
+}
+
+int instance_save(struct instance *instance)
+{
+	if (bpf_map_update_elem(instance->state_fd, &first, &instance->state, BPF_ANY))
+		return err_r(-errno, "can't write " STATE_MAP ": %s", strerror(errno));
+	return 0;
+}
+
+struct heir_query {
+	const struct instance *self;
+	__u32 ifindex;
+};
+
+static int see_heir(int fd, __u32 id, const struct ftpnat_state *state, void *arg)
+{
+	const struct heir_query *query = arg;
+
+	if (id == query->self->state_id || state->netns != query->self->state.netns ||
+	    !state->complete)
+		return 0;
+	for (__u32 i = 0; i < state->interfaces && i < FTPNAT_MAX_INTERFACES; i++) {
+		struct ftpnat_state heir = *state;
+
+		if (state->interface[i].ifindex != query->ifindex)
+			continue;
+		heir.interface[i].made_clsact = 1;
+		return bpf_map_update_elem(fd, &first, &heir, BPF_ANY) ? -errno : 1;
+	}
+	return 0;
+}
+
+int instance_leave(const struct instance *instance,
+		   const struct ftpnat_interface *interfaces, __u32 n)
+{
+	struct attach_wish none[FTPNAT_MAX_INTERFACES] = { 0 };
+	int err = 0;
+
+	/* XDP first: without the filters nobody would see the ends of its connections */
+	for (__u32 i = 0; i < n; i++) {
+		none[i] = (struct attach_wish){ &interfaces[i], { -1, -1 } };
+		err = fastpath_leave(&interfaces[i], instance->state_id) ?: err;
+	}
+	err = err ?: attach_switch(none, n, instance->state_id);
+	for (__u32 i = 0; !err && i < n; i++) {
+		struct heir_query query = { instance, interfaces[i].ifindex };
+
+		err = attach_release(&interfaces[i]);
+		if (err > 0)
+			err = for_each_state(see_heir, &query);
+		err = err > 0 ? 0 : err;
+	}
+	return err;
+}
+
+int instance_remove(struct instance *instance)
+{
+	struct ftpnat_state *state = &instance->state;
+	int err = instance_leave(instance, state->interface, state->interfaces);
+
+	if (err) /* what is still attached must be found again */
+		return err;
+	/* The kernel keeps the map for a moment: nobody shall take it for an instance. */
+	state->complete = 0;
+	state->interfaces = 0;
+	err = instance_save(instance);
+	err = pin_unlink_all(instance->dir, STATE_MAP) ?: err;
+	pin_remove_dir(instance->dir);
+	return err;
+}
+
+struct claim_query {
+	const struct instance *self;
+	struct ftpnat_listen_key listen;
+	char *dir;
+};
+
+static int see_claim(int fd, __u32 id, const struct ftpnat_state *state, void *arg)
+{
+	struct claim_query *query = arg;
+	_cleanup_close_ int config_fd = -1, listens_fd = -1;
+	struct ftpnat_config config;
+	struct ftpnat_listen listen;
+
+	(void)fd;
+	if (id == query->self->state_id || state->netns != query->self->state.netns ||
+	    !state->complete)
+		return 0;
+	config_fd = bpf_map_get_fd_by_id(state->config_id);
+	listens_fd = bpf_map_get_fd_by_id(state->listens_id);
+	if (config_fd < 0 || listens_fd < 0 ||
+	    !map_id(config_fd, "ftpnat_config", sizeof(config)) ||
+	    !map_id(listens_fd, "ftpnat_listens", sizeof(listen)) ||
+	    bpf_map_lookup_elem(config_fd, &first, &config))
+		return 0;
+	query->listen.slot = (__u16)config.slot;
+	if (bpf_map_lookup_elem(listens_fd, &query->listen, &listen))
+		return 0;
+	memcpy(query->dir, state->pin, sizeof(state->pin));
+	return 1;
+}
+
+int instance_claims(const struct instance *self, const struct ftpnat_listen_key *listen,
+		    char *dir)
+{
+	struct claim_query query = { .self = self, .listen = *listen, .dir = dir };
+
+	return for_each_state(see_claim, &query);
+}

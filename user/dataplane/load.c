@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "dataplane/load.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/log.h"
+#include "base/util.h"
+#include "dataplane/instance.h"
+#include "dataplane/kernel_lacks.h"
+#include "dataplane/kernel_log.h"
+#include "dataplane/pin.h"
+#include "ftpnat_tc.skel.h"
+
+void dataplane_close(struct dataplane *dataplane)
+{
+	ftpnat_tc__destroy(dataplane->skel);
+	dataplane->skel = NULL;
+}
+
+/* Entries of ftpnat_expiry: two per connection, and what a second of many connections adds. */
+static uint32_t expiry_blocks(const struct config_limits *limits)
+{
+	uint64_t entries = 3ULL * (limits->control + (uint64_t)limits->data) + (1 << 18);
+
+	return (uint32_t)(entries / FTPNAT_EXPIRY_BLOCK);
+}
+
+static int size_maps(const struct ftpnat_tc *skel, const struct config_limits *limits)
+{
+	return bpf_map__set_max_entries(skel->maps.ftpnat_flows, 2 * (limits->control + limits->data)) ?:
+		       bpf_map__set_max_entries(skel->maps.ftpnat_queue, expiry_blocks(limits)) ?:
+		       bpf_map__set_max_entries(skel->maps.ftpnat_sessions, limits->control) ?:
+		       bpf_map__set_max_entries(skel->maps.ftpnat_tls, limits->control) ?:
+		       bpf_map__set_max_entries(skel->maps.ftpnat_expected,
+						limits->expected);
+}
+
+bool dataplane_is_state(const struct bpf_map *map)
+{
+	static const char *const names[] = {
+		"ftpnat_flows",	   "ftpnat_sessions", "ftpnat_expected", "ftpnat_config",
+		"ftpnat_rules",	   "ftpnat_servers",  "ftpnat_listens",	 "ftpnat_select",
+		"ftpnat_ifaddrs",  "ftpnat_usage",    "ftpnat_stats",	 "ftpnat_reasons",
+		"ftpnat_closed_c", "ftpnat_closed_d", "ftpnat_events",	 "ftpnat_hops",
+		"ftpnat_links",	   "ftpnat_tls",      "ftpnat_classes",	 "ftpnat_guards",
+		"ftpnat_expiry",   "ftpnat_queue",    STATE_MAP,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(bpf_map__name(map), names[i]))
+			return true;
+	return false;
+}
+
+static int reuse_map(struct bpf_map *map, const char *dir)
+{
+	_cleanup_close_ int fd = pin_open(dir, bpf_map__name(map));
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	if (fd == -ENOENT) /* a map that the version before did not have */
+		return 0;
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+		return err_r(fd < 0 ? fd : -errno, "can't open %s/%s: %s", dir,
+			     bpf_map__name(map), strerror(fd < 0 ? -fd : errno));
+	if (info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
+	    info.value_size != bpf_map__value_size(map))
+		return err_r(
+			-EPROTO,
+			"%s/%s has another layout than this version needs: `down`, then `up` "
+			"(connections are lost)",
+			dir, bpf_map__name(map));
+	if (info.max_entries < bpf_map__max_entries(map))
+		return err_r(
+			-E2BIG,
+			"%s/%s has room for %u entries, %u are needed, and a map can't grow: keep "
+			"`limits` as they were or lower, or `down`, then `up` (connections are "
+			"lost)",
+			dir, bpf_map__name(map), info.max_entries,
+			bpf_map__max_entries(map));
+	return bpf_map__reuse_fd(map, fd);
+}
+
+static int reuse_maps(const struct ftpnat_tc *skel, const char *dir)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, skel->obj) {
+		int err = dataplane_is_state(map) ? reuse_map(map, dir) : 0;
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* By the state map every filter can be told to be this instance's. */
+static int bind_state(const struct ftpnat_tc *skel)
+{
+	int state_fd = bpf_map__fd(skel->maps.ftpnat_state);
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, skel->obj)
+		if (bpf_prog_bind_map(bpf_program__fd(prog), state_fd, NULL))
+			return err_r(-errno,
+				     "can't bind " STATE_MAP
+				     " to %s: %s (ftpnat needs Linux " KERNEL_LOWEST
+				     " or later)",
+				     bpf_program__name(prog), strerror(errno));
+	return 0;
+}
+
+#define WAKE_TRIES    100
+#define WAKE_PAUSE_US 10000
+
+/* Starts the timer of the connections with the code of these programs; a running one goes over. */
+static int start_timer(const struct ftpnat_tc *skel)
+{
+	int fd = bpf_program__fd(skel->progs.ftpnat_wake);
+
+	/* 6.18 may refuse its memory for a moment */
+	for (int i = 0; i < WAKE_TRIES; i++) {
+		__u8 frame[ETH_ZLEN] = { 0 };
+		LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame,
+			    .data_size_in = sizeof(frame));
+
+		if (bpf_prog_test_run_opts(fd, &run))
+			return err_r(-errno, "can't run ftpnat_wake: %s",
+				     strerror(errno));
+		if (run.retval)
+			return 0;
+		usleep(WAKE_PAUSE_US);
+	}
+	return err_r(-ENOMEM, "the kernel has no memory for a timer: try again");
+}
+
+int dataplane_load(struct dataplane *dataplane, const struct config_limits *limits,
+		   const char *dir)
+{
+	struct ftpnat_tc *skel;
+	int err;
+
+	kernel_log_start();
+	skel = dataplane->skel = ftpnat_tc__open();
+	if (!skel)
+		return kernel_log_explain(NULL, -errno);
+	err = size_maps(skel, limits);
+	if (err)
+		return err_r(err, "can't size the maps: %s", strerror(-err));
+	err = dir ? reuse_maps(skel, dir) : 0;
+	if (err)
+		return err;
+	if (getrandom(&skel->rodata->ftpnat_generation, sizeof(uint32_t), 0) < 0)
+		return err_r(-errno, "can't get a random number: %s", strerror(errno));
+	kernel_log_start();
+	err = ftpnat_tc__load(skel);
+	if (err)
+		return kernel_log_explain(skel->obj, err);
+	return bind_state(skel) ?: start_timer(skel);
+}
+
+int dataplane_map(const struct dataplane *dataplane, const char *name)
+{
+	return bpf_object__find_map_fd_by_name(dataplane->skel->obj, name);
+}
+
+int dataplane_map_id(const struct dataplane *dataplane, const char *name, __u32 *id)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(dataplane_map(dataplane, name), &info, &len))
+		return err_r(-errno, "can't look at map %s: %s", name, strerror(errno));
+	*id = info.id;
+	return 0;
+}
+
+int dataplane_prog(const struct dataplane *dataplane, enum tc_hook hook)
+{
+	const struct ftpnat_tc *skel = dataplane->skel;
+
+	return bpf_program__fd(hook == TC_HOOK_INGRESS ? skel->progs.ftpnat_ingress :
+							 skel->progs.ftpnat_egress);
+}
+
+static bool is_pinned(const char *dir, const char *name)
+{
+	_cleanup_close_ int fd = pin_open(dir, name);
+
+	return fd >= 0;
+}
+
+int dataplane_pin_maps(const struct dataplane *dataplane, const char *dir)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, dataplane->skel->obj) {
+		int err = 0;
+
+		if (dataplane_is_state(map) && !is_pinned(dir, bpf_map__name(map)))
+			err = pin_new(dir, bpf_map__name(map), bpf_map__fd(map));
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int dataplane_pin_programs(const struct dataplane *dataplane, const char *dir)
+{
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, dataplane->skel->obj) {
+		int err = 0;
+
+		if (prog != dataplane->skel->progs.ftpnat_wake)
+			err = pin_replace(dir, bpf_program__name(prog),
+					  bpf_program__fd(prog));
+		if (err)
+			return err;
+	}
+	return 0;
+}

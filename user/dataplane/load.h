@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The BPF object: sized, loaded (with new maps or the pinned ones), pinned. */
+#ifndef FTPNAT_DATAPLANE_H
+#define FTPNAT_DATAPLANE_H
+
+#include "base/rtnl.h"
+#include "config/config.h"
+
+struct bpf_map;
+
+struct ftpnat_tc; /* the skeleton */
+
+struct dataplane {
+	struct ftpnat_tc *skel;
+};
+
+void dataplane_close(struct dataplane *dataplane);
+
+#define _cleanup_dataplane_ _cleanup_(dataplane_close)
+
+/*
+ * Load programs and maps; with `dir`, the maps pinned there are used again after a check
+ * that they are of the same layout and size. Nothing outside changes. Reports its errors.
+ */
+int dataplane_load(struct dataplane *dataplane, const struct config_limits *limits,
+		   const char *dir);
+
+/* Descriptors, owned by the dataplane. The map's name must be one of bpf/maps.h. */
+int dataplane_map(const struct dataplane *dataplane, const char *name);
+
+/*
+ * Is it one of bpf/maps.h? These live on over a reload, and TC and XDP programs share
+ * them; all others are the programs' own.
+ */
+bool dataplane_is_state(const struct bpf_map *map);
+int dataplane_map_id(const struct dataplane *dataplane, const char *name, __u32 *id);
+int dataplane_prog(const struct dataplane *dataplane, enum tc_hook hook);
+
+/* Pin the maps that are not pinned yet, or all programs, in DIR. Report their errors. */
+int dataplane_pin_maps(const struct dataplane *dataplane, const char *dir);
+int dataplane_pin_programs(const struct dataplane *dataplane, const char *dir);
+
+#endif

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "dataplane/pin.h"
+
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "base/log.h"
+#include "base/util.h"
+
+#define BPFFS	   "/sys/fs/bpf"
+#define PIN_PREFIX "ftpnat_"
+#define OUR_DIR	   01700 /* mode of folders that we made; the sticky bit says so */
+
+/* Cut the last part off `path`; false at the root. */
+static bool cut_last_part(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	if (!slash || !path[1])
+		return false;
+	slash[slash == path ? 1 : 0] = '\0';
+	return true;
+}
+
+/* The nearest existing folder at or above DIR. */
+static void nearest_existing(const char *dir, char *path, size_t size)
+{
+	snprintf(path, size, "%s", dir);
+	while (access(path, F_OK) && cut_last_part(path))
+		;
+}
+
+static bool same_mount_namespace_as_init(void)
+{
+	struct stat self, init;
+
+	return !stat("/proc/self/ns/mnt", &self) && !stat("/proc/1/ns/mnt", &init) &&
+	       self.st_ino == init.st_ino && self.st_dev == init.st_dev;
+}
+
+static int mount_bpffs(const char *dir)
+{
+	if (!same_mount_namespace_as_init())
+		return err_r(
+			-ENODEV,
+			"no bpffs at " BPFFS
+			", and one mounted in this mount namespace would "
+			"end with it (`ip netns exec` makes a new one): run ftpnat-load "
+			"outside and name the network namespace with --netns");
+	if (mount("bpf", BPFFS, "bpf", 0, "mode=0700"))
+		return err_r(-errno,
+			     "no bpffs for %s, and mounting it on " BPFFS
+			     " failed: %s (try `mount -t "
+			     "bpf bpf " BPFFS "`)",
+			     dir, strerror(errno));
+	return 0;
+}
+
+static bool is_below(const char *path, const char *top)
+{
+	size_t len = strlen(top);
+
+	return !strncmp(path, top, len) && (path[len] == '/' || !path[len]);
+}
+
+int pin_check(const char *dir, bool mount)
+{
+	char path[PIN_PATH_MAX];
+	struct statfs fs;
+
+	nearest_existing(dir, path, sizeof(path));
+	if (statfs(path, &fs))
+		return err_r(-errno, "can't look at %s: %s", path, strerror(errno));
+	if (fs.f_type == BPF_FS_MAGIC)
+		return 0;
+	if (mount && is_below(dir, BPFFS) && is_below(path, "/sys/fs"))
+		return mount_bpffs(dir);
+	return err_r(-ENODEV,
+		     "%s is not in a bpffs: mount one (`mount -t bpf bpf " BPFFS
+		     "`) or name a folder in one with --pin",
+		     dir);
+}
+
+int pin_lock(const char *dir, int *lock_fd, __u64 *device)
+{
+	char path[PIN_PATH_MAX], up[PIN_PATH_MAX];
+	_cleanup_close_ int fd = -1;
+	struct stat st, up_st;
+
+	nearest_existing(dir, path, sizeof(path));
+	if (stat(path, &st))
+		return err_r(-errno, "can't look at %s: %s", path, strerror(errno));
+	for (memcpy(up, path, sizeof(up)); cut_last_part(up);
+	     memcpy(path, up, sizeof(path)))
+		if (stat(up, &up_st) || up_st.st_dev != st.st_dev)
+			break;
+
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || flock(fd, LOCK_EX))
+		return err_r(-errno, "can't lock %s: %s", path, strerror(errno));
+	*device = st.st_dev;
+	*lock_fd = TAKE_FD(fd);
+	return 0;
+}
+
+#define MOMENT_MS 500
+
+int pin_lock_reader(const char *dir, bool patient, int *lock_fd)
+{
+	char path[PIN_PATH_MAX];
+	_cleanup_close_ int fd = -1;
+	struct stat st, up_st;
+
+	snprintf(path, sizeof(path), "%s/..", dir);
+	if (stat(dir, &st) || stat(path, &up_st))
+		return err_r(-errno, "can't look at %s: %s", dir, strerror(errno));
+	if (st.st_dev != up_st.st_dev) /* the one that pin_lock() locks */
+		return 0;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_r(-errno, "can't open %s: %s", dir, strerror(errno));
+	for (int ms = 0; flock(fd, LOCK_EX | LOCK_NB); ms += 10) {
+		if (errno != EWOULDBLOCK)
+			return err_r(-errno, "can't lock %s: %s", dir, strerror(errno));
+		if (!patient || ms >= MOMENT_MS)
+			return -EBUSY;
+		usleep(10000);
+	}
+	*lock_fd = TAKE_FD(fd);
+	return 0;
+}
+
+int pin_make_dir(const char *dir)
+{
+	char path[PIN_PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s", dir);
+	for (char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
+		if (slash)
+			*slash = '\0';
+		if (mkdir(path, OUR_DIR) && errno != EEXIST)
+			return err_r(-errno, "can't make %s: %s", path, strerror(errno));
+		if (!slash)
+			return 0;
+		*slash = '/';
+	}
+}
+
+void pin_remove_dir(const char *dir)
+{
+	char path[PIN_PATH_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s", dir);
+	do
+		if (!stat(path, &st) && ((st.st_mode & 07777) != OUR_DIR || rmdir(path)))
+			return;
+	while (cut_last_part(path));
+}
+
+int pin_open(const char *dir, const char *name)
+{
+	char path[PIN_PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = bpf_obj_get(path);
+	return fd < 0 ? -errno : fd;
+}
+
+int pin_new(const char *dir, const char *name, int fd)
+{
+	char path[PIN_PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return bpf_obj_pin(fd, path) ?
+		       err_r(-errno, "can't pin %s: %s", path, strerror(errno)) :
+		       0;
+}
+
+int pin_replace(const char *dir, const char *name, int fd)
+{
+	char path[PIN_PATH_MAX], fresh[PIN_PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	snprintf(fresh, sizeof(fresh), "%s/%s_new", dir, name);
+	unlink(fresh);
+	if (bpf_obj_pin(fd, fresh))
+		return err_r(-errno, "can't pin %s: %s", path, strerror(errno));
+	if (rename(fresh, path)) {
+		int err = -errno;
+
+		unlink(fresh);
+		return err_r(err, "can't pin %s: %s", path, strerror(-err));
+	}
+	return 0;
+}
+
+int pin_unlink(const char *dir, const char *name)
+{
+	char path[PIN_PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	if (unlink(path) && errno != ENOENT)
+		return err_r(-errno, "can't remove %s: %s", path, strerror(errno));
+	return 0;
+}
+
+static void free_names(struct dirent ***names)
+{
+	free(*names);
+}
+
+static int is_our_name(const struct dirent *entry)
+{
+	return !strncmp(entry->d_name, PIN_PREFIX, strlen(PIN_PREFIX));
+}
+
+int pin_unlink_all(const char *dir, const char *last)
+{
+	_cleanup_(free_names) struct dirent **names = NULL;
+	int n, err = 0;
+
+	n = scandir(dir, &names, is_our_name, NULL);
+	for (int i = 0; i < n; i++) {
+		if (strcmp(names[i]->d_name, last))
+			err = pin_unlink(dir, names[i]->d_name) ?: err;
+		free(names[i]);
+	}
+	return pin_unlink(dir, last) ?: err;
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * servers drain | resume RULE ADDRESS: a server gets no new control connection; the
+ * living ones, and all their data connections, go on. A reload leaves it so.
+ */
+#include "base/log.h"
+#include "dataplane/servers.h"
+
+static int print(const struct options *options, const struct servers_drain *drain)
+{
+	const char *state = server_state(drain->drained);
+
+	if (options->json)
+		return view_print_json(json_pack(
+			"{s:i, s:[{s:s, s:s, s:s, s:b}]}", "schema", 1, "servers", "rule",
+			drain->rule, "address", options->servers.address, "state", state,
+			"changed", drain->changed > 0));
+	printf("%s %s: %s%s\n", drain->rule, options->servers.address, state,
+	       drain->changed ? "" : " already");
+	if (drain->drain && !drain->weight)
+		pr_err("rule %s has no %s server left for new connections: they are "
+		       "refused until one is resumed",
+		       drain->rule,
+		       ftpnat_family_str(ftpnat_addr_family(&drain->server.addr)));
+	if (!drain->drain && drain->drained)
+		pr_err("%s failed its health checks: it gets new connections when "
+		       "`ftpnat-load run` finds it well, or when its rule is reloaded "
+		       "without `health`",
+		       options->servers.address);
+	return 0;
+}
+
+int verb_servers_drain(const struct options *options)
+{
+	struct servers_drain drain = { .rule = options->servers.rule,
+				       .by = FTPNAT_DRAINED_BY_HAND,
+				       .drain = options->servers.drain };
+
+	if (ftpnat_endpoint_parse(options->servers.address, &drain.server)) {
+		drain.server.port = 0;
+		if (ftpnat_addr_parse(options->servers.address, &drain.server.addr))
+			return err_r(EXIT_USAGE,
+				     "servers: %s is no ADDRESS and no ADDRESS:PORT",
+				     options->servers.address);
+	}
+	if (servers_drain(options, &drain))
+		return EXIT_RUNTIME;
+	if (!drain.found)
+		return err_r(EXIT_RUNTIME,
+			     "no server %s in a publish rule %s: see `ftpnat-load "
+			     "servers`",
+			     options->servers.address, drain.rule);
+	return print(options, &drain);
+}

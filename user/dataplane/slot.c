@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "dataplane/slot.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <net/if.h>
+#include <string.h>
+
+#include "base/hostaddr.h"
+#include "base/log.h"
+#include "base/util.h"
+#include "dataplane/servers.h"
+
+int slot_put(const struct dataplane *dataplane, const char *map, const void *key,
+	     const void *value)
+{
+	if (bpf_map_update_elem(dataplane_map(dataplane, map), key, value, BPF_ANY))
+		return err_r(-errno, "can't write to map %s: %s", map, strerror(errno));
+	return 0;
+}
+
+static struct ftpnat_rule *take_rule(struct slot *slot, const struct config_rule *rule,
+				     enum ftpnat_rule_kind kind)
+{
+	struct ftpnat_rule *taken = rule_ids_take(&slot->ids, rule->name, kind);
+
+	if (!taken)
+		pr_err("no place for rule %s: more than %d rules, counting removed ones that still "
+		       "have connections",
+		       rule->name, FTPNAT_MAX_RULES);
+	return taken;
+}
+
+static __u16 rule_id(const struct slot *slot, const struct ftpnat_rule *rule)
+{
+	return (__u16)(rule - slot->ids.next);
+}
+
+static int put_listen(const struct slot *slot, const struct ftpnat_endpoint *endpoint,
+		      __u16 rule)
+{
+	const struct ftpnat_listen_key key = { .addr = endpoint->addr,
+					       .port = endpoint->port,
+					       .slot = (__u16)slot->number };
+	const struct ftpnat_listen listen = { .rule = rule };
+
+	return slot_put(slot->dataplane, "ftpnat_listens", &key, &listen);
+}
+
+/* What the server sees as the client, for `source: gateway` and `source: ADDRESS`. */
+static int server_source(const struct config_publish *publish,
+			 const struct config_server *from, struct ftpnat_addr *source)
+{
+	char text[FTPNAT_ADDR_STRLEN];
+	int err;
+
+	if (publish->source == CONFIG_SOURCE_ADDRESS)
+		*source = publish->source_address
+				  .family[ftpnat_addr_family(&from->endpoint.addr)];
+	if (publish->source != CONFIG_SOURCE_GATEWAY)
+		return 0;
+	err = host_source_towards(&from->endpoint, source);
+	if (err)
+		return err_r(
+			err,
+			"rule %s: no source address towards server %s: %s (add a route, or "
+			"name the address in `source`)",
+			publish->rule.name, ftpnat_addr_str(text, &from->endpoint.addr),
+			strerror(-err));
+	return 0;
+}
+
+/*
+ * By whom the server was drained under the configuration in force: it stays so, but for
+ * what nobody looks after any more.
+ */
+static __u16 still_drained(const struct slot *slot, __u16 id,
+			   const struct config_publish *publish,
+			   const struct config_server *from)
+{
+	__u16 kept = FTPNAT_DRAINED_BY_HAND |
+		     (publish->health_checks ? FTPNAT_DRAINED_BY_HEALTH : 0);
+	const struct ftpnat_rule *old = &slot->ids.old[id];
+	int fd = dataplane_map(slot->dataplane, "ftpnat_servers");
+
+	for (__u32 i = 0; i < old->servers; i++) {
+		__u32 key = !slot->number * FTPNAT_MAX_SERVERS + old->first_server + i;
+		struct ftpnat_server server;
+
+		if (!bpf_map_lookup_elem(fd, &key, &server) &&
+		    server.port == from->endpoint.port &&
+		    ftpnat_addr_equal(&server.addr, &from->endpoint.addr))
+			return server.drained & kept;
+	}
+	return 0;
+}
+
+static int put_server(struct slot *slot, const struct config_publish *publish,
+		      const struct config_server *from, struct ftpnat_rule *rule)
+{
+	struct ftpnat_server server = { .addr = from->endpoint.addr,
+					.port = from->endpoint.port,
+					.full_weight = (__u16)from->weight };
+	__u32 key = slot->number * FTPNAT_MAX_SERVERS + slot->servers;
+	int err = server_source(publish, from, &server.source);
+
+	if (err)
+		return err;
+	server_set_drained(&server,
+			   still_drained(slot, rule_id(slot, rule), publish, from));
+	rule->weight[ftpnat_addr_family(&server.addr)] += server.weight;
+	rule->servers++;
+	slot->servers++;
+	return slot_put(slot->dataplane, "ftpnat_servers", &key, &server);
+}
+
+static int put_class(struct slot *slot, struct ftpnat_rule *rule,
+		     const struct ftpnat_class *class)
+{
+	__u32 key = slot->number * FTPNAT_MAX_CLASSES + slot->classes;
+
+	if (slot->classes == FTPNAT_MAX_CLASSES)
+		return err_r(
+			-ENOSPC,
+			"data_address_for: more than %d entries of all rules together, "
+			"counting removed ones that still have connections",
+			FTPNAT_MAX_CLASSES);
+	slot->classes++;
+	rule->classes++;
+	return slot_put(slot->dataplane, "ftpnat_classes", &key, class);
+}
+
+/* The classes of data_address_for; 227 names IPv4 addresses only. */
+static int put_classes(struct slot *slot, const struct config_publish *publish,
+		       struct ftpnat_rule *rule)
+{
+	int err = 0;
+
+	rule->first_class = (__u16)slot->classes;
+	for (size_t i = 0; !err && i < publish->data_address_for_n; i++) {
+		const struct config_data_address_for *from =
+			&publish->data_address_for[i];
+		const struct ftpnat_class class = {
+			.addr = from->clients.addr,
+			.mask = ftpnat_prefix_mask(&from->clients),
+			.address = from->address,
+		};
+
+		if (ftpnat_addr_is_v4(&from->address))
+			err = put_class(slot, rule, &class);
+	}
+	return err;
+}
+
+/* FNV-1a; never 0, which stands for no name */
+static __u32 host_hash(const char *name)
+{
+	__u32 hash = 2166136261u;
+
+	for (; *name; name++)
+		hash = (hash ^ (__u8)*name) * 16777619u;
+	return hash ? hash : 1;
+}
+
+/*
+ * data_address by name, resolved now. Where that fails, the address stays that the same
+ * name had in the configuration in force.
+ */
+static int put_data_host(const struct slot *slot, const struct config_publish *publish,
+			 struct ftpnat_rule *rule)
+{
+	const struct ftpnat_rule *old = &slot->ids.old[rule_id(slot, rule)];
+	char text[FTPNAT_ADDR_STRLEN];
+	int err;
+
+	rule->data_host = host_hash(publish->data_host);
+	err = host_resolve(publish->data_host, rule->data_address);
+	if (!err || old->data_host != rule->data_host)
+		return err;
+	memcpy(rule->data_address, old->data_address, sizeof(rule->data_address));
+	pr_err("rule %s: data_address stays %s, as it was resolved before: `reload` when the name can "
+	       "be resolved again",
+	       publish->rule.name, ftpnat_addr_str(text, &rule->data_address[FTPNAT_V4]));
+	return 0;
+}
+
+static int put_publish(struct slot *slot, const struct config_publish *publish)
+{
+	struct ftpnat_rule *rule = take_rule(slot, &publish->rule, FTPNAT_PUBLISH);
+	int err = rule ? 0 : -ENOSPC;
+
+	if (err)
+		return err;
+	rule->source = publish->source == CONFIG_SOURCE_KEEP ? FTPNAT_SOURCE_KEEP :
+							       FTPNAT_SOURCE_ADDRESS;
+	rule->modes = publish->modes;
+	rule->flags = (publish->foreign_data ? FTPNAT_RULE_FOREIGN : 0) |
+		      (publish->tls_deny ? FTPNAT_RULE_NO_TLS : 0);
+	if (publish->modes & 1 << FTPNAT_PASSIVE && !publish->tls_deny) {
+		rule->tls_port_min = publish->tls_data.ports.min;
+		rule->tls_port_max = publish->tls_data.ports.max;
+	}
+	rule->data_port_min = publish->data_ports.min;
+	rule->data_port_max = publish->data_ports.max;
+	rule->first_server = (__u16)slot->servers;
+	memcpy(rule->data_address, publish->data_address.family,
+	       sizeof(rule->data_address));
+	if (publish->data_host)
+		err = put_data_host(slot, publish, rule);
+	if (!err)
+		err = put_classes(slot, publish, rule);
+	for (size_t i = 0; !err && i < publish->servers_n; i++)
+		err = put_server(slot, publish, &publish->servers[i], rule);
+	for (size_t i = 0; !err && i < publish->listens_n; i++)
+		err = put_listen(slot, &publish->listens[i].endpoint,
+				 rule_id(slot, rule));
+	return err;
+}
+
+/* NULL: all clients, all servers */
+static int put_selector(struct slot *slot, const struct config_prefix *clients,
+			const struct config_prefix *servers, __u16 port, __u16 rule)
+{
+	struct ftpnat_selector selector = { .port = htons(port), .rule = rule };
+	__u32 key = slot->number * FTPNAT_MAX_SELECTORS + slot->selectors;
+
+	if (slot->selectors == FTPNAT_MAX_SELECTORS)
+		return err_r(
+			-ENOSPC,
+			"more than %d combinations of clients, servers and control port",
+			FTPNAT_MAX_SELECTORS);
+	selector.any_client = !clients;
+	selector.by_server = servers != NULL;
+	if (clients) {
+		selector.addr = clients->prefix.addr;
+		selector.mask = ftpnat_prefix_mask(&clients->prefix);
+	}
+	if (servers) {
+		selector.server_addr = servers->prefix.addr;
+		selector.server_mask = ftpnat_prefix_mask(&servers->prefix);
+	}
+	slot->selectors++;
+	return slot_put(slot->dataplane, "ftpnat_select", &key, &selector);
+}
+
+static int put_masquerade(struct slot *slot, const struct config_masquerade *masquerade)
+{
+	struct ftpnat_rule *rule = take_rule(slot, &masquerade->rule, FTPNAT_MASQUERADE);
+	int err = rule ? 0 : -ENOSPC;
+
+	if (err)
+		return err;
+	rule->modes = masquerade->modes;
+	rule->flags = masquerade->foreign_data ? FTPNAT_RULE_FOREIGN : 0;
+	rule->data_port_min = masquerade->data_ports.min;
+	rule->data_port_max = masquerade->data_ports.max;
+	if (masquerade->modes & 1 << FTPNAT_PASSIVE) {
+		rule->tls_port_min = masquerade->tls_data.ports.min;
+		rule->tls_port_max = masquerade->tls_data.ports.max;
+	}
+	memcpy(rule->address, masquerade->to.family, sizeof(rule->address));
+	for (size_t i = 0; i < masquerade->clients_n; i++)
+		for (size_t j = 0; !err && j < masquerade->control_ports_n; j++)
+			err = put_selector(slot, &masquerade->clients[i], NULL,
+					   masquerade->control_ports[j].port,
+					   rule_id(slot, rule));
+	return err;
+}
+
+static int put_track_ports(struct slot *slot, const struct config_track *track,
+			   const struct config_prefix *clients,
+			   const struct config_prefix *servers, __u16 rule)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < track->control_ports_n; i++)
+		err = put_selector(slot, clients, servers, track->control_ports[i].port,
+				   rule);
+	return err;
+}
+
+static int put_track(struct slot *slot, const struct config_track *track)
+{
+	struct ftpnat_rule *rule = take_rule(slot, &track->rule, FTPNAT_TRACK);
+	size_t c = 0, s;
+	int err = rule ? 0 : -ENOSPC;
+
+	if (err)
+		return err;
+	rule->modes = 1 << FTPNAT_PASSIVE | 1 << FTPNAT_ACTIVE;
+	rule->tls_port_min = track->tls_data.ports.min;
+	rule->tls_port_max = track->tls_data.ports.max;
+	do {
+		s = 0;
+		do {
+			err = put_track_ports(
+				slot, track, track->clients_n ? &track->clients[c] : NULL,
+				track->servers_n ? &track->servers[s] : NULL,
+				rule_id(slot, rule));
+		} while (!err && ++s < track->servers_n);
+	} while (!err && ++c < track->clients_n);
+	return err;
+}
+
+static int put_guard(struct slot *slot, const struct config_guard *from)
+{
+	const struct ftpnat_guard_key key = { .ifindex = if_nametoindex(from->interface),
+					      .slot = slot->number };
+	struct ftpnat_guard guard = { .number = (__u32)from->ports_n };
+
+	if (!key.ifindex)
+		return err_r(-ENODEV, "guard: no interface %s (see `ip link`)",
+			     from->interface);
+	for (size_t i = 0; i < from->ports_n; i++)
+		guard.ports[i] =
+			(struct ftpnat_guard_ports){ .min = from->ports[i].ports.min,
+						     .max = from->ports[i].ports.max };
+	slot->guards++;
+	return slot_put(slot->dataplane, "ftpnat_guards", &key, &guard);
+}
+
+int slot_fill_rules(struct slot *slot)
+{
+	const struct config *config = slot->config;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < config->publish_n; i++)
+		err = put_publish(slot, &config->publish[i]);
+	for (size_t i = 0; !err && i < config->masquerade_n; i++)
+		err = put_masquerade(slot, &config->masquerade[i]);
+	for (size_t i = 0; !err && i < config->track_n; i++)
+		err = put_track(slot, &config->track[i]);
+	for (size_t i = 0; !err && i < config->guard_n; i++)
+		err = put_guard(slot, &config->guard[i]);
+	return err;
+}
+
+int slot_keep_classes(struct slot *slot, struct ftpnat_rule *rule)
+{
+	int fd = dataplane_map(slot->dataplane, "ftpnat_classes"), err = 0;
+	__u32 from = !slot->number * FTPNAT_MAX_CLASSES + rule->first_class;
+	__u32 number = rule->classes;
+
+	rule->first_class = (__u16)slot->classes;
+	rule->classes = 0;
+	for (__u32 i = 0; !err && i < number; i++, from++) {
+		struct ftpnat_class class;
+
+		if (bpf_map_lookup_elem(fd, &from, &class))
+			return err_r(-errno, "can't read ftpnat_classes: %s",
+				     strerror(errno));
+		err = put_class(slot, rule, &class);
+	}
+	return err;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The steps of up and reload, for who does more than these. */
+#ifndef FTPNAT_UP_H
+#define FTPNAT_UP_H
+
+#include "base/options.h"
+#include "config/config.h"
+
+/* -EPERM with a message when we aren't root. */
+int up_need_root(const char *verb);
+
+/* An exit code; reports what is wrong with the file. */
+int up_load_config(const char *path, struct config **config);
+
+/*
+ * Put the configuration in force: a reload where the instance is up, else, with
+ * `may_start`, a fresh start. What fails changes nothing. An exit code; reports its errors.
+ */
+int up_apply(const struct options *options, const struct config *config, const char *verb,
+	     bool may_start);
+
+#endif

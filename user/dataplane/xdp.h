@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The XDP program on interfaces, by libxdp: beside the programs of others where the
+ * kernel lets its dispatcher chain them (freplace), alone where it doesn't. A program is
+ * ours when it holds the instance's ftpnat_state map.
+ */
+#ifndef FTPNAT_XDP_H
+#define FTPNAT_XDP_H
+
+#include "dataplane/load.h"
+
+struct xdp_attached {
+	enum config_xdp mode; /* of our program; CONFIG_XDP_OFF: there is none */
+	__u32 prog_id;
+	bool chained;	/* there is libxdp's dispatcher */
+	int others;	/* programs that aren't ours */
+	char other[16]; /* name of one of them */
+};
+
+/* What is attached. 0 or -errno. */
+int xdp_query(const struct ftpnat_interface *interface, __u32 state_id,
+	      struct xdp_attached *attached);
+
+/*
+ * Load the program for this interface (its `mac`), with the maps of the dataplane, and
+ * attach it: CONFIG_XDP_NATIVE or CONFIG_XDP_GENERIC. It takes the place of the
+ * instance's program if there is one in this mode, so that no packet meets none.
+ * -errno without a message, but with the kernel's words, if it said any, in `why`.
+ */
+int xdp_put(const struct ftpnat_interface *interface, const struct dataplane *dataplane,
+	    enum config_xdp mode, __u32 state_id, char why[FTPNAT_XDP_WHY_LEN]);
+
+/* Detach the instance's program, if there is one. 0 or -errno. */
+int xdp_remove(const struct ftpnat_interface *interface, __u32 state_id);
+
+#endif

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * events: one line per event, those kept from before the command came first. The ring
+ * buffer has one reader at a time, and what one has read (`top` too, now and then) no
+ * other gets; where that is `run`, the events come from there.
+ */
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio_ext.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "dataplane/pin.h"
+#include "events/maps.h"
+#include "events/print.h"
+#include "events/relay.h"
+
+#define LOOK_MS	   1000 /* how often to look for lost events, and whether we are still up */
+#define ONE_SECOND 1000000000ULL
+
+struct follower {
+	const struct options *options;
+	struct event_maps maps;
+	struct ring_buffer *ring; /* NULL: from the relay */
+	int relay_fd;
+	int rule_width;
+	__u64 missed;	      /* events that the relay had no room for */
+	__u64 lost;	      /* so many lost events were told of */
+	__u64 noted;	      /* so many there are, to be told of ... */
+	__u64 noted_at;	      /* ... when all events from before this time are printed */
+	unsigned int printed; /* events */
+};
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int number)
+{
+	(void)number;
+	stopped = 1;
+}
+
+/* Without SA_RESTART: a write to a reader that has stalled is to end too. */
+static void catch_signals(void)
+{
+	const struct sigaction action = { .sa_handler = stop };
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGPIPE, &ignore, NULL);
+}
+
+static int print_json(json_t *entry)
+{
+	if (!entry)
+		return err_r(-ENOMEM, "out of memory");
+	json_dumpf(entry, stdout, JSON_ENSURE_ASCII); /* flush() tells of errors */
+	putchar('\n');
+	json_decref(entry);
+	return 0;
+}
+
+/* 0, -EPIPE when nobody reads on, -EINTR when a signal came meanwhile. */
+static int flush(void)
+{
+	int err = fflush(stdout) ? -errno : 0;
+
+	if (!err || err == -EPIPE || (err == -EINTR && stopped)) {
+		if (err) {
+			__fpurge(stdout); /* nothing is left for main() to complain of */
+			clearerr(stdout);
+		}
+		return err;
+	}
+	return err_r(err, "can't write to standard output: %s", strerror(-err));
+}
+
+static int note_lost(struct follower *f)
+{
+	__u64 total;
+	int err;
+
+	f->noted_at = event_clock_ns(CLOCK_MONOTONIC);
+	err = event_maps_lost(&f->maps, &total);
+	if (!err)
+		f->noted = total + f->missed;
+	return err;
+}
+
+static int tell_lost(struct follower *f)
+{
+	__u64 lost = f->noted - f->lost;
+	char when[EVENT_TIME_STRLEN];
+	int err = 0;
+
+	if (!lost)
+		return 0;
+	f->lost = f->noted;
+	event_time_str(when, f->noted_at, f->options->json);
+	if (f->options->json)
+		err = print_json(json_pack("{s:i, s:s, s:s, s:I}", "schema", 1, "time",
+					   when, "reason", "events_lost", "count",
+					   (json_int_t)lost));
+	else
+		printf("%s  %llu events lost: the buffer was full\n", when, lost);
+	return err ?: flush();
+}
+
+static int print_event(const struct follower *f, const struct ftpnat_event *e,
+		       const struct ftpnat_line_event *line, const char *rule)
+{
+	char when[EVENT_TIME_STRLEN];
+
+	if (f->options->json)
+		return print_json(event_json(e, line, rule));
+	printf("%s  ", event_time_str(when, e->time, false));
+	event_print(stdout, e, line, rule, f->rule_width);
+	putchar('\n');
+	return 0;
+}
+
+/* For libbpf: an error ends this round, the event counts as read. */
+static int see_event(void *arg, void *data, size_t size)
+{
+	struct follower *f = arg;
+	const struct ftpnat_event *e = data;
+	char rule[FTPNAT_NAME_LEN];
+	int err = 0;
+
+	if (stopped)
+		return -EINTR;
+	if (size < sizeof(*e))
+		return 0;
+	if (e->time > f->noted_at)
+		err = tell_lost(f) ?: note_lost(f);
+	if (err)
+		return err;
+	event_maps_rule(&f->maps, e->rule, rule);
+	if (f->options->rule && strcmp(f->options->rule, rule))
+		return 0;
+	err = print_event(f, e, event_line(data, size), rule) ?: flush();
+	if (!err && ++f->printed == f->options->count)
+		return -ECANCELED;
+	return err;
+}
+
+static int check_up(const struct follower *f)
+{
+	if (event_maps_up(&f->maps))
+		return 0;
+	return err_r(-ENODEV, "%s was taken down: no more events", f->maps.dir);
+}
+
+/* All that is there. */
+static int take_events(struct follower *f)
+{
+	int err = f->ring ? ring_buffer__consume(f->ring) :
+			    event_relay_receive(f->relay_fd, see_event, f, &f->missed);
+
+	if (err == -ECONNRESET)
+		return check_up(f) ?:
+			       err_r(err, "`ftpnat-load run`, which had the events, has "
+					  "ended: start again");
+	return err < 0 ? err : 0;
+}
+
+/* Until something is to be read or nobody reads us: 0 or -EPIPE. */
+static int wait_for_events(const struct follower *f)
+{
+	struct pollfd fds[] = {
+		{ .fd = f->ring ? ring_buffer__epoll_fd(f->ring) : f->relay_fd,
+		  .events = POLLIN },
+		{ .fd = STDOUT_FILENO }, /* errors are always told of */
+	};
+
+	if (poll(fds, ARRAY_SIZE(fds), LOOK_MS) < 0)
+		return errno == EINTR ? 0 :
+					err_r(-errno, "can't wait for events: %s",
+					      strerror(errno));
+	return fds[1].revents & (POLLERR | POLLHUP) ? -EPIPE : 0;
+}
+
+/* Prints all that is there, then waits for more. */
+static int follow_once(struct follower *f)
+{
+	__u64 before = event_clock_ns(CLOCK_MONOTONIC);
+	int err = take_events(f) ?: note_lost(f) ?: tell_lost(f) ?: wait_for_events(f);
+
+	if (!err && event_clock_ns(CLOCK_MONOTONIC) - before >= ONE_SECOND)
+		err = check_up(f);
+	return err;
+}
+
+static int follow(struct follower *f)
+{
+	int err = note_lost(f);
+
+	while (!err && !stopped)
+		err = follow_once(f);
+	return stopped || err == -ECANCELED || err == -EPIPE ? 0 : err;
+}
+
+static void free_ring(struct ring_buffer **ring)
+{
+	ring_buffer__free(*ring);
+}
+
+static int longest_name(const struct view *view)
+{
+	int longest = 1;
+
+	for (int id = 0; id < FTPNAT_MAX_RULES; id++) {
+		int len = (int)strnlen(view->rules[id].name, FTPNAT_NAME_LEN);
+
+		if (len > longest)
+			longest = len;
+	}
+	return longest;
+}
+
+static int follow_relay(struct follower *f)
+{
+	/* What was lost before was lost to the relay, which has told of it. */
+	return event_maps_lost(&f->maps, &f->lost) ?: follow(f);
+}
+
+static int follow_ring(struct follower *f)
+{
+	_cleanup_(free_ring) struct ring_buffer *ring = NULL;
+	_cleanup_close_ int lock_fd = -1;
+	int err = pin_lock_reader(f->maps.dir, true, &lock_fd);
+
+	if (err == -EBUSY)
+		return err_r(err,
+			     "another command follows the events of %s: end it first",
+			     f->maps.dir);
+	if (err)
+		return err;
+	ring = f->ring = ring_buffer__new(f->maps.events_fd, see_event, f, NULL);
+	if (!ring)
+		return err_r(-errno, "can't read ftpnat_events: %s", strerror(errno));
+	return follow(f);
+}
+
+static void end_follower(struct follower *f)
+{
+	event_maps_close(&f->maps);
+	close_fd(&f->relay_fd);
+}
+
+int verb_events(const struct options *options)
+{
+	_cleanup_(end_follower) struct follower f = { .options = options,
+						      .maps = EVENT_MAPS_INIT,
+						      .relay_fd = -1 };
+	_cleanup_view_ struct view view;
+	int err = view_open(&view, options) ?: event_maps_open(&f.maps, &view);
+
+	if (err)
+		return EXIT_RUNTIME;
+	f.rule_width = longest_name(&view);
+	f.relay_fd = event_relay_connect(f.maps.events_id);
+	catch_signals();
+	err = f.relay_fd >= 0 ? follow_relay(&f) : follow_ring(&f);
+	return err ? EXIT_RUNTIME : 0;
+}

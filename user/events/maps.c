@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "events/maps.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "dataplane/pin.h"
+
+#define EVENTS_MAP "ftpnat_events"
+
+static __u32 map_id(int fd)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	return fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) ? 0 : info.id;
+}
+
+int event_maps_open(struct event_maps *maps, const struct view *view)
+{
+	*maps = (struct event_maps)EVENT_MAPS_INIT;
+	snprintf(maps->dir, sizeof(maps->dir), "%s", view->instance.dir);
+	maps->events_fd = view_map(view, EVENTS_MAP);
+	maps->config_fd = view_map(view, "ftpnat_config");
+	maps->rules_fd = view_map(view, "ftpnat_rules");
+	maps->reasons_fd = view_map(view, "ftpnat_reasons");
+	if (maps->events_fd < 0 || maps->config_fd < 0 || maps->rules_fd < 0 ||
+	    maps->reasons_fd < 0)
+		return -ENOENT;
+	maps->events_id = map_id(maps->events_fd);
+	return 0;
+}
+
+void event_maps_close(struct event_maps *maps)
+{
+	close_fd(&maps->events_fd);
+	close_fd(&maps->config_fd);
+	close_fd(&maps->rules_fd);
+	close_fd(&maps->reasons_fd);
+}
+
+void event_maps_rule(const struct event_maps *maps, __u16 id, char name[FTPNAT_NAME_LEN])
+{
+	struct ftpnat_config config = { 0 };
+	struct ftpnat_rule rule = { 0 };
+	__u32 key = 0;
+
+	bpf_map_lookup_elem(maps->config_fd, &key, &config);
+	key = (config.slot & 1) * FTPNAT_MAX_RULES + id;
+	if (id >= FTPNAT_MAX_RULES || bpf_map_lookup_elem(maps->rules_fd, &key, &rule) ||
+	    !rule.name[0])
+		strcpy(rule.name, id == FTPNAT_NO_RULE ? "-" : "?");
+	memcpy(name, rule.name, sizeof(rule.name));
+}
+
+int event_maps_lost(const struct event_maps *maps, __u64 *lost)
+{
+	int err;
+
+	*lost = 0;
+	err = view_counters(maps->reasons_fd, FTPNAT_EVENTS_LOST, lost, 1);
+	return err ? err_r(err, "can't read ftpnat_reasons: %s", strerror(-err)) : 0;
+}
+
+bool event_maps_up(const struct event_maps *maps)
+{
+	_cleanup_close_ int fd = pin_open(maps->dir, EVENTS_MAP);
+
+	return map_id(fd) == maps->events_id;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The ring buffer of events, with what it takes to understand them. */
+#ifndef FTPNAT_EVENT_MAPS_H
+#define FTPNAT_EVENT_MAPS_H
+
+#include "dataplane/view.h"
+
+struct event_maps {
+	char dir[sizeof(((struct ftpnat_state *)NULL)->pin)];
+	int events_fd;
+	int config_fd;
+	int rules_fd;
+	int reasons_fd;
+	__u32 events_id;
+};
+
+#define EVENT_MAPS_INIT                                                                  \
+	{                                                                                \
+		.events_fd = -1, .config_fd = -1, .rules_fd = -1, .reasons_fd = -1       \
+	}
+
+/* Reports its errors. */
+int event_maps_open(struct event_maps *maps, const struct view *view);
+void event_maps_close(struct event_maps *maps);
+
+#define _cleanup_event_maps_ _cleanup_(event_maps_close)
+
+/* Name of the rule, also of one that a reload has brought since; "?" where there is none. */
+void event_maps_rule(const struct event_maps *maps, __u16 id, char name[FTPNAT_NAME_LEN]);
+
+/* Events lost since `up` because the ring buffer was full. Reports its errors. */
+int event_maps_lost(const struct event_maps *maps, __u64 *lost);
+
+/* Are these still the maps of what is up at the pin folder? */
+bool event_maps_up(const struct event_maps *maps);
+
+#endif

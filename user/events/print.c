@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "events/print.h"
+
+#include "dataplane/view.h"
+#include "events/text.h"
+
+#define ONE_SECOND   1000000000ULL
+#define REASON_WIDTH 15
+
+/* An event in words. */
+struct words {
+	char client[FTPNAT_ENDPOINT_STRLEN];
+	char public[FTPNAT_ENDPOINT_STRLEN];
+	char real[FTPNAT_ENDPOINT_STRLEN];
+	const char *reason;
+	const char *kind;
+	bool connected; /* `real` and the session are there: not so where it was refused */
+};
+
+__u64 event_clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (__u64)now.tv_sec * ONE_SECOND + (__u64)now.tv_nsec;
+}
+
+char *event_time_str(char buf[static EVENT_TIME_STRLEN], __u64 monotonic, bool utc)
+{
+	__u64 ns = event_clock_ns(CLOCK_REALTIME) - event_clock_ns(CLOCK_MONOTONIC) +
+		   monotonic;
+	time_t seconds = (time_t)(ns / ONE_SECOND);
+	struct tm tm;
+	size_t len;
+
+	if (utc)
+		gmtime_r(&seconds, &tm);
+	else
+		localtime_r(&seconds, &tm);
+	len = strftime(buf, EVENT_TIME_STRLEN, utc ? "%Y-%m-%dT%T" : "%F %T", &tm);
+	snprintf(buf + len, EVENT_TIME_STRLEN - len, ".%03u%s",
+		 (unsigned int)(ns % ONE_SECOND / 1000000), utc ? "Z" : "");
+	return buf;
+}
+
+const struct ftpnat_line_event *event_line(const void *data, size_t size)
+{
+	return size >= sizeof(struct ftpnat_line_event) ? data : NULL;
+}
+
+static void put_in_words(const struct ftpnat_event *e, bool is_line, struct words *w)
+{
+	ftpnat_endpoint_str(w->client, &e->client.src, e->client.sport);
+	ftpnat_endpoint_str(w->public, &e->client.dst, e->client.dport);
+	ftpnat_endpoint_str(w->real, &e->server.dst, e->server.dport);
+	w->reason = view_reason_name(e->reason);
+	w->kind = e->kind == FTPNAT_CONTROL ? "control" : "data";
+	w->connected = is_line || e->reason == FTPNAT_CONTROL_OPENED ||
+		       e->reason == FTPNAT_CONTROL_CLOSED ||
+		       e->reason == FTPNAT_DATA_OPENED ||
+		       e->reason == FTPNAT_DATA_CLOSED || e->reason == FTPNAT_OPAQUE ||
+		       e->reason == FTPNAT_CLEAR;
+}
+
+json_t *event_json(const struct ftpnat_event *e, const struct ftpnat_line_event *line,
+		   const char *rule)
+{
+	char when[EVENT_TIME_STRLEN];
+	struct words w;
+	json_t *entry;
+
+	put_in_words(e, line, &w);
+	event_time_str(when, e->time, true);
+	entry = json_pack("{s:i, s:s, s:s, s:s?, s:s, s:o, s:s, s:s, s:s?}", "schema", 1,
+			  "time", when, "reason", w.reason, "rule",
+			  e->rule == FTPNAT_NO_RULE ? NULL : rule, "kind", w.kind,
+			  "session", w.connected ? json_integer(e->session) : json_null(),
+			  "client", w.client, "public", w.public, "real",
+			  w.connected ? w.real : NULL);
+	if (line && entry) {
+		struct event_text before, after;
+
+		event_text_before(&before, line);
+		event_text_after(&after, line);
+		json_object_set_new(entry, "direction",
+				    json_string(e->dir == FTPNAT_FROM_CLIENT ?
+							"from_client" :
+							"from_server"));
+		json_object_set_new(entry, "before", event_text_json(&before));
+		json_object_set_new(entry, "after",
+				    line->text_len ? event_text_json(&after) :
+						     json_null());
+		json_object_set_new(entry, "cut", json_boolean(before.cut || after.cut));
+	}
+	return entry;
+}
+
+void event_print(FILE *out, const struct ftpnat_event *e,
+		 const struct ftpnat_line_event *line, const char *rule, int rule_width)
+{
+	struct event_text text;
+	const char *what;
+	struct words w;
+
+	put_in_words(e, line, &w);
+	what = !line			    ? w.kind :
+	       e->dir == FTPNAT_FROM_CLIENT ? "from client" :
+					      "from server";
+	fprintf(out, "%-*s  %-*s  %-11s  %s", rule_width, rule, REASON_WIDTH, w.reason,
+		what, w.client);
+	if (line) {
+		fputc(' ', out);
+		event_text_before(&text, line);
+		event_text_print(out, &text);
+		if (line->text_len) {
+			fputs(" => ", out);
+			event_text_after(&text, line);
+			event_text_print(out, &text);
+		}
+	} else {
+		fprintf(out, " -> %s", w.public);
+		if (w.connected)
+			fprintf(out, " => %s", w.real);
+	}
+}

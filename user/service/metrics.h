@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What Prometheus gets. Families are JSON: an array of {name, type, help, samples:
+ * [{labels: {...}, value}]}, which is what `metrics --json` prints and what the text is
+ * made from.
+ */
+#ifndef FTPNAT_METRICS_H
+#define FTPNAT_METRICS_H
+
+#include "show/counters.h"
+
+#define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
+
+/* A family without samples, added to `families`; the samples are the family's. */
+json_t *metrics_family(json_t *families, const char *name, const char *type,
+		       const char *help);
+/* `labels` is taken over; NULL: none. */
+void metrics_sample(json_t *family, json_t *labels, __u64 value);
+
+/* The families of what was counted. */
+json_t *metrics_build(const struct view *view, const struct stats *stats,
+		      size_t degraded);
+
+/* Read the instance and build. Reports its errors. */
+int metrics_read(const struct options *options, json_t **families);
+
+/* The families in Prometheus' text format. */
+void metrics_print(FILE *out, const json_t *families);
+
+#endif

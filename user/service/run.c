@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * run: up, then a metrics endpoint and an event log until a signal ends it. The
+ * dataplane needs none of it and works on, however `run` ends: a restart, of the
+ * package say, loses no connection. `down` takes it down.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/netns.h"
+#include "dataplane/up.h"
+#include "service/health.h"
+#include "service/host_watch.h"
+#include "service/metrics.h"
+#include "service/metrics_http.h"
+#include "service/run_events.h"
+
+#define TICK_USEC 1000000
+
+struct service {
+	struct options options; /* after --netns was entered: without it */
+	struct config *config;	/* in force */
+	sd_event *event;
+	struct metrics_http *http; /* NULL: not asked for */
+	struct run_events events;
+	struct health health;
+	struct host_watch watch;
+	time_t reloaded; /* when a configuration was put in force */
+	bool failed;	 /* the last reload did */
+};
+
+static void service_end(struct service *service)
+{
+	metrics_http_close(service->http);
+	health_close(&service->health);
+	host_watch_close(&service->watch);
+	run_events_close(&service->events);
+	config_free(service->config);
+	sd_event_unref(service->event);
+}
+
+/* ---- what the endpoint says ---- */
+
+static json_t *read_metrics(void *arg)
+{
+	const struct service *service = arg;
+	json_t *families = NULL, *family;
+
+	if (metrics_read(&service->options, &families))
+		return NULL;
+	family = metrics_family(
+		families, "ftpnat_config_last_reload_successful", "gauge",
+		"1: the configuration in force is the one last asked for; 0: that one "
+		"failed, the one before is in force.");
+	metrics_sample(family, NULL, !service->failed);
+	family = metrics_family(families,
+				"ftpnat_config_last_reload_success_timestamp_seconds",
+				"gauge",
+				"When a configuration was last put in force by `run`.");
+	metrics_sample(family, NULL, (__u64)service->reloaded);
+	health_metrics(&service->health, families);
+	return families;
+}
+
+/* ---- configuration ---- */
+
+static bool same_endpoint(const struct config *a, const struct config *b)
+{
+	return a && a->metrics == b->metrics &&
+	       a->metrics_listen.port == b->metrics_listen.port &&
+	       ftpnat_addr_equal(&a->metrics_listen.addr, &b->metrics_listen.addr);
+}
+
+/* All of it or nothing: an exit code. */
+static int put_in_force(struct service *service, bool may_start)
+{
+	_cleanup_config_ struct config *config = NULL;
+	_cleanup_metrics_http_ struct metrics_http *http = NULL;
+	struct metrics_http *old = service->http;
+	bool same;
+	int err = up_load_config(service->options.config, &config);
+
+	if (err)
+		return err;
+	same = same_endpoint(service->config, config);
+	if (!same && config->metrics &&
+	    metrics_http_open(&http, service->event, &config->metrics_listen,
+			      read_metrics, service))
+		return EXIT_RUNTIME;
+	err = up_apply(&service->options, config, may_start ? "run" : "reload",
+		       may_start);
+	if (err)
+		return err;
+	if (!same) {
+		service->http = TAKE_PTR(http);
+		metrics_http_close(old);
+	}
+	config_free(service->config);
+	service->config = TAKE_PTR(config);
+	service->reloaded = time(NULL);
+	return 0;
+}
+
+static void reload(struct service *service)
+{
+	sd_notify(0, "RELOADING=1");
+	service->failed = put_in_force(service, false) != 0 ||
+			  health_configure(&service->health, service->config);
+	if (service->failed)
+		pr_err("reload failed: the configuration before stays in force");
+	else
+		pr_err("reloaded %s", service->options.config);
+	sd_notify(0, service->failed ? "READY=1\nSTATUS=The last reload failed; the "
+				       "configuration before is in force." :
+				       "READY=1\nSTATUS=Working.");
+}
+
+static void follow_host(void *arg)
+{
+	pr_err("interfaces or addresses have changed: reloading");
+	reload(arg);
+}
+
+/* ---- the loop ---- */
+
+static int see_signal(sd_event_source *source, const struct signalfd_siginfo *signal,
+		      void *arg)
+{
+	struct service *service = arg;
+
+	(void)source;
+	if (signal->ssi_signo == SIGHUP) {
+		reload(service);
+		return 0;
+	}
+	pr_err("ending; the dataplane works on: `ftpnat-load down` takes it down");
+	return sd_event_exit(service->event, 0);
+}
+
+static int see_tick(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct service *service = arg;
+
+	(void)usec;
+	if (!event_maps_up(&service->events.maps)) {
+		pr_err("%s was taken down: ending", service->options.pin);
+		return sd_event_exit(service->event, 0);
+	}
+	if (service->http)
+		metrics_http_tend(service->http);
+	if (run_events_tend(&service->events, service->event))
+		return sd_event_exit(service->event, EXIT_RUNTIME);
+	return sd_event_source_set_time_relative(source, TICK_USEC) ?:
+		       sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+/* Before `up`: no signal is to end it half done. */
+static int prepare(struct service *service)
+{
+	static const int numbers[] = { SIGHUP, SIGINT, SIGTERM };
+	sigset_t signals;
+	int err = sd_event_new(&service->event);
+
+	signal(SIGPIPE, SIG_IGN);
+	setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
+	sigemptyset(&signals);
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		sigaddset(&signals, numbers[i]);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	for (size_t i = 0; err >= 0 && i < ARRAY_SIZE(numbers); i++)
+		err = sd_event_add_signal(service->event, NULL, numbers[i], see_signal,
+					  service);
+	if (err >= 0)
+		err = sd_event_add_time_relative(service->event, NULL, CLOCK_MONOTONIC,
+						 TICK_USEC, 0, see_tick, service);
+	return err < 0 ? err_r(err, "can't wait for signals: %s", strerror(-err)) : 0;
+}
+
+int verb_run(const struct options *options)
+{
+	_cleanup_(service_end) struct service service = { .options = *options,
+							  .events = RUN_EVENTS_INIT };
+	int err = up_need_root("run");
+
+	if (!err && options->netns)
+		err = netns_enter(options->netns);
+	service.options.netns = NULL;
+	if (err || prepare(&service))
+		return EXIT_RUNTIME;
+	err = put_in_force(&service, true);
+	if (err)
+		return err;
+	if (mkdir(RUN_DIR, 0700) && errno != EEXIST)
+		return err_r(EXIT_RUNTIME, "can't make " RUN_DIR ": %s", strerror(errno));
+	if (run_events_open(&service.events, service.event, &service.options))
+		return EXIT_RUNTIME;
+	health_open(&service.health, service.event, &service.options);
+	if (health_configure(&service.health, service.config))
+		return EXIT_RUNTIME;
+	if (host_watch_open(&service.watch, service.event, &service.options, follow_host,
+			    &service))
+		return EXIT_RUNTIME;
+	sd_notify(0, "READY=1\nSTATUS=Working.");
+	err = sd_event_loop(service.event);
+	sd_notify(0, "STOPPING=1");
+	return err < 0 ? EXIT_RUNTIME : err;
+}

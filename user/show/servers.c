@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* servers: the published ones with weight, state and control connections now. */
+#include <errno.h>
+
+#include "base/log.h"
+#include "base/table.h"
+#include "dataplane/servers.h"
+#include "dataplane/view.h"
+
+struct listed_server {
+	struct published_server published;
+	__u32 connections;
+};
+
+struct server_list {
+	size_t number;
+	struct listed_server server[FTPNAT_MAX_SERVERS];
+};
+
+static int add_server(const struct published_server *published, void *arg)
+{
+	struct server_list *list = arg;
+
+	if (list->number < FTPNAT_MAX_SERVERS)
+		list->server[list->number++].published = *published;
+	return 0;
+}
+
+static int count_flow(const void *key, const void *value, void *arg)
+{
+	const struct ftpnat_flow *flow = value;
+	struct server_list *list = arg;
+
+	(void)key;
+	if (!(flow->flags & FTPNAT_FLOW_CLIENT) || flow->kind != FTPNAT_CONTROL)
+		return 0;
+	for (size_t i = 0; i < list->number; i++) {
+		struct listed_server *listed = &list->server[i];
+		const struct ftpnat_server *server = &listed->published.server;
+
+		if (listed->published.rule == flow->rule &&
+		    server->port == flow->to.dport &&
+		    ftpnat_addr_equal(&server->addr, &flow->to.dst)) {
+			listed->connections++;
+			return 0;
+		}
+	}
+	return 0;
+}
+
+static json_t *drained_by(const struct ftpnat_server *server)
+{
+	json_t *list = json_array();
+
+	if (server->drained & FTPNAT_DRAINED_BY_HAND)
+		json_array_append_new(list, json_string("hand"));
+	if (server->drained & FTPNAT_DRAINED_BY_HEALTH)
+		json_array_append_new(list, json_string("health"));
+	return list;
+}
+
+static void print_text(const struct view *view, const struct server_list *list)
+{
+	static const char *const titles[] = { "RULE",	     "ADDRESS", "WEIGHT",
+					      "CONNECTIONS", "STATE",	NULL };
+	_cleanup_table_ struct table table;
+
+	table_begin(&table, titles);
+	for (size_t i = 0; i < list->number; i++) {
+		const struct listed_server *listed = &list->server[i];
+		const struct ftpnat_server *server = &listed->published.server;
+		char text[FTPNAT_ENDPOINT_STRLEN];
+
+		table_cell(&table, "%s", view_rule_name(view, listed->published.rule));
+		table_cell(&table, "%s",
+			   ftpnat_endpoint_str(text, &server->addr, server->port));
+		table_cell(&table, "%u", server->full_weight);
+		table_cell(&table, "%u", listed->connections);
+		table_cell(&table, "%s", server_state(server->drained));
+	}
+}
+
+static json_t *to_json(const struct view *view, const struct server_list *list)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < list->number; i++) {
+		const struct listed_server *listed = &list->server[i];
+		const struct ftpnat_server *server = &listed->published.server;
+		char text[FTPNAT_ENDPOINT_STRLEN];
+
+		ftpnat_endpoint_str(text, &server->addr, server->port);
+		json_array_append_new(
+			array,
+			json_pack("{s:s, s:s, s:i, s:I, s:s, s:o}", "rule",
+				  view_rule_name(view, listed->published.rule), "address",
+				  text, "weight", (int)server->full_weight, "connections",
+				  (json_int_t)listed->connections, "state",
+				  server_state(server->drained), "drained_by",
+				  drained_by(server)));
+	}
+	return json_pack("{s:i, s:o}", "schema", 1, "servers", array);
+}
+
+int verb_servers(const struct options *options)
+{
+	_cleanup_free_ struct server_list *list = calloc(1, sizeof(*list));
+	_cleanup_view_ struct view view;
+	int err = view_open(&view, options);
+
+	if (!err && !list)
+		err = err_r(-ENOMEM, "out of memory");
+	err = err					    ?:
+		      servers_walk(&view, add_server, list) ?:
+		      view_walk(&view, "ftpnat_flows", count_flow, list);
+	if (err)
+		return EXIT_RUNTIME;
+	if (options->json)
+		return view_print_json(to_json(&view, list));
+	print_text(&view, list);
+	return 0;
+}

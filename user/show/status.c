@@ -1,0 +1,500 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* status: what is attached where, what is in force, and what is not as it should be. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "base/hostaddr.h"
+#include "base/log.h"
+#include "base/netdev.h"
+#include "base/netns.h"
+#include "base/table.h"
+#include "dataplane/attach.h"
+#include "dataplane/before.h"
+#include "dataplane/fastpath.h"
+#include "dataplane/kernel_lacks.h"
+#include "dataplane/pin.h"
+#include "dataplane/xdp.h"
+#include "show/status.h"
+
+static const char *const kind_names[] = {
+	[FTPNAT_PUBLISH] = "publish",
+	[FTPNAT_MASQUERADE] = "masquerade",
+	[FTPNAT_TRACK] = "track",
+};
+
+/* The document; text is printed from it. */
+struct status {
+	const struct view *view;
+	json_t *interfaces;
+	json_t *programs;
+	json_t *rules;
+	json_t *degraded;
+	struct view_table tables[VIEW_TABLE_MAX];
+	struct utsname host;
+	bool elsewhere; /* not in the instance's network namespace */
+};
+
+static void __attribute__((format(printf, 2, 3)))
+degraded(struct status *status, const char *format, ...)
+{
+	char *text;
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		text = NULL;
+	va_end(args);
+	if (text)
+		json_array_append_new(status->degraded, json_string(text));
+	free(text);
+}
+
+/* ---- interfaces ---- */
+
+/* Why the filters can't be there; NULL if they can. */
+static const char *why_gone(struct status *status,
+			    const struct ftpnat_interface *interface)
+{
+	char name[IF_NAMESIZE];
+
+	if (status->elsewhere)
+		return "in another network namespace";
+	if (if_indextoname(interface->ifindex, name))
+		return NULL;
+	if (if_nametoindex(interface->name)) {
+		degraded(status,
+			 "Interface %s was made anew: `ftpnat-load up` attaches to it.",
+			 interface->name);
+		return "made anew";
+	}
+	degraded(status,
+		 "Interface %s is gone: `ftpnat-load up` attaches when it is back.",
+		 interface->name);
+	return "gone";
+}
+
+/* Native XDP sends to the interface only if the loader has said so, and it should be so. */
+static void check_transmits(struct status *status,
+			    const struct ftpnat_interface *interface)
+{
+	_cleanup_close_ int fd = view_map(status->view, "ftpnat_links");
+	struct ftpnat_link link = { 0 };
+	bool now = fastpath_transmits(interface, status->view->instance.state_id);
+	__u64 features;
+	bool said = fd >= 0 && !bpf_map_lookup_elem(fd, &interface->ifindex, &link) &&
+		    (link.flags & FTPNAT_LINK_XMIT);
+
+	if (said && !now)
+		degraded(
+			status,
+			"%s has stopped sending what XDP gives it, data connections lose "
+			"packets: `ftpnat-load reload`.",
+			interface->name);
+	else if (!said && now)
+		degraded(status,
+			 "%s could send what XDP gives it by now: `ftpnat-load reload`.",
+			 interface->name);
+	else if (!said && netdev_xdp_features(interface->ifindex, &features) == -ENOENT)
+		degraded(
+			status,
+			"Before Linux 6.3 the kernel does not say whether %s sends what XDP gives "
+			"it: TC does.",
+			interface->name);
+	else if (!said)
+		degraded(
+			status,
+			"%s does not send what XDP gives it, TC does (veth: `ethtool -K PEER "
+			"gro on`, then `ftpnat-load reload`).",
+			interface->name);
+}
+
+/* The mode in force, and a note on it. */
+static const char *see_xdp(struct status *status,
+			   const struct ftpnat_interface *interface, char *note,
+			   size_t size)
+{
+	enum config_xdp asked = interface->xdp_asked;
+	struct xdp_attached attached;
+	int err = xdp_query(interface, status->view->instance.state_id, &attached);
+
+	snprintf(note, size, "%s", interface->xdp_why);
+	if (err) {
+		degraded(status, "The XDP programs of %s can't be listed: %s.",
+			 interface->name, strerror(-err));
+		return "?";
+	}
+	if (attached.mode == CONFIG_XDP_OFF && interface->xdp_why[0]) {
+		if (asked != CONFIG_XDP_AUTO)
+			degraded(
+				status,
+				"XDP is not %s on %s (%s): TC carries its data connections.",
+				config_xdp_str(asked), interface->name,
+				interface->xdp_why);
+	} else if (attached.mode == CONFIG_XDP_OFF && asked != CONFIG_XDP_OFF) {
+		degraded(
+			status,
+			"The XDP program of %s was removed: `ftpnat-load up` attaches it again.",
+			interface->name);
+	} else if (attached.mode != CONFIG_XDP_OFF) {
+		if (attached.mode == CONFIG_XDP_NATIVE)
+			check_transmits(status, interface);
+		if (attached.chained)
+			snprintf(note, size, "chained by libxdp, %d others",
+				 attached.others);
+		else
+			snprintf(note, size, "alone: no chaining here");
+		if (fastpath_mac_is_new(interface))
+			degraded(
+				status,
+				"The MAC address of %s has changed, XDP leaves its frames to TC: "
+				"`ftpnat-load reload`.",
+				interface->name);
+	}
+	return config_xdp_str(attached.mode);
+}
+
+/* What `to: interface`, `source: gateway` and ICMP errors show is read at up and reload. */
+static void check_addresses(struct status *status,
+			    const struct ftpnat_interface *interface)
+{
+	_cleanup_close_ int fd = view_map(status->view, "ftpnat_ifaddrs");
+	struct ftpnat_ifaddr shown;
+	char text[FTPNAT_ADDR_STRLEN];
+
+	if (fd < 0 || bpf_map_lookup_elem(fd, &interface->ifindex, &shown))
+		return;
+	for (int i = 0; i < FTPNAT_FAMILY_MAX; i++) {
+		if (ftpnat_addr_is_none(&shown.addr[i]) || host_is_local(&shown.addr[i]))
+			continue;
+		degraded(status,
+			 "%s has lost its address %s, which rules may still use: "
+			 "`ftpnat-load reload`.",
+			 interface->name, ftpnat_addr_str(text, &shown.addr[i]));
+	}
+}
+
+static void add_interface(struct status *status, const struct ftpnat_interface *interface)
+{
+	json_t *hooks = json_array();
+	const char *gone = why_gone(status, interface);
+	__u32 id[TC_HOOK_MAX] = { 0 };
+	char note[512] = "", before[256];
+	const char *xdp = gone ? "off" : see_xdp(status, interface, note, sizeof(note));
+	int err = gone ? 0 : attach_query(interface, status->view->instance.state_id, id);
+
+	if (!gone) {
+		char *end = note + strlen(note);
+
+		before_text(interface, status->view->instance.state_id, before,
+			    sizeof(before));
+		snprintf(end, sizeof(note) - strlen(note), "%s%s",
+			 *note && *before ? "; " : "", before);
+		check_addresses(status, interface);
+	}
+	if (err)
+		degraded(status, "The filters of %s can't be listed: %s.",
+			 interface->name, strerror(-err));
+	for (enum tc_hook hook = 0; !err && !gone && hook < TC_HOOK_MAX; hook++) {
+		if (id[hook])
+			json_array_append_new(hooks, json_string(tc_hook_names[hook]));
+		else
+			degraded(
+				status,
+				"The %s filter of %s was removed: `ftpnat-load up` attaches it again.",
+				tc_hook_names[hook], interface->name);
+	}
+	json_array_append_new(status->interfaces,
+			      json_pack("{s:s, s:o, s:s, s:s}", "name", interface->name,
+					"hooks", hooks, "xdp", xdp, "note",
+					gone ? gone : note));
+}
+
+static int add_interfaces(struct status *status)
+{
+	const struct ftpnat_state *state = &status->view->instance.state;
+	char how[64] = "";
+	__u64 netns;
+	int err = netns_cookie(&netns);
+
+	if (err)
+		return err;
+	status->elsewhere = netns != state->netns;
+	if (status->elsewhere) {
+		bool lives = netns_find(state->netns, how, sizeof(how));
+
+		degraded(status, "The interfaces are in another network namespace%s%s.",
+			 lives ? ": use --netns " : ", which is gone", how);
+	}
+	if (!state->complete)
+		degraded(status,
+			 "A command was interrupted: run `ftpnat-load up`, or `down`.");
+	for (__u32 i = 0; i < state->interfaces && i < FTPNAT_MAX_INTERFACES; i++)
+		add_interface(status, &state->interface[i]);
+	return 0;
+}
+
+/* ---- programs, rules ---- */
+
+static void add_program(struct status *status, const char *name)
+{
+	_cleanup_close_ int fd = pin_open(status->view->instance.dir, name);
+	struct bpf_prog_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len)) {
+		degraded(status, "Program %s is not pinned: run `ftpnat-load up`.", name);
+		return;
+	}
+	if (!info.jited_prog_len)
+		degraded(status,
+			 "Program %s is interpreted, which is slow: `sysctl -w "
+			 "net.core.bpf_jit_enable=1`, then `ftpnat-load up`.",
+			 name);
+	json_array_append_new(status->programs,
+			      json_pack("{s:s, s:I, s:I, s:b}", "name", name, "id",
+					(json_int_t)info.id, "verified_insns",
+					(json_int_t)info.verified_insns, "jited",
+					info.jited_prog_len > 0));
+}
+
+static void add_rules(struct status *status)
+{
+	for (int id = 0; id < FTPNAT_MAX_RULES; id++) {
+		const struct ftpnat_rule *rule = &status->view->rules[id];
+		bool retired = rule->flags & FTPNAT_RULE_RETIRED;
+
+		if (!rule->name[0])
+			continue;
+		json_array_append_new(
+			status->rules,
+			json_pack("{s:s, s:s, s:i, s:s}", "name", rule->name, "kind",
+				  rule->kind < ARRAY_SIZE(kind_names) ?
+					  kind_names[rule->kind] :
+					  "?",
+				  "servers", (int)rule->servers, "note",
+				  retired ? "removed, its connections live on" : ""));
+	}
+}
+
+/* ---- what the host must do for us ---- */
+
+static bool is_off(const char *sysctl)
+{
+	_cleanup_fclose_ FILE *file = fopen(sysctl, "re");
+
+	return file && fgetc(file) == '0';
+}
+
+static int forwarded_families(const struct view *view, bool needed[FTPNAT_FAMILY_MAX])
+{
+	_cleanup_close_ int servers_fd = view_map(view, "ftpnat_servers");
+	_cleanup_close_ int select_fd = view_map(view, "ftpnat_select");
+	__u32 slot = view->config.slot & 1, key;
+
+	if (servers_fd < 0 || select_fd < 0)
+		return -ENOENT;
+	for (int id = 0; id < FTPNAT_MAX_RULES; id++)
+		for (__u32 i = 0; i < view->rules[id].servers; i++) {
+			struct ftpnat_server server;
+
+			key = slot * FTPNAT_MAX_SERVERS + view->rules[id].first_server +
+			      i;
+			if (!bpf_map_lookup_elem(servers_fd, &key, &server) &&
+			    !needed[ftpnat_addr_family(&server.addr)] &&
+			    !host_is_local(&server.addr))
+				needed[ftpnat_addr_family(&server.addr)] = true;
+		}
+	for (__u32 i = 0; i < view->config.selectors[slot]; i++) {
+		struct ftpnat_selector selector;
+
+		key = slot * FTPNAT_MAX_SELECTORS + i;
+		if (!bpf_map_lookup_elem(select_fd, &key, &selector))
+			needed[ftpnat_addr_family(&selector.addr)] = true;
+	}
+	return 0;
+}
+
+static int check_host(struct status *status)
+{
+	static const struct {
+		const char *file;
+		const char *sysctl;
+	} forwarding[FTPNAT_FAMILY_MAX] = {
+		[FTPNAT_V4] = { "/proc/sys/net/ipv4/ip_forward", "net.ipv4.ip_forward" },
+		[FTPNAT_V6] = { "/proc/sys/net/ipv6/conf/all/forwarding",
+				"net.ipv6.conf.all.forwarding" },
+	};
+	bool needed[FTPNAT_FAMILY_MAX] = { false };
+	int err = status->elsewhere ? 0 : forwarded_families(status->view, needed);
+
+	for (enum ftpnat_family family = 0; family < FTPNAT_FAMILY_MAX; family++)
+		if (needed[family] && is_off(forwarding[family].file))
+			degraded(status, "%s forwarding is off: `sysctl -w %s=1`.",
+				 ftpnat_family_str(family), forwarding[family].sysctl);
+	if (kernel_is_old())
+		degraded(status,
+			 "Linux %s is older than " KERNEL_LOWEST
+			 ", the oldest that ftpnat is tested with.",
+			 status->host.release);
+	for (int i = VIEW_TABLE_CONTROL; i <= VIEW_TABLE_EXPECTED; i++)
+		if (status->tables[i].used >= status->tables[i].size)
+			degraded(
+				status,
+				"Table %s is full (%u): new ones are refused until there is "
+				"room (limits.%s).",
+				status->tables[i].name, status->tables[i].size,
+				status->tables[i].name);
+	return err;
+}
+
+/* ---- output ---- */
+
+static const char *text_of(const json_t *entry, const char *key)
+{
+	return json_string_value(json_object_get(entry, key));
+}
+
+static void print_interfaces(const json_t *interfaces)
+{
+	static const char *const titles[] = { "INTERFACE", "HOOKS", "XDP", "NOTE", NULL };
+	_cleanup_table_ struct table table;
+	const json_t *entry, *hook;
+	size_t i, j;
+
+	table_begin(&table, titles);
+	json_array_foreach(interfaces, i, entry) {
+		char hooks[64] = "";
+
+		json_array_foreach(json_object_get(entry, "hooks"), j, hook)
+			snprintf(hooks + strlen(hooks), sizeof(hooks) - strlen(hooks),
+				 "%s%s", j ? "," : "", json_string_value(hook));
+		table_cell(&table, "%s", text_of(entry, "name"));
+		table_cell(&table, "%s", *hooks ? hooks : "-");
+		table_cell(&table, "%s", text_of(entry, "xdp"));
+		table_cell(&table, "%s", text_of(entry, "note"));
+	}
+}
+
+static void print_programs(const json_t *programs)
+{
+	static const char *const titles[] = { "PROGRAM", "ID", "VERIFIED INSTRUCTIONS",
+					      NULL };
+	_cleanup_table_ struct table table;
+	const json_t *entry;
+	size_t i;
+
+	table_begin(&table, titles);
+	json_array_foreach(programs, i, entry) {
+		table_cell(&table, "%s", text_of(entry, "name"));
+		table_cell(&table, "%lld",
+			   json_integer_value(json_object_get(entry, "id")));
+		table_cell(&table, "%lld",
+			   json_integer_value(json_object_get(entry, "verified_insns")));
+	}
+}
+
+static void print_rules(const json_t *rules)
+{
+	static const char *const titles[] = { "RULE", "KIND", "SERVERS", "NOTE", NULL };
+	_cleanup_table_ struct table table;
+	const json_t *entry;
+	size_t i;
+
+	table_begin(&table, titles);
+	json_array_foreach(rules, i, entry) {
+		const char *kind = text_of(entry, "kind");
+
+		table_cell(&table, "%s", text_of(entry, "name"));
+		table_cell(&table, "%s", kind);
+		if (strcmp(kind, "publish")) /* others have none to choose from */
+			table_cell(&table, "-");
+		else
+			table_cell(&table, "%lld",
+				   json_integer_value(json_object_get(entry, "servers")));
+		table_cell(&table, "%s", text_of(entry, "note"));
+	}
+}
+
+static void print_text(const struct status *status)
+{
+	const json_t *sentence;
+	size_t i;
+
+	print_interfaces(status->interfaces);
+	putchar('\n');
+	print_programs(status->programs);
+	putchar('\n');
+	print_rules(status->rules);
+	putchar('\n');
+	view_tables_print(status->tables);
+	printf("\nkernel %s, layout %d\n", status->host.release, FTPNAT_LAYOUT);
+	json_array_foreach(status->degraded, i, sentence)
+		printf("degraded: %s\n", json_string_value(sentence));
+	if (!json_array_size(status->degraded))
+		printf("all is well\n");
+}
+
+static json_t *to_json(const struct status *status)
+{
+	return json_pack("{s:i, s:O, s:O, s:O, s:o, s:{s:s, s:i}, s:O}", "schema", 1,
+			 "interfaces", status->interfaces, "programs", status->programs,
+			 "rules", status->rules, "tables",
+			 view_tables_json(status->tables), "features", "kernel",
+			 status->host.release, "layout", FTPNAT_LAYOUT, "degraded",
+			 status->degraded);
+}
+
+static void status_end(struct status *status)
+{
+	json_decref(status->interfaces);
+	json_decref(status->programs);
+	json_decref(status->rules);
+	json_decref(status->degraded);
+}
+
+static int look(struct status *status, const struct view *view)
+{
+	int err;
+
+	*status = (struct status){ .view = view,
+				   .interfaces = json_array(),
+				   .programs = json_array(),
+				   .rules = json_array(),
+				   .degraded = json_array() };
+	err = view_tables(view, status->tables) ?: add_interfaces(status);
+	if (err)
+		return err;
+	uname(&status->host);
+	add_program(status, "ftpnat_ingress");
+	add_program(status, "ftpnat_egress");
+	add_rules(status);
+	return check_host(status);
+}
+
+int status_degraded(const struct view *view, json_t **sentences)
+{
+	_cleanup_(status_end) struct status status = { 0 };
+	int err = look(&status, view);
+
+	if (!err)
+		*sentences = json_incref(status.degraded);
+	return err;
+}
+
+int verb_status(const struct options *options)
+{
+	_cleanup_view_ struct view view;
+	_cleanup_(status_end) struct status status = { 0 };
+	int err = view_open(&view, options) ?: look(&status, &view);
+
+	if (err)
+		return EXIT_RUNTIME;
+	if (options->json)
+		return view_print_json(to_json(&status));
+	print_text(&status);
+	return 0;
+}

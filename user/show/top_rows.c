@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/log.h"
+#include "show/top.h"
+
+const struct column_kind columns[COLUMN_MAX] = {
+	[COLUMN_RULE] = { "RULE", false },
+	[COLUMN_CLIENT] = { "CLIENT", false },
+	[COLUMN_SERVER] = { "SERVER", false },
+	[COLUMN_MODE] = { "MODE", false },
+	[COLUMN_DOWN] = { "DOWN/s", true },
+	[COLUMN_UP] = { "UP/s", true },
+	[COLUMN_BYTES] = { "BYTES", true },
+	[COLUMN_AGE] = { "AGE", true },
+	[COLUMN_LINE] = { "LAST LINE REWRITTEN", false },
+};
+
+static const char *const mode_names[] = {
+	[TOP_NO_DATA] = "-",
+	[TOP_PASSIVE] = "passive",
+	[TOP_ACTIVE] = "active",
+};
+
+void size_str(char cell[static CELL_LEN], double bytes)
+{
+	static const char units[] = " KMGTP";
+	size_t unit = 0;
+
+	while (bytes >= 999.5 && unit < sizeof(units) - 2) {
+		bytes /= 1000;
+		unit++;
+	}
+	if (!unit)
+		snprintf(cell, CELL_LEN, "%.0f", bytes);
+	else
+		snprintf(cell, CELL_LEN, "%.*f%c", bytes < 9.95, bytes, units[unit]);
+}
+
+static void age_str(char cell[static CELL_LEN], __u32 age)
+{
+	if (age < 100)
+		snprintf(cell, CELL_LEN, "%us", age);
+	else if (age < 6000)
+		snprintf(cell, CELL_LEN, "%um%02us", age / 60, age % 60);
+	else
+		snprintf(cell, CELL_LEN, "%uh%02um", age / 3600, age / 60 % 60);
+}
+
+/* Without a port where only data connections are left. */
+static void endpoint_str(char cell[static CELL_LEN], const struct ftpnat_addr *addr,
+			 __be16 port)
+{
+	if (port)
+		ftpnat_endpoint_str(cell, addr, port);
+	else
+		ftpnat_addr_str(cell, addr);
+}
+
+static __u32 age_of(const struct top_session *session)
+{
+	__u32 now = view_now();
+
+	return now > session->created ? now - session->created : 0;
+}
+
+static void fill_row(const struct top *top, struct row *row,
+		     const struct top_session *session)
+{
+	const char *line = top_line(&top->model, session->id);
+
+	row->session = session;
+	snprintf(row->cell[COLUMN_RULE], CELL_LEN, "%s",
+		 view_rule_name(&top->view, session->rule));
+	endpoint_str(row->cell[COLUMN_CLIENT], &session->client, session->client_port);
+	endpoint_str(row->cell[COLUMN_SERVER], &session->server, session->server_port);
+	snprintf(row->cell[COLUMN_MODE], CELL_LEN, "%s", mode_names[session->mode]);
+	size_str(row->cell[COLUMN_DOWN], session->rate[FTPNAT_FROM_SERVER]);
+	size_str(row->cell[COLUMN_UP], session->rate[FTPNAT_FROM_CLIENT]);
+	size_str(row->cell[COLUMN_BYTES], (double)(session->bytes[FTPNAT_FROM_CLIENT] +
+						   session->bytes[FTPNAT_FROM_SERVER]));
+	age_str(row->cell[COLUMN_AGE], age_of(session));
+	snprintf(row->cell[COLUMN_LINE], CELL_LEN, "%s", *line ? line : "-");
+}
+
+static bool is_wanted(const struct top *top, const struct row *row)
+{
+	for (int i = 0; i < COLUMN_MAX; i++)
+		if (strcasestr(row->cell[i], top->filter))
+			return true;
+	return false;
+}
+
+static double value_of(const struct top_session *session, enum column column)
+{
+	switch (column) {
+	case COLUMN_DOWN:
+		return session->rate[FTPNAT_FROM_SERVER];
+	case COLUMN_UP:
+		return session->rate[FTPNAT_FROM_CLIENT];
+	case COLUMN_BYTES:
+		return (double)(session->bytes[0] + session->bytes[1]);
+	case COLUMN_AGE:
+		return age_of(session);
+	default:
+		return 0;
+	}
+}
+
+static int compare_rows(const void *left, const void *right, void *arg)
+{
+	const struct row *a = left, *b = right;
+	const struct top *top = arg;
+	int order;
+
+	if (columns[top->sort].number) {
+		double x = value_of(a->session, top->sort),
+		       y = value_of(b->session, top->sort);
+
+		order = (x < y) - (x > y);
+	} else {
+		order = strverscmp(a->cell[top->sort], b->cell[top->sort]);
+	}
+	if (top->reverse)
+		order = -order;
+	/* Rows of the same value keep their places from one look to the next. */
+	return order ?:
+		       (a->session->id > b->session->id) -
+			       (a->session->id < b->session->id);
+}
+
+int make_rows(struct top *top)
+{
+	struct row *rows =
+		realloc(top->rows, (top->model.sessions + 1) * sizeof(*top->rows));
+
+	if (!rows)
+		return err_r(-ENOMEM, "out of memory");
+	top->rows = rows;
+	top->number = 0;
+	for (size_t i = 0; i < top->model.sessions; i++) {
+		fill_row(top, &rows[top->number], &top->model.session[i]);
+		top->number += is_wanted(top, &rows[top->number]);
+	}
+	if (top->number)
+		qsort_r(rows, top->number, sizeof(*rows), compare_rows, top);
+	return 0;
+}
