@@ -254,11 +254,12 @@ bench: ## ftpnat, nftables and bare forwarding side by side, into docs/bench; QU
 
 STYLED   = $(wildcard include/*.h bpf/*.[ch] user/*.[ch] user/*/*.[ch] tests/*.h tests/unit/*.[ch] tests/unit/lib/*.[ch] \
 	     tests/model/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch] tests/e2e/lib/*.[ch] docs/man/*.c)
+USER_HEADERS = $(wildcard include/*.h user/*/*.h tests/*.h tests/unit/lib/*.h tests/model/*.h)
 SHELL_SRC = completion/ftpnat-load.bash debian/prerm $(shell grep -lE '^\#!.*\b(ba)?sh\b' scripts/* tests/run \
 	     tests/verifier/check tests/package/run tests/package/reboot tests/kernels/load.sh \
 	     .ci/run 2>/dev/null)
 
-lint: $(BUILD)/ftpnat_tc.skel.h $(BUILD)/ftpnat_xdp.skel.h ## clang-format, clang-tidy, shellcheck, licences
+lint: $(BUILD)/ftpnat_tc.skel.h $(BUILD)/ftpnat_xdp.skel.h ## clang-format, clang-tidy, shellcheck, includes, licences
 	@scripts/deps --check lint
 	$(say) FORMAT
 	$(Q)clang-format --dry-run -Werror $(STYLED)
@@ -266,6 +267,11 @@ lint: $(BUILD)/ftpnat_tc.skel.h $(BUILD)/ftpnat_xdp.skel.h ## clang-format, clan
 	$(Q)clang-tidy --quiet $(USER_SRC) -- $(USER_CFLAGS)
 	$(say) SHELL
 	$(Q)shellcheck $(SHELL_SRC)
+	$(say) LAYERS
+	$(Q)scripts/check-layers
+	$(say) HEADERS
+	$(Q)scripts/check-headers $(CC) $(USER_CFLAGS) -Ibpf -Itests -Itests/unit -- $(USER_HEADERS)
+	$(Q)scripts/check-headers $(BPF_CLANG) $(BPF_CFLAGS) -- $(wildcard include/*.h bpf/*.h)
 	$(say) LICENCES
 	$(Q)scripts/check-licences
 

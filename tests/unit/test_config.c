@@ -14,7 +14,9 @@
 
 #include <cmocka.h>
 
-#include "config/config.h"
+#include "config/explain.h"
+#include "config/load.h"
+#include "config/print.h"
 #include "base/util.h"
 
 #define INTERFACES "interfaces: [eth0]\n"

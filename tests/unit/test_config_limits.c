@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "config/config.h"
+#include "config/load.h"
 #include "lib/config_rows.h"
 
 /* Expects `message` of the file that is written to `file`; *text is its memory. */

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The configuration's life: reading the file, freeing. */
+/* The model: its names, its messages, its end. */
 #include "config/config.h"
 
-#include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "config/internal.h"
 
 const char *const config_xdp_names[CONFIG_XDP_MAX] = {
 	[CONFIG_XDP_AUTO] = "auto",
@@ -56,75 +54,6 @@ int config_error_at(struct config_error *err, const struct config *cfg,
 		     at.column, what) >= (int)sizeof(err->text))
 		memcpy(err->text + sizeof(err->text) - 4, "...", 4);
 	return ret;
-}
-
-int config_load_text(const char *path, const char *text, size_t len, struct config **out,
-		     struct config_error *err)
-{
-	_cleanup_config_ struct config *cfg = calloc(1, sizeof(*cfg));
-	int ret;
-
-	if (cfg)
-		cfg->path = strdup(path);
-	if (!cfg || !cfg->path) {
-		snprintf(err->text, sizeof(err->text), "%s: out of memory", path);
-		return -ENOMEM;
-	}
-	cfg->limits = (struct config_limits){ 65536, 1048576, 65536 };
-	cfg->timeouts = (struct config_timeouts){ 7440, 7440, 240, 60 };
-
-	ret = config_yaml_parse(cfg, text, len, err);
-	if (!ret)
-		ret = config_check(cfg, err);
-	if (ret)
-		return ret;
-	*out = TAKE_PTR(cfg);
-	return 0;
-}
-
-static int unreadable(struct config_error *err, const char *path, int error)
-{
-	snprintf(err->text, sizeof(err->text),
-		 "%s: can't be read: %s; --config names another file", path,
-		 strerror(error));
-	return -error;
-}
-
-int config_load(const char *path, struct config **out, struct config_error *err)
-{
-	_cleanup_fclose_ FILE *file = fopen(path, "re");
-	_cleanup_free_ char *text = NULL;
-	size_t len = 0, size = 0;
-
-	if (!file)
-		return unreadable(err, path, errno);
-	/* no stat(): a pipe is fine too */
-	for (;;) {
-		size_t got;
-
-		if (len == size) {
-			char *more = realloc(text, size + 65536);
-
-			if (!more)
-				return unreadable(err, path, ENOMEM);
-			text = more;
-			size += 65536;
-		}
-		errno = 0;
-		got = fread(text + len, 1, size - len, file);
-		len += got;
-		if (ferror(file))
-			return unreadable(err, path, errno ? errno : EIO);
-		if (got == 0)
-			break;
-		if (len > CONFIG_MAX_FILE_BYTES) {
-			snprintf(err->text, sizeof(err->text),
-				 "%s: is too long; accepted: at most %d bytes", path,
-				 CONFIG_MAX_FILE_BYTES);
-			return -EFBIG;
-		}
-	}
-	return config_load_text(path, text, len, out, err);
 }
 
 struct config *config_free(struct config *cfg)

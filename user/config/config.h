@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The configuration file as plain data. config_load() gives a configuration
- * that is complete (defaults filled in) and valid,
- * or one line that says where and why not.
+ * The configuration file as plain data. load.h gives one that is complete (defaults
+ * filled in) and valid.
  */
 #ifndef FTPNAT_CONFIG_H
 #define FTPNAT_CONFIG_H
@@ -10,9 +9,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-
-#include <jansson.h>
 
 #include "base/addr.h"
 
@@ -193,16 +189,6 @@ struct config {
 	struct ftpnat_endpoint metrics_listen;
 };
 
-/*
- * Read, validate, fill in defaults. 0 and *out,
- * or -errno and err->text ("FILE:LINE:COLUMN: ..."; "FILE: ..." if it can't be
- * read). All failures are exit code 2 but -ENOMEM.
- */
-int config_load(const char *path, struct config **out, struct config_error *err);
-/* The same from memory; `path` only names it in messages. */
-int config_load_text(const char *path, const char *text, size_t len, struct config **out,
-		     struct config_error *err);
-
 struct config *config_free(struct config *cfg); /* always NULL */
 
 static inline void config_freep(struct config **cfg)
@@ -212,19 +198,13 @@ static inline void config_freep(struct config **cfg)
 
 #define _cleanup_config_ __attribute__((__cleanup__(config_freep)))
 
-/* The effective configuration as YAML that reads back to the same one. 0 or -errno. */
-int config_print_text(FILE *out, const struct config *cfg);
-/* {"schema": 1, "check": [{...}]}; NULL: no memory. The caller owns it. */
-json_t *config_to_json(const struct config *cfg);
-
-/* The effective policy in sentences: [{"kind", "rule", "policy": [...]}]. The caller owns it. */
-json_t *config_explain(const struct config *cfg);
-/* The same as YAML comments. */
-void config_explain_text(FILE *out, const struct config *cfg);
-
 /* Names as the file spells them. */
+extern const char *const config_xdp_names[CONFIG_XDP_MAX];
+extern const char *const config_source_names[CONFIG_SOURCE_MAX]; /* "address" for ADDRESS */
+extern const char *const config_mode_names[FTPNAT_MODE_MAX];
+
 const char *config_xdp_str(enum config_xdp xdp);
-const char *config_source_str(enum config_source source); /* "address" for ADDRESS */
+const char *config_source_str(enum config_source source);
 const char *config_mode_str(enum ftpnat_mode mode);
 
 /*

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* What each rule does, in sentences: the effective policy for who reads `check`. */
+#include "config/explain.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/internal.h"
+#include "base/util.h"
 
 /* A sentence being written; ends up in the list of its rule. */
 struct sentence {

@@ -3,11 +3,13 @@
  * The effective configuration, described once as JSON values; YAML is printed
  * from the same. Key order is the file's.
  */
+#include "config/print.h"
+
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
 
-#include "config/internal.h"
+#include "base/util.h"
 
 /* ---- model to JSON; a NULL from anywhere below makes the whole NULL ---- */
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Which keys the file has, what they accept, where their values go, their defaults. */
+#include "config/schema.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/internal.h"
+#include "config/shape.h"
+#include "config/value.h"
 
 #define ENDPOINT_TEXT                                                                    \
 	"ADDRESS:PORT with a port from 1 to 65535, IPv6 as \"[2001:db8::10]:21\""
@@ -46,7 +48,29 @@ static const char *const tls_names[] = { "pass", "deny" };
 
 static const struct ftpnat_ports default_data_ports = { 1024, 65535 };
 #define DEFAULT_MODES	     (1 << FTPNAT_PASSIVE | 1 << FTPNAT_ACTIVE)
-#define DEFAULT_CONTROL_PORT 21
+#define DEFAULT_CONTROL_PORT 21 /* RFC 959, 8 */
+
+static const struct config_limits default_limits = {
+	.control = 65536,
+	.data = 1048576,
+	.expected = 65536,
+};
+
+/* Seconds. */
+static const struct config_timeouts default_timeouts = {
+	.control =
+		7440, /* 2 hours 4 minutes: RFC 5382, REQ-5, of an established connection */
+	.data = 7440,
+	.closing = 240, /* 4 minutes: RFC 5382, REQ-5, of one that opens or closes */
+	.expected = 60,
+};
+
+static const struct config_health default_health = {
+	.interval = 10,
+	.timeout = 5,
+	.rise = 2,
+	.fall = 3,
+};
 
 /* ---- items of lists ---- */
 
@@ -146,9 +170,7 @@ static int parse_health(struct config_parser *p, const struct config_key *key,
 	struct config_publish *publish = rule;
 
 	publish->health_checks = true;
-	publish->health = (struct config_health){
-		.interval = 10, .timeout = 5, .rise = 2, .fall = 3
-	};
+	publish->health = default_health;
 	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys), key->name, node,
 				   &publish->health);
 }
@@ -371,5 +393,7 @@ int config_schema_parse(struct config_parser *p, const yaml_node_t *root)
 		{ .name = "metrics", .parse = parse_metrics, .accepted = "" },
 	};
 
+	p->cfg->limits = default_limits;
+	p->cfg->timeouts = default_timeouts;
 	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys), "the file", root, p->cfg);
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Values that are one word, or one or more of something else. */
+#include "config/shape.h"
+
 #include <errno.h>
 #include <string.h>
 
-#include "config/internal.h"
+#include "config/value.h"
 
 int config_shape_modes(struct config_parser *p, const struct config_key *key,
 		       const yaml_node_t *list, void *out)

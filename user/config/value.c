@@ -1,26 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* One node of the file to one value of the model, whichever key it belongs to. */
+#include "config/value.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "config/internal.h"
-
-char *config_quote(char buf[static CONFIG_TEXT_LEN], const char *text)
-{
-	size_t n = 0;
-
-	/* room for one more \xNN, "..." and the NUL */
-	for (; *text && n < CONFIG_TEXT_LEN - 8; text++) {
-		if (*text < ' ' || *text > '~')
-			n += (size_t)sprintf(buf + n, "\\x%02x", (unsigned char)*text);
-		else
-			buf[n++] = *text;
-	}
-	strcpy(buf + n, *text ? "..." : "");
-	return buf;
-}
 
 int config_value_bad(struct config_parser *p, const struct config_key *key,
 		     const yaml_node_t *node, const char *is)

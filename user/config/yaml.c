@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The YAML document: syntax, mappings checked against a table of keys, marks. */
+#include "config/yaml.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "config/internal.h"
 
 #define MAX_KEYS     32 /* of one mapping */
 #define MAX_KEY_LEN  32
 #define ACCEPTED_LEN 512
 
-#define _cleanup_yaml_parser_	_cleanup_(yaml_parser_delete)
-#define _cleanup_yaml_document_ _cleanup_(yaml_document_delete)
+#define _cleanup_yaml_parser_ _cleanup_(yaml_parser_delete)
 
 static struct config_mark to_mark(yaml_mark_t mark)
 {
@@ -36,6 +34,21 @@ const yaml_node_t *config_yaml_item(struct config_parser *p, const yaml_node_t *
 	if (list->type != YAML_SEQUENCE_NODE)
 		return list;
 	return yaml_document_get_node(p->doc, list->data.sequence.items.start[i]);
+}
+
+char *config_quote(char buf[static CONFIG_TEXT_LEN], const char *text)
+{
+	size_t n = 0;
+
+	/* room for one more \xNN, "..." and the NUL */
+	for (; *text && n < CONFIG_TEXT_LEN - 8; text++) {
+		if (*text < ' ' || *text > '~')
+			n += (size_t)sprintf(buf + n, "\\x%02x", (unsigned char)*text);
+		else
+			buf[n++] = *text;
+	}
+	strcpy(buf + n, *text ? "..." : "");
+	return buf;
 }
 
 /* ---- mappings ---- */
@@ -155,7 +168,6 @@ int config_yaml_mapping(struct config_parser *p, const struct config_key *keys,
 				"accepted: each key once",
 				key->name, what, seen[key - keys].line);
 		seen[key - keys] = config_yaml_mark(name);
-		p->key_at = config_yaml_mark(name);
 		ret = key->parse(p, key, value, (char *)base + key->offset);
 		if (ret)
 			return ret;
@@ -231,23 +243,22 @@ static int syntax_error(struct config *cfg, const yaml_parser_t *yaml, const cha
 			       context, syntax_hint(text, len, at.line));
 }
 
-int config_yaml_parse(struct config *cfg, const char *text, size_t len,
-		      struct config_error *err)
+int config_yaml_read(struct config_parser *p, const char *text, size_t len,
+		     const yaml_node_t **root)
 {
 	_cleanup_yaml_parser_ yaml_parser_t yaml = { 0 };
-	_cleanup_yaml_document_ yaml_document_t doc = { 0 };
 	_cleanup_yaml_document_ yaml_document_t second = { 0 };
-	struct config_parser p = { .doc = &doc, .cfg = cfg, .err = err };
 	const struct config_mark start = { 1, 1 };
-	const yaml_node_t *root;
+	struct config_error *err = p->err;
+	struct config *cfg = p->cfg;
 
 	if (!yaml_parser_initialize(&yaml))
 		return config_error_at(err, cfg, start, -ENOMEM, "out of memory");
 	yaml_parser_set_input_string(&yaml, (const unsigned char *)text, len);
-	if (!yaml_parser_load(&yaml, &doc))
+	if (!yaml_parser_load(&yaml, p->doc))
 		return syntax_error(cfg, &yaml, text, len, err);
-	root = yaml_document_get_root_node(&doc);
-	if (!root)
+	*root = yaml_document_get_root_node(p->doc);
+	if (!*root)
 		return config_error_at(err, cfg, start, -EINVAL,
 				       "file is empty; accepted: a mapping with at least "
 				       "interfaces and one rule");
@@ -256,5 +267,5 @@ int config_yaml_parse(struct config *cfg, const char *text, size_t len,
 	if (yaml_document_get_root_node(&second))
 		return config_error_at(err, cfg, to_mark(second.start_mark), -EINVAL,
 				       "second YAML document; accepted: one");
-	return config_schema_parse(&p, root);
+	return 0;
 }

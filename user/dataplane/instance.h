@@ -11,8 +11,6 @@
 #include "base/util.h"
 #include "ftpnat_maps.h"
 
-#define STATE_MAP "ftpnat_state"
-
 struct instance {
 	const char *dir;
 	int state_fd;

@@ -10,7 +10,6 @@
 
 #include "base/log.h"
 #include "base/util.h"
-#include "dataplane/instance.h"
 #include "dataplane/kernel_lacks.h"
 #include "dataplane/kernel_log.h"
 #include "dataplane/pin.h"

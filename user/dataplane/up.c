@@ -13,7 +13,7 @@
 #include "base/netns.h"
 #include "base/options.h"
 #include "base/util.h"
-#include "config/config.h"
+#include "config/load.h"
 #include "dataplane/apply.h"
 #include "dataplane/attach.h"
 #include "dataplane/fastpath.h"
@@ -50,17 +50,6 @@ int up_need_root(const char *verb)
 	if (geteuid() == 0)
 		return 0;
 	return err_r(-EPERM, "must be root: try `sudo ftpnat-load %s`", verb);
-}
-
-int up_load_config(const char *path, struct config **config)
-{
-	struct config_error error = { 0 };
-	int err = config_load(path, config, &error);
-
-	if (!err)
-		return 0;
-	pr_err("%s", error.text);
-	return err == -ENOMEM ? EXIT_RUNTIME : EXIT_USAGE;
 }
 
 /* ---- interfaces ---- */
@@ -429,7 +418,7 @@ static int up_or_reload(const struct options *options, const char *verb, bool ma
 {
 	_cleanup_config_ struct config *config = NULL;
 
-	return up_load_config(options->config, &config) ?:
+	return config_load_or_report(options->config, &config) ?:
 		       up_apply(options, config, verb, may_start);
 }
 
@@ -458,27 +447,4 @@ int verb_down(const struct options *options)
 	}
 	err = err ?: check_namespace(&run) ?: instance_remove(&run.instance);
 	return err ? EXIT_RUNTIME : 0;
-}
-
-int verb_check(const struct options *options)
-{
-	_cleanup_config_ struct config *config = NULL;
-	json_t *json;
-	int err = up_load_config(options->config, &config);
-
-	if (err)
-		return err;
-	if (!options->json) {
-		config_print_text(stdout, config);
-		config_explain_text(stdout, config);
-		return 0;
-	}
-	json = config_to_json(config);
-	if (!json)
-		return err_r(EXIT_RUNTIME, "out of memory");
-	json_object_set_new(json, "policy", config_explain(config));
-	json_dumpf(json, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(json);
-	return 0;
 }

@@ -9,9 +9,6 @@
 /* -EPERM with a message when we aren't root. */
 int up_need_root(const char *verb);
 
-/* An exit code; reports what is wrong with the file. */
-int up_load_config(const char *path, struct config **config);
-
 /*
  * Put the configuration in force: a reload where the instance is up, else, with
  * `may_start`, a fresh start. What fails changes nothing. An exit code; reports its errors.

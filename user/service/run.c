@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/netns.h"
+#include "config/load.h"
 #include "dataplane/up.h"
 #include "service/health.h"
 #include "service/host_watch.h"
@@ -84,7 +85,7 @@ static int put_in_force(struct service *service, bool may_start)
 	_cleanup_metrics_http_ struct metrics_http *http = NULL;
 	struct metrics_http *old = service->http;
 	bool same;
-	int err = up_load_config(service->options.config, &config);
+	int err = config_load_or_report(service->options.config, &config);
 
 	if (err)
 		return err;

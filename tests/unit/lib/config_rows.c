@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "config/config.h"
+#include "config/load.h"
 #include "dataplane.h"
 
 static void check_row(void **state)

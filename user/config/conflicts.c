@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "config/conflicts.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/util.h"
+
+static int check_interfaces(const struct config *cfg, struct config_error *err)
+{
+	for (size_t i = 0; i < cfg->interfaces_n; i++) {
+		const struct config_interface *interface = &cfg->interfaces[i];
+
+		for (size_t j = 0; j < i; j++) {
+			if (strcmp(interface->name, cfg->interfaces[j].name) == 0)
+				return config_error_at(err, cfg, interface->at, -EINVAL,
+						       "interfaces: '%s' stands twice; "
+						       "accepted: each interface once",
+						       interface->name);
+		}
+	}
+	return 0;
+}
+
+/* Rules of all kinds in one row, so that their names can be compared. */
+static const struct config_rule *rule_of(const struct config *cfg, size_t i)
+{
+	if (i < cfg->publish_n)
+		return &cfg->publish[i].rule;
+	i -= cfg->publish_n;
+	if (i < cfg->masquerade_n)
+		return &cfg->masquerade[i].rule;
+	return &cfg->track[i - cfg->masquerade_n].rule;
+}
+
+static int check_rules(const struct config *cfg, struct config_error *err)
+{
+	size_t n = cfg->publish_n + cfg->masquerade_n + cfg->track_n;
+
+	if (n == 0)
+		return config_error_at(
+			err, cfg, (struct config_mark){ 1, 1 }, -EINVAL,
+			"no rule; accepted: at least one under publish, masquerade "
+			"or track");
+	if (n > FTPNAT_MAX_RULES)
+		return config_error_at(
+			err, cfg, rule_of(cfg, FTPNAT_MAX_RULES)->at, -EINVAL,
+			"%zu rules; accepted: at most %d of all kinds together", n,
+			FTPNAT_MAX_RULES);
+	for (size_t i = 0; i < n; i++) {
+		const struct config_rule *rule = rule_of(cfg, i);
+
+		for (size_t j = 0; j < i; j++) {
+			const struct config_rule *other = rule_of(cfg, j);
+
+			if (strcmp(rule->name, other->name) == 0)
+				return config_error_at(
+					err, cfg, rule->at, -EINVAL,
+					"name: '%s' is the name of the rule on "
+					"line %u; accepted: a name of its own",
+					rule->name, other->at.line);
+		}
+	}
+	return 0;
+}
+
+/* ---- publish ---- */
+
+/* Whose listen comes `i`th over all publish rules; NULL behind the last. */
+static const struct config_listen *listen_of(const struct config *cfg, size_t i,
+					     const struct config_publish **publish)
+{
+	for (size_t r = 0; r < cfg->publish_n; r++) {
+		*publish = &cfg->publish[r];
+		if (i < (*publish)->listens_n)
+			return &(*publish)->listens[i];
+		i -= (*publish)->listens_n;
+	}
+	return NULL;
+}
+
+static bool endpoint_equal(const struct ftpnat_endpoint *a,
+			   const struct ftpnat_endpoint *b)
+{
+	return a->port == b->port && ftpnat_addr_equal(&a->addr, &b->addr);
+}
+
+static int check_listens(const struct config *cfg, struct config_error *err)
+{
+	const struct config_publish *publish, *other;
+	const struct config_listen *listen, *before;
+	char text[FTPNAT_ENDPOINT_STRLEN];
+
+	for (size_t i = 0; (listen = listen_of(cfg, i, &publish)); i++) {
+		if (i == FTPNAT_MAX_LISTENS)
+			return config_error_at(
+				err, cfg, listen->at, -EINVAL,
+				"listen: too many; accepted: at most %d of all "
+				"rules together",
+				FTPNAT_MAX_LISTENS);
+		for (size_t j = 0; j < i; j++) {
+			before = listen_of(cfg, j, &other);
+			if (!endpoint_equal(&listen->endpoint, &before->endpoint))
+				continue;
+			return config_error_at(
+				err, cfg, listen->at, -EINVAL,
+				"listen: '%s' is taken by rule '%s' on line %u; "
+				"accepted: each ADDRESS:PORT once",
+				ftpnat_endpoint_str(text, &listen->endpoint.addr,
+						    listen->endpoint.port),
+				other->rule.name, before->at.line);
+		}
+	}
+	return 0;
+}
+
+static int check_servers(const struct config *cfg, struct config_error *err)
+{
+	char text[FTPNAT_ENDPOINT_STRLEN];
+	size_t total = 0;
+
+	for (size_t r = 0; r < cfg->publish_n; r++) {
+		const struct config_publish *publish = &cfg->publish[r];
+
+		if (total + publish->servers_n > FTPNAT_MAX_SERVERS)
+			return config_error_at(
+				err, cfg, publish->servers[FTPNAT_MAX_SERVERS - total].at,
+				-EINVAL,
+				"servers: too many; accepted: at most %d of all "
+				"rules together",
+				FTPNAT_MAX_SERVERS);
+		total += publish->servers_n;
+		for (size_t i = 0; i < publish->servers_n; i++) {
+			const struct config_server *server = &publish->servers[i];
+
+			for (size_t j = 0; j < i; j++) {
+				if (!endpoint_equal(&server->endpoint,
+						    &publish->servers[j].endpoint))
+					continue;
+				return config_error_at(
+					err, cfg, server->at, -EINVAL,
+					"servers: '%s' stands twice; accepted: each server once, "
+					"with a weight",
+					ftpnat_endpoint_str(text, &server->endpoint.addr,
+							    server->endpoint.port));
+			}
+		}
+	}
+	return 0;
+}
+
+static const struct config_listen *listen_of_family(const struct config_publish *publish,
+						    enum ftpnat_family family)
+{
+	for (size_t i = 0; i < publish->listens_n; i++) {
+		if (ftpnat_addr_family(&publish->listens[i].endpoint.addr) == family)
+			return &publish->listens[i];
+	}
+	return NULL;
+}
+
+static const struct config_server *server_of_family(const struct config_publish *publish,
+						    enum ftpnat_family family)
+{
+	for (size_t i = 0; i < publish->servers_n; i++) {
+		if (ftpnat_addr_family(&publish->servers[i].endpoint.addr) == family)
+			return &publish->servers[i];
+	}
+	return NULL;
+}
+
+/* A client is given a server of its own family, so each family must be whole. */
+static int check_publish_family(const struct config *cfg,
+				const struct config_publish *publish,
+				enum ftpnat_family family, struct config_error *err)
+{
+	const struct config_listen *listen = listen_of_family(publish, family);
+	const struct config_server *server = server_of_family(publish, family);
+	bool source = !ftpnat_addr_is_none(&publish->source_address.family[family]);
+	bool data_address = !ftpnat_addr_is_none(&publish->data_address.family[family]);
+	const char *name = ftpnat_family_str(family);
+
+	if (listen && !server)
+		return config_error_at(
+			err, cfg, listen->at, -EINVAL,
+			"listen: rule '%s' has no %s server for it; accepted: a "
+			"server of the same family for each listen",
+			publish->rule.name, name);
+	if (server && !listen)
+		return config_error_at(
+			err, cfg, server->at, -EINVAL,
+			"servers: rule '%s' has no %s listen, nobody can reach this "
+			"server; accepted: a listen of the same family",
+			publish->rule.name, name);
+	if (source && !server)
+		return config_error_at(
+			err, cfg, publish->source_address.at, -EINVAL,
+			"source: rule '%s' has no %s server; accepted: addresses of "
+			"the servers' families",
+			publish->rule.name, name);
+	if (publish->source == CONFIG_SOURCE_ADDRESS && server && !source)
+		return config_error_at(
+			err, cfg, publish->source_address.at, -EINVAL,
+			"source: no %s address, but rule '%s' has %s servers; "
+			"accepted: an address of each family of the servers",
+			name, publish->rule.name, name);
+	if (data_address && !listen)
+		return config_error_at(
+			err, cfg, publish->data_address.at, -EINVAL,
+			"data_address: rule '%s' has no %s listen, nobody would see "
+			"this address; accepted: addresses of the listens' families",
+			publish->rule.name, name);
+	return 0;
+}
+
+static int check_data_address_for(const struct config *cfg,
+				  const struct config_publish *publish,
+				  struct config_error *err)
+{
+	char address[FTPNAT_ADDR_STRLEN], clients[FTPNAT_PREFIX_STRLEN];
+
+	for (size_t i = 0; i < publish->data_address_for_n; i++) {
+		const struct config_data_address_for *entry =
+			&publish->data_address_for[i];
+
+		if (ftpnat_addr_family(&entry->address) ==
+		    ftpnat_addr_family(&entry->clients.addr))
+			continue;
+		return config_error_at(
+			err, cfg, entry->at, -EINVAL,
+			"data_address_for: '%s' is of another family than %s; accepted: "
+			"an address of the clients' family",
+			ftpnat_addr_str(address, &entry->address),
+			ftpnat_prefix_str(clients, &entry->clients));
+	}
+	return 0;
+}
+
+/* What `tls_data_ports` open is no control port. */
+static int check_tls(const struct config *cfg, const struct config_publish *publish,
+		     struct config_error *err)
+{
+	const struct ftpnat_ports *ports = &publish->tls_data.ports;
+
+	for (size_t i = 0; i < publish->listens_n; i++) {
+		uint16_t port = ntohs(publish->listens[i].endpoint.port);
+
+		if (port >= ports->min && port <= ports->max)
+			return config_error_at(
+				err, cfg, publish->tls_data.at, -EINVAL,
+				"tls_data_ports: '%u-%u' has port %u, on which rule "
+				"'%s' listens; accepted: ports without it",
+				ports->min, ports->max, port, publish->rule.name);
+	}
+	return 0;
+}
+
+/* ---- masquerade ---- */
+
+static int check_to(const struct config *cfg, const struct config_masquerade *masquerade,
+		    struct config_error *err)
+{
+	const struct config_prefix *client[FTPNAT_FAMILY_MAX] = { NULL };
+
+	for (size_t i = masquerade->clients_n; i > 0; i--) {
+		const struct config_prefix *prefix = &masquerade->clients[i - 1];
+
+		client[ftpnat_addr_family(&prefix->prefix.addr)] = prefix;
+	}
+	for (int family = 0; family < FTPNAT_FAMILY_MAX; family++) {
+		bool given = !ftpnat_addr_is_none(&masquerade->to.family[family]);
+		const char *name = ftpnat_family_str(family);
+
+		if (given && !client[family])
+			return config_error_at(
+				err, cfg, masquerade->to.at, -EINVAL,
+				"to: rule '%s' has no %s clients; accepted: "
+				"addresses of the clients' families",
+				masquerade->rule.name, name);
+		if (!given && client[family] && !masquerade->to_interface)
+			return config_error_at(
+				err, cfg, masquerade->to.at, -EINVAL,
+				"to: no %s address, but rule '%s' has %s clients; "
+				"accepted: interface, or an address of each family "
+				"of the clients",
+				name, masquerade->rule.name, name);
+	}
+	return 0;
+}
+
+static int check_control_ports(const struct config *cfg, const struct config_port *ports,
+			       size_t n, struct config_error *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		for (size_t j = 0; j < i; j++) {
+			if (ports[i].port == ports[j].port)
+				return config_error_at(
+					err, cfg, ports[i].at, -EINVAL,
+					"control_ports: '%u' stands twice; "
+					"accepted: each port once",
+					ports[i].port);
+		}
+	}
+	return 0;
+}
+
+static bool port_shared(const struct config_masquerade *a,
+			const struct config_masquerade *b)
+{
+	for (size_t i = 0; i < a->control_ports_n; i++) {
+		for (size_t j = 0; j < b->control_ports_n; j++) {
+			if (a->control_ports[i].port == b->control_ports[j].port)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* The same clients and port a second time would never match. */
+static int check_same_clients(const struct config *cfg, size_t r, size_t c,
+			      struct config_error *err)
+{
+	const struct config_masquerade *masquerade = &cfg->masquerade[r];
+	const struct config_prefix *prefix = &masquerade->clients[c];
+	char text[FTPNAT_PREFIX_STRLEN];
+
+	for (size_t i = 0; i <= r; i++) {
+		const struct config_masquerade *other = &cfg->masquerade[i];
+
+		if (!port_shared(masquerade, other))
+			continue;
+		for (size_t j = 0; j < (i == r ? c : other->clients_n); j++) {
+			if (!ftpnat_prefix_equal(&prefix->prefix,
+						 &other->clients[j].prefix))
+				continue;
+			return config_error_at(
+				err, cfg, prefix->at, -EINVAL,
+				"clients: '%s' is taken by rule '%s' on line %u for "
+				"the same control port; accepted: each prefix and "
+				"port once",
+				ftpnat_prefix_str(text, &prefix->prefix),
+				other->rule.name, other->clients[j].at.line);
+		}
+	}
+	return 0;
+}
+
+static int check_masquerade(const struct config *cfg, size_t *total,
+			    struct config_error *err)
+{
+	int ret;
+
+	for (size_t r = 0; r < cfg->masquerade_n; r++) {
+		const struct config_masquerade *masquerade = &cfg->masquerade[r];
+
+		ret = check_control_ports(cfg, masquerade->control_ports,
+					  masquerade->control_ports_n, err);
+		if (!ret)
+			ret = check_to(cfg, masquerade, err);
+		if (ret)
+			return ret;
+		*total += masquerade->clients_n * masquerade->control_ports_n;
+		if (*total > FTPNAT_MAX_SELECTORS)
+			return config_error_at(
+				err, cfg, masquerade->rule.at, -EINVAL,
+				"masquerade: too many clients times control_ports; "
+				"accepted: at most %d of all rules together",
+				FTPNAT_MAX_SELECTORS);
+		for (size_t c = 0; c < masquerade->clients_n; c++) {
+			ret = check_same_clients(cfg, r, c, err);
+			if (ret)
+				return ret;
+		}
+	}
+	return 0;
+}
+
+/* ---- track, guard ---- */
+
+static int check_track(const struct config *cfg, const struct config_track *track,
+		       size_t *total, struct config_error *err)
+{
+	size_t clients = track->clients_n ? track->clients_n : 1;
+	size_t servers = track->servers_n ? track->servers_n : 1;
+
+	*total += clients * servers * track->control_ports_n;
+	if (*total > FTPNAT_MAX_SELECTORS)
+		return config_error_at(
+			err, cfg, track->rule.at, -EINVAL,
+			"track: too many clients times servers times control_ports; "
+			"accepted: at most %d of all masquerade and track rules together",
+			FTPNAT_MAX_SELECTORS);
+	return check_control_ports(cfg, track->control_ports, track->control_ports_n,
+				   err);
+}
+
+static int check_guard(const struct config *cfg, struct config_error *err)
+{
+	for (size_t i = 0; i < cfg->guard_n; i++) {
+		const struct config_guard *guard = &cfg->guard[i];
+		bool known = false;
+
+		for (size_t j = 0; j < cfg->interfaces_n; j++)
+			known |= strcmp(guard->interface, cfg->interfaces[j].name) == 0;
+		if (!known)
+			return config_error_at(
+				err, cfg, guard->at, -EINVAL,
+				"interface: '%s' is not listed under interfaces; "
+				"accepted: one of those",
+				guard->interface);
+		if (guard->ports_n > FTPNAT_MAX_GUARD_PORTS)
+			return config_error_at(
+				err, cfg, guard->ports[FTPNAT_MAX_GUARD_PORTS].at,
+				-EINVAL, "ports: has %zu items; accepted: at most %d",
+				guard->ports_n, FTPNAT_MAX_GUARD_PORTS);
+		for (size_t j = 0; j < i; j++) {
+			if (strcmp(guard->interface, cfg->guard[j].interface) == 0)
+				return config_error_at(
+					err, cfg, guard->at, -EINVAL,
+					"interface: '%s' has a guard on line %u; accepted: "
+					"one guard for each interface",
+					guard->interface, cfg->guard[j].at.line);
+		}
+	}
+	return 0;
+}
+
+int config_check_conflicts(const struct config *cfg, struct config_error *err)
+{
+	size_t selectors = 0;
+	int ret = check_interfaces(cfg, err);
+
+	if (!ret)
+		ret = check_rules(cfg, err);
+	if (!ret)
+		ret = check_listens(cfg, err);
+	if (!ret)
+		ret = check_servers(cfg, err);
+	for (size_t r = 0; r < cfg->publish_n; r++) {
+		for (int family = 0; family < FTPNAT_FAMILY_MAX && !ret; family++)
+			ret = check_publish_family(cfg, &cfg->publish[r], family, err);
+		if (!ret)
+			ret = check_data_address_for(cfg, &cfg->publish[r], err) ?:
+				      check_tls(cfg, &cfg->publish[r], err);
+	}
+	if (!ret)
+		ret = check_masquerade(cfg, &selectors, err);
+	for (size_t r = 0; r < cfg->track_n && !ret; r++)
+		ret = check_track(cfg, &cfg->track[r], &selectors, err);
+	if (!ret)
+		ret = check_guard(cfg, err);
+	return ret;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What only shows when the whole file is known: things that contradict each other. */
+#ifndef FTPNAT_CONFIG_CONFLICTS_H
+#define FTPNAT_CONFIG_CONFLICTS_H
+
+#include "config/config.h"
+
+/* 0, or -errno and *err. */
+int config_check_conflicts(const struct config *cfg, struct config_error *err);
+
+#endif
