@@ -126,7 +126,7 @@ __noinline int answer_error(struct __sk_buff *skb, int why, int egress)
 	if (why == FTPNAT_TOO_BIG) {
 		icmp.type = p->v6 ? ICMPV6_PKT_TOOBIG : ICMP_DEST_UNREACH;
 		icmp.code = p->v6 ? 0 : ICMP_FRAG_NEEDED;
-		icmp.mtu = bpf_htonl(s->mtu);
+		icmp.mtu = bpf_htonl(s->route.mtu);
 	} else {
 		icmp.type = p->v6 ? ICMPV6_TIME_EXCEED : ICMP_TIME_EXCEEDED;
 	}

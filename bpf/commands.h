@@ -19,7 +19,7 @@
 
 /*
  * What a client reads where policy refuses, and what a server reads in the place of
- * AUTH: a mechanism that doesn't exist (RFC 2228). At most sizeof(segment.text).
+ * AUTH: a mechanism that doesn't exist (RFC 2228). At most sizeof(segment.outcome.text).
  */
 static const char refusal_text[8][64] = {
 	"425 No free data port, try again later.\r\n",
@@ -55,9 +55,9 @@ static __always_inline void refusal_write(struct segment *seg, __u32 index)
 
 		if (!c)
 			break;
-		seg->text[i] = c;
+		seg->outcome.text[i] = c;
 	}
-	seg->text_len = i;
+	seg->outcome.text_len = i;
 }
 
 /* Will the reply to this command have to be looked at, and perhaps changed? */
@@ -147,18 +147,18 @@ __noinline int command_take(struct ftpnat_session *session, __u8 command)
 		command_pop(session);
 		return found;
 	}
-	s->walk.number = 0; /* of commands to take; in memory, see verifier.h */
+	s->command_search.number = 0; /* of commands to take; in memory, see verifier.h */
 	for (i = 0; i < FTPNAT_MAX_COMMANDS; i++) {
 		at = bounded(session->first + i, FTPNAT_MAX_COMMANDS);
-		if (!s->walk.number && i < session->commands &&
+		if (!s->command_search.number && i < session->commands &&
 		    session->command[at] == command)
-			s->walk.number = i + 1;
+			s->command_search.number = i + 1;
 	}
-	if (!s->walk.number) {
+	if (!s->command_search.number) {
 		command_pop(session);
 		return 0;
 	}
-	for (i = 0; i < FTPNAT_MAX_COMMANDS && i < s->walk.number; i++) {
+	for (i = 0; i < FTPNAT_MAX_COMMANDS && i < s->command_search.number; i++) {
 		session->ahead[bounded(session->first, FTPNAT_MAX_COMMANDS)] = 0;
 		command_pop(session);
 	}

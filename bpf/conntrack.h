@@ -74,8 +74,8 @@ __noinline int flow_makes_room(int whose)
 
 	if (!s)
 		return 0;
-	key = &s->flow.reverse;
-	other_key = &s->flow.closed;
+	key = &s->room.key;
+	other_key = &s->room.other;
 	if (whose == TUPLE_OF_REPLIES)
 		tuple_swap(key, &s->flow.to);
 	else
@@ -109,14 +109,14 @@ __noinline int flow_undo(void)
 	if (!s)
 		return 0;
 	flow = bpf_map_lookup_elem(&ftpnat_flows, &s->packet.tuple);
-	tuple_swap(&s->flow.reverse, &s->to);
-	other = bpf_map_lookup_elem(&ftpnat_flows, &s->flow.reverse);
+	tuple_swap(&s->undo, &s->to);
+	other = bpf_map_lookup_elem(&ftpnat_flows, &s->undo);
 	if (!flow || !other || other->tcp)
 		return 0;
 	if (flow->flags & FTPNAT_FLOW_CLIENT)
 		flow_remove(&s->packet.tuple, flow);
 	else
-		flow_remove(&s->flow.reverse, other);
+		flow_remove(&s->undo, other);
 	return 0;
 }
 

@@ -73,8 +73,8 @@ static long try_reclaim(__u32 i, struct flow_new **reclaim)
 	flow = bpf_map_lookup_elem(&ftpnat_flows, &new->closed);
 	if (!flow || flow->kind != new->kind || !(flow->flags & FTPNAT_FLOW_CLIENT))
 		return 0;
-	tuple_swap(&new->reverse, &flow->to);
-	other = bpf_map_lookup_elem(&ftpnat_flows, &new->reverse);
+	tuple_swap(&new->closed_other, &flow->to);
+	other = bpf_map_lookup_elem(&ftpnat_flows, &new->closed_other);
 	if (other && !flow_closing(flow->tcp, other->tcp))
 		return 0; /* its tuple lives again */
 	flow_remove(&new->closed, flow);
@@ -156,9 +156,9 @@ static __always_inline int flow_open(struct flow_new *new)
 		event_flow(opened, &new->key, &new->to, new->session, new->rule,
 			   new->kind);
 	} else {
-		tuple_swap(&new->closed, &new->key);
-		event_flow(opened, &new->reverse, &new->closed, new->session, new->rule,
-			   new->kind);
+		tuple_swap(&new->client_to, &new->key);
+		event_flow(opened, &new->reverse, &new->client_to, new->session,
+			   new->rule, new->kind);
 	}
 	return GO_ON;
 }

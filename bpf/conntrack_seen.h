@@ -25,7 +25,7 @@ __noinline int flow_ends(__u32 before)
 
 	if (!s)
 		return 0;
-	other_key = &s->to;
+	other_key = &s->ended;
 	flow = bpf_map_lookup_elem(&ftpnat_flows, &s->packet.tuple);
 	if (!flow)
 		return 0;

@@ -38,10 +38,10 @@ static __noinline int pass_ack(struct scan *c)
 	int sent;
 
 	if (strip_payload(c) ||
-	    write_headers(c->skb, p, &c->s->to, stream_said(c->stream), seg->ack) ||
+	    write_headers(c->skb, p, &c->s->to, stream_said(c->stream), seg->send.ack) ||
 	    options_write(c->skb, p, &c->s->options))
 		return -1;
-	sent = send_copy(c->skb, c->s, seg->way, seg->egress);
+	sent = send_copy(c->skb, c->s, seg->send.way, seg->send.egress);
 	if (sent > 0)
 		count(FTPNAT_ACK_PASSED);
 	return sent < 0 ? -1 : 0;
@@ -64,13 +64,13 @@ static __noinline int acknowledge(struct scan *c, __u32 seq)
 
 	if (seq_before(seq, said))
 		seq = said;
-	if (seq_before(stream->taken, seg->upto))
-		stream->taken = seg->upto;
+	if (seq_before(stream->taken, seg->send.upto))
+		stream->taken = seg->send.upto;
 	tuple_swap(&back, &c->s->came);
 	answer_options(o, stream->tsval);
 	if (strip_payload(c) || write_headers(skb, p, &back, seq, stream->taken) ||
 	    write_tcp16(skb, p, TCP_OFF_WINDOW, bpf_htons(p->window), stream->window) ||
-	    options_write(skb, p, o) || send_back(skb, seg->egress))
+	    options_write(skb, p, o) || send_back(skb, seg->send.egress))
 		return FTPNAT_WRITE;
 	return FTPNAT_ANSWERED;
 }
@@ -84,7 +84,7 @@ static __always_inline int held(struct scan *c, __u32 from, __u32 upto)
 {
 	struct ftpnat_stream *stream = c->stream;
 
-	c->s->segment.upto = upto;
+	c->s->segment.send.upto = upto;
 	if (!stream->heard || seq_before(stream->acked, stream_map(stream, from)))
 		return FTPNAT_HELD; /* the receiver's ACK of what is before will do */
 	return FTPNAT_ANSWERED;
@@ -96,12 +96,12 @@ static __always_inline int held(struct scan *c, __u32 from, __u32 upto)
  */
 static __always_inline int ask(struct scan *c)
 {
-	c->s->segment.seq = stream_said(c->stream) - 1;
+	c->s->segment.send.seq = stream_said(c->stream) - 1;
 	return c->s->packet.len && strip_payload(c) ? FTPNAT_WRITE : GO_ON;
 }
 
 /*
- * A segment with payload, or the FIN behind held bytes. GO_ON with seg->seq for
+ * A segment with payload, or the FIN behind held bytes. GO_ON with seg->send.seq for
  * the receiver, or the reason why nothing of it goes on.
  */
 static __always_inline int control_payload(struct scan *c)
@@ -137,7 +137,7 @@ static __always_inline int control_payload(struct scan *c)
 			until = held_from(stream);
 		}
 	}
-	seg->seq = stream_map(stream, from);
+	seg->send.seq = stream_map(stream, from);
 	if (!seq_before(from, until)) {
 		if (fin)
 			return GO_ON;
@@ -150,15 +150,15 @@ static __always_inline int control_payload(struct scan *c)
 	verdict = segment_replace(c, from, until);
 	if (verdict != GO_ON)
 		return verdict;
-	if (!seg->out_len)
+	if (!seg->compose.len)
 		return held(c, from, seg->start + c->len); /* cut inside an edit */
-	if (fin && seg->at != seg->start + c->len &&
+	if (fin && seg->compose.at != seg->start + c->len &&
 	    write_flags(c->skb, p, p->flags & ~TH_FIN))
 		return FTPNAT_WRITE;
 	return GO_ON;
 }
 
-/* The ACK of a packet: what it tells about the other direction, and seg->ack for the receiver. */
+/* The ACK of a packet: what it tells about the other direction, and seg->send.ack for the receiver. */
 static __always_inline void control_ack(struct scan *c)
 {
 	struct packet *p = &c->s->packet;
@@ -166,8 +166,8 @@ static __always_inline void control_ack(struct scan *c)
 	struct tcp_options *o = &c->s->options;
 	struct segment *seg = &c->s->segment;
 
-	seg->news = seq_before(other->acked, p->ack) ||
-		    other->window != bpf_htons(p->window);
+	seg->send.news = seq_before(other->acked, p->ack) ||
+			 other->window != bpf_htons(p->window);
 	if (!seq_before(stream_map(other, other->next) + 1, p->ack))
 		stream_acked(other, p->ack);
 	other->heard = 1;
@@ -176,15 +176,15 @@ static __always_inline void control_ack(struct scan *c)
 		other->tsval = option_get32(o, o->timestamp - 1 + 2);
 	if (seq_before(p->ack, other->acked)) {
 		/* overtaken by a newer one: the edits that it would need are gone */
-		seg->ack = stream_unmap_ack(other, other->acked);
+		seg->send.ack = stream_unmap_ack(other, other->acked);
 		forget_sack(o);
 	} else {
-		seg->ack = stream_unmap_ack(other, p->ack);
+		seg->send.ack = stream_unmap_ack(other, p->ack);
 		unmap_sack(o, other);
 	}
 }
 
-/* With the session locked: GO_ON with seg->seq and seg->ack, or the packet's end. */
+/* With the session locked: GO_ON with seg->send.seq and seg->send.ack, or the packet's end. */
 static __always_inline int control_locked(struct scan *c)
 {
 	struct packet *p = &c->s->packet;
@@ -192,29 +192,29 @@ static __always_inline int control_locked(struct scan *c)
 	__u32 ack = p->ack;
 	int verdict = GO_ON;
 
-	seg->news = 0;
-	seg->twice = 0;
+	seg->send.news = 0;
+	seg->send.twice = 0;
 	seg->tcp_flags = p->flags;
 	if (p->flags & TH_ACK)
 		control_ack(c);
-	seg->seq = stream_map_held(c->stream, p->seq);
+	seg->send.seq = stream_map_held(c->stream, p->seq);
 	if (p->flags & TH_RST)
 		return GO_ON;
 	if (p->len || p->flags & TH_FIN)
 		verdict = control_payload(c);
-	else if (c->stream->held_len && !c->stream->fin && !seg->news &&
+	else if (c->stream->held_len && !c->stream->fin && !seg->send.news &&
 		 seq_before(p->seq, c->stream->next))
 		verdict = ask(c);
 	if (verdict == GO_ON || verdict == FTPNAT_WRITE)
 		return verdict;
-	if (seg->news && pass_ack(c))
+	if (seg->send.news && pass_ack(c))
 		return FTPNAT_WRITE;
 	return verdict == FTPNAT_ANSWERED ? acknowledge(c, ack) : verdict;
 }
 
 /*
  * The packet in the scratch memory, of a control connection: its flow is up to
- * date, its way is known. GO_ON with s->segment.seq and ack for the receiver, or
+ * date, its way is known. GO_ON with s->segment.send.seq and ack for the receiver, or
  * the final reason.
  */
 __noinline int control_packet(struct __sk_buff *skb, struct ftpnat_flow *flow, int way,
@@ -237,9 +237,9 @@ __noinline int control_packet(struct __sk_buff *skb, struct ftpnat_flow *flow, i
 	p = &s->packet;
 	o = &s->options;
 	seg = &s->segment;
-	seg->way = way;
-	seg->egress = egress;
-	seg->twice = 0;
+	seg->send.way = way;
+	seg->send.egress = egress;
+	seg->send.twice = 0;
 	s->came = p->tuple;
 	options_read(skb, p, o);
 
@@ -277,9 +277,9 @@ __noinline int control_packet(struct __sk_buff *skb, struct ftpnat_flow *flow, i
 		return way;
 	if (options_write(skb, p, o))
 		return FTPNAT_WRITE;
-	if (!seg->twice)
+	if (!seg->send.twice)
 		return GO_ON;
-	if (write_headers(skb, p, &s->to, seg->seq, seg->ack))
+	if (write_headers(skb, p, &s->to, seg->send.seq, seg->send.ack))
 		return FTPNAT_WRITE;
 	sent = send_copy(skb, s, way, egress);
 	if (sent > 0)

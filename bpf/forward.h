@@ -29,9 +29,9 @@ static __always_inline __u32 largest_packet(const struct __sk_buff *skb,
 
 /*
  * Where the packet in the scratch memory goes as s->to, before anything of it
- * is written: FORWARDED (s->next_hop says where; s->hop is it for flows to keep, and
- * s->known if the neighbour layer needs no packet), TRANSLATED (up the stack or on its
- * way), TOO_BIG (s->mtu says for what) or TTL.
+ * is written: FORWARDED (s->route.next_hop says where; s->route.hop is it for flows to keep, and
+ * s->route.known if the neighbour layer needs no packet), TRANSLATED (up the stack or on its
+ * way), TOO_BIG (s->route.mtu says for what) or TTL.
  */
 __noinline int route(struct __sk_buff *skb, int egress)
 {
@@ -45,8 +45,8 @@ __noinline int route(struct __sk_buff *skb, int egress)
 		return FTPNAT_NO_MEMORY;
 	p = &s->packet;
 	now = clock_seconds(&s->clock);
-	s->hop = 0;
-	s->known = 0;
+	s->route.hop = 0;
+	s->route.known = 0;
 	if (egress && addr_equal(&p->tuple.dst, &s->to.dst))
 		return FTPNAT_TRANSLATED;
 	size = largest_packet(skb, p);
@@ -54,7 +54,7 @@ __noinline int route(struct __sk_buff *skb, int egress)
 	/* also at egress as if it had come in: BPF_FIB_LOOKUP_OUTPUT would keep the interface */
 	rc = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
 	if (rc == BPF_FIB_LKUP_RET_FRAG_NEEDED) {
-		s->mtu = fib.mtu_result;
+		s->route.mtu = fib.mtu_result;
 		/* a packet that may be cut is the stack's to cut */
 		return p->df ? FTPNAT_TOO_BIG : FTPNAT_TRANSLATED;
 	}
@@ -63,12 +63,13 @@ __noinline int route(struct __sk_buff *skb, int egress)
 	if (!egress && p->ttl <= 1)
 		return FTPNAT_TTL;
 	if (rc == BPF_FIB_LKUP_RET_SUCCESS) {
-		s->hop = hop_index(&fib, now);
-		s->known = !egress && hop_confirmed(s->hop, now);
+		s->route.hop = hop_index(&fib, now);
+		s->route.known = !egress && hop_confirmed(s->route.hop, now);
 	}
-	s->ifindex = fib.ifindex;
-	s->next_hop.nh_family = fib.family;
-	__builtin_memcpy(s->next_hop.ipv6_nh, fib.ipv6_dst, sizeof(s->next_hop.ipv6_nh));
+	s->route.ifindex = fib.ifindex;
+	s->route.next_hop.nh_family = fib.family;
+	__builtin_memcpy(s->route.next_hop.ipv6_nh, fib.ipv6_dst,
+			 sizeof(s->route.next_hop.ipv6_nh));
 	return FTPNAT_FORWARDED;
 }
 
@@ -83,16 +84,16 @@ static __always_inline struct ftpnat_hop *route_known(struct __sk_buff *skb,
 
 	if (egress || !hop || p->ttl <= 1 || largest_packet(skb, p) > hop->mtu)
 		return 0;
-	s->hop = flow->hop;
-	s->known = 1;
+	s->route.hop = flow->hop;
+	s->route.known = 1;
 	return hop;
 }
 
 static __always_inline int redirect_neigh(struct __sk_buff *skb, struct scratch *s)
 {
 	skb->cb[4] = SEEN_MARK;
-	if (bpf_redirect_neigh(s->ifindex, &s->next_hop, sizeof(s->next_hop), 0) !=
-	    TC_ACT_REDIRECT)
+	if (bpf_redirect_neigh(s->route.ifindex, &s->route.next_hop,
+			       sizeof(s->route.next_hop), 0) != TC_ACT_REDIRECT)
 		return FTPNAT_WRITE;
 	return FTPNAT_FORWARDED;
 }
@@ -112,9 +113,9 @@ static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, int
 
 	if (!egress && write_ttl(skb, &s->packet, s->packet.ttl - 1))
 		return FTPNAT_WRITE;
-	if (!s->known)
+	if (!s->route.known)
 		return redirect_neigh(skb, s);
-	hop = hop_at(s->hop - 1);
+	hop = hop_at(s->route.hop - 1);
 	if (!hop || bpf_skb_store_bytes(skb, 0, &hop->mac, sizeof(hop->mac), 0))
 		return FTPNAT_WRITE;
 	return redirect_hop(skb, hop);
@@ -141,7 +142,7 @@ static __always_inline void front_move(void *tcp, struct packet *p, __u32 seq, _
 static __always_inline int front_translate(struct __sk_buff *skb, struct packet *p,
 					   int v6, const struct ftpnat_tuple *to,
 					   const struct ftpnat_hop *hop,
-					   const struct segment *moved,
+					   const struct sending *moved,
 					   struct front_change *change)
 {
 	void *front = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
@@ -186,7 +187,7 @@ static __always_inline int front_send(struct __sk_buff *skb, const struct packet
 static __noinline int forward_front(struct __sk_buff *skb, struct packet *p,
 				    const struct ftpnat_tuple *to,
 				    const struct ftpnat_hop *hop,
-				    const struct segment *moved)
+				    const struct sending *moved)
 {
 	struct front_change change;
 	int finished;
@@ -225,7 +226,7 @@ static __noinline int send_copy(struct __sk_buff *skb, struct scratch *s, int wa
 			 egress ? 0 : BPF_F_INGRESS);
 		return 1;
 	}
-	hop = s->hop ? hop_at(s->hop - 1) : 0;
+	hop = s->route.hop ? hop_at(s->route.hop - 1) : 0;
 	if (!hop)
 		return 0;
 	next = hop->mac;
@@ -259,16 +260,16 @@ static __always_inline long send_back(struct __sk_buff *skb, int egress)
 static __always_inline int send(struct __sk_buff *skb, struct scratch *s, int way,
 				int egress)
 {
-	const struct segment *seg = &s->segment;
-	struct ftpnat_hop *hop = !egress && s->known ? hop_at(s->hop - 1) : 0;
+	const struct sending *send = &s->segment.send;
+	struct ftpnat_hop *hop = !egress && s->route.known ? hop_at(s->route.hop - 1) : 0;
 	int verdict;
 
 	if (hop) {
-		verdict = forward_front(skb, &s->packet, &s->to, hop, seg);
+		verdict = forward_front(skb, &s->packet, &s->to, hop, send);
 		if (verdict != GO_ON)
 			return verdict;
 	}
-	if (write_headers(skb, &s->packet, &s->to, seg->seq, seg->ack))
+	if (write_headers(skb, &s->packet, &s->to, send->seq, send->ack))
 		return FTPNAT_WRITE;
 	return way == FTPNAT_FORWARDED ? forward(skb, s, egress) : FTPNAT_TRANSLATED;
 }

@@ -82,15 +82,15 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 			return verdict;
 	}
 	s->to = flow->to;
-	s->segment.seq = p->seq;
-	s->segment.ack = p->ack;
+	s->segment.send.seq = p->seq;
+	s->segment.send.ack = p->ack;
 	if (flow->flags & FTPNAT_FLOW_TRACKED)
 		return flow->kind == FTPNAT_CONTROL ?
 			       control_packet(skb, flow, FTPNAT_TRACKED, egress) :
 			       FTPNAT_TRACKED;
 	way = hop ? FTPNAT_FORWARDED : route(skb, egress);
-	if (flow->hop != s->hop) {
-		flow->hop = (__u16)s->hop;
+	if (flow->hop != s->route.hop) {
+		flow->hop = (__u16)s->route.hop;
 		flow->xdp = FTPNAT_XDP_UNKNOWN; /* another interface, perhaps */
 	}
 	if (way == FTPNAT_TOO_BIG || way == FTPNAT_TTL) {

@@ -51,11 +51,11 @@ static __always_inline void guard_tell(struct scratch *s)
 	const struct ftpnat_tuple *tuple = &s->packet.tuple;
 	__u32 now = now_seconds();
 
-	if (s->guard_second != now) {
-		s->guard_second = now;
-		s->guard_told = 0;
+	if (s->guard_events.second != now) {
+		s->guard_events.second = now;
+		s->guard_events.number = 0;
 	}
-	if (s->guard_told++ < GUARD_EVENTS_PER_SECOND)
+	if (s->guard_events.number++ < GUARD_EVENTS_PER_SECOND)
 		event_flow(FTPNAT_GUARDED, tuple, tuple, 0, FTPNAT_NO_RULE, FTPNAT_DATA);
 }
 

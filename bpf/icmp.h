@@ -174,12 +174,12 @@ __noinline int icmp_packet(struct __sk_buff *skb, int egress)
 	if (parse_icmp(skb, &s->packet, q) != GO_ON)
 		return FTPNAT_PASS;
 	/* a quoted packet is as we sent it: its answers are the other direction's key */
-	reverse_key = &s->flow.key;
+	reverse_key = &q->replies;
 	tuple_swap(reverse_key, &q->tuple);
 	reverse = bpf_map_lookup_elem(&ftpnat_flows, reverse_key);
 	if (!reverse || reverse->flags & FTPNAT_FLOW_TRACKED)
 		return FTPNAT_PASS;
-	sent = &s->flow.to;
+	sent = &q->sent;
 	tuple_swap(sent, &reverse->to);
 	/* hosts behind a translated address are not named by their errors either */
 	s->to.src = s->packet.tuple.src;

@@ -11,7 +11,7 @@
 static __always_inline void line_is(struct scratch *s, enum ftpnat_reason why)
 {
 	count(why);
-	s->segment.why = why;
+	s->segment.outcome.why = why;
 }
 
 static __always_inline void count_line(__u16 rule, enum ftpnat_line line)

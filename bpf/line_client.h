@@ -47,17 +47,17 @@ static __always_inline int announce_active(struct ftpnat_session *session,
 	if (addr_equal(&key->dst, named) && key->dport == e->dport)
 		return GO_ON;
 	if (line->delimiter)
-		s->segment.text_len = ftp_write_eprt(s->segment.text, key->dst.w,
-						     bpf_ntohs(key->dport),
-						     line->delimiter);
+		s->segment.outcome.text_len =
+			ftp_write_eprt(s->segment.outcome.text, key->dst.w,
+				       bpf_ntohs(key->dport), line->delimiter);
 	else
-		s->segment.text_len = ftp_write_port(s->segment.text, key->dst.w,
-						     bpf_ntohs(key->dport));
+		s->segment.outcome.text_len = ftp_write_port(
+			s->segment.outcome.text, key->dst.w, bpf_ntohs(key->dport));
 	return GO_ON;
 }
 
 /*
- * A whole line of the client. Sets segment.text if its address has to be replaced, or
+ * A whole line of the client. Sets segment.outcome.text if its address has to be replaced, or
  * the whole line, which the return value says.
  */
 static __always_inline int client_line(struct ftpnat_session *session, struct scratch *s,
@@ -91,23 +91,20 @@ static __always_inline int client_line(struct ftpnat_session *session, struct sc
 		if (verdict != GO_ON && session->flags & FTPNAT_SESSION_TRACKED) {
 			line_is(s, verdict); /* no door; the guard may see to the rest */
 		} else if (verdict != GO_ON) {
-			/* an address that no server takes */
-			struct ftpnat_addr *any = &s->announcement.key.dst;
-
-			__builtin_memset(any, 0, sizeof(*any));
 			/* the server has to refuse it; its reply then becomes ours */
 			line_is(s, verdict);
 			command = (__u8)(COMMAND_REFUSED | refusal_index(verdict));
 			if (line->delimiter)
-				s->segment.text_len = ftp_write_eprt(
-					s->segment.text, any->w, 0, line->delimiter);
+				s->segment.outcome.text_len = ftp_write_eprt(
+					s->segment.outcome.text, s->addr_none.w, 0,
+					line->delimiter);
 			else
-				s->segment.text_len =
-					ftp_write_port(s->segment.text, any->w, 0);
+				s->segment.outcome.text_len = ftp_write_port(
+					s->segment.outcome.text, s->addr_none.w, 0);
 		} else {
 			command |= COMMAND_DOOR;
-			line_is(s, s->segment.text_len ? FTPNAT_LINE_REWRITTEN :
-							 FTPNAT_LINE_UNCHANGED);
+			line_is(s, s->segment.outcome.text_len ? FTPNAT_LINE_REWRITTEN :
+								 FTPNAT_LINE_UNCHANGED);
 		}
 	}
 	command_push(session, command);

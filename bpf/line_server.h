@@ -10,22 +10,22 @@ static long try_class(__u32 i, struct scratch **scratch)
 {
 	struct scratch *s = *scratch;
 	struct ftpnat_class *class;
-	__u32 key = s->walk.first + i;
+	__u32 key = s->class_walk.first + i;
 
-	if (i >= s->walk.number)
+	if (i >= s->class_walk.number)
 		return 1;
 	class = bpf_map_lookup_elem(&ftpnat_classes, &key);
 	if (!class)
 		return 1;
-	if (!addr_within(&s->announcement.key.peer, &class->addr, &class->mask))
+	if (!addr_within(&s->class_walk.client, &class->addr, &class->mask))
 		return 0;
-	s->class = key;
+	s->class_walk.found = key;
 	return 1;
 }
 
 /*
  * Looks for the class of the session's client, should a reply name an address to it:
- * s->class. Before the lines are read, since deep in there the stack has no room.
+ * s->class_walk.found. Before the lines are read, since deep in there the stack has no room.
  */
 __noinline int class_find(struct ftpnat_session *session)
 {
@@ -34,26 +34,26 @@ __noinline int class_find(struct ftpnat_session *session)
 
 	if (!s)
 		return 0;
-	s->class = WALK_NONE;
+	s->class_walk.found = WALK_NONE;
 	if (!session || !session->awaiting)
 		return 0;
 	rule = rule_get(s, session->rule);
 	if (!rule || !rule->classes)
 		return 0;
-	s->announcement.key.peer = session->client.src;
-	s->walk.first = (s->slot & 1) * FTPNAT_MAX_CLASSES + rule->first_class;
-	s->walk.number = rule->classes;
+	s->class_walk.client = session->client.src;
+	s->class_walk.first = (s->slot & 1) * FTPNAT_MAX_CLASSES + rule->first_class;
+	s->class_walk.number = rule->classes;
 	bpf_loop(FTPNAT_MAX_CLASSES, try_class, &s, 0);
 	return 0;
 }
 
-/* What a 227 names to the client whose class is s->class; 0: what it dialled. */
+/* What a 227 names to the client whose class is s->class_walk.found; 0: what it dialled. */
 static __always_inline const struct ftpnat_addr *
 data_address(const struct ftpnat_rule *rule, struct scratch *s)
 {
 	struct ftpnat_class *class;
 
-	class = bpf_map_lookup_elem(&ftpnat_classes, &s->class);
+	class = bpf_map_lookup_elem(&ftpnat_classes, &s->class_walk.found);
 	if (class)
 		return &class->address;
 	if (addr_is_zero(&rule->data_address[FTPNAT_V4]))
@@ -108,20 +108,20 @@ static __always_inline int announce_passive(struct ftpnat_session *session,
 
 	if (line->code == 229) {
 		if (key->dport != e->dport)
-			s->segment.text_len = ftp_write_epsv_port(s->segment.text,
-								  bpf_ntohs(key->dport));
+			s->segment.outcome.text_len = ftp_write_epsv_port(
+				s->segment.outcome.text, bpf_ntohs(key->dport));
 		return GO_ON;
 	}
 	shown = told ?: &key->dst;
 	if (!addr_equal(shown, (const struct ftpnat_addr *)line->addr) ||
 	    key->dport != e->dport)
-		s->segment.text_len =
-			ftp_write_port(s->segment.text, shown->w, bpf_ntohs(key->dport));
+		s->segment.outcome.text_len = ftp_write_port(
+			s->segment.outcome.text, shown->w, bpf_ntohs(key->dport));
 	return GO_ON;
 }
 
 /*
- * A whole line of the server. Sets segment.text; the return value says if it
+ * A whole line of the server. Sets segment.outcome.text; the return value says if it
  * stands for the whole line instead of the address only.
  */
 static __always_inline int server_line(struct ftpnat_session *session, struct scratch *s,
@@ -182,8 +182,8 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 	count_line(session->rule, line->code == 227 ? FTPNAT_LINE_227 : FTPNAT_LINE_229);
 	verdict = announce_passive(session, rule, s, line);
 	if (verdict == GO_ON) {
-		line_is(s, s->segment.text_len ? FTPNAT_LINE_REWRITTEN :
-						 FTPNAT_LINE_UNCHANGED);
+		line_is(s, s->segment.outcome.text_len ? FTPNAT_LINE_REWRITTEN :
+							 FTPNAT_LINE_UNCHANGED);
 		return 0;
 	}
 	line_is(s, verdict);

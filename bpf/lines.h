@@ -14,8 +14,8 @@ __noinline int session_line(struct ftpnat_session *session)
 
 	if (!session || !s)
 		return 0;
-	s->segment.text_len = 0;
-	s->segment.why = FTPNAT_PASS;
+	s->segment.outcome.text_len = 0;
+	s->segment.outcome.why = FTPNAT_PASS;
 	if (s->segment.dir == FTPNAT_FROM_SERVER) {
 		whole = server_line(session, s,
 				    &session->stream[FTPNAT_FROM_SERVER].parser.line);

@@ -204,10 +204,10 @@ __noinline int flow_begin(struct __sk_buff *skb, int egress)
 		verdict = data_open(s, 1);
 	if (verdict == GO_ON || verdict == FTPNAT_PASS || verdict == FTPNAT_GUARDED)
 		return verdict;
-	s->to = p->tuple;
+	s->refused = p->tuple;
 	if (s->flow.flags & FTPNAT_FLOW_ACTIVE)
-		tuple_swap(&s->to, &p->tuple);
-	event_flow(verdict, &s->to, &s->to, 0, s->flow.rule, s->flow.kind);
+		tuple_swap(&s->refused, &p->tuple);
+	event_flow(verdict, &s->refused, &s->refused, 0, s->flow.rule, s->flow.kind);
 	return verdict;
 }
 

@@ -10,20 +10,20 @@ static long pick_server(__u32 i, struct scratch **scratch)
 {
 	struct scratch *s = *scratch;
 	struct ftpnat_server *server;
-	__u32 key = s->walk.first + i;
+	__u32 key = s->server_walk.first + i;
 
-	if (i >= s->walk.number)
+	if (i >= s->server_walk.number)
 		return 1;
 	server = bpf_map_lookup_elem(&ftpnat_servers, &key);
 	if (!server)
 		return 1;
 	if (addr_is_v4(&server->addr) != addr_is_v4(&s->flow.key.src))
 		return 0;
-	if (s->walk.ticket < server->weight) {
-		s->walk.found = key;
+	if (s->server_walk.ticket < server->weight) {
+		s->server_walk.found = key;
 		return 1;
 	}
-	s->walk.ticket -= server->weight;
+	s->server_walk.ticket -= server->weight;
 	return 0;
 }
 
@@ -72,7 +72,7 @@ __noinline int is_hairpin(struct __sk_buff *skb)
 		return 0;
 	p = &s->packet;
 	v6 = p->v6;
-	t = &s->to;
+	t = &s->hairpin;
 	t->src = p->tuple.src;
 	t->dst = s->flow.to.dst;
 	t->sport = 0;
@@ -103,15 +103,15 @@ static __always_inline int publish(struct __sk_buff *skb, const struct ftpnat_ru
 
 	if (!weight)
 		return FTPNAT_NO_SERVER;
-	s->walk.first = (s->slot & 1) * FTPNAT_MAX_SERVERS + rule->first_server;
-	s->walk.number = rule->servers;
+	s->server_walk.first = (s->slot & 1) * FTPNAT_MAX_SERVERS + rule->first_server;
+	s->server_walk.number = rule->servers;
 	/* under TLS a data connection can't be told apart by more than its client */
-	s->walk.ticket =
+	s->server_walk.ticket =
 		(rule->tls_port_min ? addr_hash(&new->key.src) : bpf_get_prandom_u32()) %
 		weight;
-	s->walk.found = WALK_NONE;
+	s->server_walk.found = WALK_NONE;
 	bpf_loop(FTPNAT_MAX_RULE_SERVERS, pick_server, &s, 0);
-	server = bpf_map_lookup_elem(&ftpnat_servers, &s->walk.found);
+	server = bpf_map_lookup_elem(&ftpnat_servers, &s->server_walk.found);
 	if (!server)
 		return FTPNAT_NO_SERVER;
 	new->to.src = new->key.src;
@@ -170,9 +170,9 @@ static long try_selector(__u32 i, struct scratch **scratch)
 	struct scratch *s = *scratch;
 	const struct ftpnat_tuple *t = &s->flow.key;
 	struct ftpnat_selector *selector;
-	__u32 key = s->walk.first + i;
+	__u32 key = s->selector_walk.first + i;
 
-	if (i >= s->walk.number)
+	if (i >= s->selector_walk.number)
 		return 1;
 	selector = bpf_map_lookup_elem(&ftpnat_select, &key);
 	if (!selector)
@@ -183,7 +183,7 @@ static long try_selector(__u32 i, struct scratch **scratch)
 	    (selector->by_server &&
 	     !addr_within(&t->dst, &selector->server_addr, &selector->server_mask)))
 		return 0;
-	s->walk.found = selector->rule;
+	s->selector_walk.found = selector->rule;
 	return 1;
 }
 
@@ -203,12 +203,12 @@ static __noinline __u32 control_rule(struct scratch *s)
 	listen = bpf_map_lookup_elem(&ftpnat_listens, &listen_key);
 	if (listen)
 		return listen->rule;
-	s->walk.first = (s->slot & 1) * FTPNAT_MAX_SELECTORS;
-	s->walk.number = config->selectors[s->slot & 1];
-	s->walk.found = WALK_NONE;
-	if (s->walk.number)
+	s->selector_walk.first = (s->slot & 1) * FTPNAT_MAX_SELECTORS;
+	s->selector_walk.number = config->selectors[s->slot & 1];
+	s->selector_walk.found = WALK_NONE;
+	if (s->selector_walk.number)
 		bpf_loop(FTPNAT_MAX_SELECTORS, try_selector, &s, 0);
-	return s->walk.found;
+	return s->selector_walk.found;
 }
 
 #endif

@@ -19,7 +19,10 @@ struct flow_new {
 	struct ftpnat_tuple key;     /* as the first packet shows it */
 	struct ftpnat_tuple to;	     /* as it will be */
 	struct ftpnat_tuple reverse; /* key of the other direction */
-	struct ftpnat_tuple closed;  /* key of a connection that has to make room */
+	struct ftpnat_tuple closed; /* client's key of a connection that has to make room */
+	struct ftpnat_tuple closed_other; /* key of its other direction */
+	struct ftpnat_tuple
+		client_to; /* `to` of the client's entry, where the server connects */
 	__u32 session;
 	__u32 isn;
 	__u16 rule;
@@ -33,52 +36,71 @@ struct flow_new {
 	__u64 entry[sizeof(struct ftpnat_flow) / 8];
 };
 
-/* The payload of a control segment on its way through the edit log. */
+/* The bytes of a segment that are new, from scan to compose. */
+struct scanning {
+	__u32 held_from; /* sender's: first byte not yet delivered that it may carry */
+	__u32 line;	 /* first byte of the line being scanned */
+	__u32 fresh;	 /* first byte that was not parsed before */
+	__u16 held_len; /* bytes from held_from on that are in the session, not in the packet */
+	__u8 full;	/* the edit log is full: the line at `line` has to come again */
+	__u8 releasing; /* held bytes are in front of the line being scanned */
+	__u8 broken;	/* the packet could not be read */
+	struct ftp_parser before; /* the parser as it was when the segment came */
+};
+
+/* What became of a whole line, from lines.h to segment.h. */
+struct outcome {
+	__u32 why;	/* enum ftpnat_reason; PASS: nothing to tell */
+	__u32 text_len; /* replacement of the address or of the line; 0: none */
+	__u8 text[64];
+};
+
+/* The edit about to be entered into the log: text_len bytes of `outcome.text`. */
+struct editing {
+	__u32 from; /* sender's: the edit, ... */
+	__u32 to;
+	__u32 text_from; /* ... and the part of it that the text stands for */
+	__u32 text_to;
+	__u32 text_len;
+};
+
+/* The payload that the receiver gets, in parts where it is too long. */
+struct composing {
+	__u32 at;	    /* sender's: next byte */
+	__u32 until;	    /* sender's: end of what may be sent in this part */
+	__u32 end_of_parts; /* sender's: end of what may be sent at all */
+	__u32 len;	    /* of this part so far */
+	__u32 limit;	    /* most bytes that fit */
+	__u32 edit;	    /* index of the edit at or after `at` */
+	__u32 text_done;    /* bytes of its replacement already out */
+	__u32 in_sum;	    /* checksum of the payload that is in the packet */
+	__u8 broken;	    /* the packet could not be written */
+};
+
+/* How the segment, or the ACK in its place, leaves. */
+struct sending {
+	int way; /* as route() found it */
+	int egress;
+	__u32 seq;  /* receiver's: of the part at hand */
+	__u32 ack;  /* receiver's */
+	__u32 upto; /* sender's: may be acknowledged when nothing of the segment goes on */
+	__u8 news;  /* its ACK tells the receiver something new */
+	__u8 twice; /* the receiver shall acknowledge it at once */
+};
+
+/* A control segment on its way through the edit log; each part is set by the phase that it names. */
 struct segment {
 	__u32 start; /* sender's sequence number of payload.byte[0] */
 	__u32 end;
-	__u32 held_from; /* first byte not yet delivered that this segment may carry */
-	__u32 line;	 /* first byte of the line being scanned */
-	__u32 session;	 /* id */
-	__u32 fresh;	 /* first byte that was not parsed before */
+	__u32 session; /* id */
 	__u32 now;
-	__u16 held_len; /* bytes from held_from on that are in the session, not in the packet */
 	__u8 dir;	/* enum ftpnat_dir */
-	__u8 pad;
-	__u32 why; /* enum ftpnat_reason of the line just read; PASS: nothing to tell */
-	__u8 full; /* the edit log is full: the line at `line` has to come again */
-	__u8 releasing; /* held bytes are in front of the line being scanned */
-	__u32 text_len; /* replacement, see text */
-	__u8 text[64];
-
-	/* writing the log entry of one edit */
-	__u32 edit_from; /* sender's: the edit, ... */
-	__u32 edit_to;
-	__u32 text_from; /* ... and the part of it that `text` stands for */
-	__u32 text_to;
-
-	/* composing the payload that the receiver gets */
-	__u32 at;	    /* sender's: next byte */
-	__u32 until;	    /* sender's: end of what may be sent */
-	__u32 end_of_parts; /* the same, where a long frame leaves in parts */
-	__u32 seq;	    /* receiver's: of the part at hand */
-	__u32 ack;	    /* receiver's */
-	__u32 out_len;
-	__u32 limit;	 /* most bytes that fit */
-	__u32 edit;	 /* index of the edit at or after `at` */
-	__u32 text_done; /* bytes of its replacement already out */
-
-	/* sending */
-	int way; /* as route() found it */
-	int egress;
-	__u32 upto; /* sender's: may be acknowledged when nothing of the segment goes on */
-	__u8 news;  /* its ACK tells the receiver something new */
-	__u8 twice;	/* the receiver shall acknowledge it at once */
 	__u8 tcp_flags; /* as they came */
-	__u8 broken;	/* the packet could not be read or written */
-	__u32 in_sum;	/* checksum of the payload that is in the packet */
-
-	struct ftp_parser before; /* the parser as it was when the segment came */
+	struct scanning scan;
+	struct outcome outcome;
+	struct editing edit;
+	struct composing compose;
+	struct sending send;
 };
 
 /* A door about to be opened: ports to search, and what came of it. */
@@ -91,12 +113,29 @@ struct announcement {
 		    8]; /* zeroed image, as flow_new.entry */
 };
 
-/* Which server, or which masquerade rule: the state of a walk. */
-struct walk {
-	__u32 first; /* index into the table */
+/* Searches of tables, each from `first` on; `found` is WALK_NONE until it is. */
+struct server_walk {
+	__u32 first;
 	__u32 number;
 	__u32 ticket; /* weight still to walk past */
-	__u32 found;  /* what is looked for, WALK_NONE: not yet */
+	__u32 found;  /* key of ftpnat_servers */
+};
+
+struct selector_walk {
+	__u32 first;
+	__u32 number;
+	__u32 found; /* rule */
+};
+
+struct class_walk {
+	struct ftpnat_addr client;
+	__u32 first;
+	__u32 number;
+	__u32 found; /* key of ftpnat_classes */
+};
+
+struct command_search {
+	__u32 number; /* of commands to take: in memory, see verifier.h */
 };
 
 #define WALK_NONE (~0U)
@@ -107,39 +146,72 @@ struct quoted {
 	__u32 ip; /* offset of its IP header in the frame */
 	__u32 l4; /* offset of its TCP header */
 	__u32 seq;
+	struct ftpnat_tuple replies; /* key of the direction that answers it */
+	struct ftpnat_tuple sent;    /* as its sender sent it */
+};
+
+/* Where the packet at hand leaves, see route(). */
+struct route {
+	__u32 hop;   /* index + 1 of its next hop in ftpnat_hops, or 0 */
+	__u32 known; /* packets may go there without the neighbour layer */
+	__u32 ifindex;
+	__u32 mtu;
+	struct bpf_redir_neigh next_hop;
+};
+
+/* A connection that may have to make room for another. */
+struct making_room {
+	struct ftpnat_tuple key;
+	struct ftpnat_tuple other;
+};
+
+struct payload_sum {
+	__u32 len;
+	__u32 sum;
+};
+
+/* Of guards, not more than so many in a second. */
+struct guard_events {
+	__u32 second;
+	__u32 number;
 };
 
 struct scratch {
 	/* these few lines of cache are all that most packets need */
 	struct packet packet;
-	__u32 hop;   /* index + 1 of its next hop in ftpnat_hops, or 0 */
-	__u32 known; /* packets may go there without the neighbour layer */
+	struct route route;
 	struct ftpnat_clock clock;
-
-	struct segment segment;
-	struct flow_new flow;
-	struct ftpnat_tuple came; /* of a control packet */
-	struct ftpnat_tuple to;	  /* translation of the packet at hand */
-	struct ftpnat_expected_key expected_key;
-	struct ftpnat_expected_key door; /* about to be closed */
-	struct ftpnat_tuple removed; /* other direction of a connection that is removed */
-	struct ftpnat_tls_key tls_key;
-	struct ftpnat_tls tls; /* zeroed image of an entry, but for its first id */
-	struct announcement announcement;
-	struct walk walk;
-	__u8 answer[192] __attribute__((
-		aligned(8))); /* start of a packet that an ICMP error quotes */
-	struct quoted quoted;
-	struct bpf_redir_neigh next_hop; /* of the packet at hand */
-	__u32 ifindex;
-	__u32 mtu;
 	__u32 slot; /* of the configuration, the same for all that a packet asks for */
-	__u32 sum;  /* of a payload */
-	__u32 sum_len;
+
+	struct ftpnat_tuple to;	  /* translation of the packet at hand */
+	struct ftpnat_tuple came; /* of a control packet */
+	struct segment segment;
 	struct tcp_options options;
-	__u32 class;	    /* of the client, index in ftpnat_classes; WALK_NONE: none */
-	__u32 guard_second; /* of the guard's last event ... */
-	__u32 guard_told;   /* ... and how many it would have had in it */
+	struct flow_new flow;
+	struct announcement announcement;
+	struct server_walk server_walk;
+	struct selector_walk selector_walk;
+	struct class_walk class_walk;
+	struct command_search command_search;
+	struct quoted quoted;
+	struct payload_sum payload_sum;
+	struct guard_events guard_events;
+	struct ftpnat_addr addr_none; /* always zero: an address that no server takes */
+	struct ftpnat_tls tls;	      /* zeroed image of an entry, but for its first id */
+	/* start of a packet that an ICMP error quotes */
+	__u8 answer[192] __attribute__((aligned(8)));
+
+	/* keys, each of the one function that is named */
+	struct ftpnat_expected_key expected_key; /* data_open() */
+	struct ftpnat_expected_key door;	 /* door_close() */
+	struct ftpnat_tls_key tls_key;		 /* tls_*(), set by each */
+	struct ftpnat_tuple removed;		 /* flow_remove(): the other direction */
+	struct ftpnat_tuple undo;		 /* flow_undo(): the other direction */
+	struct ftpnat_tuple ended;		 /* flow_ends(): the other direction */
+	struct ftpnat_tuple session_other;	 /* session_get(): the other direction */
+	struct ftpnat_tuple hairpin;		 /* is_hairpin() */
+	struct ftpnat_tuple refused;		 /* flow_begin(): as its event shows it */
+	struct making_room room;		 /* flow_makes_room() */
 };
 
 struct payload {

@@ -46,26 +46,26 @@ static long piece_load(__u32 i, struct scan *c)
 		     bpf_skb_load_bytes(c->skb, from + PAYLOAD_LEN, piece->behind,
 					bounded_len(len, sizeof(piece->behind)));
 	}
-	c->s->segment.broken = rc != 0;
+	c->s->segment.scan.broken = rc != 0;
 	return rc != 0;
 }
 
 /* Reads the whole payload. 0 or -1. */
 static __always_inline int pieces_load(struct scan *c)
 {
-	c->s->segment.broken = 0;
+	c->s->segment.scan.broken = 0;
 	bpf_loop(PAYLOAD_PIECES, piece_load, c, 0);
-	return c->s->segment.broken ? -1 : 0;
+	return c->s->segment.scan.broken ? -1 : 0;
 }
 
 /* A byte as the sender sent it. */
 static __always_inline __u8 raw_byte(const struct scan *c, __u32 seq)
 {
 	const struct segment *seg = &c->s->segment;
-	__u32 held = seq - seg->held_from;
+	__u32 held = seq - seg->scan.held_from;
 	const struct payload *piece;
 
-	if (held < seg->held_len)
+	if (held < seg->scan.held_len)
 		return c->stream->held[bounded(held, FTPNAT_HELD_LEN)];
 	piece = piece_at(c, seq - seg->start);
 	return piece ? piece->byte[bounded(seq - seg->start, PAYLOAD_LEN)] : 0;
@@ -75,15 +75,15 @@ static long edit_byte(__u32 i, struct scan *c)
 {
 	struct ftpnat_stream *stream = c->stream;
 	struct segment *seg = &c->s->segment;
-	__u32 before = seg->text_from - seg->edit_from;
+	__u32 before = seg->edit.text_from - seg->edit.from;
 	__u8 byte;
 
 	if (i < before)
-		byte = raw_byte(c, seg->edit_from + i);
-	else if (i < before + seg->text_len)
-		byte = seg->text[bounded(i - before, sizeof(seg->text))];
+		byte = raw_byte(c, seg->edit.from + i);
+	else if (i < before + seg->edit.text_len)
+		byte = seg->outcome.text[bounded(i - before, sizeof(seg->outcome.text))];
 	else
-		byte = raw_byte(c, seg->text_to + (i - before - seg->text_len));
+		byte = raw_byte(c, seg->edit.text_to + (i - before - seg->edit.text_len));
 	stream->text[bounded(stream->text_head + i, FTPNAT_TEXT_LEN)] = byte;
 	return 0;
 }
@@ -94,16 +94,19 @@ static __always_inline void edit_add(struct scan *c)
 	struct ftpnat_stream *stream = c->stream;
 	struct segment *seg = &c->s->segment;
 	struct ftpnat_edit *e = edit_at(stream, stream->edits);
-	__u32 old_len = seg->edit_to - seg->edit_from;
-	__u32 new_len = old_len - (seg->text_to - seg->text_from) + seg->text_len;
+	__u32 old_len = seg->edit.to - seg->edit.from;
+	__u32 new_len =
+		old_len - (seg->edit.text_to - seg->edit.text_from) + seg->edit.text_len;
 
-	e->start = seg->edit_from;
+	e->start = seg->edit.from;
 	e->old_len = (__u16)old_len;
 	e->new_len = (__u16)new_len;
 	e->text = (__u16)bounded(stream->text_head, FTPNAT_TEXT_LEN);
-	if (new_len == seg->text_len && e->text <= FTPNAT_TEXT_LEN - sizeof(seg->text))
+	if (new_len == seg->edit.text_len &&
+	    e->text <= FTPNAT_TEXT_LEN - sizeof(seg->outcome.text))
 		bpf_probe_read_kernel(stream->text + e->text,
-				      bounded_len(new_len, sizeof(seg->text)), seg->text);
+				      bounded_len(new_len, sizeof(seg->outcome.text)),
+				      seg->outcome.text);
 	else
 		bpf_loop(new_len & (FTPNAT_TEXT_LEN - 1), edit_byte, c, 0);
 	stream->text_head += new_len;
@@ -116,40 +119,40 @@ static __always_inline void release_held(struct scan *c)
 {
 	struct segment *seg = &c->s->segment;
 
-	seg->releasing = 0;
+	seg->scan.releasing = 0;
 	if (!stream_has_room(c->stream, FTPNAT_HELD_LEN)) {
-		seg->full = 1;
+		seg->scan.full = 1;
 		return;
 	}
-	seg->edit_from = seg->held_from;
-	seg->edit_to = c->stream->next;
-	seg->text_from = seg->edit_to;
-	seg->text_to = seg->edit_to;
-	seg->text_len = 0;
+	seg->edit.from = seg->scan.held_from;
+	seg->edit.to = c->stream->next;
+	seg->edit.text_from = seg->edit.to;
+	seg->edit.text_to = seg->edit.to;
+	seg->edit.text_len = 0;
 	edit_add(c);
 }
 
-/* Byte i of the line at seg->line, into the session. */
+/* Byte i of the line at seg->scan.line, into the session. */
 static long hold_byte(__u32 i, struct scan *c)
 {
 	struct segment *seg = &c->s->segment;
 
 	if (i >= FTPNAT_HELD_LEN)
 		return 1;
-	c->stream->held[bounded(i, FTPNAT_HELD_LEN)] = raw_byte(c, seg->line + i);
+	c->stream->held[bounded(i, FTPNAT_HELD_LEN)] = raw_byte(c, seg->scan.line + i);
 	return 0;
 }
 
-/* Tells of the line [seg->line, stream->next): as it came, and what of it is replaced. */
+/* Tells of the line [seg->scan.line, stream->next): as it came, and what of it is replaced. */
 static __noinline int event_line(struct scan *c, int whole)
 {
 	struct ftpnat_line_event *e;
 	struct segment *seg = &c->s->segment;
 	const struct ftp_line *line = &c->stream->parser.line;
 	const struct payload *piece;
-	__u32 shown = seg->line;
+	__u32 shown = seg->scan.line;
 
-	if (!seg->releasing && seq_before(shown, seg->start))
+	if (!seg->scan.releasing && seq_before(shown, seg->start))
 		shown = seg->start; /* what came in earlier segments isn't kept */
 	piece = piece_at(c, shown - seg->start);
 	e = bpf_ringbuf_reserve(&ftpnat_events, sizeof(*e), 0);
@@ -157,7 +160,7 @@ static __noinline int event_line(struct scan *c, int whole)
 		count(FTPNAT_EVENTS_LOST);
 		return 0;
 	}
-	event_fill(&e->event, seg->why);
+	event_fill(&e->event, seg->outcome.why);
 	e->event.session = seg->session;
 	e->event.client = c->session->client;
 	e->event.server = c->session->server;
@@ -165,12 +168,12 @@ static __noinline int event_line(struct scan *c, int whole)
 	e->event.kind = FTPNAT_CONTROL;
 	e->event.dir = seg->dir;
 	e->line_len = (__u16)c->stream->parser.length;
-	e->line_from = (__u16)(shown - seg->line);
+	e->line_from = (__u16)(shown - seg->scan.line);
 	e->span_start = whole ? 0 : line->span_start;
 	e->span_len = whole ? e->line_len : line->span_len;
-	e->text_len = (__u16)seg->text_len;
-	bpf_probe_read_kernel(e->text, sizeof(e->text), seg->text);
-	if (seg->releasing) {
+	e->text_len = (__u16)seg->outcome.text_len;
+	bpf_probe_read_kernel(e->text, sizeof(e->text), seg->outcome.text);
+	if (seg->scan.releasing) {
 		bpf_loop(c->stream->parser.length, hold_byte, c, 0);
 		bpf_probe_read_kernel(e->line, sizeof(e->line), c->stream->held);
 	} else if (piece) {
@@ -183,7 +186,7 @@ static __noinline int event_line(struct scan *c, int whole)
 	return 0;
 }
 
-/* The line [seg->line, stream->next) is whole. */
+/* The line [seg->scan.line, stream->next) is whole. */
 static __always_inline void line_end(struct scan *c)
 {
 	struct ftpnat_stream *stream = c->stream;
@@ -193,41 +196,43 @@ static __always_inline void line_end(struct scan *c)
 	int whole;
 
 	/* an address whose start has left can't be replaced any more */
-	if (line->form == FTP_FORM_ADDRESS && !seg->releasing &&
+	if (line->form == FTP_FORM_ADDRESS && !seg->scan.releasing &&
 	    !(c->session->flags & FTPNAT_SESSION_TRACKED) &&
-	    seq_before(seg->line + line->span_start, seg->fresh))
+	    seq_before(seg->scan.line + line->span_start, seg->scan.fresh))
 		stream->parser.line.form = FTP_FORM_MALFORMED;
 	/* a door opened for a line that can't be changed would be the wrong one */
-	if ((seg->releasing || line->form == FTP_FORM_ADDRESS ||
+	if ((seg->scan.releasing || line->form == FTP_FORM_ADDRESS ||
 	     (client && line->command == FTP_COMMAND_AUTH) ||
 	     (!client && c->session->awaiting)) &&
-	    !stream_has_room(stream, FTPNAT_HELD_LEN + sizeof(seg->text))) {
-		seg->full = 1;
+	    !stream_has_room(stream, FTPNAT_HELD_LEN + sizeof(seg->outcome.text))) {
+		seg->scan.full = 1;
 		return;
 	}
 	whole = session_line(c->session);
 	/* of a line whose start has left already, only a reply would still be replaced */
-	if (whole && !seg->releasing && seq_before(seg->line, seg->fresh))
-		seg->text_len = 0;
-	if (seg->why)
+	if (whole && !seg->scan.releasing && seq_before(seg->scan.line, seg->scan.fresh))
+		seg->outcome.text_len = 0;
+	if (seg->outcome.why)
 		event_line(c, whole);
-	if (!seg->text_len && !seg->releasing)
+	if (!seg->outcome.text_len && !seg->scan.releasing)
 		return;
-	if (whole || !seg->text_len) {
-		seg->text_from = seg->text_len ? seg->line : stream->next;
-		seg->text_to = stream->next;
+	seg->edit.text_len = seg->outcome.text_len;
+	if (whole || !seg->outcome.text_len) {
+		seg->edit.text_from = seg->outcome.text_len ? seg->scan.line :
+							      stream->next;
+		seg->edit.text_to = stream->next;
 	} else {
-		seg->text_from = seg->line + line->span_start;
-		seg->text_to = seg->text_from + line->span_len;
+		seg->edit.text_from = seg->scan.line + line->span_start;
+		seg->edit.text_to = seg->edit.text_from + line->span_len;
 	}
-	if (seg->releasing) {
-		seg->edit_from = seg->held_from;
-		seg->edit_to = stream->next;
+	if (seg->scan.releasing) {
+		seg->edit.from = seg->scan.held_from;
+		seg->edit.to = stream->next;
 	} else {
-		seg->edit_from = seg->text_from;
-		seg->edit_to = seg->text_to;
+		seg->edit.from = seg->edit.text_from;
+		seg->edit.to = seg->edit.text_to;
 	}
-	seg->releasing = 0;
+	seg->scan.releasing = 0;
 	edit_add(c);
 }
 
@@ -284,16 +289,16 @@ static long scan_byte(__u32 i, struct scan *c)
 	stream->next++;
 	if (done) {
 		line_end(c);
-		if (seg->full)
+		if (seg->scan.full)
 			return 1;
 		ftp_line_start(&stream->parser);
-		seg->line = stream->next;
+		seg->scan.line = stream->next;
 		stream->reply = stream->parser.reply;
-	} else if (seg->releasing && !line_undecided(c)) {
+	} else if (seg->scan.releasing && !line_undecided(c)) {
 		release_held(c);
-		if (seg->full)
+		if (seg->scan.full)
 			return 1;
-	} else if (!seg->releasing && ftp_skips(&stream->parser)) {
+	} else if (!seg->scan.releasing && ftp_skips(&stream->parser)) {
 		skip_bytes(c, piece, offset);
 	}
 	return 0;
@@ -309,12 +314,12 @@ static __always_inline int segment_scan(struct scan *c)
 	struct segment *seg = &c->s->segment;
 	__u32 fresh = seg->end - stream->next;
 
-	seg->full = 0;
-	seg->fresh = stream->next;
-	seg->held_len = stream->held_len;
-	seg->held_from = held_from(stream);
-	seg->line = stream->next - stream->parser.length;
-	seg->releasing = stream->held_len > 0;
+	seg->scan.full = 0;
+	seg->scan.fresh = stream->next;
+	seg->scan.held_len = stream->held_len;
+	seg->scan.held_from = held_from(stream);
+	seg->scan.line = stream->next - stream->parser.length;
+	seg->scan.releasing = stream->held_len > 0;
 	if ((__s32)fresh <= 0)
 		return GO_ON;
 	if (seg->dir == FTPNAT_FROM_CLIENT &&
@@ -328,7 +333,7 @@ static __always_inline int segment_scan(struct scan *c)
 
 		/* nothing is read, what was held goes out with the next byte */
 		stream->next++;
-		if (seg->releasing && stream->next - seg->start == 1)
+		if (seg->scan.releasing && stream->next - seg->start == 1)
 			release_held(c);
 		stream->held_len = 0;
 		stream->next = seg->end;
@@ -341,30 +346,30 @@ static __always_inline int segment_scan(struct scan *c)
 		stream->parser.reply = 0;
 		stream->reply = 0;
 		stream->next = stream->tls_record;
-		seg->releasing = 0;
-		seg->line = stream->next;
-		seg->fresh = stream->next;
-		seg->held_from = stream->next;
-		seg->held_len = 0;
+		seg->scan.releasing = 0;
+		seg->scan.line = stream->next;
+		seg->scan.fresh = stream->next;
+		seg->scan.held_from = stream->next;
+		seg->scan.held_len = 0;
 		fresh = seg->end - stream->next;
 	}
-	seg->before = stream->parser;
+	seg->scan.before = stream->parser;
 	stream->held_len = 0;
 	bpf_loop(fresh & 0xffff, scan_byte, c, 0);
 
-	if (seg->full) {
+	if (seg->scan.full) {
 		/* as if the segment had ended before this line */
-		seg->releasing = 0;
-		if (seq_before(seg->line, seg->fresh)) {
-			stream->parser = seg->before;
-			stream->held_len = seg->held_len;
-			stream->next = seg->fresh;
+		seg->scan.releasing = 0;
+		if (seq_before(seg->scan.line, seg->scan.fresh)) {
+			stream->parser = seg->scan.before;
+			stream->held_len = seg->scan.held_len;
+			stream->next = seg->scan.fresh;
 			return FTPNAT_LOG_FULL;
 		}
 		ftp_line_start(&stream->parser);
 		stream->parser.reply = stream->reply;
-		stream->next = seg->line;
-		seg->end = seg->line;
+		stream->next = seg->scan.line;
+		seg->end = seg->scan.line;
 		if (!seq_before(seg->start, seg->end))
 			return FTPNAT_LOG_FULL;
 		count(FTPNAT_LOG_FULL); /* of its end */
@@ -372,17 +377,17 @@ static __always_inline int segment_scan(struct scan *c)
 	}
 	if (c->s->packet.flags & TH_URG) {
 		/* the mark would be lost with the segment (Telnet Synch before ABOR) */
-		if (seg->releasing)
+		if (seg->scan.releasing)
 			release_held(c);
-	} else if (seg->releasing ||
-		   (line_undecided(c) && !seq_before(seg->line, seg->fresh))) {
+	} else if (seg->scan.releasing ||
+		   (line_undecided(c) && !seq_before(seg->scan.line, seg->scan.fresh))) {
 		bpf_loop(stream->parser.length, hold_byte, c, 0);
 		stream->held_len = (__u16)stream->parser.length;
-		seg->held_from = seg->line;
-		seg->held_len = stream->held_len;
+		seg->scan.held_from = seg->scan.line;
+		seg->scan.held_len = stream->held_len;
 		/* Nagle's rule: the rest comes when what is in front is acknowledged */
-		seg->twice = c->s->packet.flags & TH_PSH &&
-			     seq_before(seg->start, seg->line);
+		seg->send.twice = c->s->packet.flags & TH_PSH &&
+				  seq_before(seg->start, seg->scan.line);
 	}
 	return GO_ON;
 }

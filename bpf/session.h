@@ -116,7 +116,7 @@ static __always_inline struct ftpnat_session *session_get(struct scratch *s,
 	session = session_of_control(&s->packet.tuple, flow);
 	if (session)
 		return session;
-	other_key = &s->flow.reverse;
+	other_key = &s->session_other;
 	tuple_swap(other_key, &s->to);
 	other = bpf_map_lookup_elem(&ftpnat_flows, other_key);
 	blank = bpf_map_lookup_elem(&ftpnat_blank, &zero);
