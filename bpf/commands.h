@@ -9,11 +9,6 @@
 #include "ftp_grammar.h"
 #include "scratch.h"
 
-/* ftpnat_session.command: the command was changed so that the server refuses it */
-#define COMMAND_REFUSED 0x80
-/* the same: the session's door was opened for it */
-#define COMMAND_DOOR 0x40
-
 #define REFUSAL_TLS  4
 #define REFUSED_AUTH 5
 

@@ -240,6 +240,10 @@ struct ftpnat_stream {
 #define FTPNAT_MAX_COMMANDS                                                              \
 	32 /* in flight that matter, power of two; others are counted */
 
+/* ftpnat_session.command: enum ftp_command, with */
+#define COMMAND_REFUSED 0x80 /* it was changed so that the server refuses it */
+#define COMMAND_DOOR	0x40 /* the session's door was opened for it */
+
 /* ftpnat_session.flags */
 #define FTPNAT_SESSION_DOOR   0x01 /* `door` is an expectation that may still stand */
 #define FTPNAT_SESSION_OPAQUE 0x02 /* TLS: not parsed */
@@ -266,7 +270,7 @@ struct ftpnat_session {
 	struct ftpnat_tuple client; /* client -> what it dialled */
 	struct ftpnat_tuple server; /* the same connection as the server sees it */
 	struct ftpnat_expected_key door;
-	__u8 command[FTPNAT_MAX_COMMANDS]; /* enum ftp_command, with FTPNAT_REFUSED */
+	__u8 command[FTPNAT_MAX_COMMANDS]; /* with COMMAND_* */
 	__u16 ahead[FTPNAT_MAX_COMMANDS]; /* others in front of it, behind the one before */
 	struct ftpnat_stream stream[FTPNAT_DIR_MAX];
 };

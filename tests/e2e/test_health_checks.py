@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Health checks of `run`: who is found down gets no new connections, and comes back by itself."""
 
+import os
 import signal
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from lab import wait_until
 from prometheus import sample
 from scenes import login, publish
-from servers import Pyftpdlib
+from servers import TOP, Pyftpdlib
 from service import METRICS, Service
 
 pytestmark = pytest.mark.ftpnat
@@ -28,7 +29,7 @@ while True:
 class Scene:
     """Two servers behind one rule, over IPv4; the second is the one that fails."""
 
-    def __init__(self, make_lab, health=CHECKS, talk=None):
+    def __init__(self, make_lab, health=CHECKS, talk=None, environment=None):
         self.lab = make_lab(servers=2)
         self.vips = self.lab.vips()
         self.good = Pyftpdlib(self.lab.servers[0], addresses=(self.lab.servers[0].ip4,)).start()
@@ -40,7 +41,7 @@ class Scene:
         self.config = {"publish": [publish("files", self.vips[:1], [(self.good, 1), (self.other, 3)],
                                            **({"health": health} if health else {}))], **METRICS}
         self.lab.gateway.write(self.config)
-        self.service = Service(self.lab)
+        self.service = Service(self.lab, **(environment or {}))
 
     def stop(self):
         for process in self.other.processes:
@@ -223,3 +224,20 @@ def test_no_checks_unless_asked_for(make_lab):
     scene = Scene(make_lab, health=None)
     assert scene.up(scene.good) is None
     assert scene.greeted_by(40) == {scene.good.name, scene.other.name}
+
+
+def test_reload_whose_checks_cannot_start_says_what_is_in_force(make_lab, tmp_path):
+    no_timers = tmp_path / "no-timers"
+    scene = Scene(make_lab, environment={
+        "LD_PRELOAD": os.path.join(TOP, "build", "e2e", "lib", "no_timers.so"), "NO_TIMERS": str(no_timers)})
+    scene.config["publish"][0]["name"] = "renamed"
+    no_timers.touch()
+    scene.service.reload(scene.config)
+    no_timers.unlink()
+    assert [rule["name"] for rule in scene.lab.gateway.listing("status")["rules"] if not rule["note"]] == ["renamed"]
+    assert "but not all of its health checks could be started" in scene.service.log()
+    assert "the configuration before stays in force" not in scene.service.log()
+    assert not [line for line in scene.service.said if "configuration before" in line]
+    assert sample(scene.service.get()[1], "ftpnat_config_last_reload_successful") == 1
+    scene.service.reload(scene.config)
+    assert "STATUS=Working." == [line for line in scene.service.said if line.startswith("STATUS")][-1]

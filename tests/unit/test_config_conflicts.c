@@ -65,8 +65,13 @@ static const struct config_row rows[] = {
 	  "6:13: source: no IPv6 address, but rule 'files' has IPv6 servers; accepted: an address of each family of the servers" },
 	{ "source of a family too many", PUBLISH("source: [10.9.0.1, \"fd00::1\"]"),
 	  "6:13: source: rule 'files' has no IPv6 server; accepted: addresses of the servers' families" },
-	{ "data_address of another family", PUBLISH("data_address: \"2001:db8::1\""),
-	  "6:19: data_address: rule 'files' has no IPv6 listen, nobody would see this address; accepted: addresses of the listens' families" },
+	{ "data_address of another family",
+	  INTERFACES "publish:\n"
+		     "  - name: files\n"
+		     "    listen: \"[2001:db8::10]:21\"\n"
+		     "    servers: \"[fd00::10]:21\"\n"
+		     "    data_address: 203.0.113.80\n",
+	  "6:19: data_address: rule 'files' has no IPv4 listen, nobody would see this address; accepted: with a listen of the same family" },
 	{ "to of another family", TO("\"2001:db8::7\""),
 	  "5:9: to: no IPv4 address, but rule 'lan' has IPv4 clients; accepted: interface, or an address of each family of the clients" },
 	{ "to lacks a family", CLIENTS("[192.168.5.0/24, \"2001:db8:5::/48\"]"),
@@ -101,8 +106,8 @@ static const struct config_row rows[] = {
 	  "8:17: interface: 'eth0' has a guard on line 7; accepted: one guard for each interface" },
 	{ "data_address_for of two families",
 	  PUBLISHED "    data_address_for: \n"
-		    "      - {clients: 10.0.0.0/8, address: \"2001:db8::3\"}\n",
-	  "7:9: data_address_for: '2001:db8::3' is of another family than 10.0.0.0/8; accepted: an address of the clients' family" },
+		    "      - {clients: \"2001:db8::/32\", address: 203.0.113.3}\n",
+	  "7:9: data_address_for: '203.0.113.3' is of another family than 2001:db8::/32; accepted: IPv4 clients" },
 };
 
 int main(void)

@@ -209,7 +209,7 @@ static int check_publish_family(const struct config *cfg,
 		return config_error_at(
 			err, cfg, publish->data_address.at, -EINVAL,
 			"data_address: rule '%s' has no %s listen, nobody would see "
-			"this address; accepted: addresses of the listens' families",
+			"this address; accepted: with a listen of the same family",
 			publish->rule.name, name);
 	return 0;
 }
@@ -230,7 +230,7 @@ static int check_data_address_for(const struct config *cfg,
 		return config_error_at(
 			err, cfg, entry->at, -EINVAL,
 			"data_address_for: '%s' is of another family than %s; accepted: "
-			"an address of the clients' family",
+			"IPv4 clients",
 			ftpnat_addr_str(address, &entry->address),
 			ftpnat_prefix_str(clients, &entry->clients));
 	}

@@ -15,7 +15,6 @@
 #define PORTS_TEXT   "PORT or MIN-MAX with 1 <= MIN <= MAX <= 65535"
 #define NAME_TEXT    "1 to 31 of A-Z a-z 0-9 _ . -"
 #define IFNAME_TEXT  "an interface name of 1 to 15 characters"
-#define ADDRESS_TEXT "an IPv4 or IPv6 address"
 #define MODES_TEXT   "passive, active, or a list of them"
 #define CONTROL_TEXT "a port from 1 to 65535, or a list of them"
 #define TIME_TEXT    "1s to 30d, with s, m, h, d or as plain seconds"
@@ -124,15 +123,17 @@ static int parse_data_address_for(struct config_parser *p, const struct config_k
 {
 	static const struct config_key keys[] = {
 		KEY(struct config_data_address_for, clients, "clients",
-		    config_value_prefix,
-		    "an address or prefix like 10.0.0.0/8 or 2001:db8::/32",
+		    config_value_prefix, "an IPv4 address or prefix like 10.0.0.0/8",
 		    .required = true),
 		KEY(struct config_data_address_for, address, "address",
-		    config_value_address, ADDRESS_TEXT, .required = true),
+		    config_value_address_of_227, "an IPv4 address", .required = true),
 	};
 	struct config_data_address_for *entry = out;
+	const char *text;
 
-	(void)key;
+	if (node->type != YAML_MAPPING_NODE)
+		return config_value_text(p, key, node, &text) ?:
+			       config_value_bad(p, key, node, "is not a mapping");
 	entry->at = config_yaml_mark(node);
 	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys),
 				   "an entry of data_address_for", node, entry);
@@ -214,8 +215,7 @@ static int parse_publish(struct config_parser *p, const struct config_key *key,
 		    PORTS_TEXT),
 		{ .name = "data_address",
 		  .parse = config_shape_data_address,
-		  .accepted =
-			  "an address of a host, one of each family, or a host name alone" },
+		  .accepted = "an IPv4 address of a host, or a host name alone" },
 		LIST(struct config_publish, data_address_for, "data_address_for",
 		     parse_data_address_for, FTPNAT_MAX_CLASSES,
 		     "a list of {clients: PREFIX, address: ADDRESS}",

@@ -112,7 +112,7 @@ static bool is_host_name(const char *text)
 	return label > 0 && !digits && text[total - 1] != '-';
 }
 
-/* A host name, or an address of each family */
+/* A host name, or an IPv4 address */
 int config_shape_data_address(struct config_parser *p, const struct config_key *key,
 			      const yaml_node_t *list, void *rule)
 {
@@ -139,7 +139,9 @@ int config_shape_data_address(struct config_parser *p, const struct config_key *
 						       "out of memory");
 			return 0;
 		}
-		ret = config_value_family_address(p, key, node, &publish->data_address);
+		ret = config_value_address_of_227(p, key, node, &addr) ?:
+			      config_value_family_address(p, key, node,
+							  &publish->data_address);
 		if (ret)
 			return ret;
 	}

@@ -246,6 +246,18 @@ int config_value_address(struct config_parser *p, const struct config_key *key,
 	return 0;
 }
 
+/* 229, the reply to EPSV, names a port only (RFC 2428, 3), so an IPv6 one is of no use. */
+int config_value_address_of_227(struct config_parser *p, const struct config_key *key,
+				const yaml_node_t *node, void *out)
+{
+	int ret = config_value_address(p, key, node, out);
+
+	if (!ret && ftpnat_addr_family(out) != FTPNAT_V4)
+		ret = config_value_bad(p, key, node,
+				       "is an IPv6 address, which no reply names");
+	return ret;
+}
+
 int config_value_endpoint(struct config_parser *p, const struct config_key *key,
 			  const yaml_node_t *node, void *out)
 {

@@ -30,6 +30,9 @@ int config_value_interface(struct config_parser *p, const struct config_key *key
 			   void *out); /* struct config_interface */
 int config_value_address(struct config_parser *p, const struct config_key *key,
 			 const yaml_node_t *node, void *out); /* struct ftpnat_addr */
+int config_value_address_of_227(struct config_parser *p, const struct config_key *key,
+				const yaml_node_t *node,
+				void *out); /* struct ftpnat_addr, IPv4 */
 int config_value_endpoint(struct config_parser *p, const struct config_key *key,
 			  const yaml_node_t *node,
 			  void *out); /* struct ftpnat_endpoint */

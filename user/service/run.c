@@ -111,15 +111,21 @@ static int put_in_force(struct service *service, bool may_start)
 static void reload(struct service *service)
 {
 	sd_notify(0, "RELOADING=1");
-	service->failed = put_in_force(service, false) != 0 ||
-			  health_configure(&service->health, service->config);
-	if (service->failed)
+	service->failed = put_in_force(service, false) != 0;
+	if (service->failed) {
 		pr_err("reload failed: the configuration before stays in force");
-	else
+		sd_notify(0, "READY=1\nSTATUS=The last reload failed; the configuration "
+			     "before is in force.");
+	} else if (health_configure(&service->health, service->config)) {
+		pr_err("reloaded %s, but not all of its health checks could be started: "
+		       "reload again",
+		       service->options.config);
+		sd_notify(0, "READY=1\nSTATUS=The configuration is in force, but not all "
+			     "of its health checks are running.");
+	} else {
 		pr_err("reloaded %s", service->options.config);
-	sd_notify(0, service->failed ? "READY=1\nSTATUS=The last reload failed; the "
-				       "configuration before is in force." :
-				       "READY=1\nSTATUS=Working.");
+		sd_notify(0, "READY=1\nSTATUS=Working.");
+	}
 }
 
 static void follow_host(void *arg)

@@ -38,7 +38,7 @@
 #define CONTROL_TEXT	  "a port from 1 to 65535, or a list of them"
 #define SOURCE_TEXT	  "keep, gateway, an address of a host, or one of each family"
 #define TO_TEXT		  "interface, an address of a host, or one of each family"
-#define DATA_ADDRESS_TEXT "an address of a host, one of each family, or a host name alone"
+#define DATA_ADDRESS_TEXT "an IPv4 address of a host, or a host name alone"
 #define MODES_TEXT	  "passive, active, or a list of them"
 #define PUBLISH_KEYS                                                                     \
 	"name, listen, servers, source, data_ports, data_address, data_address_for, modes, foreign_data, tls, tls_data_ports, health"
