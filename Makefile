@@ -47,7 +47,7 @@ LIBS_LDLIBS = $(eval LIBS_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIBS_L
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all bpf tools unit man deb deb-check fuzz soak soak-model check check-kernels demo compare bench bench-tools lint format install uninstall \
+.PHONY: all bpf tools unit man deb deb-check fuzz soak soak-model check check-kernels demo compare attacks bench bench-tools lint format install uninstall \
 	clean help
 
 all: $(PROGRAM) ## build ./ftpnat-load (default)
@@ -230,6 +230,9 @@ demo: ## install what is missing, build, show FTP through the gateway (root)
 
 compare: ## kernel helper beside ftpnat, case by case, into docs/compare.md (root)
 	@scripts/compare
+
+attacks: ## attacks on the kernel helper and on ftpnat, into docs/attacks.md (root)
+	@scripts/attacks
 
 # ---- benchmark: C and BPF pieces of tests/bench ----
 

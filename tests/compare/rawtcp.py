@@ -225,8 +225,9 @@ class Wire:
         endpoint = self.endpoints.get((segment.destination, segment.source))
         if endpoint:
             if summed and not sound:
-                endpoint.wrong.append("bad checksum")
-            endpoint.input(segment)
+                endpoint.damaged(segment)
+            else:
+                endpoint.input(segment)
         elif segment.flags & (SYN | ACK | RST) == SYN:
             self.arrivals.append(segment)
 
@@ -365,6 +366,11 @@ class Tcp:
         if segment.flags & ACK and ours > self._clock:
             self.wrong.append("echoes a timestamp that was never sent")
         self._echo = max(self._echo, theirs)
+
+    def damaged(self, segment):
+        """One with a wrong checksum, which nobody has sent so."""
+        self.wrong.append("bad checksum")
+        self.input(segment)
 
     def input(self, segment):
         if self.deaf:

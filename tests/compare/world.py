@@ -79,6 +79,8 @@ class Failed(Exception):
 
 
 class World:
+    wire_class, tcp_class = Wire, Tcp  # that the two hosts are made of
+
     def __init__(self, lab):
         self.lab = lab
         self.gateway = lab.gateway
@@ -103,7 +105,7 @@ class World:
     def _wire(self, node, addresses):
         gateway = self.lab.gw
         link = gateway.run(["ip", "-br", "link", "show", node.gw_interface]).stdout.split()
-        wire = Wire(node, link[2], addresses)
+        wire = self.wire_class(node, link[2], addresses)
         node.sysctl("net/ipv4/ip_forward", 0)
         node.sysctl("net/ipv6/conf/all/forwarding", 0)
         gateway.ip(*(f"neigh replace {address} lladdr {wire.mac} dev {node.gw_interface} nud permanent"
@@ -188,7 +190,7 @@ class World:
         other = self.far if wire is self.near else self.near
         if iss is None:
             iss = self.port() * 2654435761 % 2**31
-        tcp = Tcp(wire, source, destination, iss)
+        tcp = self.tcp_class(wire, source, destination, iss)
         tcp.timestamps = timestamps
         other.arrivals.clear()
         tcp.syn()
@@ -203,7 +205,7 @@ class World:
     def answer(self, tcp, syn, iss):
         """The other end of what dial() began, the connection open on both."""
         other = self.far if tcp.wire is self.near else self.near
-        peer = Tcp(other, syn.destination, syn.source, iss)
+        peer = self.tcp_class(other, syn.destination, syn.source, iss)
         peer.accept(syn)
         if not self.soon(lambda: tcp.is_open and peer.is_open):
             raise Failed("the connection's handshake does not get through")

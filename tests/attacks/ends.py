@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Hosts that discard what RFC 9293 and RFC 5961 have them discard, and say so."""
+
+import struct
+
+from rawtcp import ACK, FIN, RST, SYN, WINDOW, Tcp, Wire, difference, ip_header
+
+from forge import MD5, TCP_AO
+
+LARGEST_WINDOW = 65535
+CHALLENGES = 3  # that a connection sends: RFC 5961 section 7 has them limited, else two ends could go on for ever
+
+
+class Link(Wire):
+    """A wire on which anybody may write, and on which nothing that comes is too odd to be seen."""
+
+    def __init__(self, node, gateway_mac, addresses):
+        super().__init__(node, gateway_mac, addresses)
+        self.seen = []  # packets with TCP for our addresses, as they came
+
+    def send_frame(self, packet, tags=(), mac=None):
+        header = self._ethernet[packet[0] >> 4]
+        if mac:
+            header = bytes.fromhex(mac.replace(":", "")) + header[6:]
+        for kind, control in reversed(tags):
+            header = header[:12] + struct.pack("!HH", kind, control) + header[12:]
+        self.socket.send(header + packet)
+
+    def _tcp(self, packet, summed):
+        self.seen.append(packet)
+        try:
+            super()._tcp(packet, summed)
+        except (struct.error, IndexError):
+            pass  # no host reads such a packet
+
+    def came_from(self, address, port=None):
+        """Packets of this source that arrived."""
+        found = []
+        for packet in self.seen:
+            source, _, _, start, _ = ip_header(packet)
+            if source == address and port in (None, int.from_bytes(packet[start:start + 2], "big")):
+                found.append(packet)
+        return found
+
+
+class StrictTcp(Tcp):
+    """A host's TCP: a segment that it need not accept changes nothing."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.refused = []  # why, one for each segment that was discarded
+        self.challenges = 0
+        self.window = WINDOW  # that the peer has been told
+
+    @property
+    def clock(self):
+        return self._clock
+
+    @property
+    def echo(self):
+        return self._echo
+
+    def damaged(self, segment):
+        self.refused.append("checksum")
+
+    def input(self, segment):
+        if self.deaf:
+            return
+        why = self._refusal(segment)
+        if not why:
+            super().input(segment)
+            return
+        self.refused.append(why)
+        if self.irs is not None and why not in ("option", "no ACK") and self.challenges < CHALLENGES:
+            self.challenges += 1
+            self.acknowledge()
+
+    def _refusal(self, segment):
+        """Why RFC 9293 section 3.10.7 discards it; None when it doesn't."""
+        if {MD5, TCP_AO} & set(segment.options):
+            return "option"  # no key is known, so it is somebody else's
+        if self.irs is None:
+            wrong_ack = segment.flags & ACK and segment.ack != (self.iss + 1) % 2**32
+            bare_reset = segment.flags & RST and not segment.flags & ACK
+            return "ACK" if wrong_ack or bare_reset else None
+        return self._refusal_synchronized(segment)
+
+    def _refusal_synchronized(self, segment):
+        expected = self.irs + 1 + len(self.got) + self.finished
+        start = difference(segment.seq, expected)
+        if segment.flags & RST:
+            return "reset" if start else None
+        length = len(segment.payload) + bool(segment.flags & FIN)
+        if self.timestamps and 8 in segment.options:
+            if difference(struct.unpack("!I", segment.options[8][:4])[0], self._echo) < 0:
+                return "timestamp"
+        if segment.flags & SYN:
+            return "SYN"
+        if start + length < 0 or start > self.window:
+            return "sequence number"
+        if length and not self.window:
+            return "window closed"
+        if not segment.flags & ACK:
+            return "no ACK"
+        beyond = difference(segment.ack, self.iss + 1 + len(self.sent) + self.ended)
+        if beyond > 0 or beyond < -len(self.sent) - LARGEST_WINDOW:
+            return "ACK"
+        return None

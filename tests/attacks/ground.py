@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The lab of the attacks: that of tests/compare, with strict reverse path filtering, a third
+link, rules of each kind, guards, and hosts that discard what a host discards.
+
+Who writes a frame on a link can't be told from the hosts there: an attacker on the
+client's link writes on `near`, one on the server's link on `far`, one anywhere else
+on `aside`.
+"""
+
+import contextlib
+
+from world import CONTROL, FULL, GROW, GROW6, PUBLISH, PUBLISH6, Rule, World, end
+
+from ends import Link, StrictTcp
+from gateways import GATEWAYS, KernelGateway
+
+TRACK = Rule("track", "10.1.1.40", "10.2.1.8", "10.2.1.8", "10.1.1.40")
+TRACK6 = Rule("track IPv6", "fd00:1:1::40", "fd00:2:1::8", "fd00:2:1::8", "fd00:1:1::40")
+# 10.2.1.101 behind 192.0.2.11: passive mode only, and no TLS
+LIMITED = Rule("publish, passive, no TLS", "10.1.1.31", "192.0.2.11", "10.2.1.101", "10.1.1.31")
+RULES = (GROW, GROW6, PUBLISH, PUBLISH6, FULL, TRACK, TRACK6, LIMITED)
+
+ASIDE = {"v4": "10.1.2.7", "v6": "fd00:1:2::7"}  # a host on the third link
+GUARDED = [20, "1024-65535"]
+
+
+def addresses_of(rules, *names):
+    return {getattr(rule, name) for rule in rules for name in names}
+
+
+def configuration(lab):
+    publish = [{"name": "keep4", "listen": end(PUBLISH.dial, CONTROL), "servers": [end(PUBLISH.server, CONTROL)]},
+               {"name": "keep6", "listen": end(PUBLISH6.dial, CONTROL),
+                "servers": [end(PUBLISH6.server, CONTROL)]},
+               {"name": "full", "listen": end(FULL.dial, CONTROL), "servers": [end(FULL.server, CONTROL)],
+                "source": "gateway"},
+               {"name": "limited", "listen": end(LIMITED.dial, CONTROL),
+                "servers": [end(LIMITED.server, CONTROL)], "modes": ["passive"], "tls": "deny"}]
+    masquerade = [{"name": name, "clients": f"{rule.client}/{128 if ':' in rule.client else 32}",
+                   "to": rule.seen} for name, rule in (("lan4", GROW), ("lan6", GROW6))]
+    track = [{"name": "routed", "clients": [f"{TRACK.client}/32", f"{TRACK6.client}/128"]}]
+    guard = [{"interface": node.gw_interface, "ports": GUARDED} for node in (lab.client, lab.server)]
+    return {"publish": publish, "masquerade": masquerade, "track": track, "guard": guard}
+
+
+class KernelFirewall(KernelGateway):
+    """nftables as one configures it around nf_conntrack_ftp: stateful, strict, nothing else new."""
+
+    FILTER = """
+table inet ftpnat_firewall
+delete table inet ftpnat_firewall
+table inet ftpnat_firewall {
+	chain source {
+		type filter hook prerouting priority raw
+		meta nfproto ipv6 meta l4proto tcp fib saddr . iif oif missing drop
+	}
+	chain forward {
+		type filter hook forward priority filter; policy drop
+		ct state invalid drop
+		ct state established,related accept
+		meta l4proto != tcp accept
+		ct status dnat tcp flags syn accept
+		tcp dport 21 tcp flags syn accept
+	}
+	chain input {
+		type filter hook input priority filter
+		ct state invalid drop
+	}
+}
+"""
+
+    def up(self, config):
+        for key in ("nf_conntrack_tcp_be_liberal", "nf_conntrack_tcp_loose"):
+            self.lab.gw.sysctl(f"net/netfilter/{key}", 0)
+        super().up(config)
+        self.lab.gw.run(["nft", "-f", "-"], input=self.FILTER)
+
+    def down(self):
+        super().down()
+        self.lab.gw.run(["nft", "delete", "table", "inet", "ftpnat_firewall"], check=False)
+
+
+GATEWAYS_ATTACKED = {**GATEWAYS, "kernel": KernelFirewall}
+
+
+class Ground(World):
+    wire_class, tcp_class = Link, StrictTcp
+
+    def __init__(self, lab):
+        for name in ("all", "default", *lab.interfaces):
+            lab.gw.sysctl(f"net/ipv4/conf/{name}/rp_filter", 1)
+        super().__init__(lab)
+        self.aside = self._wire(lab.clients[1], set(ASIDE.values()))
+        self._add(self.near, lab.client, addresses_of(RULES, "client"))
+        self._add(self.far, lab.server, addresses_of(RULES, "server"))
+        self.gateway.up(configuration(lab))
+
+    def _add(self, wire, node, addresses):
+        """More hosts on the wire."""
+        new = sorted(addresses - wire.addresses)
+        wire.addresses |= set(new)
+        if new:
+            self.lab.gw.ip(*(f"neigh replace {address} lladdr {wire.mac} dev {node.gw_interface} "
+                             "nud permanent" for address in new))
+
+    def close(self):
+        self.aside.close()
+        super().close()
+
+    def links(self):
+        return (self.near, self.far, self.aside)
+
+    def forget(self):
+        """What has come so far is of no interest any more."""
+        for link in self.links():
+            link.seen.clear()
+            link.arrivals.clear()
+            link.errors.clear()
+
+    @property
+    def is_ours(self):
+        return self.gateway.kind == "ftpnat"
+
+    def listed(self, verb, rule):
+        """ftpnat's listing of the rule's client; None where another gateway stands."""
+        if not self.is_ours:
+            return None
+        client = f"[{rule.client}]:" if ":" in rule.client else f"{rule.client}:"
+        entries = self.gateway.listing(verb)[verb]
+        return [entry for entry in entries if entry["client"] in (rule.client, client)
+                or entry["client"].startswith(client)]
+
+    @contextlib.contextmanager
+    def configured(self, **changes):
+        """Another configuration, for a case."""
+        self.gateway.up({**configuration(self.lab), **changes})
+        try:
+            yield
+        finally:
+            self.gateway.up(configuration(self.lab))
