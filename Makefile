@@ -224,8 +224,6 @@ check-kernels: ## chosen tests under Debian's kernels in qemu, into README.md (r
 	@PYTHONDONTWRITEBYTECODE=1 tests/kernels/run
 
 demo: ## install what is missing, build, show FTP through the gateway (root)
-	@scripts/deps build test
-	@$(MAKE) --no-print-directory $(JOBS) all
 	@scripts/demo
 
 compare: ## kernel helper beside ftpnat, case by case, into docs/compare.md (root)

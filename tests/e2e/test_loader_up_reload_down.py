@@ -282,17 +282,60 @@ def test_not_root(host):
     assert host.everything() == before
 
 
-def test_no_bpffs_in_a_mount_namespace_of_its_own(host):
-    script = f'umount -l {BPFFS}; exec "$@"'
-    done = sh("unshare", "-m", "sh", "-c", script, "sh", COMMAND, "-n", host.netns, "-p", host.pin,
-              "-c", host.write(CONFIG), "up", check=False)
-    refused(done, 1, "no bpffs", "--netns")
+# A machine of its own: a pid 1, and no bpffs. Afterwards it says whether one is mounted.
+MACHINE = """\
+mount -t tmpfs tmpfs /run/netns
+ip netns add here
+umount -l /sys/fs/bpf 2>/dev/null || true
+status=0
+"$@" || status=$?
+[ "$(stat -f -c %T /sys/fs/bpf)" != bpf_fs ] || echo mounted
+exit $status
+"""
+SHARED = "mount --make-rshared /\n"
+NO_PROC = ["sh", "-c", 'while umount -l /proc; do :; done 2>/dev/null; exec "$@"', "sh"]
+NO_SYS = "mount -t tmpfs tmpfs /sys\n"
+OUT_OF_REACH = ["setpriv", "--bounding-set", "-sys_ptrace"]  # /proc/1/ns, since pid 1 has what we lack
+UNREADABLE = ["strace", "-qq", "-f", "-o", "/dev/null", "-P", "/proc/1/ns/mnt", "-P", "/proc/1/mountinfo",
+              "-e", "inject=openat,readlinkat,newfstatat:error=EACCES"]
+EXEC = ["ip", "netns", "exec", "here"]
 
 
-def test_inside_ip_netns_exec_it_names_netns(host):
-    done = sh("ip", "netns", "exec", host.netns, COMMAND, "-p", host.pin, "-c", host.write(CONFIG),
+def up_in_a_machine_without_bpffs(host, before, wrap):
+    netns = [] if EXEC[0] in wrap else ["-n", "here"]
+    return sh("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c",
+              before + MACHINE, "sh", *wrap, COMMAND, *netns, "-c", host.write(CONFIG.replace("[v0, v1]", "[lo]")),
               "up", check=False)
-    refused(done, 1, "ip netns exec", "--netns")
+
+
+@pytest.mark.parametrize("before, wrap", [
+    ("", []),
+    ("", OUT_OF_REACH),
+    ("", UNREADABLE),
+    (SHARED, ["unshare", "--mount", "--propagation", "unchanged"]),
+], ids=["plain", "pid-1-out-of-reach", "pid-1-unreadable", "shared-with-pid-1"])
+def test_bpffs_is_mounted_where_it_lasts(host, before, wrap):
+    done = up_in_a_machine_without_bpffs(host, before, wrap)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "mounted\n", "")
+
+
+def test_bpffs_where_nothing_can_be_known(host):
+    done = up_in_a_machine_without_bpffs(host, "", NO_PROC)
+    assert (done.returncode, done.stdout) == (0, "mounted\n"), done.stderr
+    assert "without /proc it is unknown whether it outlives" in done.stderr
+
+
+@pytest.mark.parametrize("before, wrap, words", [
+    ("", EXEC, ["no bpffs", "ip netns exec", "--netns"]),
+    ("", UNREADABLE + EXEC, ["no bpffs", "ip netns exec", "--netns"]),
+    ("", ["unshare", "--mount"], ["no bpffs", "--netns"]),
+    (SHARED, ["unshare", "--mount", "--propagation", "slave"], ["no bpffs", "--netns"]),
+    (SHARED, EXEC, ["no bpffs", "--netns"]),
+    (NO_SYS, [], ["mount -t sysfs sysfs /sys"]),
+], ids=["netns-exec", "netns-exec-pid-1-unreadable", "private", "slave", "netns-exec-shared", "no-sysfs"])
+def test_bpffs_is_not_mounted_where_it_ends_with_the_command(host, before, wrap, words):
+    done = up_in_a_machine_without_bpffs(host, before, wrap)
+    refused(done, 1, *words)
 
 
 def test_pin_folder_outside_bpffs_is_refused(host):

@@ -13,6 +13,7 @@
 #include <sys/vfs.h>
 
 #include "base/log.h"
+#include "base/mounts.h"
 #include "base/util.h"
 
 #define BPFFS	   "/sys/fs/bpf"
@@ -38,29 +39,34 @@ static void nearest_existing(const char *dir, char *path, size_t size)
 		;
 }
 
-static bool same_mount_namespace_as_init(void)
-{
-	struct stat self, init;
-
-	return !stat("/proc/self/ns/mnt", &self) && !stat("/proc/1/ns/mnt", &init) &&
-	       self.st_ino == init.st_ino && self.st_dev == init.st_dev;
-}
-
 static int mount_bpffs(const char *dir)
 {
-	if (!same_mount_namespace_as_init())
+	enum mount_life life = mount_life(BPFFS);
+
+	if (access("/sys/fs", F_OK))
+		return err_r(
+			-ENODEV,
+			"no /sys/fs: mount sysfs first (`mount -t sysfs sysfs /sys`)");
+	if (access(BPFFS, F_OK))
+		return err_r(-ENODEV, "no " BPFFS ": this kernel is built without BPF "
+				      "(CONFIG_BPF_SYSCALL)");
+	if (life == MOUNT_ENDS)
 		return err_r(
 			-ENODEV,
 			"no bpffs at " BPFFS
 			", and one mounted in this mount namespace would "
 			"end with it (`ip netns exec` makes a new one): run ftpnat-load "
-			"outside and name the network namespace with --netns");
+			"outside and name the network namespace with --netns, or first run "
+			"`mount -t bpf bpf " BPFFS "` outside");
 	if (mount("bpf", BPFFS, "bpf", 0, "mode=0700"))
 		return err_r(-errno,
 			     "no bpffs for %s, and mounting it on " BPFFS
 			     " failed: %s (try `mount -t "
 			     "bpf bpf " BPFFS "`)",
 			     dir, strerror(errno));
+	if (life == MOUNT_UNKNOWN)
+		pr_err("mounted bpffs on " BPFFS
+		       "; without /proc it is unknown whether it outlives this command");
 	return 0;
 }
 
@@ -81,7 +87,7 @@ int pin_check(const char *dir, bool mount)
 		return err_r(-errno, "can't look at %s: %s", path, strerror(errno));
 	if (fs.f_type == BPF_FS_MAGIC)
 		return 0;
-	if (mount && is_below(dir, BPFFS) && is_below(path, "/sys/fs"))
+	if (mount && is_below(dir, BPFFS))
 		return mount_bpffs(dir);
 	return err_r(-ENODEV,
 		     "%s is not in a bpffs: mount one (`mount -t bpf bpf " BPFFS

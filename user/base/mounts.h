@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Mount namespaces: does a mount made here outlive the command? */
+#ifndef FTPNAT_MOUNTS_H
+#define FTPNAT_MOUNTS_H
+
+enum mount_life {
+	MOUNT_LASTS,   /* init or the parent process has it too */
+	MOUNT_ENDS,    /* it ends with this mount namespace */
+	MOUNT_UNKNOWN, /* there is no /proc to compare with */
+};
+
+/*
+ * What becomes of a mount on DIR (absolute, without symbolic links). A mount namespace is
+ * told by the ids of its mounts, which no other has: /proc/PID/mountinfo is readable where
+ * /proc/PID/ns is not.
+ */
+enum mount_life mount_life(const char *dir);
+
+#endif
