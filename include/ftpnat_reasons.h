@@ -12,10 +12,10 @@
 // clang-format off
 #define FTPNAT_REASONS(X) \
 	X(PASS, "pass", \
-	  "traffic that is no business of ours, untouched", \
+	  "traffic that no rule is for, unchanged", \
 	  "Nothing.") \
 	X(SEEN, "already_translated", \
-	  "translated at an earlier hook, untouched here", \
+	  "already translated at an earlier hook, unchanged", \
 	  "Nothing.") \
 	X(TRANSLATED, "translated", \
 	  "translated and handed to the stack", \
@@ -24,31 +24,31 @@
 	  "translated and sent to the next hop", \
 	  "Nothing.") \
 	X(HELD, "held", \
-	  "start of an address line kept until the line is complete", \
-	  "Nothing, unless a session stands still: then look at both ends with tcpdump.") \
+	  "start of an address line, held until the line is complete", \
+	  "Nothing, unless a session hangs: then capture on both sides with tcpdump.") \
 	X(ANSWERED, "answered", \
 	  "held, and acknowledged in the receiver's place", \
 	  "Nothing.") \
 	X(TRUNCATED, "truncated_header", \
-	  "TCP or IP header shorter than it says", \
-	  "If it rises, look for a broken sender or a cut tunnel.") \
+	  "TCP or IP header shorter than it claims", \
+	  "If it rises, look for a broken sender or a tunnel that truncates packets.") \
 	X(FRAGMENT, "fragment", \
-	  "IP fragment, untouched", \
-	  "Control and data connections must not be fragmented: mend the path MTU (see too_big).") \
+	  "IP fragment, unchanged", \
+	  "Control and data connections must not be fragmented: fix the path MTU (see too_big).") \
 	X(VLAN, "vlan", \
-	  "VLAN-tagged frame, untouched", \
+	  "VLAN-tagged frame, unchanged", \
 	  "Give the VLAN an interface of its own (ip link add link ... type vlan) and list that one.") \
 	X(OTHER_HOST, "other_host", \
-	  "frame for another host, untouched", \
-	  "Nothing: a bridge or a promiscuous interface shows such frames.") \
+	  "frame for another host, unchanged", \
+	  "Nothing: such frames are normal on a bridge or a promiscuous interface.") \
 	X(CONTROL_FULL, "control_full", \
 	  "new control connection refused: table full", \
-	  "Raise limits.control (takes down and up), or find out who opens so many: ftpnat-load flows.") \
+	  "Raise limits.control (needs down and up), or find out which client opens so many: ftpnat-load flows.") \
 	X(DATA_FULL, "data_full", \
 	  "new data connection refused: table full", \
-	  "Raise limits.data (takes down and up), or find out who opens so many: ftpnat-load flows.") \
+	  "Raise limits.data (needs down and up), or find out which client opens so many: ftpnat-load flows.") \
 	X(NO_MEMORY, "no_memory", \
-	  "new connection refused: kernel had no memory", \
+	  "new connection refused: the kernel had no memory", \
 	  "Free memory on the gateway, or lower limits.") \
 	X(NO_SERVER, "no_server", \
 	  "new connection refused: no server of this family", \
@@ -58,49 +58,49 @@
 	  "Too many connections between the same two addresses: add an address to the rule's source or to.") \
 	X(NO_ADDRESS, "no_address", \
 	  "new connection refused: no address to translate to", \
-	  "Give the interface that the route leaves by an address of this family, then reload; or name one in the rule's source or to.") \
+	  "Add an address of this family to the interface that the route uses, then reload; or set an address in the rule's source or to.") \
 	X(NO_SESSION, "no_session", \
-	  "control packet of a connection that has no session", \
+	  "control packet of a connection without session", \
 	  "If it keeps rising, the session got no memory: see no_memory.") \
 	X(AHEAD, "ahead", \
 	  "control segment ahead of a lost one, left to retransmission", \
 	  "Nothing: if it rises fast, the link loses packets.") \
 	X(LOG_FULL, "edit_log_full", \
-	  "control segment left to retransmission: too many edits unacknowledged", \
-	  "Nothing: if it rises fast, a receiver acknowledges nothing: look at it with tcpdump.") \
+	  "control segment left to retransmission: too many unacknowledged edits", \
+	  "Nothing. If it rises fast, a receiver does not acknowledge: look at it with tcpdump.") \
 	X(SESSION_BUSY, "session_busy", \
 	  "control packet left to retransmission: session locked", \
 	  "Nothing.") \
 	X(TTL, "ttl_exceeded", \
-	  "hop limit used up, answered with an ICMP error", \
+	  "TTL or hop limit exceeded, answered with an ICMP error", \
 	  "Look for a routing loop, unless somebody runs traceroute.") \
 	X(TOO_BIG, "too_big", \
 	  "packet larger than the next link's MTU, answered with an ICMP error", \
-	  "Nothing: the sender lowers its packets' size. If transfers stall, see that ICMP reaches it.") \
+	  "Nothing: the sender reduces its packet size. If transfers stall, check that ICMP errors reach the sender.") \
 	X(WRITE, "write_failed", \
-	  "packet could not be changed, dropped", \
-	  "Report it, with the kernel's version: no known traffic causes it.") \
+	  "packet that could not be changed, dropped", \
+	  "Report it with the kernel version: no known traffic causes it.") \
 	X(LINE_MALFORMED, "line_malformed", \
 	  "looks like an address line but can't be parsed, unchanged", \
-	  "Look at the line in ftpnat-load events: a broken client or server wrote it.") \
+	  "Look at the line in ftpnat-load events: a broken client or server sent it.") \
 	X(LINE_FOREIGN, "line_foreign", \
 	  "address line names another host, refused", \
 	  "If transfers between two servers (FXP) are wanted: foreign_data: allow. If a server names an address that is not its own, correct its masquerade address.") \
 	X(LINE_PRIVILEGED, "line_privileged", \
 	  "address line names a port below 1024, refused", \
-	  "Look in ftpnat-load events who wrote the line: no honest client or server does (RFC 2577).") \
+	  "Look in ftpnat-load events which client or server sent the line: no honest one does (RFC 2577).") \
 	X(LINE_MODE, "line_mode", \
-	  "mode that the rule doesn't allow, refused", \
+	  "transfer mode that the rule does not allow, refused", \
 	  "Set the client to the other mode, or add the mode to the rule's modes.") \
 	X(LINE_NO_PORT, "line_no_port", \
 	  "no free data port, refused", \
 	  "Widen the rule's data_ports.") \
 	X(LINE_FULL, "line_full", \
 	  "expectation table full, refused", \
-	  "Raise limits.expected (takes down and up), or find out who announces so many: ftpnat-load expected.") \
+	  "Raise limits.expected (needs down and up), or find out which client announces so many: ftpnat-load expected.") \
 	X(LINE_UNASKED, "line_unasked", \
-	  "227 or 229 that answers no PASV or EPSV, unchanged", \
-	  "If clients complain, look at the server in ftpnat-load events.") \
+	  "227 or 229 that is not a reply to PASV or EPSV, unchanged", \
+	  "If clients fail, look at the server in ftpnat-load events.") \
 	X(EXPECTED, "expected", \
 	  "data connection announced", \
 	  "Nothing.") \
@@ -108,13 +108,13 @@
 	  "announced data connection arrived", \
 	  "Nothing.") \
 	X(EXPECTED_EXPIRED, "expected_expired", \
-	  "announced data connection never came", \
-	  "If it is many: something between client and gateway drops data connections, or clients give up.") \
+	  "announced data connection that never arrived", \
+	  "If there are many: something between client and gateway drops data connections, or clients give up.") \
 	X(EXPECTED_REPLACED, "expected_replaced", \
-	  "session announced another", \
+	  "announcement replaced by a newer one of the session", \
 	  "Nothing: clients do so when they retry.") \
 	X(EXPECTED_CLOSED, "expected_closed", \
-	  "closed with its session or by the server's refusal", \
+	  "announcement removed with its session or by the server's refusal", \
 	  "Nothing.") \
 	X(CONTROL_OPENED, "control_opened", \
 	  "control connection opened", \
@@ -132,49 +132,49 @@
 	  "LPRT or LPSV (RFC 1639), unchanged", \
 	  "Set the client to PASV, EPSV, PORT or EPRT: LPRT and LPSV are not translated.") \
 	X(OPAQUE, "opaque", \
-	  "session went to TLS, no longer parsed", \
-	  "Its data connections are not announced: those that need translation fail. See tls in ftpnat.yaml(5).") \
+	  "session switched to TLS, no longer parsed", \
+	  "Its data connections are not announced; those that need translation fail. See tls in ftpnat.yaml(5).") \
 	X(ICMP, "icmp", \
-	  "ICMP error about a connection of ours, translated", \
+	  "ICMP error for one of our connections, translated", \
 	  "Nothing.") \
 	X(LINE_REWRITTEN, "line_rewritten", \
-	  "address line whose address or port was replaced", \
+	  "address line with a replaced address or port", \
 	  "Nothing.") \
 	X(LINE_UNCHANGED, "line_unchanged", \
-	  "address line that is right for the other side as it is", \
+	  "address line that needs no change", \
 	  "Nothing.") \
 	X(EVENTS_LOST, "events_lost", \
-	  "events that found the ring buffer full", \
-	  "Keep ftpnat-load events running, and let what reads its output be fast enough.") \
+	  "events lost because the ring buffer was full", \
+	  "Keep ftpnat-load events running, and make sure that its output is read fast enough.") \
 	X(ICMP_DROPPED, "icmp_dropped", \
-	  "ICMP error that can't go on: hop limit or size", \
+	  "ICMP error that can't be forwarded: hop limit or size", \
 	  "Nothing.") \
 	X(XDP_PASS, "xdp_pass", \
-	  "XDP left the packet to TC, which counts it again", \
+	  "packet that XDP left to TC, which counts it again", \
 	  "Nothing.") \
 	X(XDP_FORWARDED, "xdp_forwarded", \
-	  "data packet translated and sent on by XDP", \
+	  "data packet translated and forwarded by XDP", \
 	  "Nothing.") \
 	X(ACK_PASSED, "ack_passed", \
-	  "acknowledgement of a held segment, sent on without it", \
+	  "acknowledgement of a held segment, forwarded without its data", \
 	  "Nothing.") \
 	X(SPLIT, "split", \
-	  "part of a long frame with a changed line, sent on by itself", \
+	  "part of a long frame with a changed line, sent as its own packet", \
 	  "Nothing.") \
 	X(REPEATED, "repeated", \
-	  "segment sent twice, so that it is acknowledged at once", \
+	  "segment sent twice so that it is acknowledged at once", \
 	  "Nothing.") \
 	X(LINE_TLS, "line_tls", \
-	  "AUTH where the rule denies TLS, refused", \
-	  "Nothing, or tls: pass in the rule.") \
+	  "AUTH refused because the rule denies TLS", \
+	  "Nothing, or set tls: pass in the rule.") \
 	X(CLEAR, "clear", \
-	  "session is read again after TLS (CCC)", \
+	  "session that is read again after TLS (CCC)", \
 	  "Nothing.") \
 	X(TLS_DATA, "tls_data", \
-	  "data connection of a session under TLS, by tls_data_ports", \
+	  "data connection of a session under TLS, opened by tls_data_ports", \
 	  "Nothing.") \
 	X(TRACKED, "tracked", \
-	  "packet of a track rule's connection, as it was", \
+	  "packet of a tracked connection, unchanged", \
 	  "Nothing.") \
 	X(GUARDED, "guarded", \
 	  "new connection that nothing announced, refused by guard", \

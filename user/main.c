@@ -18,32 +18,34 @@ static const struct verb {
 	const char *help;
 	int (*run)(const struct options *options);
 } verbs[] = {
-	{ "check", "", "parse the configuration and print what is in effect",
+	{ "check", "", "validate the configuration and print it with all defaults",
 	  verb_check },
 	{ "up", "", "load, attach and apply; when already up, the same as reload",
 	  verb_up },
-	{ "reload", "", "new configuration and programs, no connection lost",
+	{ "reload", "", "apply the new configuration and programs; connections survive",
 	  verb_reload },
-	{ "down", "", "detach and remove all that this instance made", verb_down },
-	{ "status", "", "interfaces, programs, rules, occupancy, what is degraded",
+	{ "down", "", "detach and remove everything that this instance created",
+	  verb_down },
+	{ "status", "", "interfaces, programs, rules, occupancy, and what is wrong",
 	  verb_status },
 	{ "stats", "[--watch SECONDS]", "counters per rule and per reason", verb_stats },
 	{ "flows", "[--rule NAME] [--client ADDRESS]", "control and data connections",
 	  verb_flows },
-	{ "expected", "", "data connections announced and not yet seen", verb_expected },
+	{ "expected", "", "announced data connections that have not arrived yet",
+	  verb_expected },
 	{ "servers", "[drain | resume RULE ADDRESS]",
-	  "published servers, their connections and weight; drain: no new connections for this\n"
-	  "            server, the living go on, until it is resumed",
+	  "published servers, their connections and weight; drain: no new sessions for\n"
+	  "            this server until resume; existing ones continue",
 	  verb_servers },
 	{ "events", "[--rule NAME] [--count N]",
-	  "follow what happens: first what is kept from before, then as it comes;\n"
-	  "            with --json one object per line. Each event is printed once",
+	  "follow events: first those in the buffer, then new ones; with\n"
+	  "            --json one object per line. Each event is printed once",
 	  verb_events },
 	{ "top", "", "live view of rules, sessions and rates", verb_top },
 	{ "metrics", "", "counters for Prometheus, once", verb_metrics },
 	{ "run", "",
 	  "stay in the foreground as a service: up, metrics endpoint, event log;\n"
-	  "            SIGHUP reloads; however it ends, the dataplane works on",
+	  "            SIGHUP reloads; however it ends, the dataplane keeps working",
 	  verb_run },
 };
 
@@ -76,7 +78,7 @@ static void print_help(void)
 	printf("\nOptions, before or after the verb:\n"
 	       "  -c, --config FILE      configuration (default " CONFIG_DEFAULT_PATH
 	       ")\n"
-	       "  -p, --pin DIR          folder of this instance in bpffs (default " PIN_DIR_DEFAULT
+	       "  -p, --pin DIR          directory of this instance in bpffs (default " PIN_DIR_DEFAULT
 	       ")\n"
 	       "  -n, --netns NAME|PATH  act on another network namespace\n"
 	       "  -j, --json             one JSON document instead of text (events: one per line)\n"

@@ -108,7 +108,7 @@ def eprt_canonical(s):
 
 # ---- malformed ----
 
-def _malformed(name, text, rule=GROW, ports=(), must="What is no address line arrives byte for byte, and "
+def _malformed(name, text, rule=GROW, ports=(), must="What is not an address line arrives byte for byte, and "
                "opens nothing."):
     """ports: where a wrapped or half-read line would lead."""
     @case(MALFORMED, name, must, rule)
@@ -166,7 +166,7 @@ def endless(s):
 
 
 def _malformed_reply(name, rule, command, text, ports=()):
-    @case(MALFORMED, name, "What is no address line arrives byte for byte, and opens nothing.", rule)
+    @case(MALFORMED, name, "What is not an address line arrives byte for byte, and opens nothing.", rule)
     def run(s):
         s.says(s.client, command)
         s.unchanged(text, s.server)

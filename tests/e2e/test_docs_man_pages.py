@@ -21,7 +21,7 @@ from servers import TOP
 PAGES = [os.path.join(TOP, "build", "man", name) for name in ("ftpnat-load.8", "ftpnat.yaml.5")]
 LATER = "Not in this version"
 
-pytestmark = pytest.mark.no_root
+pytestmark = [pytest.mark.no_root, pytest.mark.xdist_group("make")]  # make does not share build/ with another
 
 
 # ---- built, and without complaints ----

@@ -276,7 +276,7 @@ def test_one_reader_at_a_time(make_lab):
     wait_until(follower.lines, "the event from before")
     second = lab.gateway.load("events", check=False)
     assert second.returncode == 1
-    assert "another command follows the events" in second.stdout
+    assert "another command is reading the events" in second.stdout
     lab.gateway.load("reload")
     assert follower.process.alive()
 

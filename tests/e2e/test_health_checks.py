@@ -100,9 +100,9 @@ def test_dead_server_is_left_out_until_it_is_back(make_lab):
 
 
 @pytest.mark.parametrize("text, seconds, why", [
-    (r"421 too busy\r\n", 0, "its greeting is no 220"),
-    ("22", 0, "it hung up without a greeting"),
-    ("22", 30, "no greeting in time"),
+    (r"421 too busy\r\n", 0, "its greeting is not a 220"),
+    ("22", 0, "it closed the connection without a greeting"),
+    ("22", 30, "no greeting within the timeout"),
 ])
 def test_what_is_no_greeting(make_lab, text, seconds, why):
     scene = Scene(make_lab, talk=(text, seconds))
@@ -236,7 +236,7 @@ def test_reload_whose_checks_cannot_start_says_what_is_in_force(make_lab, tmp_pa
     no_timers.unlink()
     assert [rule["name"] for rule in scene.lab.gateway.listing("status")["rules"] if not rule["note"]] == ["renamed"]
     assert "but not all of its health checks could be started" in scene.service.log()
-    assert "the configuration before stays in force" not in scene.service.log()
+    assert "the previous configuration stays in force" not in scene.service.log()
     assert not [line for line in scene.service.said if "configuration before" in line]
     assert sample(scene.service.get()[1], "ftpnat_config_last_reload_successful") == 1
     scene.service.reload(scene.config)

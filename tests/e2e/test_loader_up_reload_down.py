@@ -151,7 +151,7 @@ def test_interface_made_anew_is_attached_by_up(host):
     host.up()
     host.ip("link", "del", "v0")
     host.add_veth()
-    assert any("v0 was made anew" in sentence for sentence in host.status()["degraded"])
+    assert any("v0 was recreated" in sentence for sentence in host.status()["degraded"])
     host.up()
     assert host.programs("v0", "ingress") == ["ftpnat_ingress"]
     assert host.status()["interfaces"][0]["hooks"] == ["ingress", "egress"]

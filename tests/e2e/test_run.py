@@ -122,7 +122,7 @@ def test_dataplane_works_on_however_it_ends(scene, number, code):
         session.quit()
     session_works(lab, server, vips)
     if code == 0:
-        assert "the dataplane works on" in service.log()
+        assert "the dataplane keeps working" in service.log()
     again = Service(lab)
     assert sample(again.get()[1], "ftpnat_sessions_total", rule="files") == 2, "counters live on too"
     assert Follower(lab, "--json").process.alive()
@@ -173,7 +173,7 @@ def test_failed_reload_leaves_all_as_it_was_and_says_why(scene, change, words):
     service = Service(lab)
     service.reload({**config, "publish": [publish("files", vips, [server], modes=["active"])], **change})
     assert words in service.log()
-    assert "the configuration before stays in force" in service.log()
+    assert "the previous configuration stays in force" in service.log()
     assert any(line.startswith("STATUS=The last reload failed") for line in service.notified())
     session_works(lab, server, vips)
     assert sample(service.get()[1], "ftpnat_config_last_reload_successful") == 0

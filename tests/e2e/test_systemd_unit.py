@@ -196,6 +196,7 @@ def installed(tmp_path):
 
 
 @pytest.mark.no_root
+@pytest.mark.xdist_group("make")
 def test_install_puts_the_command_in(installed):
     text = (installed / "usr/lib/systemd/system/ftpnat.service").read_text()
     assert "ExecStart=/usr/sbin/ftpnat-load run\n" in text
@@ -204,6 +205,7 @@ def test_install_puts_the_command_in(installed):
 
 
 @pytest.mark.no_root
+@pytest.mark.xdist_group("make")
 def test_enabled_it_is_wanted_at_boot(installed):
     """Boots are in tests/package/reboot, which takes minutes."""
     if not shutil.which("systemctl"):
@@ -223,6 +225,7 @@ def test_enabled_it_is_wanted_at_boot(installed):
 
 
 @pytest.mark.no_root
+@pytest.mark.xdist_group("make")
 def test_systemd_has_nothing_to_say_of_the_unit(installed):
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd-analyze is absent")

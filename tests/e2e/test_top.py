@@ -222,7 +222,7 @@ def test_down_ends_it_and_says_so(up, terminals):
     assert up.load("down").returncode == 0
     assert terminal.ended() == 1
     said = terminal.raw.split(LEAVE_SCREEN)[-1].decode()
-    assert "can't be read any more" in said
+    assert "can no longer be read" in said
     assert terminal.restored()
 
 

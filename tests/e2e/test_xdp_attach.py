@@ -9,7 +9,7 @@ import pytest
 from loader_host import BPFFS, CONFIG, host, sh
 
 PASS = "/usr/lib/x86_64-linux-gnu/bpf/xdp-dispatcher.o"  # of libxdp; it has a program xdp_pass
-REFUSED = "no place for another"
+REFUSED = "no room for another"
 
 
 def config(mode, text=CONFIG):

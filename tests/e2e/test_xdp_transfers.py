@@ -82,13 +82,13 @@ def test_peer_without_napi_gets_its_packets_from_tc(make_lab):
         node.run(["ethtool", "-K", "eth0", "tx", "off", "gro", "off"])
     switch(lab, "native")
     degraded = lab.gateway.listing("status")["degraded"]
-    assert len([line for line in degraded if "does not send what XDP gives it" in line]) == 2
+    assert len([line for line in degraded if "does not transmit frames from XDP" in line]) == 2
     counted = Counted(lab)
     exchange(need(Curl)(), lab.client, server, Account(dial[0], server), "EPSV", size=SIZE)
     assert counted["xdp_forwarded"] == 0
     prepare(lab)
     degraded = lab.gateway.listing("status")["degraded"]
-    assert len([line for line in degraded if "could send what XDP gives it" in line]) == 2
+    assert len([line for line in degraded if "now transmits frames from XDP" in line]) == 2
     lab.gateway.load("reload")
     assert not lab.gateway.listing("status")["degraded"]
     exchange(need(Curl)(), lab.client, server, Account(dial[0], server), "EPSV", size=SIZE)

@@ -7,7 +7,7 @@
 
 #include "alg_line.h"
 
-#define LINE_MAX_ADDRESS 255 /* a longer line is no address line */
+#define LINE_MAX_ADDRESS 255 /* a longer line is not an address line */
 #define FIRST_DATA_PORT	 1024
 
 enum { NO_PORT, FULL, FOREIGN, POLICY };

@@ -453,7 +453,7 @@ static void test_explained(void **state)
 		  "    servers: [{server: \"10.9.0.10:21\", weight: 3}, 10.9.0.11:21]\n",
 		  "10.9.0.10:21 (weight 3) and 10.9.0.11:21 (weight 1)", NULL },
 		{ ONE "    health: {interval: 7s, timeout: 3s, rise: 4, fall: 5}\n",
-		  "fails 5 checks in a row gets no new sessions until 4 in a row succeed; it is asked every 7 s for a 220 within 3 s",
+		  "fails 5 checks in a row gets no new sessions until 4 in a row succeed; a check, every 7 s, expects a 220 within 3 s",
 		  NULL },
 		{ ONE, "reach server", "checks" },
 		{ ONE, "the clients' own addresses", "gateway's address towards" },
@@ -465,7 +465,7 @@ static void test_explained(void **state)
 		{ ONE, "the address that the client dialled and one of ports 1024-65535",
 		  "refused: the" },
 		{ ONE "    data_address: ftp.example.com\n",
-		  "what ftp.example.com stood for", "dialled and" },
+		  "the address that ftp.example.com resolved to", "dialled and" },
 		{ ONE
 		  "    data_address_for: [{clients: 10.0.0.0/8, address: 10.1.2.3}]\n",
 		  "10.1.2.3 to clients of 10.0.0.0/8, the address that the client dialled to all others",
@@ -474,8 +474,9 @@ static void test_explained(void **state)
 		{ ONE, "are refused with 500", "FXP" },
 		{ ONE "    tls: deny\n", "534", "TLS passes" },
 		{ ONE "    tls_data_ports: 60000-60099\n",
-		  "ports 60000-60099 of the address that it dialled", "lead nowhere" },
-		{ ONE, "lead nowhere", "534" },
+		  "ports 60000-60099 of the address that it dialled",
+		  "of such sessions fail" },
+		{ ONE, "of such sessions fail", "534" },
 #define LAN                                                                              \
 	"interfaces: eth0\nmasquerade:\n  - {name: lan, clients: 10.0.0.0/8, to: interface"
 #define DMZ                                                                              \
@@ -484,7 +485,7 @@ static void test_explained(void **state)
 		{ LAN "}\n",
 		  "Clients of 10.0.0.0/8 that dial port 21 of any server are seen as the address of the interface",
 		  NULL },
-		{ LAN "}\n", "session's server are translated, too, from port 1024 on",
+		{ LAN "}\n", "session's server on ports from 1024 up are translated too",
 		  "pass any guard" },
 		{ LAN ", tls_data_ports: 60000}\n" GUARDS,
 		  "connections to port 60000 of that session's server pass any guard",

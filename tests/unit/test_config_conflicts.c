@@ -17,25 +17,25 @@ static const struct config_row rows[] = {
 	  "  - name: files\n"
 	  "    listen: 192.0.2.10:21\n"
 	  "    servers: 10.9.0.10:21\n",
-	  "1:26: interfaces: 'eth0' stands twice; accepted: each interface once" },
+	  "1:26: interfaces: 'eth0' is listed twice; accepted: each interface once" },
 	{ "rule name twice",
 	  PUBLISHED "  - name: files\n"
 		    "    listen: 192.0.2.11:21\n"
 		    "    servers: 10.9.0.10:21\n",
-	  "6:11: name: 'files' is the name of the rule on line 3; accepted: a name of its own" },
+	  "6:11: name: 'files' is already the name of the rule on line 3; accepted: a unique name" },
 	{ "rule name twice over kinds",
 	  PUBLISHED "masquerade:\n"
 		    "  - name: files\n"
 		    "    clients: 192.168.5.0/24\n"
 		    "    to: 203.0.113.7\n",
-	  "7:11: name: 'files' is the name of the rule on line 3; accepted: a name of its own" },
+	  "7:11: name: 'files' is already the name of the rule on line 3; accepted: a unique name" },
 	{ "listen twice in a rule", LISTEN("[192.0.2.10:21, 192.0.2.10:21]"),
-	  "4:29: listen: '192.0.2.10:21' is taken by rule 'files' on line 4; accepted: each ADDRESS:PORT once" },
+	  "4:29: listen: '192.0.2.10:21' is already used by rule 'files' on line 4; accepted: each ADDRESS:PORT once" },
 	{ "listen twice over rules",
 	  PUBLISHED "  - name: more\n"
 		    "    listen: 192.0.2.10:21\n"
 		    "    servers: 10.9.0.10:21\n",
-	  "7:13: listen: '192.0.2.10:21' is taken by rule 'files' on line 4; accepted: each ADDRESS:PORT once" },
+	  "7:13: listen: '192.0.2.10:21' is already used by rule 'files' on line 4; accepted: each ADDRESS:PORT once" },
 	{ "listen twice in two spellings",
 	  INTERFACES "publish:\n"
 		     "  - name: files\n"
@@ -44,10 +44,10 @@ static const struct config_row rows[] = {
 		     "  - name: more\n"
 		     "    listen: \"[2001:DB8:0::10]:21\"\n"
 		     "    servers: \"[fd00::1]:21\"\n",
-	  "7:13: listen: '[2001:db8::10]:21' is taken by rule 'files' on line 4; accepted: each ADDRESS:PORT once" },
+	  "7:13: listen: '[2001:db8::10]:21' is already used by rule 'files' on line 4; accepted: each ADDRESS:PORT once" },
 	{ "server twice",
 	  SERVERS("[\"10.9.0.10:21\", {server: \"10.9.0.10:21\", weight: 2}]"),
-	  "5:31: servers: '10.9.0.10:21' stands twice; accepted: each server once, with a weight" },
+	  "5:31: servers: '10.9.0.10:21' is listed twice; accepted: each server once, with a weight" },
 	{ "listen without server of its family",
 	  LISTEN("[\"192.0.2.10:21\", \"[2001:db8::10]:21\"]"),
 	  "4:31: listen: rule 'files' has no IPv6 server for it; accepted: a server of the same family for each listen" },
@@ -81,7 +81,7 @@ static const struct config_row rows[] = {
 	{ "to of one family twice", TO("[203.0.113.7, 203.0.113.8]"),
 	  "5:23: to: '203.0.113.8' is a second IPv4 address; accepted: " TO_TEXT },
 	{ "clients twice in a rule", CLIENTS("[192.168.5.0/24, 192.168.5.0/24]"),
-	  "4:31: clients: '192.168.5.0/24' is taken by rule 'lan' on line 4 for the same control port; accepted: each prefix and port once" },
+	  "4:31: clients: '192.168.5.0/24' is already used by rule 'lan' on line 4 for the same control port; accepted: each prefix and port once" },
 	{ "clients twice over rules",
 	  INTERFACES "masquerade:\n"
 		     "  - name: lan\n"
@@ -92,11 +92,11 @@ static const struct config_row rows[] = {
 		     "    clients: 192.168.5.0/24\n"
 		     "    to: 203.0.113.7\n"
 		     "    control_ports: [2121]\n",
-	  "8:14: clients: '192.168.5.0/24' is taken by rule 'lan' on line 4 for the same control port; accepted: each prefix and port once" },
+	  "8:14: clients: '192.168.5.0/24' is already used by rule 'lan' on line 4 for the same control port; accepted: each prefix and port once" },
 	{ "guard of an interface not listed",
 	  PUBLISHED "guard:\n"
 		    "  - {interface: eth7, ports: 20}\n",
-	  "7:17: interface: 'eth7' is not listed under interfaces; accepted: one of those" },
+	  "7:17: interface: 'eth7' is not listed under interfaces; accepted: an interface of that list" },
 
 	/* guard, data_address_for */
 	{ "two guards of one interface",

@@ -164,11 +164,11 @@ static void test_files(void **state)
 	assert_string_equal(
 		err.text,
 		"/nonexistent/rules.yaml: can't be read: No such file or directory; "
-		"--config names another file");
+		"use --config for another file");
 	assert_int_equal(config_load("/", &cfg, &err), -EISDIR);
 	assert_string_equal(
 		err.text,
-		"/: can't be read: Is a directory; --config names another file");
+		"/: can't be read: Is a directory; use --config for another file");
 	assert_int_equal(config_load("/dev/zero", &cfg, &err), -EFBIG);
 	assert_string_equal(err.text,
 			    "/dev/zero: is too long; accepted: at most 4194304 bytes");

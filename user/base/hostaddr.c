@@ -74,7 +74,7 @@ int host_resolve(const char *name, struct ftpnat_addr family[FTPNAT_FAMILY_MAX])
 	if (ftpnat_addr_is_none(&family[FTPNAT_V4]))
 		return err_r(
 			-EADDRNOTAVAIL,
-			"data_address %s has no IPv4 address, and a 227 names no other (give "
+			"data_address %s has no IPv4 address, and a 227 can name no other (give "
 			"an address)",
 			name);
 	return 0;

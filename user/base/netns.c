@@ -44,7 +44,7 @@ int netns_cookie(__u64 *cookie)
 	socklen_t len = sizeof(*cookie);
 
 	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, cookie, &len))
-		return err_r(-errno, "can't tell the network namespace: %s",
+		return err_r(-errno, "can't identify the network namespace: %s",
 			     strerror(errno));
 	return 0;
 }

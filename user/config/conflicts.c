@@ -14,10 +14,11 @@ static int check_interfaces(const struct config *cfg, struct config_error *err)
 
 		for (size_t j = 0; j < i; j++) {
 			if (strcmp(interface->name, cfg->interfaces[j].name) == 0)
-				return config_error_at(err, cfg, interface->at, -EINVAL,
-						       "interfaces: '%s' stands twice; "
-						       "accepted: each interface once",
-						       interface->name);
+				return config_error_at(
+					err, cfg, interface->at, -EINVAL,
+					"interfaces: '%s' is listed twice; "
+					"accepted: each interface once",
+					interface->name);
 		}
 	}
 	return 0;
@@ -57,8 +58,8 @@ static int check_rules(const struct config *cfg, struct config_error *err)
 			if (strcmp(rule->name, other->name) == 0)
 				return config_error_at(
 					err, cfg, rule->at, -EINVAL,
-					"name: '%s' is the name of the rule on "
-					"line %u; accepted: a name of its own",
+					"name: '%s' is already the name of the rule on "
+					"line %u; accepted: a unique name",
 					rule->name, other->at.line);
 		}
 	}
@@ -105,7 +106,7 @@ static int check_listens(const struct config *cfg, struct config_error *err)
 				continue;
 			return config_error_at(
 				err, cfg, listen->at, -EINVAL,
-				"listen: '%s' is taken by rule '%s' on line %u; "
+				"listen: '%s' is already used by rule '%s' on line %u; "
 				"accepted: each ADDRESS:PORT once",
 				ftpnat_endpoint_str(text, &listen->endpoint.addr,
 						    listen->endpoint.port),
@@ -140,7 +141,7 @@ static int check_servers(const struct config *cfg, struct config_error *err)
 					continue;
 				return config_error_at(
 					err, cfg, server->at, -EINVAL,
-					"servers: '%s' stands twice; accepted: each server once, "
+					"servers: '%s' is listed twice; accepted: each server once, "
 					"with a weight",
 					ftpnat_endpoint_str(text, &server->endpoint.addr,
 							    server->endpoint.port));
@@ -297,7 +298,7 @@ static int check_control_ports(const struct config *cfg, const struct config_por
 			if (ports[i].port == ports[j].port)
 				return config_error_at(
 					err, cfg, ports[i].at, -EINVAL,
-					"control_ports: '%u' stands twice; "
+					"control_ports: '%u' is listed twice; "
 					"accepted: each port once",
 					ports[i].port);
 		}
@@ -336,7 +337,7 @@ static int check_same_clients(const struct config *cfg, size_t r, size_t c,
 				continue;
 			return config_error_at(
 				err, cfg, prefix->at, -EINVAL,
-				"clients: '%s' is taken by rule '%s' on line %u for "
+				"clients: '%s' is already used by rule '%s' on line %u for "
 				"the same control port; accepted: each prefix and "
 				"port once",
 				ftpnat_prefix_str(text, &prefix->prefix),
@@ -407,7 +408,7 @@ static int check_guard(const struct config *cfg, struct config_error *err)
 			return config_error_at(
 				err, cfg, guard->at, -EINVAL,
 				"interface: '%s' is not listed under interfaces; "
-				"accepted: one of those",
+				"accepted: an interface of that list",
 				guard->interface);
 		if (guard->ports_n > FTPNAT_MAX_GUARD_PORTS)
 			return config_error_at(

@@ -135,9 +135,9 @@ static void explain_source(json_t *list, const struct config_publish *publish)
 
 	if (publish->source == CONFIG_SOURCE_KEEP) {
 		say(list,
-		    "Servers see the clients' own addresses, so their way back must lead "
-		    "through this gateway; of a client on their own link they see the "
-		    "gateway's.");
+		    "Servers see the clients' own addresses, so their replies must be "
+		    "routed through this gateway; for a client on their own link they "
+		    "see the gateway's address.");
 	} else if (publish->source == CONFIG_SOURCE_GATEWAY) {
 		say(list,
 		    "Servers see the gateway's address towards them as the client.");
@@ -161,7 +161,7 @@ static void put_named(FILE *out, const struct config_publish *publish)
 			ftpnat_prefix_str(clients,
 					  &publish->data_address_for[i].clients));
 	if (publish->data_host)
-		fprintf(out, "what %s stood for at the last up or reload",
+		fprintf(out, "the address that %s resolved to at the last up or reload",
 			publish->data_host);
 	else if (publish->data_address.at.line)
 		put_addresses(out, publish->data_address.family);
@@ -188,15 +188,15 @@ static void explain_passive(json_t *list, const struct config_publish *publish)
 static void explain_refused(json_t *list, uint8_t modes, bool foreign)
 {
 	if (!(modes & 1 << FTPNAT_PASSIVE))
-		say(list, "Passive mode is refused: the answer to PASV and EPSV is 500.");
+		say(list, "Passive mode is refused: the reply to PASV and EPSV is 500.");
 	if (!(modes & 1 << FTPNAT_ACTIVE))
-		say(list, "Active mode is refused: the answer to PORT and EPRT is 500.");
+		say(list, "Active mode is refused: the reply to PORT and EPRT is 500.");
 	if (foreign)
 		say(list,
-		    "PORT, EPRT and 227 may name another host than their sender (FXP).");
+		    "PORT, EPRT and 227 may name a host other than their sender (FXP).");
 	else
 		say(list,
-		    "PORT, EPRT and 227 that name another host than their sender are "
+		    "PORT, EPRT and 227 that name a host other than their sender are "
 		    "refused with 500.");
 }
 
@@ -205,14 +205,14 @@ static void explain_tls(json_t *list, const struct config_publish *publish)
 	struct sentence s;
 
 	if (publish->tls_deny) {
-		say(list, "TLS is refused: the answer to AUTH is 534.");
+		say(list, "TLS is refused: the reply to AUTH is 534.");
 	} else if (!publish->tls_data.ports.min) {
 		say(list,
-		    "TLS passes, but what such sessions announce can't be seen, and their "
-		    "data connections lead nowhere: see tls_data_ports.");
+		    "TLS passes, but announcements under TLS can't be read, and the data "
+		    "connections of such sessions fail: see tls_data_ports.");
 	} else {
 		if (begin(&s, list)) {
-			fputs("TLS passes; as long as a client holds a session under TLS, ",
+			fputs("TLS passes; while a client holds a session under TLS, ",
 			      s.out);
 			put_ports(s.out, &publish->tls_data.ports);
 			fputs(" of the address that it dialled lead to that session's server, "
@@ -226,9 +226,9 @@ static void explain_tls(json_t *list, const struct config_publish *publish)
 static void explain_health(json_t *list, const struct config_health *health)
 {
 	say(list,
-	    "While `run` is there, a server that fails %u checks in a row gets no new "
-	    "sessions until %u in a row succeed; it is asked every %u s for a 220 within "
-	    "%u s.",
+	    "While `run` is active, a server that fails %u checks in a row gets no new "
+	    "sessions until %u in a row succeed; a check, every %u s, expects a 220 "
+	    "within %u s.",
 	    health->fall, health->rise, health->interval, health->timeout);
 }
 
@@ -239,12 +239,12 @@ static void explain_tls_data(json_t *list, const struct config_ports *tls_data)
 
 	if (!tls_data->ports.min) {
 		say(list,
-		    "A guard drops the data connections of sessions under TLS, since nothing "
-		    "announces them: see tls_data_ports.");
+		    "A guard drops the data connections of sessions under TLS, because their "
+		    "announcements can't be read: see tls_data_ports.");
 		return;
 	}
 	if (begin(&s, list)) {
-		fputs("As long as a client holds a session under TLS, its connections to ",
+		fputs("While a client holds a session under TLS, its connections to ",
 		      s.out);
 		put_ports(s.out, &tls_data->ports);
 		fputs(" of that session's server pass any guard.", s.out);
@@ -294,7 +294,7 @@ static void explain_masquerade(json_t *list, const struct config_masquerade *mas
 	if (masquerade->modes & 1 << FTPNAT_PASSIVE)
 		say(list,
 		    "Passive mode: the client's connection to the port that its server "
-		    "named goes the same way.");
+		    "named is translated in the same way.");
 	if (masquerade->modes & 1 << FTPNAT_ACTIVE && begin(&s, list)) {
 		fputs("Active mode: the server is told one of ", s.out);
 		put_ports(s.out, &masquerade->data_ports);
@@ -305,8 +305,8 @@ static void explain_masquerade(json_t *list, const struct config_masquerade *mas
 	explain_refused(list, masquerade->modes, masquerade->foreign_data);
 	if (masquerade->modes & 1 << FTPNAT_PASSIVE) {
 		say(list,
-		    "As long as a client holds a session under TLS, its connections to that "
-		    "session's server are translated, too, from port 1024 on.");
+		    "While a client holds a session under TLS, its connections to that "
+		    "session's server on ports from 1024 up are translated too.");
 		explain_tls_data(list, &masquerade->tls_data);
 	}
 }
@@ -325,8 +325,8 @@ static void explain_track(json_t *list, const struct config_track *track)
 		put_prefixes(s.out, track->servers, track->servers_n);
 		fputs(" on ", s.out);
 		put_control_ports(s.out, track->control_ports, track->control_ports_n);
-		fputs(" are read, and nothing of them is changed; the data connections that "
-		      "they announce pass any guard.",
+		fputs(" are read and not changed; the data connections that they announce "
+		      "pass any guard.",
 		      s.out);
 	}
 	end(&s);

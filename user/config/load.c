@@ -41,7 +41,7 @@ int config_load_text(const char *path, const char *text, size_t len, struct conf
 static int unreadable(struct config_error *err, const char *path, int error)
 {
 	snprintf(err->text, sizeof(err->text),
-		 "%s: can't be read: %s; --config names another file", path,
+		 "%s: can't be read: %s; use --config for another file", path,
 		 strerror(error));
 	return -error;
 }

@@ -23,7 +23,7 @@ int config_shape_modes(struct config_parser *p, const struct config_key *key,
 		if (ret)
 			return ret;
 		if (*modes & 1 << mode)
-			return config_value_bad(p, key, node, "stands twice");
+			return config_value_bad(p, key, node, "is listed twice");
 		*modes |= (uint8_t)(1 << mode);
 	}
 	return 0;
@@ -84,7 +84,7 @@ int config_shape_to(struct config_parser *p, const struct config_key *key,
 	return ret;
 }
 
-/* Letters, digits, hyphens and dots; the last label is no number, as in an address. */
+/* Letters, digits, hyphens and dots; the last label is not a number, as in an address. */
 static bool is_host_name(const char *text)
 {
 	size_t label = 0, total = strlen(text);

@@ -69,7 +69,7 @@ int config_value_list(struct config_parser *p, const struct config_key *key,
 					       -EINVAL, "%s: is a mapping; accepted: %s",
 					       key->name, key->accepted);
 		ret = config_value_text(p, key, node, &text);
-		return ret ? ret : config_value_bad(p, key, node, "is no list");
+		return ret ? ret : config_value_bad(p, key, node, "is not a list");
 	}
 	if (n == 0 && !key->may_be_empty)
 		return config_value_empty(p, key, node);
@@ -108,7 +108,7 @@ int config_value_choice(struct config_parser *p, const struct config_key *key,
 			return 0;
 		}
 	}
-	return config_value_bad(p, key, node, "is none of the choices");
+	return config_value_bad(p, key, node, "is not one of the choices");
 }
 
 int config_value_flag(struct config_parser *p, const struct config_key *key,
@@ -152,7 +152,7 @@ int config_value_number(struct config_parser *p, const struct config_key *key,
 		return ret;
 	ret = parse_digits(text, &end, &value);
 	if (ret == -EINVAL || *end)
-		return config_value_bad(p, key, node, "is no number");
+		return config_value_bad(p, key, node, "is not a number");
 	if (ret || value < key->min || value > key->max)
 		return config_value_bad(p, key, node, "is out of range");
 	*number = (uint32_t)value;
@@ -179,7 +179,7 @@ int config_value_seconds(struct config_parser *p, const struct config_key *key,
 			unit = units[i].seconds;
 	}
 	if (ret == -EINVAL || unit == 0)
-		return config_value_bad(p, key, node, "is no time");
+		return config_value_bad(p, key, node, "is not a time");
 	if (ret || value > key->max / unit || value * unit < key->min)
 		return config_value_bad(p, key, node, "is out of range");
 	*number = (uint32_t)value * unit;
@@ -201,7 +201,7 @@ int config_value_rule_name(struct config_parser *p, const struct config_key *key
 	if (strlen(text) >= sizeof(rule->name))
 		return config_value_bad(p, key, node, "is too long");
 	if (text[strspn(text, allowed)])
-		return config_value_bad(p, key, node, "is no rule name");
+		return config_value_bad(p, key, node, "is not a rule name");
 	rule->at = config_yaml_mark(node);
 	strcpy(rule->name, text);
 	return 0;
@@ -221,10 +221,10 @@ int config_value_interface(struct config_parser *p, const struct config_key *key
 	/* what the kernel refuses, and what a terminal should not see */
 	for (const char *c = text; *c; c++) {
 		if (!isgraph((unsigned char)*c) || *c == '/' || *c == ':')
-			return config_value_bad(p, key, node, "is no interface name");
+			return config_value_bad(p, key, node, "is not an interface name");
 	}
 	if (strcmp(text, ".") == 0 || strcmp(text, "..") == 0)
-		return config_value_bad(p, key, node, "is no interface name");
+		return config_value_bad(p, key, node, "is not an interface name");
 	interface->at = config_yaml_mark(node);
 	strcpy(interface->name, text);
 	return 0;
@@ -240,9 +240,9 @@ int config_value_address(struct config_parser *p, const struct config_key *key,
 	if (ret)
 		return ret;
 	if (ftpnat_addr_parse(text, addr))
-		return config_value_bad(p, key, node, "is no address");
+		return config_value_bad(p, key, node, "is not an address");
 	if (!ftpnat_addr_is_unicast(addr))
-		return config_value_bad(p, key, node, "is no address of a host");
+		return config_value_bad(p, key, node, "is not the address of a host");
 	return 0;
 }
 
@@ -265,7 +265,7 @@ int config_value_endpoint(struct config_parser *p, const struct config_key *key,
 	int ret = config_value_text(p, key, node, &text);
 
 	if (!ret && ftpnat_endpoint_parse(text, out))
-		ret = config_value_bad(p, key, node, "is no address with port");
+		ret = config_value_bad(p, key, node, "is not an address with port");
 	return ret;
 }
 
@@ -276,7 +276,7 @@ int config_value_unicast(struct config_parser *p, const struct config_key *key,
 	int ret = config_value_endpoint(p, key, node, endpoint);
 
 	if (!ret && !ftpnat_addr_is_unicast(&endpoint->addr))
-		ret = config_value_bad(p, key, node, "is no address of a host");
+		ret = config_value_bad(p, key, node, "is not the address of a host");
 	return ret;
 }
 
@@ -294,11 +294,11 @@ int config_value_prefix(struct config_parser *p, const struct config_key *key,
 	case 0:
 		return 0;
 	case -ERANGE:
-		snprintf(is, sizeof(is), "has bits behind its length, '%s' has none",
+		snprintf(is, sizeof(is), "has bits set after its length, '%s' has none",
 			 ftpnat_prefix_str(meant, prefix));
 		return config_value_bad(p, key, node, is);
 	default:
-		return config_value_bad(p, key, node, "is no prefix");
+		return config_value_bad(p, key, node, "is not a prefix");
 	}
 }
 
@@ -313,7 +313,7 @@ int config_value_port(struct config_parser *p, const struct config_key *key,
 		return ret;
 	port->at = config_yaml_mark(node);
 	if (ftpnat_port_parse(text, &port->port))
-		return config_value_bad(p, key, node, "is no port");
+		return config_value_bad(p, key, node, "is not a port");
 	return 0;
 }
 

@@ -122,7 +122,7 @@ static const struct config_key *find_key(struct config_parser *p,
 	key_list(accepted, keys, keys_n, false);
 	if (node->type != YAML_SCALAR_NODE) {
 		config_error_at(p->err, p->cfg, config_yaml_mark(node), -EINVAL,
-				"key of %s is no word; accepted: %s", what, accepted);
+				"key of %s is not a word; accepted: %s", what, accepted);
 		return NULL;
 	}
 	text = (const char *)node->data.scalar.value;
@@ -150,7 +150,7 @@ int config_yaml_mapping(struct config_parser *p, const struct config_key *keys,
 	if (node->type != YAML_MAPPING_NODE)
 		return config_error_at(
 			p->err, p->cfg, config_yaml_mark(node), -EINVAL,
-			"%s is no mapping; accepted: a mapping with the keys %s", what,
+			"%s is not a mapping; accepted: a mapping with the keys %s", what,
 			key_list(accepted, keys, keys_n, false));
 
 	for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;

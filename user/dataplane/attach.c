@@ -50,7 +50,7 @@ int attach_clsact(struct ftpnat_interface *interface, int (*save)(void *arg), vo
 	if (err == TC_QDISC_INGRESS)
 		return err_r(
 			-EEXIST,
-			"%s has an ingress qdisc, which leaves no place for clsact: remove it "
+			"%s has an ingress qdisc, which leaves no room for clsact: remove it "
 			"(`tc qdisc del dev %s ingress`)",
 			interface->name, interface->name);
 	if (err == TC_QDISC_NONE) {

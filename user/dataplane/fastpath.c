@@ -66,7 +66,7 @@ static enum config_xdp choose(struct ftpnat_interface *interface, __u32 state_id
 	if (asked == CONFIG_XDP_OFF)
 		return CONFIG_XDP_OFF;
 	if (netdev_is_upper(interface->name)) {
-		because(interface, "the interface below could have no XDP program then");
+		because(interface, "the interface below could then have no XDP program");
 		return CONFIG_XDP_OFF;
 	}
 	/* a tag beside the frame is not seen, and would stay with what is sent on */
@@ -84,7 +84,7 @@ static enum config_xdp choose(struct ftpnat_interface *interface, __u32 state_id
 	if (!xdp_query(interface, state_id, &attached) && !attached.chained &&
 	    attached.others) {
 		because(interface,
-			"XDP program %s is there, which leaves no place for another",
+			"XDP program %s is attached and leaves no room for another",
 			attached.other);
 		return CONFIG_XDP_OFF;
 	}
@@ -178,7 +178,7 @@ static void put(struct ftpnat_interface *interface, const struct dataplane *data
 		fastpath_leave(interface, state_id);
 	if (interface->xdp_why[0] && interface->xdp_asked != CONFIG_XDP_AUTO)
 		pr_err("xdp: %s is not in force on %s: %s; TC carries its data connections "
-		       "(`xdp: auto` takes what there is)",
+		       "(`xdp: auto` uses what is available)",
 		       config_xdp_str(interface->xdp_asked), interface->name,
 		       interface->xdp_why);
 }

@@ -94,7 +94,7 @@ int instance_open(struct instance *instance, const char *dir, __u64 netns, __u64
 	if (fd == -ENOENT && netns) {
 		err = for_each_state(see_orphan, &orphan);
 		if (err < 0)
-			return err_r(err, "can't look through the BPF maps: %s",
+			return err_r(err, "can't search the BPF maps: %s",
 				     kernel_bpf_strerror(err));
 		return err ? 0 : -ENOENT;
 	}
@@ -109,7 +109,7 @@ int instance_open(struct instance *instance, const char *dir, __u64 netns, __u64
 		return err_r(err,
 			     "%s/" STATE_MAP
 			     " is not this version's: take it down with the version of "
-			     "ftpnat-load that made it",
+			     "ftpnat-load that created it",
 			     dir);
 	return 0;
 }

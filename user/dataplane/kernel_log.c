@@ -101,8 +101,8 @@ static void explain_prog(int err)
 	       strerror(-err));
 	if (said.tail[0])
 		fprintf(stderr, "%s\n", said.tail);
-	pr_err("ftpnat is made for kernels from " KERNEL_LOWEST
-	       " on: if this is one, please report these lines");
+	pr_err("ftpnat supports Linux " KERNEL_LOWEST
+	       " and later: on such a kernel, please report these lines");
 }
 
 int kernel_log_explain(const struct bpf_object *object, int err)

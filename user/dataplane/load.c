@@ -174,7 +174,7 @@ int dataplane_map_id(const struct dataplane *dataplane, const char *name, __u32 
 	__u32 len = sizeof(info);
 
 	if (bpf_obj_get_info_by_fd(dataplane_map(dataplane, name), &info, &len))
-		return err_r(-errno, "can't look at map %s: %s", name, strerror(errno));
+		return err_r(-errno, "can't read map %s: %s", name, strerror(errno));
 	*id = info.id;
 	return 0;
 }

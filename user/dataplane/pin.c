@@ -55,7 +55,7 @@ static int mount_bpffs(const char *dir)
 			-ENODEV,
 			"no bpffs at " BPFFS
 			", and one mounted in this mount namespace would "
-			"end with it (`ip netns exec` makes a new one): run ftpnat-load "
+			"end with it (`ip netns exec` creates one): run ftpnat-load "
 			"outside and name the network namespace with --netns, or first run "
 			"`mount -t bpf bpf " BPFFS "` outside");
 	if (mount("bpf", BPFFS, "bpf", 0, "mode=0700"))
@@ -84,14 +84,14 @@ int pin_check(const char *dir, bool mount)
 
 	nearest_existing(dir, path, sizeof(path));
 	if (statfs(path, &fs))
-		return err_r(-errno, "can't look at %s: %s", path, strerror(errno));
+		return err_r(-errno, "can't access %s: %s", path, strerror(errno));
 	if (fs.f_type == BPF_FS_MAGIC)
 		return 0;
 	if (mount && is_below(dir, BPFFS))
 		return mount_bpffs(dir);
 	return err_r(-ENODEV,
 		     "%s is not in a bpffs: mount one (`mount -t bpf bpf " BPFFS
-		     "`) or name a folder in one with --pin",
+		     "`) or name a directory in one with --pin",
 		     dir);
 }
 
@@ -103,7 +103,7 @@ int pin_lock(const char *dir, int *lock_fd, __u64 *device)
 
 	nearest_existing(dir, path, sizeof(path));
 	if (stat(path, &st))
-		return err_r(-errno, "can't look at %s: %s", path, strerror(errno));
+		return err_r(-errno, "can't access %s: %s", path, strerror(errno));
 	for (memcpy(up, path, sizeof(up)); cut_last_part(up);
 	     memcpy(path, up, sizeof(path)))
 		if (stat(up, &up_st) || up_st.st_dev != st.st_dev)
@@ -127,7 +127,7 @@ int pin_lock_reader(const char *dir, bool patient, int *lock_fd)
 
 	snprintf(path, sizeof(path), "%s/..", dir);
 	if (stat(dir, &st) || stat(path, &up_st))
-		return err_r(-errno, "can't look at %s: %s", dir, strerror(errno));
+		return err_r(-errno, "can't access %s: %s", dir, strerror(errno));
 	if (st.st_dev != up_st.st_dev) /* the one that pin_lock() locks */
 		return 0;
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -153,7 +153,8 @@ int pin_make_dir(const char *dir)
 		if (slash)
 			*slash = '\0';
 		if (mkdir(path, OUR_DIR) && errno != EEXIST)
-			return err_r(-errno, "can't make %s: %s", path, strerror(errno));
+			return err_r(-errno, "can't create %s: %s", path,
+				     strerror(errno));
 		if (!slash)
 			return 0;
 		*slash = '/';

@@ -24,7 +24,7 @@ static int print(const struct options *options, const struct servers_drain *drai
 		       ftpnat_family_str(ftpnat_addr_family(&drain->server.addr)));
 	if (!drain->drain && drain->drained)
 		pr_err("%s failed its health checks: it gets new connections when "
-		       "`ftpnat-load run` finds it well, or when its rule is reloaded "
+		       "`ftpnat-load run` finds it healthy, or when its rule is reloaded "
 		       "without `health`",
 		       options->servers.address);
 	return 0;
@@ -40,7 +40,7 @@ int verb_servers_drain(const struct options *options)
 		drain.server.port = 0;
 		if (ftpnat_addr_parse(options->servers.address, &drain.server.addr))
 			return err_r(EXIT_USAGE,
-				     "servers: %s is no ADDRESS and no ADDRESS:PORT",
+				     "servers: %s is neither ADDRESS nor ADDRESS:PORT",
 				     options->servers.address);
 	}
 	if (servers_drain(options, &drain))

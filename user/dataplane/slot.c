@@ -26,7 +26,7 @@ static struct ftpnat_rule *take_rule(struct slot *slot, const struct config_rule
 	struct ftpnat_rule *taken = rule_ids_take(&slot->ids, rule->name, kind);
 
 	if (!taken)
-		pr_err("no place for rule %s: more than %d rules, counting removed ones that still "
+		pr_err("no room for rule %s: more than %d rules, counting removed ones that still "
 		       "have connections",
 		       rule->name, FTPNAT_MAX_RULES);
 	return taken;
@@ -179,7 +179,7 @@ static int put_data_host(const struct slot *slot, const struct config_publish *p
 	if (!err || old->data_host != rule->data_host)
 		return err;
 	memcpy(rule->data_address, old->data_address, sizeof(rule->data_address));
-	pr_err("rule %s: data_address stays %s, as it was resolved before: `reload` when the name can "
+	pr_err("rule %s: data_address stays %s, as resolved before: run `reload` when the name can "
 	       "be resolved again",
 	       publish->rule.name, ftpnat_addr_str(text, &rule->data_address[FTPNAT_V4]));
 	return 0;

@@ -240,7 +240,7 @@ static int remember(struct run *run, struct before **out)
 				err = before->prog_fd[i][hook] < 0 ? -errno : 0;
 			}
 	}
-	return err ? err_r(err, "can't look at the tc filters: %s", strerror(-err)) : 0;
+	return err ? err_r(err, "can't list the tc filters: %s", strerror(-err)) : 0;
 }
 
 /* Back to the filters before, in one step too; interfaces that came new are let go. */

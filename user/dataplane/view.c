@@ -27,7 +27,7 @@ int view_map(const struct view *view, const char *name)
 	int fd = pin_open(view->instance.dir, name);
 
 	if (fd < 0)
-		pr_err("can't open %s/%s: %s (`ftpnat-load up` mends it)",
+		pr_err("can't open %s/%s: %s (`ftpnat-load up` repairs it)",
 		       view->instance.dir, name, strerror(-fd));
 	return fd;
 }

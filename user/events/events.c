@@ -161,8 +161,9 @@ static int take_events(struct follower *f)
 
 	if (err == -ECONNRESET)
 		return check_up(f) ?:
-			       err_r(err, "`ftpnat-load run`, which had the events, has "
-					  "ended: start again");
+				     err_r(err,
+					   "`ftpnat-load run`, which passed on the events, "
+						 "has ended: start `events` again");
 	return err < 0 ? err : 0;
 }
 
@@ -234,7 +235,7 @@ static int follow_ring(struct follower *f)
 
 	if (err == -EBUSY)
 		return err_r(err,
-			     "another command follows the events of %s: end it first",
+			     "another command is reading the events of %s: stop it first",
 			     f->maps.dir);
 	if (err)
 		return err;

@@ -93,13 +93,13 @@ static void see_greeting(struct health_target *target)
 	if (len < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (len <= 0) {
-		end_check(target,
-			  len ? strerror(errno) : "it hung up without a greeting");
+		end_check(target, len ? strerror(errno) :
+					"it closed the connection without a greeting");
 		return;
 	}
 	target->len += (size_t)len;
 	if (memcmp(target->got, GREETING, target->len))
-		end_check(target, "its greeting is no 220");
+		end_check(target, "its greeting is not a 220");
 	else if (target->len == sizeof(target->got)) {
 		send(target->fd, QUIT, strlen(QUIT), MSG_DONTWAIT | MSG_NOSIGNAL);
 		end_check(target, NULL);
@@ -154,8 +154,8 @@ static int see_timer(sd_event_source *source, uint64_t usec, void *arg)
 	(void)source;
 	(void)usec;
 	if (target->fd >= 0)
-		end_check(target, target->connected ? "no greeting in time" :
-						      "no connection in time");
+		end_check(target, target->connected ? "no greeting within the timeout" :
+						      "no connection within the timeout");
 	else
 		begin_check(target);
 	return 0;

@@ -70,9 +70,8 @@ static void add_rules(json_t *families, const struct view *view,
 					  "Control connections opened.");
 	json_t *data = metrics_family(families, "ftpnat_data_connections_total",
 				      "counter", "Data connections opened.");
-	json_t *lines =
-		metrics_family(families, "ftpnat_lines_total", "counter",
-			       "Address lines looked at and understood, by kind.");
+	json_t *lines = metrics_family(families, "ftpnat_lines_total", "counter",
+				       "Address lines read and understood, by kind.");
 	json_t *packets = metrics_family(
 		families, "ftpnat_packets_total", "counter",
 		"Packets translated, by direction as seen from the client.");
@@ -109,7 +108,7 @@ static void add_tables(json_t *families, const struct view_table *tables)
 	json_t *used = metrics_family(families, "ftpnat_table_used_entries", "gauge",
 				      "Entries in use, by table.");
 	json_t *size = metrics_family(families, "ftpnat_table_size_entries", "gauge",
-				      "Entries that a table has room for.");
+				      "Size of the table, in entries.");
 
 	for (int i = 0; i < VIEW_TABLE_MAX; i++) {
 		json_t *labels = json_pack("{s:s}", "table", tables[i].name);
@@ -125,25 +124,24 @@ json_t *metrics_build(const struct view *view, const struct stats *stats, size_t
 	json_t *family;
 
 	family = metrics_family(families, "ftpnat_build_info", "gauge",
-				"Always 1; the labels say which version this is.");
+				"Always 1; the labels give the version.");
 	metrics_sample(family,
 		       json_pack("{s:s, s:o}", "version", FTPNAT_VERSION, "layout",
 				 json_sprintf("%d", FTPNAT_LAYOUT)),
 		       1);
 	add_rules(families, view, stats);
-	family = metrics_family(
-		families, "ftpnat_reasons_total", "counter",
-		"Packets, lines and connections by the reason for what became of them.");
+	family = metrics_family(families, "ftpnat_reasons_total", "counter",
+				"Packets, lines and connections, by reason.");
 	for (__u32 i = 0; i < FTPNAT_REASON_MAX; i++)
 		metrics_sample(family, json_pack("{s:s}", "reason", view_reason_name(i)),
 			       stats->reason[i]);
 	family = metrics_family(families, "ftpnat_events_lost_total", "counter",
-				"Events that found the ring buffer full.");
+				"Events lost because the ring buffer was full.");
 	metrics_sample(family, NULL, stats->reason[FTPNAT_EVENTS_LOST]);
 	add_tables(families, stats->tables);
 	family = metrics_family(
 		families, "ftpnat_degraded", "gauge",
-		"Things that are not as they should be; `ftpnat-load status` names them.");
+		"Number of things that are wrong; `ftpnat-load status` lists them.");
 	metrics_sample(family, NULL, degraded);
 	return families;
 }

@@ -114,8 +114,8 @@ static int open_socket(const struct ftpnat_endpoint *listen_at)
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
 	    bind(fd, (struct sockaddr *)&sa, len) || listen(fd, BACKLOG))
 		return err_r(-errno,
-			     "metrics: can't listen at %s: %s (metrics.listen names "
-			     "another address or port)",
+			     "metrics: can't listen at %s: %s (set another "
+			     "address or port in metrics.listen)",
 			     text, strerror(errno));
 	return TAKE_FD(fd);
 }

@@ -113,9 +113,9 @@ static void reload(struct service *service)
 	sd_notify(0, "RELOADING=1");
 	service->failed = put_in_force(service, false) != 0;
 	if (service->failed) {
-		pr_err("reload failed: the configuration before stays in force");
-		sd_notify(0, "READY=1\nSTATUS=The last reload failed; the configuration "
-			     "before is in force.");
+		pr_err("reload failed: the previous configuration stays in force");
+		sd_notify(0, "READY=1\nSTATUS=The last reload failed; the previous "
+			     "configuration is in force.");
 	} else if (health_configure(&service->health, service->config)) {
 		pr_err("reloaded %s, but not all of its health checks could be started: "
 		       "reload again",
@@ -146,7 +146,7 @@ static int see_signal(sd_event_source *source, const struct signalfd_siginfo *si
 		reload(service);
 		return 0;
 	}
-	pr_err("ending; the dataplane works on: `ftpnat-load down` takes it down");
+	pr_err("exiting; the dataplane keeps working: `ftpnat-load down` takes it down");
 	return sd_event_exit(service->event, 0);
 }
 
@@ -156,7 +156,7 @@ static int see_tick(sd_event_source *source, uint64_t usec, void *arg)
 
 	(void)usec;
 	if (!event_maps_up(&service->events.maps)) {
-		pr_err("%s was taken down: ending", service->options.pin);
+		pr_err("%s was taken down: exiting", service->options.pin);
 		return sd_event_exit(service->event, 0);
 	}
 	if (service->http)

@@ -238,7 +238,7 @@ static int begin(struct run_events *events, sd_event *event)
 	int err = pin_lock_reader(events->maps.dir, !events->waiting, &events->lock_fd);
 
 	if (err == -EBUSY && !events->waiting)
-		pr_err("another command follows the events of %s: the event log begins "
+		pr_err("another command is reading the events of %s: the event log begins "
 		       "when it ends",
 		       events->maps.dir);
 	events->waiting = err == -EBUSY;

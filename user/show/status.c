@@ -67,9 +67,9 @@ static const char *why_gone(struct status *status,
 		return NULL;
 	if (if_nametoindex(interface->name)) {
 		degraded(status,
-			 "Interface %s was made anew: `ftpnat-load up` attaches to it.",
+			 "Interface %s was recreated: `ftpnat-load up` attaches to it.",
 			 interface->name);
-		return "made anew";
+		return "recreated";
 	}
 	degraded(status,
 		 "Interface %s is gone: `ftpnat-load up` attaches when it is back.",
@@ -91,23 +91,24 @@ static void check_transmits(struct status *status,
 	if (said && !now)
 		degraded(
 			status,
-			"%s has stopped sending what XDP gives it, data connections lose "
-			"packets: `ftpnat-load reload`.",
+			"%s no longer transmits frames from XDP, so data connections lose "
+			"packets: run `ftpnat-load reload`.",
 			interface->name);
 	else if (!said && now)
-		degraded(status,
-			 "%s could send what XDP gives it by now: `ftpnat-load reload`.",
-			 interface->name);
+		degraded(
+			status,
+			"%s now transmits frames from XDP: `ftpnat-load reload` starts using it.",
+			interface->name);
 	else if (!said && netdev_xdp_features(interface->ifindex, &features) == -ENOENT)
 		degraded(
 			status,
-			"Before Linux 6.3 the kernel does not say whether %s sends what XDP gives "
-			"it: TC does.",
+			"Before Linux 6.3 the kernel does not report whether %s transmits frames "
+			"from XDP: TC sends them.",
 			interface->name);
 	else if (!said)
 		degraded(
 			status,
-			"%s does not send what XDP gives it, TC does (veth: `ethtool -K PEER "
+			"%s does not transmit frames from XDP: TC sends them (veth: `ethtool -K PEER "
 			"gro on`, then `ftpnat-load reload`).",
 			interface->name);
 }
@@ -146,11 +147,11 @@ static const char *see_xdp(struct status *status,
 			snprintf(note, size, "chained by libxdp, %d others",
 				 attached.others);
 		else
-			snprintf(note, size, "alone: no chaining here");
+			snprintf(note, size, "alone: chaining is not available");
 		if (fastpath_mac_is_new(interface))
 			degraded(
 				status,
-				"The MAC address of %s has changed, XDP leaves its frames to TC: "
+				"The MAC address of %s has changed, so XDP leaves its frames to TC: "
 				"`ftpnat-load reload`.",
 				interface->name);
 	}
@@ -276,7 +277,8 @@ static void add_rules(struct status *status)
 					  kind_names[rule->kind] :
 					  "?",
 				  "servers", (int)rule->servers, "note",
-				  retired ? "removed, its connections live on" : ""));
+				  retired ? "removed, existing connections continue" :
+					    ""));
 	}
 }
 
@@ -344,8 +346,8 @@ static int check_host(struct status *status)
 		if (status->tables[i].used >= status->tables[i].size)
 			degraded(
 				status,
-				"Table %s is full (%u): new ones are refused until there is "
-				"room (limits.%s).",
+				"Table %s is full (%u): new entries are refused until there "
+				"is room (limits.%s).",
 				status->tables[i].name, status->tables[i].size,
 				status->tables[i].name);
 	return err;

@@ -269,7 +269,7 @@ static int show(struct top *top)
 	endwin();
 	delscreen(screen);
 	if (err)
-		pr_err("%s can't be read any more: `ftpnat-load status` says why",
+		pr_err("%s can no longer be read: `ftpnat-load status` says why",
 		       top->options.pin);
 	return err;
 }
@@ -294,10 +294,11 @@ int verb_top(const struct options *options)
 
 	if (options->json)
 		return err_r(EXIT_USAGE,
-			     "top is for people: `flows --json`, `stats --json`");
+			     "top prints no JSON: use `flows --json` or `stats --json`");
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-		return err_r(EXIT_RUNTIME, "top needs a terminal: elsewhere `stats` and "
-					   "`flows` say the same");
+		return err_r(EXIT_RUNTIME,
+			     "top needs a terminal: use `stats` and `flows` "
+			     "instead");
 	top = calloc(1, sizeof(*top));
 	if (!top)
 		return err_r(EXIT_RUNTIME, "out of memory");
