@@ -41,7 +41,7 @@ UNIT_LIB  := $(patsubst tests/unit/lib/%.c,$(BUILD)/tests/lib/%.o,$(wildcard tes
 LOADERS   := $(foreach kind,refused brief other,$(BUILD)/$(kind)/ftpnat-load)
 MODEL_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/model/*.c))
 
-# Asked once, and only by targets that compile.
+# Evaluated once, and only by targets that compile.
 LIBS_CFLAGS = $(eval LIBS_CFLAGS := $$(shell pkg-config --cflags $(LIBS)))$(LIBS_CFLAGS)
 LIBS_LDLIBS = $(eval LIBS_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIBS_LDLIBS)
 
@@ -52,7 +52,7 @@ LIBS_LDLIBS = $(eval LIBS_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIBS_L
 
 all: $(PROGRAM) ## build ./ftpnat-load (default)
 
-# ---- tools and libraries: say what is missing in one line ----
+# ---- tools and libraries: report what is missing in one line ----
 
 tools:
 	@scripts/deps --check build
@@ -155,7 +155,7 @@ $(BUILD)/tests/test_conversations: $(MODEL_OBJ)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_LDLIBS) -o $@
 
-# The grammar under libFuzzer; build/tests/fuzz, so that no test runner takes it for a test.
+# The grammar under libFuzzer; in build/tests/fuzz, so that no test runner runs it as a test.
 FUZZ_CC ?= clang
 $(BUILD)/tests/fuzz/fuzz_ftp: tests/fuzz/fuzz_ftp.c
 	$(say) CC $@
@@ -167,14 +167,14 @@ fuzz: $(BUILD)/tests/fuzz/fuzz_ftp ## fuzz the FTP grammar until interrupted
 	@mkdir -p $(BUILD)/fuzz-corpus
 	@$< $(BUILD)/fuzz-corpus tests/fuzz/corpus/ftp
 
-# SEED and ROUND repeat one round, as a failure tells.
-soak: all $(BUILD)/tests/test_conversations ## mixed real sessions, disturbed, for MINUTES=240; before them the model's (root)
+# SEED and ROUND, which a failure prints, repeat one round.
+soak: all $(BUILD)/tests/test_conversations ## real sessions under disturbances for MINUTES=240, after the model (root)
 	@scripts/deps build test
 	$(if $(ROUND),,@$(BUILD)/tests/test_conversations --count 10000)
 	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/soak/soak.py $(if $(MINUTES),--minutes $(MINUTES)) \
 		$(if $(SEED),--seed $(SEED)) $(if $(ROUND),--round $(ROUND))
 
-soak-model: $(BUILD)/tests/test_conversations ## random FTP conversations, without sockets, until interrupted (root)
+soak-model: $(BUILD)/tests/test_conversations ## random FTP conversations with simulated hosts, until interrupted (root)
 	@$< --count 0
 
 $(BUILD)/tests/killer.so: tests/e2e/lib/killer.c
@@ -217,7 +217,7 @@ $(BUILD)/tests/kernel-load: tests/kernels/load.c $(BUILD)/.tools
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(USER_CFLAGS) $< $(LDFLAGS) -lbpf -o $@
 
-check-kernels: ## chosen tests under Debian's kernels in qemu, into README.md (root, half an hour)
+check-kernels: ## run chosen tests under Debian's kernels in qemu; writes README.md (root, half an hour)
 	@scripts/deps build test kernels
 	@$(MAKE) --no-print-directory $(JOBS) all unit $(BUILD)/tests/kernel-load
 	@scripts/get-servers
@@ -226,7 +226,7 @@ check-kernels: ## chosen tests under Debian's kernels in qemu, into README.md (r
 demo: ## install what is missing, build, show FTP through the gateway (root)
 	@scripts/demo
 
-compare: ## kernel helper beside ftpnat, case by case, into docs/compare.md (root)
+compare: ## compare the kernel's FTP helper with ftpnat, case by case; writes docs/compare.md (root)
 	@scripts/compare
 
 attacks: ## attacks on the kernel helper and on ftpnat, into docs/attacks.md (root)
@@ -246,7 +246,7 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/.tools
 
 bench-tools: all $(BENCH)
 
-bench: ## ftpnat, nftables and bare forwarding side by side, into docs/bench; QUICK=1: build/bench (root)
+bench: ## measure ftpnat, nftables and plain forwarding; writes docs/bench, with QUICK=1 build/bench (root)
 	@scripts/deps build bench
 	@$(MAKE) --no-print-directory $(JOBS) bench-tools
 	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/bench/bench.py $(if $(QUICK),--quick)
@@ -276,7 +276,7 @@ lint: $(BUILD)/ftpnat_tc.skel.h $(BUILD)/ftpnat_xdp.skel.h ## clang-format, clan
 	$(say) LICENCES
 	$(Q)scripts/check-licences
 
-format: ## put the C sources in the project's format
+format: ## format the C sources
 	@scripts/deps --check lint
 	$(Q)clang-format -i $(STYLED)
 
@@ -309,7 +309,7 @@ uninstall: ## remove what install installed
 		$(MAN_DIR)/man8/ftpnat-load.8 $(MAN_DIR)/man5/ftpnat.yaml.5 \
 		$(UNIT_DIR)/ftpnat.service
 
-# Built in a copy, so that nothing is left among the sources.
+# Built in a copy, so that it leaves no files among the sources.
 deb: ## build the Debian package, in build/deb
 	@scripts/deps --check build deb
 	$(Q)rm -rf $(BUILD)/deb && mkdir -p $(BUILD)/deb/ftpnat
@@ -318,7 +318,7 @@ deb: ## build the Debian package, in build/deb
 	$(Q)cd $(BUILD)/deb/ftpnat && dpkg-buildpackage -us -uc -b
 	$(Q)rm -rf $(BUILD)/deb/ftpnat
 
-deb-check: deb ## lintian; in a fresh Debian the demo from the package, and a reboot (root, minutes)
+deb-check: deb ## lintian; demo from the package in a fresh Debian, and a reboot (root, minutes)
 	@tests/package/run
 
 clean: ## remove everything that was built

@@ -60,7 +60,7 @@ _ftpnat_load() {
 
 	_arguments -s $options \
 		'(-c --config)'{-c,--config}'[configuration]:file:_files -g "*.(yaml|yml)"' \
-		'(-p --pin)'{-p,--pin}'[folder of this instance in bpffs]:folder:_files -/' \
+		'(-p --pin)'{-p,--pin}'[directory of this instance in bpffs]:folder:_files -/' \
 		'(-n --netns)'{-n,--netns}'[network namespace]:namespace:_ftpnat_load_namespaces' \
 		'(-j --json)'{-j,--json}'[JSON instead of text]' \
 		'(- *)'{-h,--help}'[what it can do]' \
