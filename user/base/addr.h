@@ -44,7 +44,7 @@ bool ftpnat_addr_is_v4(const struct ftpnat_addr *a);
 bool ftpnat_addr_is_none(const struct ftpnat_addr *a);
 /* 0.0.0.0 or :: */
 bool ftpnat_addr_is_any(const struct ftpnat_addr *a);
-/* Something that one host can have: not 0.0.0.0/8, ::, multicast or broadcast. */
+/* The address of a single host: not 0.0.0.0/8, ::, multicast or broadcast. */
 bool ftpnat_addr_is_unicast(const struct ftpnat_addr *a);
 bool ftpnat_addr_equal(const struct ftpnat_addr *a, const struct ftpnat_addr *b);
 /* FTPNAT_V4 or FTPNAT_V6: index of the per-family arrays of the maps. */
@@ -57,7 +57,7 @@ const char *ftpnat_family_str(enum ftpnat_family family);
 struct ftpnat_addr ftpnat_addr_from_in(const struct in_addr *in);
 struct ftpnat_addr ftpnat_addr_from_in6(const struct in6_addr *in6);
 
-/* All return `buf`. IPv6 is written as RFC 5952 wants it. */
+/* All return `buf`. IPv6 is written as in RFC 5952. */
 char *ftpnat_addr_str(char buf[static FTPNAT_ADDR_STRLEN], const struct ftpnat_addr *a);
 char *ftpnat_endpoint_str(char buf[static FTPNAT_ENDPOINT_STRLEN],
 			  const struct ftpnat_addr *a, __be16 port);
@@ -69,9 +69,9 @@ int ftpnat_addr_parse(const char *text, struct ftpnat_addr *out);
 /* "192.0.2.10:21" or "[2001:db8::10]:21"; the port is 1..65535 */
 int ftpnat_endpoint_parse(const char *text, struct ftpnat_endpoint *out);
 /*
- * "192.168.5.0/24", "2001:db8::/32", or an address alone for itself only.
- * -ERANGE: fine but for bits set behind the prefix length; `out` then has them
- * cleared, so that the caller can say what was probably meant.
+ * "192.168.5.0/24", "2001:db8::/32", or a single address. -ERANGE: valid except for bits
+ * set after the prefix length; `out` then has them cleared, so that the caller can
+ * suggest it.
  */
 int ftpnat_prefix_parse(const char *text, struct ftpnat_prefix *out);
 /* "21": decimal digits only, 1..65535 */

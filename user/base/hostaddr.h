@@ -8,7 +8,7 @@
 
 #include "base/addr.h"
 
-/* What bind() and connect() take; returns its length. */
+/* The address for bind() and connect(); returns its length. */
 socklen_t host_sockaddr(const struct ftpnat_endpoint *endpoint,
 			struct sockaddr_storage *sa);
 
@@ -25,7 +25,7 @@ int host_interface_addrs(const char *interface,
 /* Is it an address of this host? */
 bool host_is_local(const struct ftpnat_addr *addr);
 
-/* Is it valid on one link only (RFC 3927, RFC 4291)? */
+/* Is it a link-local address (RFC 3927, RFC 4291)? */
 bool host_is_link_local(const struct ftpnat_addr *addr);
 
 #endif

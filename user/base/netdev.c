@@ -48,7 +48,7 @@ void netdev_driver(const char *name, char driver[NETDEV_DRIVER_LEN])
 		 known ? info.driver : "");
 }
 
-/* ---- interfaces upon others ---- */
+/* ---- interfaces on top of others ---- */
 
 static bool is_vlan(const char *driver)
 {

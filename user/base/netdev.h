@@ -10,18 +10,18 @@
 
 /* Bits of netdev_xdp_features(), as in linux/netdev.h, which Debian 12 doesn't have. */
 #define NETDEV_XDP_BASIC 0x1 /* native XDP */
-#define NETDEV_XDP_XMIT	 0x4 /* sends what native XDP of others redirects to it */
+#define NETDEV_XDP_XMIT	 0x4 /* transmits frames redirected by native XDP */
 
 /* The driver's name as `ethtool -i` shows it; empty if it has none. */
 void netdev_driver(const char *name, char driver[NETDEV_DRIVER_LEN]);
 
-/* Is it a VLAN, macvlan or ipvlan, which lies on another device? */
+/* Is it a VLAN, macvlan or ipvlan on top of another device? */
 bool netdev_is_upper(const char *name);
 
-/* Does a VLAN of this network namespace lie on it? */
+/* Is a VLAN of this network namespace on top of it? */
 bool netdev_has_vlan(const char *name);
 
-/* 0 or -errno; -EAFNOSUPPORT: it is no Ethernet device. */
+/* 0 or -errno; -EAFNOSUPPORT: not an Ethernet device. */
 int netdev_mac(const char *name, __u8 mac[6]);
 
 /*

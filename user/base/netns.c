@@ -58,11 +58,11 @@ static void close_dir(DIR **dir)
 static void go_home(int *home)
 {
 	if (*home >= 0)
-		setns(*home, CLONE_NEWNET); /* it was ours: nothing can be against it */
+		setns(*home, CLONE_NEWNET); /* it was ours: this can't fail */
 	close_fd(home);
 }
 
-/* Only from inside can a namespace be asked; inodes are given to others again. */
+/* Only a process inside can ask for the cookie; inode numbers are reused. */
 static bool has_cookie(const char *path, int home, __u64 cookie)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -70,7 +70,7 @@ static bool has_cookie(const char *path, int home, __u64 cookie)
 	__u64 found = 0;
 
 	if (fd < 0 || fstat(home, &ours) || fstat(fd, &its) || ours.st_ino == its.st_ino)
-		return false; /* nobody looks for the one that we are in */
+		return false; /* the current one is never searched for */
 	return !setns(fd, CLONE_NEWNET) && !netns_cookie(&found) && found == cookie;
 }
 

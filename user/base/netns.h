@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Network namespaces: entering one, telling them apart. */
+/* Network namespaces: entering and identifying them. */
 #ifndef FTPNAT_NETNS_H
 #define FTPNAT_NETNS_H
 
@@ -17,8 +17,8 @@ int netns_enter(const char *name_or_path);
 int netns_cookie(__u64 *cookie);
 
 /*
- * Does another namespace, with this cookie, live under a name in /run/netns or in a
- * process? `how` gets what to give to --netns.
+ * Does another namespace with this cookie exist, by name in /run/netns or in a process?
+ * `how` gets the argument for --netns.
  */
 bool netns_find(__u64 cookie, char *how, size_t size);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What main() hands to every verb. */
+/* What main() passes to every verb. */
 #ifndef FTPNAT_OPTIONS_H
 #define FTPNAT_OPTIONS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What hangs on an interface: the questions that libbpf's bpf_tc_* don't answer. */
+/* What is attached to an interface: queries that libbpf's bpf_tc_* don't offer. */
 #ifndef FTPNAT_RTNL_H
 #define FTPNAT_RTNL_H
 
@@ -18,12 +18,12 @@ struct tc_filter {
 	__u32 prog_id; /* 0: not a BPF filter */
 };
 
-/* What holds the place (handle ffff:) that clsact would take, or -errno. */
+/* What occupies the handle of clsact (ffff:), or -errno. */
 int rtnl_qdisc(int ifindex);
 
 /*
  * Calls `each` for every filter of the interface's clsact; a return other than 0 ends
- * the walk and is returned. -errno if the kernel can't be asked.
+ * the walk and is returned. -errno if the request fails.
  */
 int rtnl_filters(int ifindex, int (*each)(const struct tc_filter *filter, void *arg),
 		 void *arg);
@@ -39,8 +39,8 @@ struct tc_change {
 };
 
 /*
- * All changes by one message to the kernel, so that a command killed over it has made
- * all of them or none. 0: each has its answer; -errno if the kernel can't be asked.
+ * Makes all changes with one message to the kernel, so that a killed command has made
+ * all of them or none. 0: each has its answer; -errno if the request fails.
  */
 int rtnl_change(struct tc_change *changes, size_t n);
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS_AT_ONCE 4096 /* then print: long listings shall not pile up */
+#define ROWS_AT_ONCE 4096 /* then print: long listings must not accumulate */
 #define GAP	     2
 
 /* No blanks at the end of a line. */

@@ -171,7 +171,7 @@ static const struct config_server *server_of_family(const struct config_publish 
 	return NULL;
 }
 
-/* A client is given a server of its own family, so each family must be whole. */
+/* A client gets a server of its own family, so each family must be complete. */
 static int check_publish_family(const struct config *cfg,
 				const struct config_publish *publish,
 				enum ftpnat_family family, struct config_error *err)
@@ -238,7 +238,7 @@ static int check_data_address_for(const struct config *cfg,
 	return 0;
 }
 
-/* What `tls_data_ports` open is no control port. */
+/* A port of `tls_data_ports` can't be a control port. */
 static int check_tls(const struct config *cfg, const struct config_publish *publish,
 		     struct config_error *err)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What only shows when the whole file is known: things that contradict each other. */
+/* Checks that need the whole file: settings that contradict each other. */
 #ifndef FTPNAT_CONFIG_CONFLICTS_H
 #define FTPNAT_CONFIG_CONFLICTS_H
 

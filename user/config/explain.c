@@ -45,7 +45,7 @@ __attribute__((format(printf, 2, 3))) static void say(json_t *list, const char *
 	end(&s);
 }
 
-/* What stands before item i of n: nothing, ", " or the last word. */
+/* What precedes item i of n: nothing, ", " or the last word. */
 static const char *joint(size_t i, size_t n, const char *last)
 {
 	return i == 0 ? "" : i + 1 < n ? ", " : last;

@@ -211,7 +211,7 @@ static json_t *guard_value(const struct config_guard *guard)
 	return object;
 }
 
-/* Seconds are a number to programs, and have their unit for people. */
+/* Seconds are a number for programs and have a unit for people. */
 static json_t *seconds_value(uint32_t seconds, bool for_people)
 {
 	return for_people ? json_sprintf("%us", seconds) : json_integer(seconds);
@@ -272,7 +272,7 @@ json_t *config_to_json(const struct config *cfg)
 
 /* ---- JSON to YAML: blocks outside, flow style for what holds only scalars ---- */
 
-/* A string that no reader of YAML takes for something else when it stands without quotes. */
+/* A string that no YAML reader misinterprets when it is not quoted. */
 static bool is_plain(const char *text)
 {
 	static const char letters[] =

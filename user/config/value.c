@@ -218,7 +218,7 @@ int config_value_interface(struct config_parser *p, const struct config_key *key
 		return ret;
 	if (strlen(text) >= sizeof(interface->name))
 		return config_value_bad(p, key, node, "is too long");
-	/* what the kernel refuses, and what a terminal should not see */
+	/* what the kernel refuses, and what should not reach a terminal */
 	for (const char *c = text; *c; c++) {
 		if (!isgraph((unsigned char)*c) || *c == '/' || *c == ':')
 			return config_value_bad(p, key, node, "is not an interface name");

@@ -203,7 +203,7 @@ static struct config_mark mark_of_byte(const char *text, size_t len, size_t offs
 	return at;
 }
 
-/* The usual causes that libyaml's words don't lead to. */
+/* Common causes that libyaml's message does not mention. */
 static const char *syntax_hint(const char *text, size_t len, uint32_t line)
 {
 	const char *start = text, *end = text + len, *stop;
@@ -230,7 +230,7 @@ static int syntax_error(struct config *cfg, const yaml_parser_t *yaml, const cha
 	struct config_mark at = to_mark(yaml->problem_mark);
 	char context[128] = "";
 
-	/* out of memory in its own stacks, libyaml fails without a word */
+	/* libyaml fails without a message when its own stacks have no memory */
 	if (yaml->error == YAML_MEMORY_ERROR || !yaml->problem)
 		return config_error_at(err, cfg, at, -ENOMEM, "out of memory");
 	if (yaml->error == YAML_READER_ERROR)

@@ -161,7 +161,7 @@ static int fill_slot(struct slot *slot, const struct ftpnat_config *now)
 	return slot_fill_rules(slot) ?: put_rules(slot) ?: put_interfaces(slot);
 }
 
-/* No connection outlives its time by more than this. */
+/* No connection exceeds its timeout by more than this. */
 static uint32_t shortest(const struct config_timeouts *timeouts)
 {
 	uint32_t idle = timeouts->control < timeouts->data ? timeouts->control :
@@ -234,7 +234,10 @@ int apply_commit(const struct apply *apply)
 	for (__u32 id = 0; !err && id < FTPNAT_MAX_RULES; id++)
 		if (apply->reused[id])
 			err = clear_stats(dataplane, id);
-	/* First what nobody sees yet: whoever sees the slot, sees also what it counts on. */
+	/*
+	 * First what is not visible yet: a reader of the new slot finds all that it
+	 * refers to.
+	 */
 	unseen.selectors[next->slot] = next->selectors[next->slot];
 	unseen.guards[next->slot] = next->guards[next->slot];
 	return err							     ?:

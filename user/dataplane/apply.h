@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The configuration into the maps: written whole to the slot that is not in force, then
- * put in force by one word. Until then nothing that runs has changed.
+ * Writes the configuration into the maps: completely to the slot that is not in force,
+ * then one write puts it in force. Until then nothing that runs has changed.
  */
 #ifndef FTPNAT_APPLY_H
 #define FTPNAT_APPLY_H
@@ -21,7 +21,7 @@ struct apply {
 int apply_prepare(struct apply *apply, const struct dataplane *dataplane,
 		  const struct config *config);
 
-/* Put it in force, by one write. Reports its errors. */
+/* Put it in force with one write. Reports its errors. */
 int apply_commit(const struct apply *apply);
 
 /* After its programs were detached. */

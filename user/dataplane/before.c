@@ -9,7 +9,7 @@
 #include "base/util.h"
 #include "dataplane/attach.h"
 
-#define MAX_TCX 64 /* as many as the kernel takes at one hook */
+#define MAX_TCX 64 /* as many as the kernel accepts at one hook */
 
 /* enum bpf_attach_type as of Linux 6.6, which Debian 12's headers don't have */
 static const enum bpf_attach_type tcx_hooks[TC_HOOK_MAX] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Programs of others that see the packets of an interface before ours. Each of them may
- * keep a packet for itself, and a tc program does so by TC_ACT_OK (TCX_PASS) as well.
+ * keep a packet to itself; a tc program does so with TC_ACT_OK (TCX_PASS) too.
  */
 #ifndef FTPNAT_BEFORE_H
 #define FTPNAT_BEFORE_H

@@ -13,7 +13,7 @@
 #include "dataplane/kernel_log.h"
 #include "dataplane/xdp.h"
 
-/* A flow believes for a second that XDP may send it; the clock has some milliseconds' grain. */
+/* A flow relies on this for a second; the clock has a resolution of some milliseconds. */
 static const struct timespec believed = { .tv_sec = 1, .tv_nsec = 100000000 };
 
 static void __attribute__((format(printf, 2, 3)))
@@ -69,7 +69,7 @@ static enum config_xdp choose(struct ftpnat_interface *interface, __u32 state_id
 		because(interface, "the interface below could then have no XDP program");
 		return CONFIG_XDP_OFF;
 	}
-	/* a tag beside the frame is not seen, and would stay with what is sent on */
+	/* a tag in the skb is not seen, and would stay with the forwarded frame */
 	if (asked == CONFIG_XDP_GENERIC && netdev_has_vlan(interface->name)) {
 		because(interface, "generic XDP does not see the tags of its VLANs");
 		return CONFIG_XDP_OFF;
@@ -124,8 +124,8 @@ static const struct ftpnat_interface *find(const struct ftpnat_state *state,
 }
 
 /*
- * Before the programs: nothing is sent any more to interfaces that won't have XDP, and
- * what was believed until now is forgotten when this returns.
+ * Called before the programs change: frames are no longer sent to interfaces that won't
+ * have XDP, and when this returns no flow relies on the old state.
  */
 static void withdraw_links(const struct ftpnat_state *state, const enum config_xdp *mode,
 			   int fd)

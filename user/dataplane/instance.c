@@ -171,7 +171,7 @@ int instance_leave(const struct instance *instance,
 	struct attach_wish none[FTPNAT_MAX_INTERFACES] = { 0 };
 	int err = 0;
 
-	/* XDP first: without the filters nobody would see the ends of its connections */
+	/* XDP first: without the filters the ends of its connections would go unseen */
 	for (__u32 i = 0; i < n; i++) {
 		none[i] = (struct attach_wish){ &interfaces[i], { -1, -1 } };
 		err = fastpath_leave(&interfaces[i], instance->state_id) ?: err;
@@ -195,7 +195,7 @@ int instance_remove(struct instance *instance)
 
 	if (err) /* what is still attached must be found again */
 		return err;
-	/* The kernel keeps the map for a moment: nobody shall take it for an instance. */
+	/* The kernel keeps the map for a moment: it must not be taken for an instance. */
 	state->complete = 0;
 	state->interfaces = 0;
 	err = instance_save(instance);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * An instance as it is pinned: its notes (ftpnat_state), finding it, finding the
- * others, and taking it down.
+ * A pinned instance: its state map (ftpnat_state), finding it and others, and taking it
+ * down.
  */
 #ifndef FTPNAT_INSTANCE_H
 #define FTPNAT_INSTANCE_H
@@ -38,7 +38,7 @@ static inline void instance_close(struct instance *instance)
  */
 int instance_open(struct instance *instance, const char *dir, __u64 netns, __u64 bpffs);
 
-/* Are the maps as this version knows them? Reports if not. */
+/* Do the maps have the layout of this version? Reports if not. */
 int instance_check_layout(const struct instance *instance);
 
 /* For the listings: both of these, and a message when there is none. */
@@ -47,20 +47,21 @@ int instance_open_up(struct instance *instance, const char *dir);
 int instance_save(struct instance *instance);
 
 /*
- * Detach from interfaces, the filters of all in one step. A clsact of ours that another
- * instance still uses becomes that one's to remove. Reports its errors.
+ * Detach from interfaces, all filters in one step. If another instance still uses a
+ * clsact of ours, that one will remove it. Reports its errors.
  */
 int instance_leave(const struct instance *instance,
 		   const struct ftpnat_interface *interfaces, __u32 n);
 
 /*
- * Detach from all interfaces, unpin, remove the folders that we made: `down`, and what
- * undoes a failed `up`. Reports its errors; what can't be detached stays pinned.
+ * Detach from all interfaces, unpin, remove the directories that we created: used by
+ * `down` and to undo a failed `up`. Reports its errors; what can't be detached stays
+ * pinned.
  */
 int instance_remove(struct instance *instance);
 
 /*
- * Does another instance of this network namespace claim the listen? Its folder is
+ * Does another instance of this network namespace own the listen? Its directory is
  * copied to `dir` (as large as ftpnat_state.pin). -errno on failure.
  */
 int instance_claims(const struct instance *self, const struct ftpnat_listen_key *listen,

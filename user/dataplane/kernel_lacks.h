@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the running kernel does not have of that which ftpnat needs, in words. Asked after
- * something has failed: it is tried out, not guessed from the version.
+ * Names what the running kernel lacks. Used after something has failed: features are
+ * probed, not guessed from the version.
  */
 #ifndef FTPNAT_KERNEL_LACKS_H
 #define FTPNAT_KERNEL_LACKS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What libbpf says while it loads, kept instead of printed: a refusal becomes one
- * clear message and the last lines of the verifier's log, not pages.
+ * Keeps libbpf's messages instead of printing them: a refusal becomes one clear message
+ * and the last lines of the verifier's log, not pages.
  */
 #ifndef FTPNAT_KERNEL_LOG_H
 #define FTPNAT_KERNEL_LOG_H
@@ -14,7 +14,10 @@ struct bpf_object;
 /* Say why the object (NULL: not even opened) was not loaded, with `err`; returns it. */
 int kernel_log_explain(const struct bpf_object *object, int err);
 
-/* Why an XDP program of the object isn't there, for a sentence: the kernel's words if it said any. */
+/*
+ * Why an XDP program of the object is missing, as part of a sentence: the kernel's
+ * message if there is one.
+ */
 const char *kernel_log_reason(const struct bpf_object *object, int err);
 
 #endif

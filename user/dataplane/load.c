@@ -98,7 +98,7 @@ static int reuse_maps(const struct ftpnat_tc *skel, const char *dir)
 	return 0;
 }
 
-/* By the state map every filter can be told to be this instance's. */
+/* The state map identifies every filter of this instance. */
 static int bind_state(const struct ftpnat_tc *skel)
 {
 	int state_fd = bpf_map__fd(skel->maps.ftpnat_state);
@@ -117,7 +117,10 @@ static int bind_state(const struct ftpnat_tc *skel)
 #define WAKE_TRIES    100
 #define WAKE_PAUSE_US 10000
 
-/* Starts the timer of the connections with the code of these programs; a running one goes over. */
+/*
+ * Starts the connection timer with the code of these programs; a running timer switches
+ * to it.
+ */
 static int start_timer(const struct ftpnat_tc *skel)
 {
 	int fd = bpf_program__fd(skel->progs.ftpnat_wake);

@@ -19,8 +19,8 @@ void dataplane_close(struct dataplane *dataplane);
 #define _cleanup_dataplane_ _cleanup_(dataplane_close)
 
 /*
- * Load programs and maps; with `dir`, the maps pinned there are used again after a check
- * that they are of the same layout and size. Nothing outside changes. Reports its errors.
+ * Load programs and maps; with `dir`, reuse the maps pinned there after a check of their
+ * layout and size. Changes nothing else. Reports its errors.
  */
 int dataplane_load(struct dataplane *dataplane, const struct config_limits *limits,
 		   const char *dir);
@@ -29,8 +29,8 @@ int dataplane_load(struct dataplane *dataplane, const struct config_limits *limi
 int dataplane_map(const struct dataplane *dataplane, const char *name);
 
 /*
- * Is it one of bpf/maps.h? These live on over a reload, and TC and XDP programs share
- * them; all others are the programs' own.
+ * Is it one of bpf/maps.h? These survive a reload, and TC and XDP programs share them;
+ * all others belong to the programs.
  */
 bool dataplane_is_state(const struct bpf_map *map);
 int dataplane_map_id(const struct dataplane *dataplane, const char *name, __u32 *id);

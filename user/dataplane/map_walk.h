@@ -3,9 +3,9 @@
 #define FTPNAT_MAP_WALK_H
 
 /*
- * Calls `each` for every entry of a hash map, in batches: a living table may change
- * under the walk, which ends all the same and sees what stays once. A return other than
- * 0 ends the walk and is returned; -errno if the map can't be read.
+ * Calls `each` for every entry of a hash map, in batches. The table may change during
+ * the walk, which ends all the same and sees entries that stay exactly once. A return
+ * other than 0 ends the walk and is returned; -errno if the map can't be read.
  */
 int map_walk(int fd, int (*each)(const void *key, const void *value, void *arg),
 	     void *arg);

@@ -18,9 +18,9 @@
 
 #define BPFFS	   "/sys/fs/bpf"
 #define PIN_PREFIX "ftpnat_"
-#define OUR_DIR	   01700 /* mode of folders that we made; the sticky bit says so */
+#define OUR_DIR	   01700 /* directories that we created; the sticky bit marks them */
 
-/* Cut the last part off `path`; false at the root. */
+/* Remove the last component of `path`; false at the root. */
 static bool cut_last_part(char *path)
 {
 	char *slash = strrchr(path, '/');
@@ -31,7 +31,7 @@ static bool cut_last_part(char *path)
 	return true;
 }
 
-/* The nearest existing folder at or above DIR. */
+/* The nearest existing directory at or above DIR. */
 static void nearest_existing(const char *dir, char *path, size_t size)
 {
 	snprintf(path, size, "%s", dir);

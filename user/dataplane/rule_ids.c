@@ -40,7 +40,7 @@ static bool is_same(const struct ftpnat_rule *rule, const char *name,
 	return rule->kind == kind && !strncmp(rule->name, name, sizeof(rule->name));
 }
 
-/* The id that the rule has, else the lowest that nobody has; FTPNAT_MAX_RULES: none. */
+/* The rule's id, else the lowest free one; FTPNAT_MAX_RULES: none. */
 static unsigned int find_id(const struct rule_ids *ids, const char *name,
 			    enum ftpnat_rule_kind kind)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Rule ids: flows carry them, so a rule keeps its own over a reload, and one that is
- * gone keeps its until its last flow is.
+ * Rule ids: flows contain them, so a rule keeps its id over a reload, and a removed rule
+ * keeps it until its last flow ends.
  */
 #ifndef FTPNAT_RULE_IDS_H
 #define FTPNAT_RULE_IDS_H
@@ -17,16 +17,16 @@ struct rule_ids {
 };
 
 /*
- * Start from the rules in force (`old`). `in_use`: ids that flows carry; retired rules
- * without any are forgotten.
+ * Start from the rules in force (`old`). `in_use`: ids that flows contain; retired rules
+ * without flows are dropped.
  */
 void rule_ids_begin(struct rule_ids *ids, const bool in_use[FTPNAT_MAX_RULES]);
 
-/* Place for the rule, name and kind filled in; NULL when all ids are taken. */
+/* The entry for the rule, with name and kind set; NULL when all ids are taken. */
 struct ftpnat_rule *rule_ids_take(struct rule_ids *ids, const char *name,
 				  enum ftpnat_rule_kind kind);
 
-/* Whoever was in force and was not taken retires. */
+/* Retires the rules in force that were not taken. */
 void rule_ids_end(struct rule_ids *ids);
 
 #endif

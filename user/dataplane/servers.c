@@ -71,8 +71,8 @@ static int put(int fd, __u32 key, const void *value)
 }
 
 /*
- * The rule's sum is never above that of its servers: whatever ticket is drawn
- * meanwhile, there is a server for it.
+ * The rule's sum is never above that of its servers: every number drawn meanwhile leads
+ * to a server.
  */
 static int change(struct draining *d, const struct published_server *published,
 		  __u16 drained)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The published servers in force. One that is drained gets no new connections, the
- * living go on. Several may drain it, each by a bit of its own (FTPNAT_DRAINED_BY_*);
- * it is back when none does any more.
+ * The published servers in force. A drained server gets no new connections; existing
+ * ones continue. Each cause of a drain has a bit (FTPNAT_DRAINED_BY_*); the server is
+ * back when no bit is set.
  */
 #ifndef FTPNAT_SERVERS_H
 #define FTPNAT_SERVERS_H
@@ -25,7 +25,7 @@ int servers_walk(const struct view *view,
 /* Sets the weight that goes with it. */
 void server_set_drained(struct ftpnat_server *server, __u16 drained);
 
-/* "up", or who has drained it. */
+/* "up", or what has drained it. */
 const char *server_state(__u16 drained);
 
 struct servers_drain {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * servers drain | resume RULE ADDRESS: a server gets no new control connection; the
- * living ones, and all their data connections, go on. A reload leaves it so.
+ * servers drain | resume RULE ADDRESS: a drained server gets no new control connections;
+ * existing ones, and all their data connections, continue. A reload keeps the drain.
  */
 #include "base/log.h"
 #include "dataplane/servers.h"

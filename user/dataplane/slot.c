@@ -72,8 +72,8 @@ static int server_source(const struct config_publish *publish,
 }
 
 /*
- * By whom the server was drained under the configuration in force: it stays so, but for
- * what nobody looks after any more.
+ * The drain bits of the server under the configuration in force: kept, except those that
+ * nobody would clear.
  */
 static __u16 still_drained(const struct slot *slot, __u16 id,
 			   const struct config_publish *publish,
@@ -164,8 +164,8 @@ static __u32 host_hash(const char *name)
 }
 
 /*
- * data_address by name, resolved now. Where that fails, the address stays that the same
- * name had in the configuration in force.
+ * data_address given as a name, resolved now. If that fails, the address that the same
+ * name had in the configuration in force stays.
  */
 static int put_data_host(const struct slot *slot, const struct config_publish *publish,
 			 struct ftpnat_rule *rule)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * up, reload, down. Every step that changes the system is written to the pinned state
- * map before it is taken, so that the next up, reload or down can finish or undo what a
- * killed one left behind. What packets see changes in one step, see docs/design.md.
+ * up, reload, down. Every step that changes the system is first recorded in the pinned
+ * state map, so that the next up, reload or down can finish or undo what a killed one
+ * left behind. What packets see changes in one step, see docs/design.md.
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -108,7 +108,7 @@ static int attach_all(struct run *run)
 	return err ?: attach_switch(wishes, state->interfaces, instance->state_id);
 }
 
-/* What up, reload and down begin with: root, namespace, interfaces, bpffs, lock. */
+/* The start of up, reload and down: root, namespace, interfaces, bpffs, lock. */
 static int begin(struct run *run, const struct options *options, const char *verb,
 		 bool mount)
 {
@@ -126,7 +126,7 @@ static int begin(struct run *run, const struct options *options, const char *ver
 
 /* ---- up ---- */
 
-/* What is written down before anything is made. */
+/* What is recorded before anything is created. */
 static int begin_state(struct run *run, const struct options *options)
 {
 	struct ftpnat_state *state = &run->instance.state;
@@ -151,7 +151,7 @@ static int begin_state(struct run *run, const struct options *options)
 	return run->instance.state_fd < 0 ? -errno : 0;
 }
 
-/* XDP comes after all else, and nothing of it makes the command fail. */
+/* XDP comes last, and no error in it makes the command fail. */
 static void fast_path(struct run *run)
 {
 	struct instance *instance = &run->instance;
@@ -243,7 +243,7 @@ static int remember(struct run *run, struct before **out)
 	return err ? err_r(err, "can't list the tc filters: %s", strerror(-err)) : 0;
 }
 
-/* Back to the filters before, in one step too; interfaces that came new are let go. */
+/* Restores the previous filters, in one step too, and releases new interfaces. */
 static void go_back(struct before *before)
 {
 	struct instance *instance = &before->run->instance;
@@ -267,7 +267,10 @@ static void undo_reload(struct before **before)
 		go_back(*before);
 }
 
-/* Forget interfaces that are gone; with `unwanted`, let go of those not in the configuration. */
+/*
+ * Forget interfaces that are gone; with `unwanted`, also release those not in the
+ * configuration.
+ */
 static int drop_interfaces(struct run *run, bool unwanted)
 {
 	struct instance *instance = &run->instance;
@@ -354,7 +357,10 @@ static int reload(struct run *run, const struct options *options)
 
 /* ---- the verbs ---- */
 
-/* An instance of another network namespace can only be dealt with there, or when that is gone. */
+/*
+ * An instance of another network namespace can be changed only there, or when that is
+ * gone.
+ */
 static int check_namespace(struct run *run)
 {
 	struct ftpnat_state *state = &run->instance.state;
@@ -371,7 +377,7 @@ static int check_namespace(struct run *run)
 	return 0;
 }
 
-/* 0: an instance is up at the pin folder; -ENOENT: none is, also no remains of one. */
+/* 0: an instance is up at the pin directory; -ENOENT: none, and no remains of one. */
 static int open_instance(struct run *run, const struct options *options)
 {
 	int err = instance_open(&run->instance, options->pin, run->netns, run->bpffs) ?:

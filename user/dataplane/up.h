@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The steps of up and reload, for who does more than these. */
+/* The steps of up and reload, for callers that do more. */
 #ifndef FTPNAT_UP_H
 #define FTPNAT_UP_H
 

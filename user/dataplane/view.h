@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A running instance to be looked at: what all listings read first. */
+/* A running instance, opened for reading: what all listings read first. */
 #ifndef FTPNAT_VIEW_H
 #define FTPNAT_VIEW_H
 

@@ -58,7 +58,7 @@ static struct xdp_program *next_program(struct xdp_program *program,
 	return program ? NULL : xdp_multiprog__main_prog(multiprog);
 }
 
-/* The instance's program; not the one that shall stay. */
+/* The instance's program; not the one that stays. */
 static struct xdp_program *find_own(struct xdp_multiprog *multiprog, __u32 state_id,
 				    __u32 stays)
 {
@@ -109,7 +109,7 @@ int xdp_query(const struct ftpnat_interface *interface, __u32 state_id,
 
 /* ---- detaching ---- */
 
-/* Is a program pinned in this folder that is the instance's? */
+/* Is a program of the instance pinned in this directory? */
 static bool holds_own(const char *dir, __u32 state_id)
 {
 	for (int i = 0; i < MAX_CHAINED; i++) {
@@ -153,9 +153,9 @@ static bool in_use(__u32 ifindex, __u32 id)
 }
 
 /*
- * libxdp pins a dispatcher before it attaches it, and unpins the one before after that.
- * What a kill in between has left with a program of ours in it, is removed; under
- * libxdp's lock, which all that asks it for programs takes, too.
+ * libxdp pins a dispatcher before it attaches it, and unpins the previous one
+ * afterwards. Removes what a kill in between left with a program of ours in it, under
+ * libxdp's lock, which every query for programs takes too.
  */
 static void remove_left(__u32 ifindex, __u32 state_id)
 {
@@ -216,7 +216,7 @@ static void destroy_object(struct ftpnat_xdp **object)
 	ftpnat_xdp__destroy(*object);
 }
 
-/* The object, not loaded yet: libxdp loads it as what it is going to be. */
+/* The object, not loaded yet: libxdp loads it with its final type. */
 static int open_object(const struct ftpnat_interface *interface,
 		       const struct dataplane *dataplane, enum config_xdp mode,
 		       struct ftpnat_xdp **out)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The XDP program on interfaces, by libxdp: beside the programs of others where the
- * kernel lets its dispatcher chain them (freplace), alone where it doesn't. A program is
- * ours when it holds the instance's ftpnat_state map.
+ * The XDP program on interfaces, through libxdp: beside the programs of others if the
+ * kernel lets its dispatcher chain them (freplace), else alone. A program is ours if it
+ * uses the instance's ftpnat_state map.
  */
 #ifndef FTPNAT_XDP_H
 #define FTPNAT_XDP_H
@@ -23,9 +23,9 @@ int xdp_query(const struct ftpnat_interface *interface, __u32 state_id,
 
 /*
  * Load the program for this interface (its `mac`), with the maps of the dataplane, and
- * attach it: CONFIG_XDP_NATIVE or CONFIG_XDP_GENERIC. It takes the place of the
- * instance's program if there is one in this mode, so that no packet meets none.
- * -errno without a message, but with the kernel's words, if it said any, in `why`.
+ * attach it: CONFIG_XDP_NATIVE or CONFIG_XDP_GENERIC. It replaces the instance's program
+ * in this mode without a gap. -errno without a message, but with the kernel's message,
+ * if any, in `why`.
  */
 int xdp_put(const struct ftpnat_interface *interface, const struct dataplane *dataplane,
 	    enum config_xdp mode, __u32 state_id, char why[FTPNAT_XDP_WHY_LEN]);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * events: one line per event, those kept from before the command came first. The ring
- * buffer has one reader at a time, and what one has read (`top` too, now and then) no
- * other gets; where that is `run`, the events come from there.
+ * events: one line per event, those still in the buffer first. The ring buffer has one
+ * reader at a time, and an event goes to one reader only (sometimes `top`). If `run`
+ * reads it, the events come from there.
  */
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -27,8 +27,8 @@ struct follower {
 	int relay_fd;
 	int rule_width;
 	__u64 missed;	      /* events that the relay had no room for */
-	__u64 lost;	      /* so many lost events were told of */
-	__u64 noted;	      /* so many there are, to be told of ... */
+	__u64 lost;	      /* lost events already reported */
+	__u64 noted;	      /* lost events to be reported ... */
 	__u64 noted_at;	      /* ... when all events from before this time are printed */
 	unsigned int printed; /* events */
 };
@@ -62,14 +62,14 @@ static int print_json(json_t *entry)
 	return 0;
 }
 
-/* 0, -EPIPE when nobody reads on, -EINTR when a signal came meanwhile. */
+/* 0, -EPIPE when the reader is gone, -EINTR after a signal. */
 static int flush(void)
 {
 	int err = fflush(stdout) ? -errno : 0;
 
 	if (!err || err == -EPIPE || (err == -EINTR && stopped)) {
 		if (err) {
-			__fpurge(stdout); /* nothing is left for main() to complain of */
+			__fpurge(stdout); /* nothing is left for main() to report */
 			clearerr(stdout);
 		}
 		return err;
@@ -167,13 +167,13 @@ static int take_events(struct follower *f)
 	return err < 0 ? err : 0;
 }
 
-/* Until something is to be read or nobody reads us: 0 or -EPIPE. */
+/* Waits for events (0) or until our reader is gone (-EPIPE). */
 static int wait_for_events(const struct follower *f)
 {
 	struct pollfd fds[] = {
 		{ .fd = f->ring ? ring_buffer__epoll_fd(f->ring) : f->relay_fd,
 		  .events = POLLIN },
-		{ .fd = STDOUT_FILENO }, /* errors are always told of */
+		{ .fd = STDOUT_FILENO }, /* errors are always reported */
 	};
 
 	if (poll(fds, ARRAY_SIZE(fds), LOOK_MS) < 0)
@@ -223,7 +223,7 @@ static int longest_name(const struct view *view)
 
 static int follow_relay(struct follower *f)
 {
-	/* What was lost before was lost to the relay, which has told of it. */
+	/* Earlier losses were losses of the relay, which has reported them. */
 	return event_maps_lost(&f->maps, &f->lost) ?: follow(f);
 }
 

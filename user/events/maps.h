@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The ring buffer of events, with what it takes to understand them. */
+/* The ring buffer of events, with what is needed to decode them. */
 #ifndef FTPNAT_EVENT_MAPS_H
 #define FTPNAT_EVENT_MAPS_H
 
@@ -25,13 +25,13 @@ void event_maps_close(struct event_maps *maps);
 
 #define _cleanup_event_maps_ _cleanup_(event_maps_close)
 
-/* Name of the rule, also of one that a reload has brought since; "?" where there is none. */
+/* Name of the rule, even if a reload has added it since; "?" if there is none. */
 void event_maps_rule(const struct event_maps *maps, __u16 id, char name[FTPNAT_NAME_LEN]);
 
 /* Events lost since `up` because the ring buffer was full. Reports its errors. */
 int event_maps_lost(const struct event_maps *maps, __u64 *lost);
 
-/* Are these still the maps of what is up at the pin folder? */
+/* Are these still the maps of the instance at the pin directory? */
 bool event_maps_up(const struct event_maps *maps);
 
 #endif

@@ -58,7 +58,7 @@ void event_relay_close(struct event_relay *relay)
 	close_fd(&relay->fd);
 }
 
-/* Whoever finds no place sees the end at once. */
+/* A reader for whom there is no room is disconnected at once. */
 void event_relay_accept(struct event_relay *relay)
 {
 	_cleanup_close_ int fd =
@@ -76,7 +76,7 @@ void event_relay_accept(struct event_relay *relay)
 		}
 }
 
-/* True when it went out; a reader who is gone is forgotten. */
+/* True if it was sent; a reader that is gone is dropped. */
 static bool send_one(struct event_relay_reader *reader, const void *data, size_t size)
 {
 	if (send(reader->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)

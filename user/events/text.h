@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The line of an event, as it came and as the other side reads it. */
+/* The line of an event, as received and as the other side reads it. */
 #ifndef FTPNAT_EVENT_TEXT_H
 #define FTPNAT_EVENT_TEXT_H
 

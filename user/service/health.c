@@ -21,7 +21,7 @@ struct health_target {
 	struct ftpnat_endpoint server;
 	struct config_health config;
 	bool down;
-	unsigned int count; /* checks in a row that say otherwise than `down` */
+	unsigned int count; /* checks in a row that contradict `down` */
 
 	/* the check under way */
 	int fd; /* -1: none */
@@ -198,7 +198,7 @@ static int see_verdict(const struct published_server *published, void *arg)
 	return 0;
 }
 
-/* Who was down before the reload, or when an earlier run ended. */
+/* Servers that were down before the reload, or when an earlier run ended. */
 static int recall(struct health *health)
 {
 	struct recalling r = { .health = health };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Health checks: connect, expect a 220. A server that fails `fall` of them in a row gets
- * no new connections, until it passes `rise` in a row and nobody else has drained it.
+ * Health checks: connect, expect a 220. A server that fails `fall` checks in a row gets
+ * no new connections until it passes `rise` in a row and nothing else drains it.
  */
 #ifndef FTPNAT_HEALTH_H
 #define FTPNAT_HEALTH_H
@@ -24,8 +24,8 @@ struct health {
 void health_open(struct health *health, sd_event *event, const struct options *options);
 
 /*
- * Check the servers of this configuration, which is in force, from now on. Who was down
- * before, for this `run` or an earlier one, is known. Reports its errors.
+ * Check the servers of this configuration, which is in force, from now on. Servers that
+ * were down before, in this `run` or an earlier one, stay down. Reports its errors.
  */
 int health_configure(struct health *health, const struct config *config);
 

@@ -19,9 +19,9 @@
 #define SETTLE	   SECOND	 /* changes come in groups */
 #define LOOK_AGAIN (30 * SECOND) /* where the reload failed */
 
-/* ---- is what was taken from the host still so? ---- */
+/* ---- has the host changed since? ---- */
 
-/* An address is gone and there is another, or the first has come. */
+/* An address was replaced by another, or the first one was added. */
 static bool addr_is_replaced(const struct ftpnat_addr *taken,
 			     const struct ftpnat_addr *now)
 {
@@ -97,7 +97,7 @@ static int see_message(sd_event_source *source, int fd, uint32_t events, void *a
 	(void)source;
 	(void)events;
 	while (recv(fd, message, sizeof(message), MSG_DONTWAIT | MSG_TRUNC) >= 0 ||
-	       errno == ENOBUFS) /* some were lost: reason enough as well */
+	       errno == ENOBUFS) /* some were lost: that is a reason too */
 		;
 	if (watch->soon)
 		return 0;

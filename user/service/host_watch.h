@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * For `run`: what the instance has taken from the host at the last up or reload, its
- * interfaces and their addresses, and whether that has changed, by DHCP or PPP say.
+ * For `run`: interfaces and addresses of the host as read at the last up or reload, and
+ * whether they have changed since, for example by DHCP or PPP.
  */
 #ifndef FTPNAT_HOST_WATCH_H
 #define FTPNAT_HOST_WATCH_H

@@ -33,8 +33,8 @@ void metrics_sample(json_t *family, json_t *labels, __u64 value)
 }
 
 /*
- * A removed rule whose connections live on may have the name of one in force (of another
- * kind): one time series can't be both.
+ * A removed rule with remaining connections may have the name of a rule in force (of
+ * another kind): one time series can't be both.
  */
 static bool is_named_by_another(const struct view *view, int id)
 {

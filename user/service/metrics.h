@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What Prometheus gets. Families are JSON: an array of {name, type, help, samples:
- * [{labels: {...}, value}]}, which is what `metrics --json` prints and what the text is
- * made from.
+ * [{labels: {...}, value}]}. `metrics --json` prints it, and the text is generated from
+ * it.
  */
 #ifndef FTPNAT_METRICS_H
 #define FTPNAT_METRICS_H

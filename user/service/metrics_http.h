@@ -19,7 +19,7 @@ int metrics_http_open(struct metrics_http **out, sd_event *event,
 		      void *arg);
 void metrics_http_close(struct metrics_http *http);
 
-/* Now and then: ends connections that say nothing. */
+/* To be called periodically: closes idle connections. */
 void metrics_http_tend(struct metrics_http *http);
 
 static inline void metrics_http_closep(struct metrics_http **http)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * run: up, then a metrics endpoint and an event log until a signal ends it. The
- * dataplane needs none of it and works on, however `run` ends: a restart, of the
- * package say, loses no connection. `down` takes it down.
+ * dataplane needs none of it and keeps working however `run` ends: a restart, for
+ * example by a package upgrade, loses no connection. `down` takes it down.
  */
 #include <errno.h>
 #include <signal.h>
@@ -46,7 +46,7 @@ static void service_end(struct service *service)
 	sd_event_unref(service->event);
 }
 
-/* ---- what the endpoint says ---- */
+/* ---- what the endpoint serves ---- */
 
 static json_t *read_metrics(void *arg)
 {

@@ -22,7 +22,7 @@
 #define MAX_FIELDS	  16
 #define LOGGED_PER_SECOND 10 /* refusals of one reason; the rest is summed up */
 
-/* Is standard error connected to the journal? As systemd.exec(5) wants it asked. */
+/* Is standard error connected to the journal? See JOURNAL_STREAM in systemd.exec(5). */
 static bool is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
@@ -142,7 +142,7 @@ static void log_event(const struct run_events *events, const struct ftpnat_event
 	json_decref(entry);
 }
 
-/* Tells of `count` events that are not in the log one by one. */
+/* Reports `count` events that were not logged one by one. */
 static void log_count(const struct run_events *events, const char *reason, __u64 count,
 		      const char *text)
 {
@@ -170,7 +170,7 @@ static void log_lost(struct run_events *events)
 	log_count(events, "events_lost", lost, text);
 }
 
-/* Refusals are what anybody can cause as many of as he likes. */
+/* Anybody can cause any number of refusals. */
 static bool is_flood(struct run_events *events, __u32 reason)
 {
 	return priority_of(reason) != LOG_INFO && reason < FTPNAT_REASON_MAX &&
@@ -232,7 +232,7 @@ static int see_reader(sd_event_source *source, int fd, uint32_t revents, void *a
 	return 0;
 }
 
-/* 0 also where another reader is at it, which is waited for. */
+/* 0 also if there is another reader; then we wait for it. */
 static int begin(struct run_events *events, sd_event *event)
 {
 	int err = pin_lock_reader(events->maps.dir, !events->waiting, &events->lock_fd);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The events of `run`: from the ring buffer to the log and to those who follow. */
+/* The events of `run`: from the ring buffer to the log and to all readers. */
 #ifndef FTPNAT_RUN_EVENTS_H
 #define FTPNAT_RUN_EVENTS_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* expected: data connections announced and not yet seen. */
+/* expected: announced data connections that have not arrived yet. */
 #include "base/log.h"
 #include "base/table.h"
 #include "config/config.h"

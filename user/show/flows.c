@@ -143,7 +143,7 @@ static int see_flow(const void *key_bytes, const void *value, void *arg)
 
 	if (!is_wanted(listing, key, client))
 		return 0;
-	/* It may have ended since: then it is shown as half of it was. */
+	/* It may have ended since: then only one half is shown. */
 	if (bpf_map_lookup_elem(listing->flows_fd, &back, &server))
 		memset(&server, 0, sizeof(server));
 	describe(listing, key, client, &server, &connection);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* status: what is attached where, what is in force, and what is not as it should be. */
+/* status: what is attached where, what is in force, and what is wrong. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <net/if.h>
@@ -77,7 +77,10 @@ static const char *why_gone(struct status *status,
 	return "gone";
 }
 
-/* Native XDP sends to the interface only if the loader has said so, and it should be so. */
+/*
+ * Native XDP sends to the interface only if the loader says so; checks that this is
+ * still right.
+ */
 static void check_transmits(struct status *status,
 			    const struct ftpnat_interface *interface)
 {
@@ -113,7 +116,7 @@ static void check_transmits(struct status *status,
 			interface->name);
 }
 
-/* The mode in force, and a note on it. */
+/* The mode in force, and a note about it. */
 static const char *see_xdp(struct status *status,
 			   const struct ftpnat_interface *interface, char *note,
 			   size_t size)

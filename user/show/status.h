@@ -5,8 +5,8 @@
 #include "dataplane/view.h"
 
 /*
- * What is not as it should be: an array of sentences, empty when all is well, for the
- * caller to release. Reports its errors.
+ * What is wrong: an array of sentences, empty when all is well, for the caller to
+ * release. Reports its errors.
  */
 int status_degraded(const struct view *view, json_t **sentences);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* top: sessions and rules as they work, on the whole screen. */
+/* top: live sessions and rules, on the full screen. */
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <ncurses.h>
@@ -36,7 +36,10 @@ static int see_event(void *arg, void *data, size_t size)
 	return 0;
 }
 
-/* Only for a moment, and where nobody else does: whoever wants to follow them may begin. */
+/*
+ * Reads only for a moment, and only if nothing else does: another reader may start at
+ * any time.
+ */
 static int read_ring(struct top *top)
 {
 	_cleanup_close_ int lock_fd = -1;
@@ -188,7 +191,7 @@ static bool terminal_is_gone(void)
 	return poll(&look, 1, 0) > 0 && look.revents & (POLLHUP | POLLERR | POLLNVAL);
 }
 
-/* Keys until it is time to look again. */
+/* Handles keys until the next refresh. */
 static void wait_for_keys(struct top *top)
 {
 	__u64 end = event_clock_ns(CLOCK_MONOTONIC) + REFRESH_MS * 1000000ULL;

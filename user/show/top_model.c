@@ -70,7 +70,7 @@ static int compare_entries(const void *left, const void *right)
 	return memcmp(&a->key, &b->key, sizeof(a->key));
 }
 
-/* Bytes since the look before; a new connection's count from its begin. */
+/* Bytes since the previous refresh; for a new connection since its start. */
 static __u64 growth(const struct top_model *model, const struct top_entry *entry)
 {
 	const struct top_entry *before = NULL;
@@ -94,7 +94,7 @@ static void add_control(struct top_session *session, const struct top_entry *ent
 	session->server = entry->to;
 	session->server_port = entry->to_port;
 	session->created = entry->created;
-	if (entry->tcp & FTPNAT_TCP_FIN) /* an FTP client that has closed is through */
+	if (entry->tcp & FTPNAT_TCP_FIN) /* an FTP client that has closed is done */
 		session->open = false;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What `top` shows: sessions with their rates, from one look at the flows to the next. */
+/* What `top` shows: sessions with their rates, from one refresh to the next. */
 #ifndef FTPNAT_TOP_MODEL_H
 #define FTPNAT_TOP_MODEL_H
 
@@ -54,7 +54,10 @@ struct top_model {
 	struct top_line line[TOP_LINES];
 };
 
-/* A look: begin, top_see_flow() for each entry of ftpnat_flows (`arg`: the model), end. */
+/*
+ * A refresh: begin, top_see_flow() for each entry of ftpnat_flows (`arg`: the model),
+ * end.
+ */
 void top_begin(struct top_model *model, __u64 now_ns);
 int top_see_flow(const void *key, const void *value, void *arg);
 int top_end(struct top_model *model);

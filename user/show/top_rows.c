@@ -126,7 +126,7 @@ static int compare_rows(const void *left, const void *right, void *arg)
 	}
 	if (top->reverse)
 		order = -order;
-	/* Rows of the same value keep their places from one look to the next. */
+	/* Rows of equal value keep their order from one refresh to the next. */
 	return order ?:
 		       (a->session->id > b->session->id) -
 			       (a->session->id < b->session->id);
