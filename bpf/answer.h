@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The ICMP errors that a router owes: packet too big for the next link, hop
- * limit used up. The packet itself, still as its sender sent it, becomes the
- * error: cut to its headers, new ones in front, and back where it came from.
+ * ICMP errors that a router must send: packet too big for the next link, hop limit
+ * exceeded. The packet itself, still as its sender sent it, becomes the error: it is cut
+ * to its headers, gets new ones in front, and returns to its sender.
  */
 #ifndef FTPNAT_BPF_ANSWER_H
 #define FTPNAT_BPF_ANSWER_H
@@ -15,7 +15,7 @@
 #define ICMPV6_TIME_EXCEED 3
 #define ANSWER_TTL	   64
 #define ANSWER_TOS	   0xc0 /* RFC 1812 section 4.3.2.5: precedence 6 */
-#define QUOTED_HEADER	   20	/* of TCP: without it the helpers won't cut */
+#define QUOTED_HEADER	   20	/* of TCP: the helpers refuse to cut below it */
 
 struct icmp_header {
 	__u8 type;
@@ -99,7 +99,10 @@ static __always_inline long write_answer_v6(struct __sk_buff *skb, struct scratc
 	       bpf_skb_store_bytes(skb, ETH_HLEN + sizeof(ip6), icmp, sizeof(*icmp), 0);
 }
 
-/* Answers the packet in the scratch memory; `why` is TOO_BIG or TTL and is returned unless it failed. */
+/*
+ * Answers the packet in the scratch memory; returns `why` (TOO_BIG or TTL) unless it
+ * fails.
+ */
 __noinline int answer_error(struct __sk_buff *skb, int why, int egress)
 {
 	struct scratch *s = scratch_get();

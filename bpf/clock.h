@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Time: seconds of CLOCK_MONOTONIC in 32 bits, as all ages and times in the maps.
+ * Time: seconds of CLOCK_MONOTONIC in 32 bits, like all ages and times in the maps.
  */
 #ifndef FTPNAT_BPF_CLOCK_H
 #define FTPNAT_BPF_CLOCK_H
@@ -23,8 +23,8 @@ struct ftpnat_clock {
 };
 
 /*
- * Seconds of CLOCK_MONOTONIC, as all ages and clocks in the maps. What moves with the
- * tick is asked for once per tick; for as long, another CPU may be a second ahead.
+ * Seconds of CLOCK_MONOTONIC, like all ages and clocks in the maps. Read once per tick,
+ * so another CPU may be a second ahead for a tick.
  */
 static __always_inline __u32 clock_seconds(struct ftpnat_clock *clock)
 {
@@ -37,7 +37,7 @@ static __always_inline __u32 clock_seconds(struct ftpnat_clock *clock)
 	return clock->seconds;
 }
 
-/* Seconds that have passed between a time in a map and now. */
+/* Seconds between a time in a map and now. */
 static __always_inline __u32 seconds_since(__u32 then, __u32 now)
 {
 	return (__s32)(now - then) > 0 ? now - then : 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The commands of a session that wait for their replies, and the refusals that are
- * written in the place of a reply or a command.
+ * The commands of a session that wait for their replies, and the refusals that replace a
+ * reply or a command.
  */
 #ifndef FTPNAT_BPF_COMMANDS_H
 #define FTPNAT_BPF_COMMANDS_H
@@ -13,8 +13,8 @@
 #define REFUSED_AUTH 5
 
 /*
- * What a client reads where policy refuses, and what a server reads in the place of
- * AUTH: a mechanism that doesn't exist (RFC 2228). At most sizeof(segment.outcome.text).
+ * What a client reads when policy refuses, and what a server reads instead of AUTH: a
+ * mechanism that doesn't exist (RFC 2228). At most sizeof(segment.outcome.text).
  */
 static const char refusal_text[8][64] = {
 	"425 No free data port, try again later.\r\n",
@@ -55,14 +55,14 @@ static __always_inline void refusal_write(struct segment *seg, __u32 index)
 	seg->outcome.text_len = i;
 }
 
-/* Will the reply to this command have to be looked at, and perhaps changed? */
+/* Must the reply to this command be read, and perhaps changed? */
 static __always_inline int awaits_address(__u8 command)
 {
 	return command == FTP_COMMAND_PASV || command == FTP_COMMAND_EPSV ||
 	       (command & COMMAND_REFUSED);
 }
 
-/* Is anything done when the reply to this command comes? */
+/* Does the reply to this command cause anything? */
 static __always_inline int command_matters(__u8 command)
 {
 	return awaits_address(command) || (command & COMMAND_DOOR) ||
@@ -111,7 +111,7 @@ static __always_inline void command_push(struct ftpnat_session *session, __u8 co
 	}
 	if (session->commands == FTPNAT_MAX_COMMANDS) {
 		session->ahead[i] = 0;
-		command_pop(session); /* more of these in flight than anyone sends */
+		command_pop(session); /* more in flight than any client sends */
 	}
 	session->command[i] = command;
 	session->ahead[i] = session->others;
@@ -125,9 +125,9 @@ static __always_inline void command_push(struct ftpnat_session *session, __u8 co
 }
 
 /*
- * The oldest command got its final reply, a 227 or 229: is it such a command?
- * After an ABOR the oldest such one is meant, and all before it are through:
- * servers differ in how many replies a transfer that is aborted gets.
+ * The oldest command got its final reply, a 227 or 229: is it PASV or EPSV? After an
+ * ABOR the reply belongs to the oldest such command, and all before it are done: servers
+ * differ in how many replies an aborted transfer gets.
  */
 __noinline int command_take(struct ftpnat_session *session, __u8 command)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the receiver gets in place of a control segment's payload: put together
- * from packet, held bytes and edit log, and sent in parts where it is too long.
+ * What the receiver gets instead of a control segment's payload: composed from packet,
+ * held bytes and edit log, and sent in parts if it is too long.
  */
 #ifndef FTPNAT_BPF_COMPOSE_H
 #define FTPNAT_BPF_COMPOSE_H
@@ -10,11 +10,13 @@
 #include "forward.h"
 #include "segment.h"
 
-#define RUN_LEN 256 /* bytes copied at once; not more than payload.behind */
-/* an edit has a run before it, two where its text wraps, one to end it; pieces end runs, too */
+#define RUN_LEN 256 /* bytes copied at once; at most payload.behind */
+/*
+ * an edit has a run before it, two if its text wraps, one to end it; pieces end runs too
+ */
 #define MAX_RUNS (PAYLOAD_LEN / RUN_LEN + 8 * FTPNAT_MAX_EDITS)
 
-/* Appends bytes to what the receiver gets; how many of them: RUN_LEN at most. */
+/* Appends bytes to what the receiver gets; returns how many, at most RUN_LEN. */
 static __always_inline __u32 out_add(struct scan *c, const void *bytes, __u32 len)
 {
 	struct segment *seg = &c->s->segment;
@@ -27,7 +29,7 @@ static __always_inline __u32 out_add(struct scan *c, const void *bytes, __u32 le
 	return len;
 }
 
-/* The same with the sender's bytes from seg->compose.at on. */
+/* The same with the sender's bytes, starting at seg->compose.at. */
 static __always_inline __u32 out_add_raw(struct scan *c, __u32 len)
 {
 	const struct segment *seg = &c->s->segment;
@@ -163,8 +165,9 @@ static __always_inline __u32 payload_sum(struct scratch *s, struct payload *payl
 }
 
 /*
- * Replaces the packet's payload by what the receiver gets for [seg->compose.at, until),
- * as far as it fits: seg->compose.at is then the end of it. GO_ON or FTPNAT_WRITE.
+ * Replaces the packet's payload with what the receiver gets for [seg->compose.at,
+ * until), as far as it fits; seg->compose.at then points to its end. GO_ON or
+ * FTPNAT_WRITE.
  */
 static __noinline int segment_compose(struct scan *c, __u32 until)
 {
@@ -194,7 +197,10 @@ static __noinline int segment_compose(struct scan *c, __u32 until)
 
 #define MAX_PARTS 128
 
-/* Is there more behind seg->compose.at that a part can take? Of an edit all or nothing. */
+/*
+ * Is there more after seg->compose.at that a part can take? It takes all of an edit or
+ * nothing.
+ */
 static __always_inline int part_follows(struct scan *c)
 {
 	struct segment *seg = &c->s->segment;
@@ -239,10 +245,10 @@ static long send_part(__u32 i, struct scan *c)
 }
 
 /*
- * Gives the receiver [from, until) in place of the packet's payload. What grows
- * too long for one segment, and a GSO frame whose length changes, leaves in parts,
- * of which the last is this packet. What can't be sent so is left to retransmission,
- * and the FIN with it. GO_ON with seg->send.seq of the packet, or FTPNAT_WRITE.
+ * Gives the receiver [from, until) instead of the packet's payload. A segment that
+ * becomes too long, and a GSO frame whose length changes, leave in parts; this packet is
+ * the last part. What can't be sent is left to retransmission, and so is the FIN. GO_ON
+ * with seg->send.seq of the packet, or FTPNAT_WRITE.
  */
 static __noinline int segment_replace(struct scan *c, __u32 from, __u32 until)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The configuration that a packet is handled by: that of one slot from its first
- * look to its last.
+ * The configuration that a packet uses: one slot, from its first lookup to its last.
  */
 #ifndef FTPNAT_BPF_CONFIG_H
 #define FTPNAT_BPF_CONFIG_H
@@ -15,7 +14,7 @@ static __always_inline struct ftpnat_config *config_get(void)
 	return bpf_map_lookup_elem(&ftpnat_config, &zero);
 }
 
-/* A packet that asks for configuration begins with this: a reload may change the slot. */
+/* Called first by a packet that reads configuration: a reload may change the slot. */
 static __always_inline void slot_take(struct scratch *s)
 {
 	struct ftpnat_config *config = config_get();

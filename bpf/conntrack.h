@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The end of a connection: two entries of ftpnat_flows, one per direction. It is
- * removed where its client's entry is removed; whoever succeeds in that does the
- * accounting. Opening is in conntrack_open.h, TCP state in conntrack_seen.h.
+ * Removing a connection: two entries of ftpnat_flows, one per direction. The CPU that
+ * deletes its client's entry does the accounting. Opening is in conntrack_open.h, TCP
+ * state in conntrack_seen.h.
  */
 #ifndef FTPNAT_BPF_CONNTRACK_H
 #define FTPNAT_BPF_CONNTRACK_H
@@ -12,7 +12,10 @@
 #include "events.h"
 #include "session.h"
 
-/* Removes a connection, given its client's entry. 0, or -errno: it is still there, or gone already. */
+/*
+ * Removes a connection, given its client's entry. 0, or -errno if it is still there or
+ * already gone.
+ */
 static __always_inline long flow_remove(struct ftpnat_tuple *key,
 					struct ftpnat_flow *flow)
 {
@@ -49,9 +52,9 @@ static __always_inline long flow_remove(struct ftpnat_tuple *key,
 enum flow_tuple { TUPLE_OF_PACKET, TUPLE_OF_REPLIES };
 
 /*
- * Has this SYN come before, and was answered by an ACK, which its sender has reset? So speaks
- * who is in TIME-WAIT of an earlier connection (RFC 9293 section 3.10.7.3): the connection is
- * still the same, and has not ended.
+ * Is this a repeated SYN that was answered with an ACK, which its sender then reset? A
+ * host in TIME-WAIT of an earlier connection answers so (RFC 9293 section 3.10.7.3): the
+ * connection is still the same and has not ended.
  */
 static __always_inline int syn_again(const struct packet *p,
 				     const struct ftpnat_flow *flow,
@@ -62,9 +65,9 @@ static __always_inline int syn_again(const struct packet *p,
 }
 
 /*
- * A connection with this tuple that has ended makes room for another. 1: it did. A data
- * connection whose SYN comes again lives again, since its door is used; a control connection
- * begins anew, with a new session.
+ * Removes a connection with this tuple that has ended, to make room for another. 1:
+ * removed. A data connection whose SYN is repeated is revived, because its expectation
+ * is used up; a control connection is opened afresh, with a new session.
  */
 __noinline int flow_makes_room(int whose)
 {
@@ -100,7 +103,7 @@ __noinline int flow_makes_room(int whose)
 	return 1;
 }
 
-/* The SYN that opened a connection can't go on: as if it had never come. */
+/* The SYN that opened a connection can't be forwarded: undo it all. */
 __noinline int flow_undo(void)
 {
 	struct scratch *s = scratch_get();

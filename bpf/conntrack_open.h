@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Opening a connection: both directions are entered into ftpnat_flows, in the place
- * of one that has ended where the table is full.
+ * Opening a connection: both directions are entered into ftpnat_flows, replacing one
+ * that has ended if the table is full.
  */
 #ifndef FTPNAT_BPF_CONNTRACK_OPEN_H
 #define FTPNAT_BPF_CONNTRACK_OPEN_H
@@ -29,7 +29,10 @@ static __always_inline void flow_image(struct flow_new *new,
 	flow->tcp = tcp;
 }
 
-/* One try to enter the reverse direction: attempt 0 with the port as it is, then random ones. */
+/*
+ * One try to enter the reverse direction: attempt 0 keeps the port, the others take
+ * random ones.
+ */
 static long try_port(__u32 attempt, struct flow_new **search)
 {
 	struct flow_new *new = *search;
@@ -53,7 +56,10 @@ static long try_port(__u32 attempt, struct flow_new **search)
 	return 1;
 }
 
-/* Removes the connection that ended first; 1 when there is room now or nothing left to remove. */
+/*
+ * Removes the connection that ended first; 1 if there is room now or nothing left to
+ * remove.
+ */
 static long try_reclaim(__u32 i, struct flow_new **reclaim)
 {
 	struct ftpnat_config *config = config_get();
@@ -81,7 +87,7 @@ static long try_reclaim(__u32 i, struct flow_new **reclaim)
 	return 1;
 }
 
-/* Counts one more connection of this kind, if need be in the place of one that has ended. */
+/* Counts one more connection of this kind, if necessary instead of one that has ended. */
 static __always_inline int flow_reserve(struct ftpnat_usage *usage,
 					const struct ftpnat_config *config,
 					struct flow_new *new)
@@ -111,9 +117,9 @@ static __always_inline int session_begin(struct flow_new *new)
 }
 
 /*
- * Enters a connection whose first packet is at hand: reverse direction first,
- * on another source port where that one is taken. GO_ON, or the reason of the
- * refusal; nothing is left behind then.
+ * Enters the connection of the current packet: reverse direction first, with another
+ * source port if the packet's is taken. GO_ON, or the reason of the refusal, in which
+ * case nothing is left behind.
  */
 static __always_inline int flow_open(struct flow_new *new)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a packet changes of its connection: clocks, counters, TCP state, and its end. */
+/* What a packet changes in its connection: clocks, counters, TCP state, and its end. */
 #ifndef FTPNAT_BPF_CONNTRACK_SEEN_H
 #define FTPNAT_BPF_CONNTRACK_SEEN_H
 
 #include "sweep.h"
 
-/* A connection has ended: it may be removed before its time where room is needed. */
+/* A connection has ended: it may be removed early if room is needed. */
 static __always_inline void flow_closed(struct ftpnat_tuple *key, __u8 kind)
 {
 	if (kind == FTPNAT_CONTROL)
@@ -50,7 +50,7 @@ __noinline int flow_ends(__u32 before)
 	return 0;
 }
 
-/* Clocks, counters and TCP state of a connection. Only a change of state looks further. */
+/* Updates clocks, counters and TCP state. Only a change of state does more. */
 static __always_inline void flow_seen(struct scratch *s, struct ftpnat_flow *flow,
 				      __u32 now)
 {
@@ -63,7 +63,7 @@ static __always_inline void flow_seen(struct scratch *s, struct ftpnat_flow *flo
 		flow->seen = now;
 	if (p->flags & TH_SYN) {
 		shown |= FTPNAT_TCP_SYN;
-		flow->isn = p->seq; /* the last one counts, should it be sent anew */
+		flow->isn = p->seq; /* if it is retransmitted, the last one counts */
 	}
 	if (p->flags & TH_ACK)
 		shown |= FTPNAT_TCP_ACK;

@@ -17,7 +17,7 @@ static __always_inline int flow_established(__u32 one, __u32 other)
 	return (one & other) & FTPNAT_TCP_ACK;
 }
 
-/* Idle seconds that a connection in this state may live. */
+/* Seconds that a connection in this state may be idle. */
 static __always_inline __u32 flow_timeout(const struct ftpnat_config *config, __u8 kind,
 					  __u32 one, __u32 other)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Packets of a control connection: sequence numbers of both directions, and what is
- * answered in the receiver's place.
+ * Packets of a control connection: sequence numbers of both directions, and ACKs in the
+ * receiver's place.
  */
 #ifndef FTPNAT_BPF_CONTROL_H
 #define FTPNAT_BPF_CONTROL_H
@@ -10,7 +10,7 @@
 #include "control_options.h"
 #include "session.h"
 
-/* The payload goes, the rest stays: an acknowledgement. 0 or -1. */
+/* Removes the payload; what remains is an acknowledgement. 0 or -1. */
 static __noinline int strip_payload(struct scan *c)
 {
 	struct packet *p = &c->s->packet;
@@ -28,8 +28,8 @@ static __noinline int strip_payload(struct scan *c)
 }
 
 /*
- * What a segment that doesn't go on acknowledges must not wait with its payload:
- * the receiver would send it again. 0 or -1.
+ * Forwards the acknowledgement of a held segment: if it waited with the payload, the
+ * receiver would retransmit. 0 or -1.
  */
 static __noinline int pass_ack(struct scan *c)
 {
@@ -48,8 +48,8 @@ static __noinline int pass_ack(struct scan *c)
 }
 
 /*
- * Turns a segment that was held back whole into the receiver's ACK for it and
- * sends it back: a sender under Nagle's rule says nothing more until then.
+ * Turns a segment that is held as a whole into the receiver's ACK for it and sends it
+ * back: a sender under Nagle's rule sends nothing until then.
  */
 static __noinline int acknowledge(struct scan *c, __u32 seq)
 {
@@ -59,7 +59,7 @@ static __noinline int acknowledge(struct scan *c, __u32 seq)
 	struct packet *p = &c->s->packet;
 	struct tcp_options *o = &c->s->options;
 	struct ftpnat_tuple back;
-	/* what is sent lies behind all that the receiver has said, heard of or not */
+	/* beyond all that the receiver has sent, seen or not */
 	__u32 said = stream_said(c->other);
 
 	if (seq_before(seq, said))
@@ -86,13 +86,13 @@ static __always_inline int held(struct scan *c, __u32 from, __u32 upto)
 
 	c->s->segment.send.upto = upto;
 	if (!stream->heard || seq_before(stream->acked, stream_map(stream, from)))
-		return FTPNAT_HELD; /* the receiver's ACK of what is before will do */
+		return FTPNAT_HELD; /* the receiver's ACK of the bytes before suffices */
 	return FTPNAT_ANSWERED;
 }
 
 /*
- * A keepalive or the probe of a closed window, while bytes are held: the receiver is
- * asked the same with the byte before the one that it waits for. GO_ON or WRITE.
+ * A keepalive or zero-window probe while bytes are held: forwarded with the byte before
+ * the one that the receiver expects. GO_ON or WRITE.
  */
 static __always_inline int ask(struct scan *c)
 {
@@ -101,8 +101,8 @@ static __always_inline int ask(struct scan *c)
 }
 
 /*
- * A segment with payload, or the FIN behind held bytes. GO_ON with seg->send.seq for
- * the receiver, or the reason why nothing of it goes on.
+ * A segment with payload, or the FIN after held bytes. GO_ON with seg->send.seq for the
+ * receiver, or the reason why nothing of it is forwarded.
  */
 static __always_inline int control_payload(struct scan *c)
 {
@@ -158,7 +158,10 @@ static __always_inline int control_payload(struct scan *c)
 	return GO_ON;
 }
 
-/* The ACK of a packet: what it tells about the other direction, and seg->send.ack for the receiver. */
+/*
+ * The ACK of a packet: updates the other direction and sets seg->send.ack for the
+ * receiver.
+ */
 static __always_inline void control_ack(struct scan *c)
 {
 	struct packet *p = &c->s->packet;
@@ -175,7 +178,7 @@ static __always_inline void control_ack(struct scan *c)
 	if (o->timestamp)
 		other->tsval = option_get32(o, o->timestamp - 1 + 2);
 	if (seq_before(p->ack, other->acked)) {
-		/* overtaken by a newer one: the edits that it would need are gone */
+		/* overtaken by a newer one: its edits are gone */
 		seg->send.ack = stream_unmap_ack(other, other->acked);
 		forget_sack(o);
 	} else {
@@ -184,7 +187,10 @@ static __always_inline void control_ack(struct scan *c)
 	}
 }
 
-/* With the session locked: GO_ON with seg->send.seq and seg->send.ack, or the packet's end. */
+/*
+ * With the session locked: GO_ON with seg->send.seq and seg->send.ack, or the final
+ * reason.
+ */
 static __always_inline int control_locked(struct scan *c)
 {
 	struct packet *p = &c->s->packet;
@@ -213,9 +219,9 @@ static __always_inline int control_locked(struct scan *c)
 }
 
 /*
- * The packet in the scratch memory, of a control connection: its flow is up to
- * date, its way is known. GO_ON with s->segment.send.seq and ack for the receiver, or
- * the final reason.
+ * The packet in the scratch memory, of a control connection: its flow is updated and its
+ * route is known. GO_ON with s->segment.send.seq and ack for the receiver, or the final
+ * reason.
  */
 __noinline int control_packet(struct __sk_buff *skb, struct ftpnat_flow *flow, int way,
 			      int egress)

@@ -7,7 +7,7 @@
 
 #define MSS_DEFAULT 536 /* RFC 9293 section 3.7.1, of an end that names none */
 
-/* Room for what a rewritten segment grows by. Returns what the sender of the SYN takes. */
+/* Lowers the MSS so that a rewritten segment may grow. Returns the sender's own MSS. */
 static __always_inline __u16 lower_mss(struct tcp_options *o)
 {
 	__u32 i = o->mss - 1 + 2;
@@ -38,7 +38,7 @@ static __noinline int forget_sack(struct tcp_options *o)
 
 #define SACK_BLOCKS 4
 
-/* SACK blocks speak of the other direction's bytes, as ACK numbers do. */
+/* SACK blocks refer to the other direction's bytes, as ACK numbers do. */
 __noinline int unmap_sack(struct tcp_options *o, struct ftpnat_stream *other)
 {
 	__u32 i;
@@ -60,7 +60,7 @@ __noinline int unmap_sack(struct tcp_options *o, struct ftpnat_stream *other)
 	return 0;
 }
 
-/* Our own ACK echoes the sender's timestamp and says nothing selective. */
+/* Our own ACK echoes the sender's timestamp and has no SACK blocks. */
 static __always_inline void answer_options(struct tcp_options *o, __be32 tsval)
 {
 	__u32 at = o->timestamp - 1;

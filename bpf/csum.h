@@ -21,13 +21,13 @@ static __always_inline __u16 fold16(__u64 sum)
 	return (__u16)(sum + (sum >> 16));
 }
 
-/* What a word's change does to a sum. */
+/* Effect of a changed word on a sum. */
 static __always_inline __u64 word_change(__be32 old, __be32 new)
 {
 	return (__u64)(__u32)~old + new;
 }
 
-/* The checksum field after a change of what it covers. */
+/* The checksum field after a change in the data that it covers. */
 static __always_inline __u16 csum_changed(__u16 check, __u64 change)
 {
 	return (__u16)~fold16((__u16)~check + change);

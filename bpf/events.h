@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What an operator may want to follow. Without a reader the ring buffer fills and stays full. */
+/* Events for operators. Without a reader the ring buffer fills up and stays full. */
 #ifndef FTPNAT_BPF_EVENTS_H
 #define FTPNAT_BPF_EVENTS_H
 

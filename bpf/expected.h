@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Expectations: an announced data connection may come once, from the one peer,
- * while its session lives. Each has its own timer; a session has one at most.
+ * Expectations: an announced data connection is accepted once, from one peer, while its
+ * session lives. Each has its own timer; a session has at most one.
  */
 #ifndef FTPNAT_BPF_EXPECTED_H
 #define FTPNAT_BPF_EXPECTED_H
@@ -13,7 +13,7 @@
 
 #define DOOR_TRIES 64 /* random ports */
 
-/* Removes an expectation; 0 for the one caller who did. */
+/* Removes an expectation; 0 for the one caller that did. */
 static __always_inline long expected_remove(struct ftpnat_expected_key *key,
 					    enum ftpnat_reason why)
 {
@@ -37,7 +37,7 @@ static int expected_expire(void *map, struct ftpnat_expected_key *key,
 	return 0;
 }
 
-/* Has it outlived its time? Its timer may have got no memory (6.18). */
+/* Has it expired? Its timer may have got no memory (6.18). */
 static __always_inline int expected_stale(const struct ftpnat_expected *e)
 {
 	struct ftpnat_config *config = config_get();
@@ -62,7 +62,7 @@ static __always_inline void door_close(struct ftpnat_session *session, __u32 id,
 		expected_remove(&s->door, why);
 }
 
-/* Is this one of the control ports that rules publish? They are no data ports. */
+/* Is this a published control port? Such a port can't be a data port. */
 static __always_inline int is_listen(const struct ftpnat_expected_key *key)
 {
 	struct ftpnat_listen_key listen = { .addr = key->dst, .port = key->dport };
@@ -98,7 +98,7 @@ static long try_announce(__u32 attempt, struct announcement **announcement)
 	return 1;
 }
 
-/* Small ranges are searched to the end after the random tries. */
+/* Small ranges are searched completely after the random tries. */
 static long try_next(__u32 i, struct announcement **announcement)
 {
 	struct announcement *a = *announcement;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The queue of connections by the time at which they were entered; sweep.h goes
- * through what has waited long enough. It lies in blocks of ftpnat_queue, so that
- * its memory follows its use. Programs of all CPUs enter; only the timer takes out.
+ * The queue of connections in the order in which they were entered; sweep.h checks those
+ * that have waited long enough. It is stored in blocks of ftpnat_queue, so its memory
+ * follows its use. Programs on all CPUs add entries; only the timer removes them.
  */
 #ifndef FTPNAT_BPF_EXPIRY_H
 #define FTPNAT_BPF_EXPIRY_H
@@ -18,14 +18,14 @@ static __always_inline struct ftpnat_expiry *expiry_get(void)
 	return bpf_map_lookup_elem(&ftpnat_expiry, &zero);
 }
 
-/* The place of the entry with this number; NULL: its block is not there. */
+/* The slot of the entry with this number; NULL: its block does not exist. */
 static __always_inline struct ftpnat_expiry_entry *expiry_at(__u64 number)
 {
 	__u32 block = (__u32)(number / FTPNAT_EXPIRY_BLOCK);
 	__u64 i = number % FTPNAT_EXPIRY_BLOCK;
 	struct ftpnat_expiry_block *b;
 
-	barrier_var(i); /* or the check goes, which the verifier needs */
+	barrier_var(i); /* else the compiler drops the check that the verifier needs */
 	if (i >= FTPNAT_EXPIRY_BLOCK)
 		return 0;
 	b = bpf_map_lookup_elem(&ftpnat_queue, &block);
@@ -62,7 +62,7 @@ static __noinline int expiry_put(const struct ftpnat_tuple *key, __u32 now)
 	return 0;
 }
 
-/* The first entry is through. */
+/* Removes the first entry. */
 static __always_inline void expiry_leave(struct ftpnat_expiry *queue)
 {
 	__u32 block = (__u32)(queue->head / FTPNAT_EXPIRY_BLOCK);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where a translated packet goes. At ingress it leaves for its next hop at
- * once, past the stack: the stack's source checks would refuse a packet whose
- * source is the gateway, and its conntrack and NAT must not see half of a
- * connection. What the gateway itself receives goes up the stack; what it
- * sends goes on unless its destination was translated.
+ * Where a translated packet goes. At ingress it leaves for its next hop at once and
+ * bypasses the stack: source validation would refuse a packet whose source is the
+ * gateway, and conntrack and NAT must not see half of a connection. Packets for the
+ * gateway itself go up the stack; packets from it continue unless their destination was
+ * translated.
  */
 #ifndef FTPNAT_BPF_FORWARD_H
 #define FTPNAT_BPF_FORWARD_H
@@ -18,7 +18,7 @@
 #define SEEN_MARK   0x66e47b31
 #define ANSWER_MARK 0x66e47b32 /* of one sent back to this host's own stack, at ingress */
 
-/* IP length of the longest packet that will be on the wire: GSO frames are cut before. */
+/* IP length of the longest packet on the wire: GSO frames are segmented before. */
 static __always_inline __u32 largest_packet(const struct __sk_buff *skb,
 					    const struct packet *p)
 {
@@ -28,10 +28,10 @@ static __always_inline __u32 largest_packet(const struct __sk_buff *skb,
 }
 
 /*
- * Where the packet in the scratch memory goes as s->to, before anything of it
- * is written: FORWARDED (s->route.next_hop says where; s->route.hop is it for flows to keep, and
- * s->route.known if the neighbour layer needs no packet), TRANSLATED (up the stack or on its
- * way), TOO_BIG (s->route.mtu says for what) or TTL.
+ * The route of the packet in the scratch memory with the tuple s->to, before it is
+ * changed: FORWARDED (s->route.next_hop has the next hop, s->route.hop the index for
+ * flows to keep; s->route.known if the neighbour layer needs no packet), TRANSLATED (up
+ * the stack or on its way), TOO_BIG (s->route.mtu has the MTU) or TTL.
  */
 __noinline int route(struct __sk_buff *skb, int egress)
 {
@@ -55,11 +55,11 @@ __noinline int route(struct __sk_buff *skb, int egress)
 	rc = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
 	if (rc == BPF_FIB_LKUP_RET_FRAG_NEEDED) {
 		s->route.mtu = fib.mtu_result;
-		/* a packet that may be cut is the stack's to cut */
+		/* the stack fragments a packet that may be fragmented */
 		return p->df ? FTPNAT_TOO_BIG : FTPNAT_TRANSLATED;
 	}
 	if (rc != BPF_FIB_LKUP_RET_SUCCESS && rc != BPF_FIB_LKUP_RET_NO_NEIGH)
-		return FTPNAT_TRANSLATED; /* ours to receive, or the stack's to refuse */
+		return FTPNAT_TRANSLATED; /* for this host, or for the stack to refuse */
 	if (!egress && p->ttl <= 1)
 		return FTPNAT_TTL;
 	if (rc == BPF_FIB_LKUP_RET_SUCCESS) {
@@ -73,7 +73,7 @@ __noinline int route(struct __sk_buff *skb, int egress)
 	return FTPNAT_FORWARDED;
 }
 
-/* Where its flow knows since earlier in this second that this packet goes, as route() would say. */
+/* The route that its flow has stored during this second, as route() would return it. */
 static __always_inline struct ftpnat_hop *route_known(struct __sk_buff *skb,
 						      struct scratch *s,
 						      const struct ftpnat_flow *flow,
@@ -106,7 +106,7 @@ static __always_inline int redirect_hop(struct __sk_buff *skb,
 								  FTPNAT_WRITE;
 }
 
-/* Sends a packet that there is a way for and that is translated now. */
+/* Sends a packet that is routed and translated. */
 static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, int egress)
 {
 	struct ftpnat_hop *hop;
@@ -136,8 +136,8 @@ static __always_inline void front_move(void *tcp, struct packet *p, __u32 seq, _
 }
 
 /*
- * Rewrites the front of a packet. 1: with its checksum; 0: the helpers, who know
- * whether it is still to be computed, have to; -1: not all of it can be written here.
+ * Rewrites the front of a packet. 1: with its checksum; 0: the helpers must do it, they
+ * know whether it is still to be computed; -1: not all of it can be written here.
  */
 static __always_inline int front_translate(struct __sk_buff *skb, struct packet *p,
 					   int v6, const struct ftpnat_tuple *to,
@@ -161,7 +161,7 @@ static __always_inline int front_translate(struct __sk_buff *skb, struct packet 
 	return finished;
 }
 
-/* Sends a packet whose front is rewritten: FORWARDED or WRITE. */
+/* Sends a packet with a rewritten front: FORWARDED or WRITE. */
 static __always_inline int front_send(struct __sk_buff *skb, const struct packet *p,
 				      const struct ftpnat_hop *hop, int finished,
 				      const struct front_change *change)
@@ -199,7 +199,7 @@ static __noinline int forward_front(struct __sk_buff *skb, struct packet *p,
 	return finished < 0 ? GO_ON : front_send(skb, p, hop, finished, &change);
 }
 
-/* Sends a copy as it is; where that fails, it is lost as any packet may be. */
+/* Sends a copy as it is; if that fails it is lost, as any packet may be. */
 static __always_inline void clone_to(struct __sk_buff *skb, __u32 ifindex, __u32 mark,
 				     __u64 flags)
 {
@@ -210,9 +210,9 @@ static __always_inline void clone_to(struct __sk_buff *skb, __u32 ifindex, __u32
 }
 
 /*
- * Sends a copy of the packet as it is now the way that route() found. 1: done,
- * and the packet is as before; 0: there is no next hop to send it to; -1: the
- * packet is half written.
+ * Sends a copy of the packet in its present form along the route found by route(). 1:
+ * done, and the packet is unchanged; 0: there is no next hop; -1: the packet is half
+ * written.
  */
 static __noinline int send_copy(struct __sk_buff *skb, struct scratch *s, int way,
 				int egress)
@@ -241,7 +241,7 @@ static __noinline int send_copy(struct __sk_buff *skb, struct scratch *s, int wa
 	return 1;
 }
 
-/* Sends what the packet was turned into back to where it came from. 0 or -1. */
+/* Sends the rewritten packet back to its sender. 0 or -1. */
 static __always_inline long send_back(struct __sk_buff *skb, int egress)
 {
 	__u8 mac[2 * ETH_ALEN], swapped[2 * ETH_ALEN];

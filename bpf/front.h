@@ -17,7 +17,7 @@
 
 #define HOP_LIMIT_LESS_ONE ((__u16)~bpf_htons(1)) /* as a change of the packet's sum */
 
-/* What became of the words that the TCP checksum covers: RFC 1624, not folded. */
+/* Change of the words that the TCP checksum covers: RFC 1624, not folded. */
 struct front_change {
 	__u64 addrs; /* in the pseudo header */
 	__u64 ports;
@@ -35,7 +35,7 @@ static __always_inline int front_usual(const struct packet *p)
 	return p->l4 == (p->v6 ? FRONT_V6 : FRONT_V4) - FRONT_TCP;
 }
 
-/* Is this a packet that only data transfer needs, with nothing unusual in its headers? */
+/* Is this an ordinary packet of a data transfer, with nothing unusual in its headers? */
 static __always_inline int front_plain(const struct packet *p)
 {
 	return front_usual(p) && p->ttl > 1 &&
@@ -44,7 +44,7 @@ static __always_inline int front_plain(const struct packet *p)
 
 /*
  * Is the checksum still to be computed (CHECKSUM_PARTIAL)? Then the field holds the
- * pseudo header's sum. A whole checksum may look so too, once in 65,535 packets.
+ * pseudo header's sum. A complete checksum looks the same once in 65,535 packets.
  */
 static __always_inline int csum_unfinished(const struct packet *p, int v6, __u16 check)
 {

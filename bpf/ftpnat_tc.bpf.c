@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The way of a packet: parse, look up its flow (or open one), translate it,
- * send it on. Ingress and egress take the same way; egress is where packets
- * of the gateway itself are first seen.
+ * The path of a packet: parse, look up its flow (or open one), translate it, forward it.
+ * Ingress and egress run the same code; packets of the gateway itself are first seen at
+ * egress.
  */
 #include "answer.h"
 #include "conntrack_seen.h"
@@ -106,7 +106,7 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 	return send(skb, s, way, egress);
 }
 
-/* The one exit: every packet is counted by its reason, which says what becomes of it. */
+/* The only exit: every packet is counted under a reason, which determines its verdict. */
 static __always_inline int leave(int reason)
 {
 	count(reason);
@@ -142,7 +142,10 @@ int ftpnat_egress(struct __sk_buff *skb)
 	return leave(handle(skb, 1));
 }
 
-/* Run by the loader: the timer of all connections gets its memory now, not with a packet. */
+/*
+ * Run by the loader: allocates the memory of the connection timer, so that no packet has
+ * to.
+ */
 SEC("tc")
 int ftpnat_wake(struct __sk_buff *skb)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The short way of established data connections: the flow table and the next
- * hops are those of the TC programs, and whatever is not plain goes on to them.
- * SYN, FIN and RST do, so that connections begin and end in one place only.
+ * The fast path of established data connections. It uses the flows and next hops of the
+ * TC programs and leaves all unusual packets to them, and SYN, FIN and RST, so that
+ * connections begin and end in one place.
  */
 #include "clock.h"
 #include "count.h"
@@ -56,7 +56,7 @@ static __always_inline int translate(void *data, void *data_end, int v6,
 	return 1;
 }
 
-/* Once per second and flow: is there a next hop, and do frames get there by XDP? */
+/* Once per second and flow: is there a next hop, and can XDP send frames to it? */
 static __noinline int resolve(struct xdp_md *ctx, const struct packet *p,
 			      struct ftpnat_flow *flow, __u32 now)
 {
@@ -65,7 +65,7 @@ static __noinline int resolve(struct xdp_md *ctx, const struct packet *p,
 	struct ftpnat_hop *hop;
 	void *instance = &ftpnat_state;
 
-	barrier_var(instance); /* what tells the loader whose program this is */
+	barrier_var(instance); /* identifies the instance to the loader */
 	flow->xdp = FTPNAT_XDP_NO;
 	flow->hop = 0;
 	fib_params(&fib, &flow->to, p->v6, ctx->ingress_ifindex, p->ip_len);
@@ -79,7 +79,7 @@ static __noinline int resolve(struct xdp_md *ctx, const struct packet *p,
 	if (!ftpnat_self.generic && (!link || !(link->flags & FTPNAT_LINK_XMIT)))
 		return 0;
 	if (seconds_since(hop->confirmed, now) >= HOP_CONFIRM) {
-		/* by TC until it has told the neighbour layer */
+		/* left to TC until it has told the neighbour layer */
 		flow->xdp = FTPNAT_XDP_UNKNOWN;
 		return 0;
 	}
@@ -128,7 +128,7 @@ static __always_inline int handle(struct xdp_md *ctx)
 							       FTPNAT_WRITE;
 }
 
-/* The one exit: every packet is counted by its reason, which says what becomes of it. */
+/* The only exit: every packet is counted under a reason, which determines its verdict. */
 static __always_inline int leave(int reason)
 {
 	count(reason);

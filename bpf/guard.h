@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * guard: on some interfaces a new TCP connection to or from certain ports comes in or
- * goes out only if a rule or a session announced it. Whoever gets here has found no
- * flow for it, and could open none. Only SYNs are looked at: what is established is
- * never touched.
+ * guard: on some interfaces a new TCP connection to or from certain ports may enter or
+ * leave only if a rule or a session announced it. Packets that get here have no flow and
+ * could not open one. Only SYNs are checked: established connections are never touched.
  */
 #ifndef FTPNAT_BPF_GUARD_H
 #define FTPNAT_BPF_GUARD_H
@@ -12,7 +11,7 @@
 #include "events.h"
 
 #define GUARD_EVENTS_PER_SECOND 10 /* and CPU */
-#define GUARD_HEADERS		8  /* IPv6 extension headers that are stepped over */
+#define GUARD_HEADERS		8  /* IPv6 extension headers that are skipped */
 #define GUARD_TCP_LEN		14 /* ports to flags of a TCP header */
 
 static __always_inline struct ftpnat_guard *guard_get(struct __sk_buff *skb,
@@ -26,7 +25,7 @@ static __always_inline struct ftpnat_guard *guard_get(struct __sk_buff *skb,
 	return bpf_map_lookup_elem(&ftpnat_guards, &key);
 }
 
-/* Is it to port `dport`, or from port 20, where these are in the list? */
+/* Is it to port `dport` or from port 20, and are these in the list? */
 static __always_inline int guard_has(const struct ftpnat_guard *guard, __u16 sport,
 				     __u16 dport)
 {
@@ -45,7 +44,7 @@ static __always_inline int guard_has(const struct ftpnat_guard *guard, __u16 spo
 	return 0;
 }
 
-/* Tells of the refused packet in the scratch memory, but not of all of a flood. */
+/* Reports the refused packet in the scratch memory, at a limited rate. */
 static __always_inline void guard_tell(struct scratch *s)
 {
 	const struct ftpnat_tuple *tuple = &s->packet.tuple;
@@ -78,7 +77,10 @@ __noinline int guard_syn(struct __sk_buff *skb)
 	return FTPNAT_GUARDED;
 }
 
-/* Where parse_packet() doesn't look: what hides a TCP header, and whose first part shows it. */
+/*
+ * What parse_packet() doesn't read: packets that hide a TCP header or show only part of
+ * it.
+ */
 struct guard_hidden {
 	__u32 l4;
 	__u32 room;   /* bytes of it that the first fragment has */
@@ -138,9 +140,9 @@ static __always_inline int guard_v6(struct __sk_buff *skb, struct packet *p,
 }
 
 /*
- * A fragment, or TCP behind IPv6 extension headers: may it begin a connection that the
- * guard refuses? RFC 1858, RFC 3128: what doesn't show its flags counts as a SYN, and
- * what would overwrite them has no place. GUARDED or `verdict`.
+ * A fragment, or TCP after IPv6 extension headers: may it begin a connection that the
+ * guard refuses? RFC 1858, RFC 3128: a packet without its flags counts as a SYN, and a
+ * fragment that would overwrite them is refused. GUARDED or `verdict`.
  */
 __noinline int guard_hidden(struct __sk_buff *skb, int verdict)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Next hops. A flow asks the routing table once per second and remembers the
- * answer as an index into ftpnat_hops, so that its other packets leave without
- * a lookup and changes of routes, neighbours and interfaces are seen within
- * that second. Routes are many, neighbours few: flows share the entries.
+ * Next hops. A flow asks the routing table once per second and stores the answer as an
+ * index into ftpnat_hops. Its other packets leave without a lookup, and changes of
+ * routes, neighbours and interfaces take effect within that second. There are many
+ * routes but few neighbours: flows share the entries.
  */
 #ifndef FTPNAT_BPF_HOP_H
 #define FTPNAT_BPF_HOP_H
@@ -17,7 +17,7 @@
 
 #define GOLDEN_RATIO 0x9e3779b1U /* multiplicative hashing */
 #define HOP_WAYS     4		 /* entries that one next hop may take */
-#define HOP_FREE     3		 /* seconds unused: nobody trusts it any more */
+#define HOP_FREE     3		 /* seconds unused: no flow relies on it any more */
 #define HOP_CLAIMED  (~0U)	 /* `used` while its new owner writes it */
 #define HOP_CONFIRM  1 /* seconds after which the neighbour layer sees a packet again */
 
@@ -56,8 +56,8 @@ static __always_inline struct ftpnat_hop *hop_get(const struct ftpnat_flow *flow
 }
 
 /*
- * TC sends the first packet of a second by the neighbour layer, which so knows that it
- * is in use. 1: it knows already; 0: this is the packet that tells it.
+ * TC sends the first packet of each second through the neighbour layer, so that it knows
+ * that the entry is in use. 1: it knows already; 0: this is that packet.
  */
 static __always_inline int hop_confirmed(__u32 index, __u32 now)
 {
@@ -88,8 +88,8 @@ static __always_inline int hop_equal(const struct ftpnat_hop *hop,
 }
 
 /*
- * Index + 1 of the next hop that a successful lookup has found, entered where it
- * is new; 0 where all its places are taken.
+ * Index + 1 of the next hop that a lookup has found, entered if it is new; 0 if all its
+ * places are taken.
  */
 static __always_inline __u16 hop_index(const struct bpf_fib_lookup *fib, __u32 now)
 {

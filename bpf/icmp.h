@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * ICMP errors (RFC 5508): one that quotes a packet as we translated it goes to
- * who sent that packet, and quotes it as it was sent, sequence number included,
- * for its TCP takes no other. An error never refreshes a clock nor ends a flow.
+ * ICMP errors (RFC 5508): an error that quotes a packet in its translated form goes to
+ * the sender of that packet and quotes it as sent, sequence number included, because its
+ * TCP accepts no other. An error never updates a clock or ends a flow.
  */
 #ifndef FTPNAT_BPF_ICMP_H
 #define FTPNAT_BPF_ICMP_H
@@ -95,7 +95,7 @@ static __always_inline int parse_icmp(struct __sk_buff *skb, struct packet *p,
 	return GO_ON;
 }
 
-/* The quoted sequence number as its sender knows it. */
+/* The quoted sequence number as its sender counts it. */
 static __always_inline __u32 unmap_quoted(const struct ftpnat_tuple *key,
 					  const struct ftpnat_flow *reverse, __u32 seq)
 {
@@ -115,7 +115,10 @@ static __always_inline __u32 unmap_quoted(const struct ftpnat_tuple *key,
 	return seq;
 }
 
-/* Addresses of an IP header at `ip`, quoted or outer; *diff is what sums over them change by. */
+/*
+ * Rewrites the addresses of an IP header at `ip`, quoted or outer; *diff is the change
+ * of sums over them.
+ */
 static __always_inline long write_ip_addresses(struct __sk_buff *skb, int v6, __u32 ip,
 					       struct ftpnat_tuple *old,
 					       struct ftpnat_tuple *new, __s64 *diff)
@@ -159,7 +162,7 @@ static __always_inline long write_icmp(struct __sk_buff *skb, struct scratch *s,
 	return 0;
 }
 
-/* A packet that is no TCP: an ICMP error about a flow of ours, or none of our business. */
+/* A packet that is not TCP: an ICMP error about one of our flows, or not ours at all. */
 __noinline int icmp_packet(struct __sk_buff *skb, int egress)
 {
 	struct scratch *s = scratch_get();
@@ -173,7 +176,7 @@ __noinline int icmp_packet(struct __sk_buff *skb, int egress)
 	q = &s->quoted;
 	if (parse_icmp(skb, &s->packet, q) != GO_ON)
 		return FTPNAT_PASS;
-	/* a quoted packet is as we sent it: its answers are the other direction's key */
+	/* a quoted packet is as we sent it: its replies have the other direction's key */
 	reverse_key = &q->replies;
 	tuple_swap(reverse_key, &q->tuple);
 	reverse = bpf_map_lookup_elem(&ftpnat_flows, reverse_key);
@@ -181,7 +184,7 @@ __noinline int icmp_packet(struct __sk_buff *skb, int egress)
 		return FTPNAT_PASS;
 	sent = &q->sent;
 	tuple_swap(sent, &reverse->to);
-	/* hosts behind a translated address are not named by their errors either */
+	/* errors do not reveal hosts behind a translated address */
 	s->to.src = s->packet.tuple.src;
 	if (!addr_equal(&reverse->to.src, &reverse_key->src))
 		s->to.src = reverse->to.src;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What lines of both ends have in common: being told of, and announcing a data connection. */
+/* What lines of both ends share: events, and announcing a data connection. */
 #ifndef FTPNAT_BPF_LINE_H
 #define FTPNAT_BPF_LINE_H
 
@@ -7,7 +7,7 @@
 #include "expected.h"
 #include "ftp_text.h"
 
-/* What is to be told of the line at hand. */
+/* The event of the current line. */
 static __always_inline void line_is(struct scratch *s, enum ftpnat_reason why)
 {
 	count(why);
@@ -36,7 +36,7 @@ static __always_inline int announce(struct ftpnat_session *session, struct scrat
 	return door_open(session, s->segment.session, &s->announcement);
 }
 
-/* Does a line name another host than its sender where the rule doesn't let it? */
+/* Does a line name a host other than its sender, which the rule does not allow? */
 static __always_inline int is_foreign(const struct ftpnat_rule *rule,
 				      const struct ftpnat_addr *named,
 				      const struct ftpnat_addr *own)

@@ -7,8 +7,8 @@
 #include "tls.h"
 
 /*
- * PORT or EPRT: the server will connect to the client. GO_ON with the text that
- * the server has to read in its place (none: as it is), else why it is refused.
+ * PORT or EPRT: the server will connect to the client. GO_ON with the text that the
+ * server must read instead (none: unchanged), else the reason of the refusal.
  */
 static __always_inline int announce_active(struct ftpnat_session *session,
 					   const struct ftpnat_rule *rule,
@@ -57,8 +57,8 @@ static __always_inline int announce_active(struct ftpnat_session *session,
 }
 
 /*
- * A whole line of the client. Sets segment.outcome.text if its address has to be replaced, or
- * the whole line, which the return value says.
+ * A complete line of the client. Sets segment.outcome.text if its address or the whole
+ * line must be replaced; the return value says which.
  */
 static __always_inline int client_line(struct ftpnat_session *session, struct scratch *s,
 				       const struct ftp_line *line)
@@ -91,7 +91,7 @@ static __always_inline int client_line(struct ftpnat_session *session, struct sc
 		if (verdict != GO_ON && session->flags & FTPNAT_SESSION_TRACKED) {
 			line_is(s, verdict); /* no door; the guard may see to the rest */
 		} else if (verdict != GO_ON) {
-			/* the server has to refuse it; its reply then becomes ours */
+			/* the server must refuse it; we then replace its reply */
 			line_is(s, verdict);
 			command = (__u8)(COMMAND_REFUSED | refusal_index(verdict));
 			if (line->delimiter)

@@ -24,8 +24,9 @@ static long try_class(__u32 i, struct scratch **scratch)
 }
 
 /*
- * Looks for the class of the session's client, should a reply name an address to it:
- * s->class_walk.found. Before the lines are read, since deep in there the stack has no room.
+ * Sets s->class_walk.found, the class of the session's client, in case a reply names an
+ * address to it. Called before lines are parsed, because there the stack has no room
+ * left.
  */
 __noinline int class_find(struct ftpnat_session *session)
 {
@@ -47,7 +48,10 @@ __noinline int class_find(struct ftpnat_session *session)
 	return 0;
 }
 
-/* What a 227 names to the client whose class is s->class_walk.found; 0: what it dialled. */
+/*
+ * The address in a 227 for the client of class s->class_walk.found; 0: the one that it
+ * dialled.
+ */
 static __always_inline const struct ftpnat_addr *
 data_address(const struct ftpnat_rule *rule, struct scratch *s)
 {
@@ -82,7 +86,7 @@ static __always_inline int announce_passive(struct ftpnat_session *session,
 		named = server;
 	if (rule->kind == FTPNAT_PUBLISH && addr_is_v4(shown))
 		told = data_address(rule, s);
-	/* a server may know the address by which it is published */
+	/* a server may know its published address */
 	if (addr_equal(named, shown) || (told && addr_equal(named, told)))
 		named = server;
 	if (is_foreign(rule, named, server))
@@ -99,7 +103,10 @@ static __always_inline int announce_passive(struct ftpnat_session *session,
 	if (rule->kind == FTPNAT_PUBLISH) {
 		verdict = announce(session, s, rule->data_port_min, rule->data_port_max);
 	} else {
-		/* the server isn't translated: the client reaches it where it said */
+		/*
+		 * the server isn't translated: the client can reach the address that it
+		 * named
+		 */
 		key->dst = *named;
 		verdict = announce(session, s, line->port, line->port);
 	}
@@ -121,8 +128,8 @@ static __always_inline int announce_passive(struct ftpnat_session *session,
 }
 
 /*
- * A whole line of the server. Sets segment.outcome.text; the return value says if it
- * stands for the whole line instead of the address only.
+ * A complete line of the server. Sets segment.outcome.text; the return value says
+ * whether it replaces the whole line or only the address.
  */
 static __always_inline int server_line(struct ftpnat_session *session, struct scratch *s,
 				       const struct ftp_line *line)
@@ -137,7 +144,7 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 	if (!session->greeted) {
 		session->greeted = 1;
 		if (line->code == 220)
-			return 0; /* answers nothing, whatever was sent before it */
+			return 0; /* not a reply to anything that was sent before */
 	}
 	if (line->code == 227 || line->code == 229) {
 		__u8 asked = line->code == 227 ? FTP_COMMAND_PASV : FTP_COMMAND_EPSV;
@@ -151,7 +158,7 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 	} else {
 		command_pop(session);
 	}
-	/* the last line of several can't get another code than the first had */
+	/* the last line of a multi-line reply must have the code of the first */
 	if (command & COMMAND_REFUSED && !session->stream[FTPNAT_FROM_SERVER].reply &&
 	    (line->code >= 400 || command == (COMMAND_REFUSED | REFUSAL_TLS))) {
 		refusal_write(&s->segment, command);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Lines: fed to the grammar byte by byte, and handled by the end that wrote them. */
+/* Lines: fed to the grammar byte by byte, then handled according to their sender. */
 #ifndef FTPNAT_BPF_LINES_H
 #define FTPNAT_BPF_LINES_H
 
@@ -24,7 +24,7 @@ __noinline int session_line(struct ftpnat_session *session)
 		whole = client_line(session, s,
 				    &session->stream[FTPNAT_FROM_CLIENT].parser.line);
 	}
-	if (session->closing) /* a retransmission that came late */
+	if (session->closing) /* a late retransmission */
 		door_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
 	return whole;
 }

@@ -10,9 +10,9 @@
 #include "ftpnat_maps.h"
 
 /*
- * Flows, sessions and expectations are allocated when they come (NO_PREALLOC):
- * memory follows use, and max_entries, set by the loader from `limits`, only
- * backs up the exact count kept in ftpnat_usage.
+ * Flows, sessions and expectations are allocated on demand (NO_PREALLOC): memory follows
+ * use. max_entries, set by the loader from `limits`, only backs up the exact count in
+ * ftpnat_usage.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -123,8 +123,8 @@ struct {
 } ftpnat_events SEC(".maps");
 
 /*
- * Connections that have ended, oldest first, by the key of their client's
- * entry: where a table is full they make room, and only they.
+ * Connections that have ended, oldest first, by the key of their client's entry. When a
+ * table is full, only these make room.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_QUEUE);
@@ -182,8 +182,8 @@ struct {
 } ftpnat_state SEC(".maps");
 
 /*
- * Enters what isn't there yet. 0 or -errno, as an int: before 6.4 the kernel calls the
- * map's own function, which leaves the upper half of the register zero.
+ * Inserts an entry that does not exist yet. 0 or -errno, as an int: before 6.4 the
+ * kernel calls the map's own function, which leaves the upper half of the register zero.
  */
 static __always_inline int map_insert(void *map, const void *key, const void *value)
 {

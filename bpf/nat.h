@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The only place that writes headers. Checksums are updated incrementally, in
- * the order addresses, IP, TCP; the helpers know CHECKSUM_PARTIAL, which a
- * program can't see, so they and not we touch the TCP checksum.
+ * The only place that writes headers. Checksums are updated incrementally, in the order
+ * addresses, IP, TCP. The helpers update the TCP checksum, because they know
+ * CHECKSUM_PARTIAL, which a program can't see.
  */
 #ifndef FTPNAT_BPF_NAT_H
 #define FTPNAT_BPF_NAT_H
@@ -26,7 +26,7 @@ static __always_inline void tcp_front(struct tcp_front *f, const struct ftpnat_t
 	f->ack = bpf_htonl(ack);
 }
 
-/* Addresses of p->tuple become those of `to`. 0 or -errno. */
+/* Changes the addresses of p->tuple to those of `to`. 0 or -errno. */
 static __always_inline long write_addresses(struct __sk_buff *skb, struct packet *p,
 					    const struct ftpnat_tuple *to)
 {
@@ -95,7 +95,7 @@ static __always_inline long write_tcp16(struct __sk_buff *skb, struct packet *p,
 	return bpf_l4_csum_replace(skb, p->l4 + TCP_OFF_CSUM, old, new, 2);
 }
 
-/* Flags of the packet become `flags`. 0 or -1. */
+/* Sets the flags of the packet to `flags`. 0 or -1. */
 static __always_inline long write_flags(struct __sk_buff *skb, struct packet *p,
 					__u8 flags)
 {
@@ -115,7 +115,7 @@ static __always_inline long fix_tcp_csum(struct __sk_buff *skb, struct packet *p
 	return bpf_l4_csum_replace(skb, p->l4 + TCP_OFF_CSUM, 0, diff, 0);
 }
 
-/* The IP packet gets another length: both length fields and the pseudo header. */
+/* Changes the length of the IP packet: both length fields and the pseudo header. */
 static __always_inline long write_ip_len(struct __sk_buff *skb, struct packet *p,
 					 __u32 ip_len)
 {

@@ -14,7 +14,8 @@
 
 /*
  * Is the SYN in the scratch memory for a port of `tls_data_ports`, from a client that
- * holds a session under TLS? Or does it leave without one? Says in s->flow where it goes.
+ * holds a session under TLS? Or does it leave without such a port? Sets its destination
+ * in s->flow.
  */
 __noinline int tls_door(int leaves)
 {
@@ -52,7 +53,7 @@ __noinline int tls_door(int leaves)
 
 /*
  * GO_ON when opened, PASS when nothing was expected, else the reason of the refusal.
- * leaves: every filter has let it through, it is about to leave as it is.
+ * leaves: every filter has accepted it, and it is about to leave unchanged.
  */
 static __noinline int data_open(struct scratch *s, int leaves)
 {
@@ -123,9 +124,8 @@ static __noinline int data_open(struct scratch *s, int leaves)
 }
 
 /*
- * A SYN that belongs to no flow and no expectation: opens a control connection
- * if a rule says so. GO_ON when it did, PASS when no rule cares, else the
- * reason of the refusal.
+ * A SYN without flow or expectation: opens a control connection if a rule matches. GO_ON
+ * if it did, PASS if no rule matches, else the reason of the refusal.
  */
 static __always_inline int control_open(struct __sk_buff *skb, struct scratch *s,
 					int egress)

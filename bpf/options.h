@@ -50,7 +50,7 @@ static __always_inline void option_set32(struct tcp_options *o, __u32 i, __be32 
 	o->new[bounded(i + 3, OPTIONS_LEN)] = (__u8)v;
 }
 
-/* What nearly every segment has: NOP, NOP, timestamp (RFC 7323 appendix A). */
+/* The options of nearly every segment: NOP, NOP, timestamp (RFC 7323 appendix A). */
 #define USUAL_OPTIONS bpf_htonl(0x0101080a)
 #define USUAL_LEN     12
 
@@ -84,7 +84,7 @@ static long walk_option(__u32 i, struct tcp_options **options)
 	return 0;
 }
 
-/* Reads the options of the packet; offsets in *o are one more than where they stand. */
+/* Reads the options of the packet; offsets in *o are one higher than the position. */
 __noinline int options_read(struct __sk_buff *skb, struct packet *p,
 			    struct tcp_options *o)
 {

@@ -68,8 +68,8 @@ static __always_inline long pull_headers(struct __sk_buff *skb)
 }
 
 /*
- * Fills *p from a frame of frame_len bytes, of which those up to data_end can be
- * read: GO_ON, or why it is not for us: PASS (no TCP), FRAGMENT, TRUNCATED.
+ * Fills *p from a frame of frame_len bytes, readable up to data_end: GO_ON, or why it is
+ * not for us: PASS (not TCP), FRAGMENT, TRUNCATED.
  */
 static __always_inline int parse_frame(void *data, void *data_end, __be16 protocol,
 				       __u32 frame_len, int gso, struct packet *p)
@@ -115,7 +115,7 @@ static __always_inline int parse_frame(void *data, void *data_end, __be16 protoc
 		p->df = 1;
 		addr_from_v6(&p->tuple.src, &ip6->saddr);
 		addr_from_v6(&p->tuple.dst, &ip6->daddr);
-		/* on the wire these are no addresses (RFC 4038), and ours are IPv4's */
+		/* not valid on the wire (RFC 4038); we use them for IPv4 */
 		if (addr_is_v4(&p->tuple.src) || addr_is_v4(&p->tuple.dst))
 			return FTPNAT_PASS;
 	} else {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which rule a new control connection falls under, and what it becomes by it. */
+/* Which rule matches a new control connection, and how it is translated. */
 #ifndef FTPNAT_BPF_RULES_H
 #define FTPNAT_BPF_RULES_H
 
@@ -56,9 +56,8 @@ static __always_inline __u32 addr_hash(const struct ftpnat_addr *addr)
 }
 
 /*
- * Do client and server hang on the interface that the packet in the scratch memory came
- * in by? Then the server would answer the client past this gateway. s->flow.to names the
- * server.
+ * Are client and server both on the interface on which the packet in the scratch memory
+ * arrived? Then the server would answer the client directly. s->flow.to has the server.
  */
 __noinline int is_hairpin(struct __sk_buff *skb)
 {
@@ -87,7 +86,7 @@ __noinline int is_hairpin(struct __sk_buff *skb)
 	if (!is_way(bpf_fib_lookup(skb, &fib, sizeof(fib), 0)) ||
 	    fib.ifindex != skb->ifindex)
 		return 0;
-	/* next hop: the client itself, and no router that might lie behind us */
+	/* next hop: the client itself, not a router that may be behind us */
 	return v6 ? addr_equal((const struct ftpnat_addr *)fib.ipv6_dst, &t->dst) :
 		    fib.ipv4_dst == t->dst.w[3];
 }
@@ -105,7 +104,7 @@ static __always_inline int publish(struct __sk_buff *skb, const struct ftpnat_ru
 		return FTPNAT_NO_SERVER;
 	s->server_walk.first = (s->slot & 1) * FTPNAT_MAX_SERVERS + rule->first_server;
 	s->server_walk.number = rule->servers;
-	/* under TLS a data connection can't be told apart by more than its client */
+	/* under TLS a data connection is identified by its client only */
 	s->server_walk.ticket =
 		(rule->tls_port_min ? addr_hash(&new->key.src) : bpf_get_prandom_u32()) %
 		weight;
@@ -115,7 +114,7 @@ static __always_inline int publish(struct __sk_buff *skb, const struct ftpnat_ru
 	if (!server)
 		return FTPNAT_NO_SERVER;
 	new->to.src = new->key.src;
-	/* a server on this host takes no packet that comes in with this host's address */
+	/* a server on this host refuses packets that arrive with this host's address */
 	if (rule->source == FTPNAT_SOURCE_ADDRESS &&
 	    !is_local(skb, &new->key, &server->addr)) {
 		if (addr_is_zero(&server->source))
@@ -135,8 +134,8 @@ static __always_inline int publish(struct __sk_buff *skb, const struct ftpnat_ru
 }
 
 /*
- * masquerade: the rule's address, or the one of the interface that the route leaves by.
- * Who dials this host itself passes: there is nobody to hide from.
+ * masquerade: the rule's address, or that of the interface through which the route
+ * leaves. Connections to this host itself pass: they need no translation.
  */
 static __always_inline int masquerade(struct __sk_buff *skb,
 				      const struct ftpnat_rule *rule, struct scratch *s,

@@ -14,7 +14,7 @@
 #define PAYLOAD_LEN                                                                      \
 	16384 /* of a piece, power of two: a map's value per CPU is 32 KiB at most */
 
-/* A connection about to be entered into ftpnat_flows, and what comes of it. */
+/* A connection about to be entered into ftpnat_flows, and the result. */
 struct flow_new {
 	struct ftpnat_tuple key;     /* as the first packet shows it */
 	struct ftpnat_tuple to;	     /* as it will be */
@@ -48,9 +48,9 @@ struct scanning {
 	struct ftp_parser before; /* the parser as it was when the segment came */
 };
 
-/* What became of a whole line, from lines.h to segment.h. */
+/* The result of a complete line, from lines.h to segment.h. */
 struct outcome {
-	__u32 why;	/* enum ftpnat_reason; PASS: nothing to tell */
+	__u32 why;	/* enum ftpnat_reason; PASS: no event */
 	__u32 text_len; /* replacement of the address or of the line; 0: none */
 	__u8 text[64];
 };
@@ -64,7 +64,7 @@ struct editing {
 	__u32 text_len;
 };
 
-/* The payload that the receiver gets, in parts where it is too long. */
+/* The payload that the receiver gets, in parts if it is too long. */
 struct composing {
 	__u32 at;	    /* sender's: next byte */
 	__u32 until;	    /* sender's: end of what may be sent in this part */
@@ -77,7 +77,7 @@ struct composing {
 	__u8 broken;	    /* the packet could not be written */
 };
 
-/* How the segment, or the ACK in its place, leaves. */
+/* How the segment, or the ACK instead of it, leaves. */
 struct sending {
 	int way; /* as route() found it */
 	int egress;
@@ -150,7 +150,7 @@ struct quoted {
 	struct ftpnat_tuple sent;    /* as its sender sent it */
 };
 
-/* Where the packet at hand leaves, see route(). */
+/* Where the current packet leaves, see route(). */
 struct route {
 	__u32 hop;   /* index + 1 of its next hop in ftpnat_hops, or 0 */
 	__u32 known; /* packets may go there without the neighbour layer */
@@ -170,14 +170,14 @@ struct payload_sum {
 	__u32 sum;
 };
 
-/* Of guards, not more than so many in a second. */
+/* Rate limit of the events of guards. */
 struct guard_events {
 	__u32 second;
 	__u32 number;
 };
 
 struct scratch {
-	/* these few lines of cache are all that most packets need */
+	/* most packets need only these few cache lines */
 	struct packet packet;
 	struct route route;
 	struct ftpnat_clock clock;
@@ -196,7 +196,7 @@ struct scratch {
 	struct quoted quoted;
 	struct payload_sum payload_sum;
 	struct guard_events guard_events;
-	struct ftpnat_addr addr_none; /* always zero: an address that no server takes */
+	struct ftpnat_addr addr_none; /* always zero: an address that no server accepts */
 	struct ftpnat_tls tls;	      /* zeroed image of an entry, but for its first id */
 	/* start of a packet that an ICMP error quotes */
 	__u8 answer[192] __attribute__((aligned(8)));
@@ -221,7 +221,10 @@ struct payload {
 
 #define PAYLOAD_PIECES 4 /* of the longest frame, power of two */
 
-/* A control segment and what it meets on its way: the context of all that reads or composes it. */
+/*
+ * A control segment with its session and streams: the context of all code that reads or
+ * composes it.
+ */
 struct scan {
 	struct __sk_buff *skb;
 	struct ftpnat_session *session;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The payload of one control segment as it comes: its new bytes are fed to the
- * grammar, finished lines to the session; what has to be replaced goes into the
- * edit log. A retransmission has nothing new and goes to compose.h at once.
+ * The payload of one control segment: its new bytes are fed to the grammar, complete
+ * lines to the session, and replacements go into the edit log. A retransmission has
+ * nothing new and goes directly to compose.h.
  */
 #ifndef FTPNAT_BPF_SEGMENT_H
 #define FTPNAT_BPF_SEGMENT_H
@@ -114,7 +114,9 @@ static __always_inline void edit_add(struct scan *c)
 	stream->edits++;
 }
 
-/* Held bytes turned out to be no address line: they go out as they are with what follows. */
+/*
+ * Held bytes are not an address line after all: they leave unchanged with what follows.
+ */
 static __always_inline void release_held(struct scan *c)
 {
 	struct segment *seg = &c->s->segment;
@@ -143,7 +145,10 @@ static long hold_byte(__u32 i, struct scan *c)
 	return 0;
 }
 
-/* Tells of the line [seg->scan.line, stream->next): as it came, and what of it is replaced. */
+/*
+ * Reports the line [seg->scan.line, stream->next): as received, and the part that is
+ * replaced.
+ */
 static __noinline int event_line(struct scan *c, int whole)
 {
 	struct ftpnat_line_event *e;
@@ -186,7 +191,7 @@ static __noinline int event_line(struct scan *c, int whole)
 	return 0;
 }
 
-/* The line [seg->scan.line, stream->next) is whole. */
+/* The line [seg->scan.line, stream->next) is complete. */
 static __always_inline void line_end(struct scan *c)
 {
 	struct ftpnat_stream *stream = c->stream;
@@ -254,7 +259,7 @@ static __always_inline int line_undecided(const struct scan *c)
 
 #define SKIP_RUN 16
 
-/* Steps over what the grammar doesn't look at: the bytes behind `offset`, but no LF. */
+/* Skips bytes that the grammar ignores: those after `offset`, up to the LF. */
 static __always_inline void skip_bytes(struct scan *c, const struct payload *piece,
 				       __u32 offset)
 {
@@ -305,8 +310,8 @@ static long scan_byte(__u32 i, struct scan *c)
 }
 
 /*
- * Parses what is new in the segment and decides what of it is held back.
- * GO_ON, or LOG_FULL: nothing of the segment can go on.
+ * Parses the new bytes of the segment and decides which are held back. GO_ON, or
+ * LOG_FULL: nothing of the segment can be forwarded.
  */
 static __always_inline int segment_scan(struct scan *c)
 {
@@ -331,7 +336,7 @@ static __always_inline int segment_scan(struct scan *c)
 	if (stream->tls) {
 		int clear = tls_follow(c->skb, stream);
 
-		/* nothing is read, what was held goes out with the next byte */
+		/* nothing is parsed, held bytes leave with the next byte */
 		stream->next++;
 		if (seg->scan.releasing && stream->next - seg->start == 1)
 			release_held(c);
@@ -385,7 +390,7 @@ static __always_inline int segment_scan(struct scan *c)
 		stream->held_len = (__u16)stream->parser.length;
 		seg->scan.held_from = seg->scan.line;
 		seg->scan.held_len = stream->held_len;
-		/* Nagle's rule: the rest comes when what is in front is acknowledged */
+		/* Nagle's rule: the rest comes once the bytes before are acknowledged */
 		seg->send.twice = c->s->packet.flags & TH_PSH &&
 				  seq_before(seg->start, seg->scan.line);
 	}

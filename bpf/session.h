@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The life of an FTP session: entered with the first packet after the handshake,
- * locked while a packet of its control connection is worked on, removed with that
- * connection.
+ * The life of an FTP session: created with the first packet after the handshake, locked
+ * while a packet of its control connection is processed, removed with that connection.
  */
 #ifndef FTPNAT_BPF_SESSION_H
 #define FTPNAT_BPF_SESSION_H
@@ -73,7 +72,10 @@ session_of_control(const struct ftpnat_tuple *key, const struct ftpnat_flow *flo
 
 #define CLOCKS_APART 1 /* seconds, see clock_seconds() */
 
-/* The session of a data connection: one that began later has the same id by chance. */
+/*
+ * The session of a data connection; not one that began later and has the same id by
+ * chance.
+ */
 static __always_inline struct ftpnat_session *session_of_data(__u32 id, __u32 created)
 {
 	struct ftpnat_session *session = bpf_map_lookup_elem(&ftpnat_sessions, &id);
@@ -83,7 +85,7 @@ static __always_inline struct ftpnat_session *session_of_data(__u32 id, __u32 cr
 	return session;
 }
 
-/* Attempt 0: the next id; then any. 1: it is one that no session has. */
+/* Attempt 0: the next id; then random ones. 1: no session has it. */
 static long try_id(__u32 attempt, __u32 **id)
 {
 	__u32 step = attempt ? bpf_get_prandom_u32() : 1;
@@ -138,7 +140,7 @@ static __always_inline struct ftpnat_session *session_get(struct scratch *s,
 	return session_of_control(&s->packet.tuple, flow);
 }
 
-/* Its control connection is through: nothing may be announced by it any more. */
+/* Its control connection has ended: it may announce nothing more. */
 static __always_inline void session_close(struct ftpnat_session *session, __u32 id)
 {
 	session->closing = 1;

@@ -88,18 +88,21 @@ __noinline __u32 stream_unmap(struct ftpnat_stream *s, __u32 seq, int up)
 	return seq - growth;
 }
 
-/* An ACK number of the receiver, as the sender has to see it. */
+/* An ACK number of the receiver, as the sender must see it. */
 static __always_inline __u32 stream_unmap_ack(struct ftpnat_stream *s, __u32 ack)
 {
 	__u32 seq = stream_unmap(s, ack, 0);
 
-	/* held bytes are acknowledged with what is before them, and what was once stays so */
+	/*
+	 * held bytes are acknowledged with the bytes before them; an ACK is never taken
+	 * back
+	 */
 	if (s->held_len && seq == held_from(s))
 		s->taken = s->next;
 	return seq_before(seq, s->taken) ? s->taken : seq;
 }
 
-/* Notes the receiver's ACK and forgets the edits that it covers whole. */
+/* Records the receiver's ACK and drops the edits that it covers completely. */
 __noinline int stream_acked(struct ftpnat_stream *s, __u32 ack)
 {
 	__u32 i;

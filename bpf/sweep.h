@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The timer of all connections: it goes through the queue of expiry.h and removes
+ * The timer of all connections: it walks the queue of expiry.h and removes connections
  * whose time is over.
  */
 #ifndef FTPNAT_BPF_SWEEP_H
@@ -9,11 +9,14 @@
 #include "conntrack.h"
 #include "expiry.h"
 
-#define EXPIRY_BATCH  512		/* connections looked at in one go */
-#define EXPIRY_BEHIND (2 * MILLISECOND) /* until the next, while more are due */
-#define EXPIRY_STUCK  60 /* seconds that a place may wait for who has taken it */
+#define EXPIRY_BATCH  512		/* connections checked in one run */
+#define EXPIRY_BEHIND (2 * MILLISECOND) /* until the next run, while more are due */
+#define EXPIRY_STUCK  60		/* seconds that a slot may wait for its writer */
 
-/* Tells these programs from those that they replace: the timer shall run the newest code. */
+/*
+ * Distinguishes these programs from those that they replace: the timer must run the
+ * newest code.
+ */
 const volatile __u32 ftpnat_generation = 0;
 
 /* Does the session of this control connection carry a transfer? */
@@ -29,8 +32,8 @@ static __always_inline int flow_has_data(const struct ftpnat_tuple *key,
 }
 
 /*
- * A connection's time to be looked at has come: it is removed, or entered anew.
- * 0, or -errno: neither could be done, it has to be looked at again.
+ * A connection is due: it is removed or entered again. 0, or -errno if neither was
+ * possible and it must be checked again.
  */
 static __noinline int flow_visit(struct ftpnat_tuple *key, __u32 since, __u32 now)
 {
@@ -73,7 +76,7 @@ struct sweep {
 	__u32 now;
 	__u32 period;
 	__u32 length; /* of the queue, from which on nothing waits for its time */
-	__u32 waits;  /* for who has taken the first place */
+	__u32 waits;  /* for the writer of the first slot */
 };
 
 static long sweep_one(__u32 i, struct sweep *sweep)
@@ -118,7 +121,7 @@ static int expiry_sweep(void *map, __u32 *key, struct ftpnat_expiry *queue)
 	if (sweep.waits)
 		queue->stuck++;
 	if (queue->head == queue->tail) {
-		/* it sleeps; who enters one after this look at `tail` finds it so */
+		/* it sleeps; whoever adds an entry after this read of `tail` wakes it */
 		__sync_lock_test_and_set(&queue->running, 0);
 		if (queue->head == __sync_fetch_and_add(&queue->tail, 0))
 			return 0;
@@ -128,14 +131,14 @@ static int expiry_sweep(void *map, __u32 *key, struct ftpnat_expiry *queue)
 	return 0;
 }
 
-/* Sees to it that the timer runs, and that it runs this code. */
+/* Makes sure that the timer runs, with this code. */
 static __always_inline void expiry_wake(void)
 {
 	struct ftpnat_expiry *queue = expiry_get();
 
 	if (!queue || (queue->running && queue->generation == ftpnat_generation))
 		return;
-	/* memory was had by ftpnat_wake() */
+	/* ftpnat_wake() allocated the memory */
 	if (bpf_timer_init(&queue->timer, &ftpnat_expiry, CLOCK_MONOTONIC) == -ENOMEM ||
 	    bpf_timer_set_callback(&queue->timer, expiry_sweep))
 		return;
@@ -144,7 +147,7 @@ static __always_inline void expiry_wake(void)
 	bpf_timer_start(&queue->timer, SECOND, 0);
 }
 
-/* A connection is to be looked at when its time has passed from now. 0 or -ENOMEM. */
+/* Queues a connection to be checked when its time has passed from now. 0 or -ENOMEM. */
 static __noinline int expiry_enter(const struct ftpnat_tuple *key, __u32 now)
 {
 	int rc = expiry_put(key, now);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Control connections under TLS: nothing in them can be read, but TLS records say
- * how long they are. Where a record should begin and a line does, TLS is over (CCC,
- * RFC 4217 section 6; the command itself and its reply are inside TLS).
+ * Control connections under TLS can't be read, but TLS records give their length. If a
+ * line begins where a record should, TLS has ended (CCC, RFC 4217 section 6; the command
+ * itself and its reply are inside TLS).
  */
 #ifndef FTPNAT_BPF_TLS_H
 #define FTPNAT_BPF_TLS_H
@@ -19,7 +19,7 @@
 #define TLS_HEADER_LEN	  5
 #define TLS_LONGEST	  (16384 + 2048) /* RFC 5246 section 6.2.3 */
 #define TLS_STEPS	  (1 << 16)
-#define TLS_CLEAR_OFF_MAX PAYLOAD_LEN /* of a segment, what is at hand to be read */
+#define TLS_CLEAR_OFF_MAX PAYLOAD_LEN /* the part of a segment that can be read */
 
 /* Does the session's rule refuse TLS? */
 __noinline int tls_denied(struct ftpnat_session *session)
@@ -33,7 +33,7 @@ __noinline int tls_denied(struct ftpnat_session *session)
 	return rule && rule->flags & FTPNAT_RULE_NO_TLS;
 }
 
-/* From the next byte on, both ends are going to speak TLS; no command is in flight any more. */
+/* From the next byte on both ends use TLS; no command is in flight any more. */
 static __always_inline void tls_begin(struct ftpnat_session *session)
 {
 	__u32 dir;
@@ -51,7 +51,7 @@ static __always_inline void tls_begin(struct ftpnat_session *session)
 	session->awaiting = 0;
 }
 
-/* What became of a session that no line tells of. */
+/* An event of the session without a line. */
 static __always_inline void tls_tell(struct ftpnat_session *session,
 				     enum ftpnat_reason why)
 {
@@ -73,7 +73,7 @@ __noinline int tls_implicit(struct ftpnat_session *session)
 	return 0;
 }
 
-/* One direction carries lines again; the other will before it answers. */
+/* One direction carries lines again; the other will too before it replies. */
 __noinline int tls_end(struct ftpnat_session *session)
 {
 	struct scratch *s = scratch_get();
@@ -86,7 +86,7 @@ __noinline int tls_end(struct ftpnat_session *session)
 	return 0;
 }
 
-/* Implicit TLS: a ClientHello as the first that is said, to a server that hasn't greeted. */
+/* Implicit TLS: a ClientHello as the first bytes, to a server that hasn't greeted. */
 static __always_inline int tls_hello(const struct ftpnat_session *session,
 				     const struct payload *in, __u32 len)
 {
@@ -101,7 +101,7 @@ struct following {
 	struct scratch *s;
 };
 
-/* What a line of the client or the server may begin with, and a record never. */
+/* A byte that can begin a line of the client or the server, but never a record. */
 static __always_inline int begins_line(__u8 byte, __u8 dir)
 {
 	if (dir == FTPNAT_FROM_SERVER)
@@ -110,7 +110,7 @@ static __always_inline int begins_line(__u8 byte, __u8 dir)
 	       (byte >= 'a' && byte <= 'z');
 }
 
-/* The next byte of a record's header; its body is stepped over. */
+/* The next byte of a record's header; its body is skipped. */
 static long follow_byte(__u32 i, struct following *f)
 {
 	struct ftpnat_stream *stream = f->stream;
@@ -162,7 +162,7 @@ static long follow_byte(__u32 i, struct following *f)
 }
 
 /*
- * Follows the records through the segment at hand. 1: lines begin again at
+ * Follows the records through the current segment. 1: lines begin again at
  * stream->tls_record.
  */
 __noinline int tls_follow(struct __sk_buff *skb, struct ftpnat_stream *stream)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The sessions under TLS of a client: `ftpnat_tls` leads what the client dials, and
- * no line announces, to the server of the session that spoke last.
+ * The sessions under TLS of a client: `ftpnat_tls` leads connections that no line
+ * announces to the server of the session that sent something last.
  */
 #ifndef FTPNAT_BPF_TLS_SESSIONS_H
 #define FTPNAT_BPF_TLS_SESSIONS_H
@@ -25,7 +25,7 @@ static __always_inline struct ftpnat_session *tls_session(const __u32 *id)
 	return session;
 }
 
-/* A session is no longer under TLS: its client has no say about `tls_data_ports` by it. */
+/* A session is no longer under TLS: it gives its client no `tls_data_ports` any more. */
 __noinline int tls_forget(struct ftpnat_session *session, __u32 id)
 {
 	struct scratch *s = scratch_get();
@@ -51,7 +51,10 @@ __noinline int tls_forget(struct ftpnat_session *session, __u32 id)
 	return 0;
 }
 
-/* The server of a session under TLS spoke: what its client opens now is meant for it. */
+/*
+ * The server of a session under TLS sent something: its client's next connections go to
+ * it.
+ */
 __noinline int tls_claim(struct ftpnat_session *session, __u32 id)
 {
 	struct scratch *s = scratch_get();

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a step of a packet's way returns: GO_ON, or the enum ftpnat_reason with which
- * the program ends.
+ * What each step returns: GO_ON, or the enum ftpnat_reason with which the program ends.
  */
 #ifndef FTPNAT_BPF_VERDICT_H
 #define FTPNAT_BPF_VERDICT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the verifier needs to be told, and nothing else uses inline assembly.
- * Compiler and kernel for which each was needed are named with it.
+ * Hints that the verifier needs. No other file uses inline assembly. Each hint names the
+ * compiler and the kernel that needed it.
  */
 #ifndef FTPNAT_BPF_VERIFIER_H
 #define FTPNAT_BPF_VERIFIER_H

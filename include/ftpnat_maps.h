@@ -32,7 +32,7 @@
 /* An IPv6 address, or an IPv4 one as ::ffff:a.b.c.d: one code path for both. */
 struct ftpnat_addr {
 	union {
-		__u8 octet[16]; /* first, for who reads `bpftool map dump` */
+		__u8 octet[16]; /* first, for readers of `bpftool map dump` */
 		__be32 w[4];
 	};
 };
@@ -201,9 +201,9 @@ struct ftpnat_edit {
 /* What one direction of a control connection carries. */
 enum ftpnat_tls_state {
 	FTPNAT_TLS_NONE,    /* lines */
-	FTPNAT_TLS_BEGINS,  /* TLS is agreed on, no record was seen yet */
+	FTPNAT_TLS_BEGINS,  /* TLS is agreed on, no record seen yet */
 	FTPNAT_TLS_RECORDS, /* TLS, its records are followed */
-	FTPNAT_TLS_LOST,    /* something that can't be followed, to the end */
+	FTPNAT_TLS_LOST,    /* can't be followed, until the end */
 };
 
 /*
@@ -224,10 +224,10 @@ struct ftpnat_stream {
 	__u16 text_used;
 	__u16 held_len; /* bytes [next - held_len, next) are kept in `held` */
 	__u16 reply;	/* server's: multi-line reply that was open when the line began */
-	__u8 heard;	/* the receiver has spoken: tsval and window are known */
+	__u8 heard;	/* the receiver has sent something: tsval and window are known */
 	__u8 tls;	/* enum ftpnat_tls_state */
 	__u8 tls_header;  /* bytes seen of the record's header */
-	__u8 fin;	  /* the sender is through: held bytes left with its FIN */
+	__u8 fin;	  /* the sender has finished: held bytes left with its FIN */
 	__u32 tls_record; /* sender's: start of the TLS record at hand */
 	__u16 tls_len;	  /* of its body, as far as the header says yet */
 	__u16 pad2;
@@ -247,7 +247,7 @@ struct ftpnat_stream {
 /* ftpnat_session.flags */
 #define FTPNAT_SESSION_DOOR   0x01 /* `door` is an expectation that may still stand */
 #define FTPNAT_SESSION_OPAQUE 0x02 /* TLS: not parsed */
-#define FTPNAT_SESSION_EPSV   0x04 /* EPSV ALL was accepted: no other mode any more */
+#define FTPNAT_SESSION_EPSV   0x04 /* EPSV ALL was accepted: no other mode from now on */
 #define FTPNAT_SESSION_SPOKEN 0x08 /* the client has sent something */
 #define FTPNAT_SESSION_TRACKED                                                           \
 	0x10 /* of a track rule: lines are read, never changed nor held back */
@@ -261,7 +261,7 @@ struct ftpnat_session {
 	__u8 first;    /* oldest command that matters and has no final reply yet */
 	__u8 commands; /* number of them */
 	__u8 awaiting; /* of these, PASV, EPSV and refused ones */
-	__u8 closing;  /* both ends are through: no door opens any more */
+	__u8 closing;  /* both ends have finished: nothing can be announced any more */
 	__u8 greeted;  /* the greeting, a reply to nothing, has come */
 	__u8 lenient;  /* ABOR was used: the number of replies can't be relied on */
 	__u8 late;     /* newest of `commands`, younger than the server's present line */
@@ -297,7 +297,7 @@ enum ftpnat_rule_kind { FTPNAT_PUBLISH, FTPNAT_MASQUERADE, FTPNAT_TRACK };
 enum ftpnat_source { FTPNAT_SOURCE_KEEP, FTPNAT_SOURCE_ADDRESS };
 
 /* ftpnat_rule.flags */
-#define FTPNAT_RULE_RETIRED 0x01 /* gone from the configuration, its sessions live on */
+#define FTPNAT_RULE_RETIRED 0x01 /* removed, its sessions continue */
 #define FTPNAT_RULE_FOREIGN 0x02 /* foreign_data: allow */
 #define FTPNAT_RULE_NO_TLS  0x04 /* tls: deny */
 
@@ -408,7 +408,7 @@ struct ftpnat_config {
 	__u32 timeout[FTPNAT_KIND_MAX]; /* idle, seconds */
 	__u32 timeout_closing;
 	__u32 timeout_expected;
-	__u32 period; /* seconds after which a connection is looked at again: the shortest of them */
+	__u32 period; /* shortest of them: seconds between checks */
 };
 
 /* ---- what is counted ---- */
@@ -489,10 +489,10 @@ struct ftpnat_interface {
 };
 
 /*
- * Bound to every program of the instance: a tc filter is ours when its program
- * holds this map, and the map lives as long as one of our filters does. Written
- * before the step that it announces, so that a killed `up` can be cleaned up. Whatever
- * becomes of FTPNAT_LAYOUT, this stays as it is: every version takes down every other's.
+ * Bound to every program of the instance: a tc filter is ours if its program uses this
+ * map, and the map lives as long as one of our filters. Written before the step that it
+ * announces, so that a killed `up` can be cleaned up. It does not change with
+ * FTPNAT_LAYOUT: every version can take down every other's instance.
  */
 struct ftpnat_state {
 	__u32 layout;
@@ -501,7 +501,7 @@ struct ftpnat_state {
 	__u64 bpffs;	 /* device of the bpffs that holds the pins */
 	__u32 config_id; /* map ids, for the other instances to look into */
 	__u32 listens_id;
-	__u32 complete; /* all is made; before that, `up` begins anew */
+	__u32 complete; /* all is created; before that, `up` starts afresh */
 	__u32 pad;
 	char pin[128];
 	struct ftpnat_interface interface[FTPNAT_MAX_INTERFACES];
