@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Numbers of packets in network order, and their checksum: no code in common with the programs. */
+/* Numbers in network order and checksums, without code in common with the programs. */
 #ifndef FTPNAT_TEST_BYTES_H
 #define FTPNAT_TEST_BYTES_H
 

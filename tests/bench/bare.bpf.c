@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The limits: the least that forwards a packet at each hook, which is a route
- * lookup, one less to live, the two MAC addresses, and out.
+ * The limits: the minimum that forwards a packet at each hook: a route lookup, the TTL,
+ * the two MAC addresses, and out.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -13,7 +13,7 @@
 
 #define AF_INET 2
 
-/* Turns the frame into what goes to its next hop; that interface's index, or 0. */
+/* Rewrites the frame for its next hop; returns that interface's index, or 0. */
 static __always_inline __u32 bare(void *ctx, void *data, void *end, __u32 ifindex)
 {
 	struct bpf_fib_lookup fib = { .family = AF_INET, .ifindex = ifindex };
@@ -56,7 +56,7 @@ int bench_bare_xdp(struct xdp_md *ctx)
 	return ifindex ? (int)bpf_redirect(ifindex, 0) : XDP_PASS;
 }
 
-/* Gives a veth its receive queue (NAPI), as a card has, where nothing else does. */
+/* Gives a veth a receive queue (NAPI), as a network card has. */
 SEC("xdp")
 int bench_pass(struct xdp_md *ctx)
 {

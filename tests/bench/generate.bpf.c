@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The packet generator, for BPF_PROG_TEST_RUN with BPF_F_TEST_XDP_LIVE_FRAMES: each
- * run writes the headers of one frame and sends it out of the interface. Pages come
- * back as the gateway left them, so everything it may have touched is written anew.
- * An instance belongs to one thread.
+ * The packet generator, for BPF_PROG_TEST_RUN with BPF_F_TEST_XDP_LIVE_FRAMES: each run
+ * writes the headers of one frame and sends it out of the interface. Pages come back as
+ * the gateway left them, so everything that it may have changed is written again. An
+ * instance belongs to one thread.
  */
 #include <linux/bpf.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Runs a program again and again on the same packet, for BPF_PROG_TEST_RUN with
- * `repeat`: what the run before has written is put back, then the program is
- * called. The null programs show what that alone costs.
+ * Runs a program repeatedly on the same packet, for BPF_PROG_TEST_RUN with `repeat`:
+ * restores what the previous run has written, then calls the program. The null programs
+ * show what that alone costs.
  */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>

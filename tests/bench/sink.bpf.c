@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Counts and drops generated frames where they arrive; all others go on. */
+/* Counts and drops generated frames where they arrive; all others pass. */
 #include <linux/bpf.h>
 
 #include <bpf/bpf_endian.h>

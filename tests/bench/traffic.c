@@ -125,7 +125,7 @@ static void *send_frames(void *argument)
 	CPU_ZERO(&cpus);
 	CPU_SET(s->cpu, &cpus);
 	s->err = -pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
-	/* one call for all: setting up and tearing down is no part of a rate */
+	/* one call for all: setup and teardown are not part of a rate */
 	opts.repeat = s->packets ? (int)s->packets : INT_MAX;
 	if (!s->err &&
 	    bpf_prog_test_run_opts(bpf_program__fd(s->skel->progs.generate), &opts) &&

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Fixtures of the end-to-end tests: labs that clean up, and whole stories of failures."""
+"""Fixtures of the end-to-end tests: labs that clean up, and full reports of failures."""
 
 import hashlib
 import os
@@ -80,7 +80,7 @@ def _factory(request, gateway_class, name):
 
     def make(suffix="", **options):
         lab_name = short_name(f"{name}{suffix}")
-        # a shared fixture is made anew where tests with other parameters came in between
+        # a shared fixture is created again if tests with other parameters ran in between
         finish(lambda lab: lab.name == f"ftpnat-{lab_name}")
         lab = Lab(lab_name, **options)
         labs.append(lab)

@@ -124,7 +124,7 @@ def test_drain_and_resume(make_lab):
     drain(lab, "drain", ends[2])
     assert states(lab)[ends[2]][0] == "drained" and states(lab)[ends[0]][0] == "up"
     assert met() == {servers[0].name, servers[1].name}
-    with lab.client.inside():  # the living go on, with new data connections
+    with lab.client.inside():  # existing sessions continue, with new data connections
         for _ in range(2):
             assert living[servers[2].name].read("server-name").decode() == servers[2].name
     assert states(lab)[ends[2]][1] >= 1

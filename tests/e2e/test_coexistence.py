@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""ftpnat beside what else may be on a gateway: nftables, other tc programs, other kinds of interface."""
+"""ftpnat beside other users of a gateway: nftables, other tc programs, other kinds of interface."""
 
 import socket
 
@@ -52,7 +52,7 @@ table inet rest {
 
 
 def test_nftables_flowtable_for_other_traffic(make_lab):
-    """The kernel's short way for established connections leaves ours alone, and works for others."""
+    """The kernel's fast path for established connections leaves ours alone and works for others."""
     lab = make_lab()
     server = need(Vsftpd)(lab.server).start()
     lab.server.start(["/usr/bin/python3", "-m", "http.server", "8080"], "http")
@@ -220,7 +220,7 @@ def test_another_tc_program_before_and_after(make_lab):
 
 
 def test_tcx_program_before(make_lab):
-    """It comes before all filters of tc. Where it keeps the packets, `status` says who may have them."""
+    """It runs before all filters of tc. If it keeps the packets, `status` names it."""
     lab = make_lab()
     server = need(Vsftpd)(lab.server).start()
     vips = lab.vips()

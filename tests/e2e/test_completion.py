@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Completion in bash and zsh: what a user gets who presses Tab."""
+"""Completion in bash and zsh: what a user gets after Tab."""
 
 import os
 import re
@@ -27,7 +27,7 @@ _ftpnat_load
 printf '%s\\n' "${{COMPREPLY[@]}}"
 """
 
-# An interactive zsh at the end of a pseudo-terminal, which tells of each match it is given.
+# An interactive zsh at the end of a pseudo-terminal, which reports each match that it gets.
 ZSH = """
 zmodload zsh/zpty
 zpty shell zsh -f -i

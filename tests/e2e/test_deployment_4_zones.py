@@ -173,7 +173,7 @@ def test_what_ours_says(zones):
 
 
 def flood(node, address, number):
-    """SYNs to so many ports that nobody announced."""
+    """SYNs to so many unannounced ports."""
     with node.inside():
         for port in range(2000, 2000 + number):
             with socket.socket() as sock:

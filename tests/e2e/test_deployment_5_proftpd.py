@@ -154,7 +154,7 @@ def test_port_scan_during_a_session(setups):
 
 
 def exhaust(node, server, dial, number):
-    """So many sessions with a PASV each that nobody connects to, and one more."""
+    """Sessions with an unused PASV each, until the range is full, and one more."""
     sessions = [login(node, dial, server, "PASV") for _ in range(number + 1)]
     for session in sessions[:-1]:
         assert address_of(session.sendcmd("PASV"))
@@ -193,7 +193,7 @@ FOREIGN = "PORT 10,1,9,9,200,1"
 
 
 def test_mismatching_port(setups):
-    """Refused with 500 by either, and the session goes on."""
+    """Refused with 500 by either, and the session continues."""
     for setup in (setups.old(), setups.ours()):
         with setup as server, setups.outside.inside():
             session = login(setups.outside, PUBLIC, server, "PASV")

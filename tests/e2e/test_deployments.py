@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The deployments of docs/deployments: what the old setup does, and what ftpnat does in its place."""
+"""The deployments of docs/deployments: what the old setup does, and what ftpnat does instead."""
 
 import ftplib
 import io
@@ -47,7 +47,7 @@ MASQUERADE = "-A POSTROUTING -d 10.2.1.2 -j MASQUERADE\n"
 
 @pytest.mark.parametrize("rules, want", [
     (nat(DNAT, MASQUERADE), {"PASV": {FAILS}, "EPSV": {FAILS}, "PORT": {FAILS}}),
-    # who believes the 227 fails, lftp repairs it and says so
+    # clients that believe the 227 fail, lftp repairs it and says so
     (nat(DNAT, RANGE, MASQUERADE), {"PASV": {FAILS, COMPLAINS}, "EPSV": {WORKS}, "PORT": {FAILS}}),
     (helper(21) + nat(DNAT, MASQUERADE), {"PASV": {FAILS}, "EPSV": {FAILS}, "PORT": {FAILS}}),
     (helper(2121) + nat(DNAT, MASQUERADE), {"PASV": {WORKS}, "EPSV": {WORKS}, "PORT": {WORKS}}),

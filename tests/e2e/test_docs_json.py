@@ -12,7 +12,7 @@ from servers import Pyftpdlib
 
 pytestmark = pytest.mark.ftpnat
 
-WORDS = {"reasons", "degraded"}  # described in words, not key by key
+WORDS = {"reasons", "degraded"}  # described as text, not key by key
 
 
 def described():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The manual pages say what the program says: verbs, options, reasons, every key of the file.
+"""The manual pages match the program: verbs, options, reasons, every key of the file.
 
 The program is asked, not its source: it names the keys and values that it accepts in the
 message about one that it doesn't, and says what it does not support.

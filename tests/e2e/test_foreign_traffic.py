@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Traffic that is no business of ours goes through the gateway unharmed."""
+"""Traffic that no rule is for passes the gateway unchanged."""
 
 import contextlib
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""FTPS (RFC 4217): what is under TLS is not read, and its data connections still arrive."""
+"""FTPS (RFC 4217): sessions under TLS are not read, and their data connections still arrive."""
 
 import ftplib
 import socket
@@ -190,7 +190,7 @@ def test_outward_implicit(make_lab):
 
 @pytest.mark.parametrize("kind", ["masquerade", "track"])
 def test_outward_guard_without_the_key(make_lab, kind):
-    """What nobody announced and no key names doesn't pass; clear text still does."""
+    """Connections that were not announced and that no key allows don't pass; clear text still does."""
     lab, server = outward(make_lab, Proftpd, kind)
     with lab.client.inside():
         session = tls.login(lab.client, lab.server.ip4, server)
@@ -292,7 +292,7 @@ def test_ccc(make_lab, mode):
 
 
 def test_ccc_and_active_mode(make_lab):
-    """PORT and EPRT open a door again; under TLS nobody could see them.
+    """PORT and EPRT announce data connections again; under TLS they could not be read.
 
     Not with curl 7.88 and PROT P: without any NAT, too, it sends such data in clear text, and hangs.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Full tables refuse the new, count it, and never harm the living."""
+"""Full tables refuse new connections, count them, and never harm existing ones."""
 
 import ftplib
 import time

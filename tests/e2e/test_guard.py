@@ -161,7 +161,7 @@ def test_refusals_are_told_but_not_all_of_a_flood(make_lab):
             sock.setblocking(False)
             sock.connect_ex((lab.server.ip4, port))
             sock.close()
-        # a malformed line is told of, too, with the line
+        # a malformed line has an event too, with the line
         session = login(lab.client, server.addresses[0], server)
         session.putcmd("PORT 10,1,1,2,256,1")
         session.close()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Health checks of `run`: who is found down gets no new connections, and comes back by itself."""
+"""Health checks of `run`: a server found down gets no new connections, and comes back by itself."""
 
 import os
 import signal
@@ -124,7 +124,7 @@ def test_living_sessions_go_on(make_lab):
     with scene.lab.client.inside():
         sessions = [login(scene.lab.client, scene.vips[0], scene.good, "PASV") for _ in range(12)]
         kept = next(session for session in sessions if session.server_name() == scene.other.name)
-        # the listener gone, the conversation goes on in the same process: it is stopped for a while
+        # the listener is gone, the session continues in the same process: it is stopped for a while
         scene.other.processes[0].popen.send_signal(signal.SIGSTOP)
         scene.wait(0)
         scene.other.processes[0].popen.send_signal(signal.SIGCONT)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""ftpnat-load up, reload, down and status: what they make, what they leave, how they refuse.
+"""ftpnat-load up, reload, down and status: what they create, what they leave, how they refuse.
 
-The namespace and the pin folder are named after the test and removed before and after it.
+The namespace and the pin directory are named after the test and removed before and after it.
 """
 
 import json

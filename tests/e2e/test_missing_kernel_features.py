@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""A kernel that lacks something: `up` names it and leaves nothing, `status` says what is missing."""
+"""A kernel that lacks something: `up` names it and leaves nothing behind, `status` says what is missing."""
 
 import os
 import subprocess

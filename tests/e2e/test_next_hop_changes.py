@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The way to the server changes in mid-transfer: routes, neighbours, interfaces.
+"""The route to the server changes during a transfer: routes, neighbours, interfaces.
 
 The gateway has two links to the server, s1 and t1, and the server's address is behind
 both. What the client sends goes by the one that the routes name; what it gets comes by t1.
@@ -128,7 +128,7 @@ def test_neighbour_changes(make_lab, path, family, method, up):
 @PATH
 @WAY
 def test_neighbour_changes_unannounced(make_lab, path, family, method, up):
-    """The gateway has to find out, as for any traffic: the neighbour layer is told of the use."""
+    """The gateway has to find out, as for any traffic: the neighbour layer learns that the entry is in use."""
     scene = Scene(make_lab, path)
     version = "ipv4" if family == "v4" else "ipv6"
     for key, value in (("base_reachable_time_ms", 500), ("delay_first_probe_time", 1),

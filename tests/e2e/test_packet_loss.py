@@ -94,7 +94,7 @@ def test_loss(slow_syn, make_lab, percent):
     if lab.gateway.kind == "ftpnat":
         for name, sessions in (("files", 2), ("lan4", 1), ("lan6", 1)):
             rule = lab.gateway.rule(name)
-            assert rule["sessions"] == sessions, "a session was lost and begun anew"
+            assert rule["sessions"] == sessions, "a session was lost and opened again"
             assert rule["data_connections"] == 2 * count * sessions
     if count < 50:
         pytest.skip(f"right, but with {2 * count} files instead of 100: {slow_syn}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""What a scan of all ports of the public address finds: the control port and the announced ones."""
+"""A scan of all ports of the public address finds only the control port and announced ones."""
 
 import ftplib
 import socket
@@ -25,7 +25,7 @@ def scan(node, address):
 
 
 def scene(make_lab, kind):
-    """Servers listen on other ports too, which nobody may reach through the public address."""
+    """Servers listen on other ports too, which must not be reachable through the public address."""
     lab, server, dial = single(make_lab, Vsftpd, kind, clients=2, servers=2)
     for address in (lab.server.ip4, lab.server.ip6):
         with lab.server.inside():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""What policy forbids never opens a door, gets an answer, and leaves the session usable."""
+"""What policy forbids announces nothing, gets a reply, and leaves the session usable."""
 
 import ftplib
 import socket
@@ -15,7 +15,7 @@ REFUSED = (ftplib.error_temp, ftplib.error_perm)
 
 
 def refused(lab, session, command, reason):
-    """Sends what must be refused, then sees that the session goes on."""
+    """Sends what must be refused, then checks that the session continues."""
     before, doors = lab.gateway.reason(reason), lab.gateway.expected()
     with pytest.raises(REFUSED, match="^[45]"):
         session.sendcmd(command)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""What is refused leaves no state: no table has an entry more, and what lives goes on."""
+"""Refusals leave no state: no table grows, and existing connections continue."""
 
 import contextlib
 import ftplib

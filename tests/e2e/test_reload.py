@@ -27,7 +27,7 @@ BLOCK = 1000
 
 
 class Prober:
-    """Somebody who wants in by a port all the time, at an interface where he never may."""
+    """A peer that keeps dialling a port on an interface where it must never be accepted."""
 
     def __init__(self, node, address, port):
         self.scanner = Scanner(node, address)

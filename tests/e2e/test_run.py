@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""run: the endpoint, the event log, reloads, signals, and what works on without it."""
+"""run: the endpoint, the event log, reloads, signals, and what keeps working without it."""
 
 import contextlib
 import json
@@ -124,7 +124,7 @@ def test_dataplane_works_on_however_it_ends(scene, number, code):
     if code == 0:
         assert "the dataplane keeps working" in service.log()
     again = Service(lab)
-    assert sample(again.get()[1], "ftpnat_sessions_total", rule="files") == 2, "counters live on too"
+    assert sample(again.get()[1], "ftpnat_sessions_total", rule="files") == 2, "counters survive too"
     assert Follower(lab, "--json").process.alive()
 
 

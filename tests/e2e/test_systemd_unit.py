@@ -91,7 +91,7 @@ class Box:
 
     def close(self):
         if self.outer.poll() is None:
-            self.run("systemctl", "stop", "ftpnat")  # its folders in /tmp go with it
+            self.run("systemctl", "stop", "ftpnat")  # its directories in /tmp are removed with it
             self.load("down")
         self.outer.kill()
         self.outer.wait()
@@ -189,7 +189,7 @@ def test_hardening_as_systemd_sees_it(tmp_path):
 
 @pytest.fixture
 def installed(tmp_path):
-    """A root folder with what `make install` installs."""
+    """A root directory with what `make install` installs."""
     subprocess.run(["make", "-s", "-C", TOP, "install", f"DESTDIR={tmp_path}", "PREFIX=/usr"], check=True,
                    capture_output=True, timeout=300)
     return tmp_path

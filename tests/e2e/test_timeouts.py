@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""What lives as long as what: transfers longer than every timeout, and what is idle."""
+"""Timeouts: transfers longer than every timeout, and idle connections."""
 
 import ftplib
 import socket

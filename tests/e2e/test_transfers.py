@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""What is moved: sizes, many transfers on one control connection, listings."""
+"""Transfers: sizes, many transfers on one control connection, listings."""
 
 import io
 

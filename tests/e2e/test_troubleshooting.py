@@ -124,7 +124,7 @@ def test_a_blocked_data_connection_is_expected_until_its_time_is_over(make_lab):
     lab.gateway.up({"publish": [publish("files", vips, [server])], "timeouts": {"expected": "3s"}})
     with lab.client.inside():
         session = login(lab.client, vips[0], server)
-        session.sendcmd("EPSV")  # and nobody comes
+        session.sendcmd("EPSV")  # and no client connects
         entry, = lab.gateway.expected()
         assert entry["mode"] == "passive"
         wait_until(lambda: lab.gateway.reason("expected_expired") == 1, "it has expired")

@@ -17,7 +17,7 @@ def config(mode, text=CONFIG):
 
 
 def attached(host, interface):
-    """(mode, name) of what is attached, or None twice."""
+    """(mode, name) of what is attached, or (None, None)."""
     link = json.loads(host.ip("-j", "-d", "link", "show", interface))[0]
     xdp = link.get("xdp")
     if not xdp:
@@ -185,7 +185,7 @@ def test_dispatcher_that_a_killed_libxdp_left(host, verb):
 @pytest.mark.parametrize("mode,foreign_mode", [("native", "xdpdrv"), ("native", "xdpgeneric"),
                                                ("generic", "xdpgeneric")])
 def test_foreign_program_stays(host, mode, foreign_mode):
-    """It has no dispatcher: there is no place for ours, TC does the work."""
+    """It has no dispatcher, so there is no room for ours: TC does the work."""
     foreign(host, "v0", foreign_mode)
     its = prog_id(host, "v0")
     done = host.load("up", config=config(mode))

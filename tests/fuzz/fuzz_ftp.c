@@ -271,7 +271,7 @@ static int may(const struct ftp_parser *p, int reply)
 		       ftp_may_become_command_address(p);
 }
 
-/* What we would write in the place of the span says the same. */
+/* The text that we would write in place of the span means the same. */
 static void rewrite(const struct ftp_line *l, const char *line, size_t len, int reply)
 {
 	struct ftp_parser p = { 0 };

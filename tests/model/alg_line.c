@@ -68,7 +68,7 @@ bool find_port(const uint8_t *s, size_t len, size_t at, struct place *p)
 	return set_place(p, start, at, n[4] << 8 | n[5]);
 }
 
-/* No octet with a leading zero, which some read as octal: as inet_pton has it. */
+/* No octet with a leading zero, which some read as octal: as in inet_pton(). */
 static bool eprt_address(int protocol, const uint8_t *s, size_t len,
 			 struct alg_addr *addr)
 {

@@ -60,7 +60,10 @@ static int choose_port(struct alg_model *m, const struct alg_door *door, unsigne
 		       (int)min;
 }
 
-/* What the reader has to be told for the address at *p, or why it is refused: -1, or the refusal. */
+/*
+ * The address that the reader must get for the one at *p, or why it is refused: -1, or
+ * the refusal.
+ */
 static int announce(struct alg_model *m, struct alg_door *door, const struct place *p,
 		    const struct alg_addr *shown, unsigned min, unsigned max,
 		    unsigned command, char *text)
@@ -211,7 +214,7 @@ static void client_line(struct alg_model *m, struct alg_stream *stream)
 		    ((verb == PORT && find_port(s, len, args, &p)) ||
 		     (verb == EPRT && find_eprt(s, len, args, &p)))) {
 			command->refusal = announce_active(m, &p, command->number, text);
-			/* refused: the server has to read what it must refuse itself */
+			/* refused: the server must read a line that it refuses itself */
 			if (command->refusal >= 0 && p.delimiter)
 				sprintf(text, "::%c0", p.delimiter);
 			else if (command->refusal >= 0)
@@ -278,7 +281,7 @@ static void server_line(struct alg_model *m, struct alg_stream *stream)
 	char text[128] = "";
 	int refusal = -1;
 
-	if (code >= 200 && m->greeted) /* the greeting answers nothing */
+	if (code >= 200 && m->greeted) /* the greeting is not a reply */
 		command = take_command(m, code);
 	if (code >= 200)
 		m->greeted = true;
@@ -299,9 +302,9 @@ static void server_line(struct alg_model *m, struct alg_stream *stream)
 	     (command.verb == EPSV && code == 229 && find_229(s, len, at, &p))) &&
 	    len <= LINE_MAX_ADDRESS &&
 	    command.number <=
-		    m->commands_before) /* none answers what came after its start */
+		    m->commands_before) /* not a reply to a command sent after its start */
 		refusal = announce_passive(m, &p, code == 227, command.number, text);
-	/* the last of several lines can't have another code than the first */
+	/* the last line of a multi-line reply must have the code of the first */
 	if (refusal >= 0 && !several)
 		say(stream, refusals[refusal], strlen(refusals[refusal]));
 	else

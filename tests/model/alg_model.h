@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What an FTP gateway has to do, said over byte streams: it is fed what each end
- * says, in the order in which the gateway learns of it, and tells what the other
- * end must get and which door stands open. It knows nothing of packets and
- * shares no code with the programs.
+ * What an FTP gateway must do, in terms of byte streams. It is fed what each end sends,
+ * in the order in which the gateway receives it, and returns what the other end must get
+ * and which data connection is expected. It knows nothing of packets and shares no code
+ * with the programs.
  */
 #ifndef FTPNAT_ALG_MODEL_H
 #define FTPNAT_ALG_MODEL_H
@@ -28,7 +28,7 @@ struct alg_config {
 	struct alg_addr data_address; /* named in 227; zero: what was dialled */
 };
 
-/* An announced data connection: the one who may come, to where, and what becomes of it. */
+/* An announced data connection: its peer, its destination, and how it is translated. */
 struct alg_door {
 	struct alg_addr peer;
 	struct alg_addr public;
@@ -41,9 +41,9 @@ struct alg_door {
 };
 
 /*
- * Where a port can't stay as it is the gateway is free to choose, and the model
- * has to ask what it chose: the port that `reader` was told, as `numbers` decimal
- * numbers (2: high and low byte) at `offset` of what it read. -1: it never read it.
+ * If a port must change, the gateway is free to choose, and the model must ask for the
+ * choice: the port that `reader` got, as `numbers` decimal numbers (2: high and low
+ * byte) at `offset` of what it read. -1: it never read it.
  */
 typedef int (*alg_port_fn)(void *arg, enum alg_side reader, size_t offset, int numbers);
 

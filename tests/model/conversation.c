@@ -41,7 +41,7 @@ static void exchange(struct dialogue *d, const struct text *command,
 	speak(server, client->lines, answer);
 }
 
-/* More than the gateway keeps in mind (FTPNAT_MAX_COMMANDS) nobody sends. */
+/* No client sends more than the gateway remembers (FTPNAT_MAX_COMMANDS). */
 #define COMMANDS_IN_FLIGHT 30
 
 static void step(struct dialogue *d)
@@ -131,7 +131,7 @@ static void say_goodbye(struct dialogue *d)
 		exchange(d, &command, &answer,
 			 !d->patient && random_chance(&c->random, 25));
 		command.len = answer.len = 0;
-		/* records that look like lines to someone who still reads */
+		/* records that look like lines to a parser that still reads */
 		text_add(&command, "\x16\x03\x01 PORT 10,1,2,3,4,5\r\nPASV\r\nPORT 10");
 		garbage(c, &command);
 		text_add(&answer, "227 Entering Passive Mode (10,2,0,9,4,5)\r\n2");

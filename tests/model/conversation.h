@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Random FTP conversations: who says what when, through which rule, over which network. */
+/*
+ * Random FTP conversations: what each end sends and when, through which rule, over which
+ * network.
+ */
 #ifndef FTPNAT_MODEL_CONVERSATION_H
 #define FTPNAT_MODEL_CONVERSATION_H
 

@@ -43,7 +43,7 @@ bool gateway_log_full(struct gateway *g);
 /* Sequence numbers up to which both directions are parsed. false: no session yet. */
 bool gateway_progress(struct gateway *g, uint32_t next[2]);
 
-/* What is left of the conversation, which is forgotten then. */
+/* What is left of the conversation, which is then removed. */
 struct gateway_rest {
 	unsigned flows, sessions, doors;
 	struct alg_door door; /* the last of them */

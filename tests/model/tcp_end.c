@@ -275,7 +275,9 @@ void tcp_receive(struct tcp_end *end, const struct segment *seg)
 	}
 	if (!(seg->flags & ACK))
 		end->ops->fail(end, "segment without ACK", at, len);
-	/* RFC 9293 section 3.10.7.4, as Linux does it: answered, and its ACK is no news */
+	/*
+	 * RFC 9293 section 3.10.7.4, as Linux does it: answered, and its ACK is ignored
+	 */
 	if (before(at + len, end->last_ack_sent) ||
 	    before(next + tcp_receive_window(end), at)) {
 		if (len)
@@ -284,7 +286,7 @@ void tcp_receive(struct tcp_end *end, const struct segment *seg)
 			tcp_send_ack(end);
 		return;
 	}
-	/* old, but its ACK is news all the same */
+	/* old, but its ACK is new all the same */
 	if (!len && before(at, next))
 		tcp_send_ack(end);
 	accept_ack(end, seg, len);

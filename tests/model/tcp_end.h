@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * One end of a TCP connection in simulated time: small, but honest in what its
- * peer can see, and suspicious of what it is sent.
+ * One end of a TCP connection in simulated time: small, but correct in what its peer can
+ * see, and strict about what it receives.
  */
 #ifndef FTPNAT_MODEL_TCP_END_H
 #define FTPNAT_MODEL_TCP_END_H

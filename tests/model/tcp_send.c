@@ -196,8 +196,8 @@ void tcp_retransmit_timeout(struct tcp_end *end)
 }
 
 /*
- * The byte before the next one, with or without it, as a question. The ACK on it is no
- * news to the peer, so one that is due goes out by itself.
+ * A probe: the byte before the next one, or none. The peer ignores its ACK, so an ACK
+ * that is due is sent separately.
  */
 static void ask(struct tcp_end *end, bool with_byte)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Random FTP conversations through the real programs over a bad network, against
- * the model: what each end received, which door stands, that no packet is ever
- * broken and that nothing stalls. See --help.
+ * Random FTP conversations through the real programs over a bad network, compared with
+ * the model: what each end received, which data connection is expected, that no packet
+ * is malformed and that nothing stalls. See --help.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -102,7 +102,7 @@ static void print_near(const char *title, const uint8_t *bytes, size_t len, size
 	print_bytes(title, bytes + from, to - from);
 }
 
-/* What `side` read must be what the model says; the whole of it unless it was cut short. */
+/* What `side` read must match the model, completely unless it was cut short. */
 static void check_stream(enum alg_side side)
 {
 	const struct alg_stream *want = &model.stream[!side];
@@ -168,7 +168,7 @@ static void check_ends(void)
 		wire_fail(&wire, "the reset never arrived");
 }
 
-/* The model is told what the gateway learned, in that order. */
+/* The model gets what the gateway received, in that order. */
 static void run_model(void)
 {
 	uint32_t fed[2] = { 0 };

@@ -133,7 +133,9 @@ static bool same_end(const struct alg_addr *a, uint16_t port, const struct alg_a
 	return !memcmp(a, b, sizeof(*a)) && port == other;
 }
 
-/* Where a packet that left the gateway goes, by the addresses that it must have. */
+/*
+ * The destination of a packet that left the gateway, by the addresses that it must have.
+ */
 static enum alg_side destination(struct wire *w, const struct segment *seg)
 {
 	const struct tcp_end *client = &w->end[ALG_CLIENT], *server = &w->end[ALG_SERVER];

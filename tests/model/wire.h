@@ -30,7 +30,7 @@ struct wire_frame {
 	uint8_t byte[FRAME_MAX];
 };
 
-/* The gateway has learned what `from` said up to offset `until`. */
+/* The gateway has received what `from` sent up to offset `until`. */
 struct wire_event {
 	enum alg_side from;
 	uint32_t until;

@@ -78,7 +78,7 @@ class Faults:
             load("servers", "resume", "farm", address)
 
     def retire(self, rng):
-        """A rule that goes: its session lives on, nobody else gets in."""
+        """A rule is removed: its session continues, no new one is accepted."""
         owner = Own(self.site, rng, self.site.spare)
         owner.node = self.site.stranger
         gateway, config = self.site.gateway, self.site.configuration(rng, without=("spare",))
@@ -143,7 +143,7 @@ class Faults:
                          self.site.gateway.pin, "-c", self.site.gateway.path, "events"], check=False)
 
     def interface(self, rng):
-        """One is made anew, and `run` attaches to it by itself."""
+        """One is recreated, and `run` attaches to it by itself."""
         name = SPARE[0]
         self.lab.gw.ip(f"link del {name}")
         self.site.add_interface()

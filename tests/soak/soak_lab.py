@@ -122,7 +122,7 @@ class Site:
             Offer("lan", [self.outer], self.outer.addresses, 2121, own, Session, BOTH),
             Offer("dmz", [self.tracked], self.tracked.addresses, 49, own, Session, BOTH),
         ]
-        # nobody dials it but who takes it away
+        # only the fault that removes it dials it
         self.spare = Offer("spare", [self.plain], self.vips[5], 621, (), Session, BOTH)
 
     def _prepare(self):
@@ -144,7 +144,7 @@ class Site:
         return next(service for service in self.services if service.rule == rule)
 
     def configuration(self, rng, without=()):
-        """What differs from one to the next must disturb nobody."""
+        """Changes from one to the next must disturb no session."""
         weights = [rng.randint(1, 3) for _ in self.farm]
         low = rng.choice((1024, 20000, 40000))
         vips, range_ = self.vips, f"{low}-{rng.choice((low + 5000, 65535))}"

@@ -59,7 +59,7 @@ class Round:
             self.lock.notify_all()
 
     def _ripe(self, after):
-        """Is the next disturbance due? Also when all that may go on rests until it comes."""
+        """Is the next disturbance due? Also if all sessions are paused until it comes."""
         left = len(self.talks) - self.over
         return self.files >= after or self.waiting == min(WORKERS, left)
 
@@ -105,7 +105,7 @@ class Round:
         return [fault.text for fault in self.faults.happened if fault.hit(talk)]
 
     def _events(self, talk):
-        """What the service told of this client and rule."""
+        """Events of the service about this client and rule."""
         lines = []
         for log in sorted(glob.glob(self.site.lab.file("run-*.log")), key=os.path.getmtime):
             with open(log, errors="replace") as file:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* For the loader's tests: all maps, and programs that the verifier is through with at once. */
+/* For the loader's tests: all maps, and programs that the verifier accepts at once. */
 #include "loaded.bpf.h"
 
 SEC("tc")

@@ -439,7 +439,7 @@ static void test_error_at(void **state)
 	assert_string_equal(err.text + sizeof(err.text) - 4, "...");
 }
 
-/* Each policy in words, and none where there is nothing to tell. */
+/* The sentences for each policy, and none where there is nothing to say. */
 static void test_explained(void **state)
 {
 	static const struct {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* What a wrong configuration file is answered: every class of error, with line and column. */
+/*
+ * The messages for wrong configuration files: every class of error, with line and
+ * column.
+ */
 #include "lib/config_rows.h"
 #include "base/util.h"
 

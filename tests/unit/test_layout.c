@@ -117,7 +117,7 @@ static void test_broken(void **state)
 	}
 }
 
-/* As they were first given out; new ones go behind these. */
+/* As first assigned; new ones go to the end. */
 static const char *const first_reasons[] = {
 	"pass",
 	"already_translated",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Which id a rule gets when the configuration changes under living connections. */
+/* Which id a rule gets when the configuration changes while connections exist. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -302,7 +302,10 @@ static void test_syn_after_a_reset(void **state)
 	assert_true(good);
 }
 
-/* What was refused, or ended otherwise, has no door any more: the same SYN doesn't get in. */
+/*
+ * After a refusal or the end of a session there is no expectation: the same SYN does not
+ * get in.
+ */
 static void test_syn_after_a_refusal(void **state)
 {
 	static const enum ftpnat_reason gone[] = { FTPNAT_DATA_CLOSED,

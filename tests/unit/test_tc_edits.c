@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Both ends stay in step: edits sent again and acknowledged in part, lines cut in
- * pieces and held back, loss, SACK, MSS.
+ * Both ends stay in step: edits retransmitted and acknowledged in part, lines split and
+ * held back, loss, SACK, MSS.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -270,7 +270,10 @@ static void wait_for_next_second(void)
 	} while (now.tv_sec == start.tv_sec);
 }
 
-/* Nothing is sent, nor counted as sent, where the neighbour layer would have to be asked. */
+/*
+ * Nothing is sent or counted as sent if the neighbour layer would have to resolve the
+ * address.
+ */
 static void test_held_without_next_hop(void **state)
 {
 	static const char neighbour[] =
@@ -293,7 +296,7 @@ static void test_held_without_next_hop(void **state)
 	assert_true(good);
 }
 
-/* "PWD" is told from PORT at its second byte; what follows goes byte by byte. */
+/* "PWD" differs from PORT at its second byte; what follows is forwarded byte by byte. */
 static void test_harmless_byte_by_byte(void **state)
 {
 	static const struct step steps[] = {
@@ -316,7 +319,7 @@ static void test_harmless_byte_by_byte(void **state)
 	assert_true(talk_steps(&talk, "byte by byte", steps));
 }
 
-/* Blocks speak of the other direction's bytes; one within an edit covers nothing. */
+/* SACK blocks refer to the other direction's bytes; one within an edit covers nothing. */
 static void test_sack(void **state)
 {
 	static const struct {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* What a router owes: hop limit, MTU, ICMP errors; data connections, GSO and next hops. */
+/*
+ * Duties of a router: hop limit, MTU, ICMP errors; data connections, GSO and next hops.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -182,7 +184,7 @@ static void test_syn_with_ttl_1_opens_nothing(void **state)
 
 /* ---- data connections ---- */
 
-/* What it carries is no business of ours, whatever it looks like. */
+/* Its payload is never read, whatever it looks like. */
 static void test_data_connection(void **state)
 {
 	bool good = true;
@@ -311,7 +313,7 @@ static void test_too_big(void **state)
 	assert_true(good);
 }
 
-/* What may be fragmented is the stack's to fragment. */
+/* Packets that may be fragmented are left to the stack. */
 static void test_too_big_without_df(void **state)
 {
 	struct packet packet, expected;

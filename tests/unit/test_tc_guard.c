@@ -302,7 +302,7 @@ static void test_passive(void **state)
 	assert_int_equal(dataplane_doors(), 0);
 }
 
-/* tls_data_ports: from the client of a session under TLS to its server, and nobody else. */
+/* tls_data_ports: only from the client of a session under TLS to its server. */
 static void test_tls_data_ports(void **state)
 {
 	static const enum ftpnat_reason opaque[] = { FTPNAT_OPAQUE, FTPNAT_REASON_MAX };
@@ -350,7 +350,7 @@ static void test_tls_data_ports(void **state)
 	assert_true(good);
 }
 
-/* Held back is nothing: a line in pieces is read as it comes. */
+/* Nothing is held back: a split line is read as it arrives. */
 static void test_active_in_pieces(void **state)
 {
 	bool good;
@@ -367,7 +367,7 @@ static void test_active_in_pieces(void **state)
 	assert_true(good);
 }
 
-/* What policy refuses elsewhere passes here, and opens no door. */
+/* A line that other rules would refuse passes here, and announces nothing. */
 static void test_refused_lines_pass(void **state)
 {
 	static const enum ftpnat_reason foreign[] = { FTPNAT_LINE_FOREIGN,

@@ -228,7 +228,7 @@ static void test_tcp_options(void **state)
 	assert_true(good);
 }
 
-/* Options that lie about their length are no reason to drop or to read on. */
+/* Options with a wrong length are neither dropped nor parsed further. */
 static void test_bad_tcp_options(void **state)
 {
 	static const struct {
@@ -313,7 +313,7 @@ static void test_other_hook_was_there(void **state)
 	assert_true(dataplane_counted("at egress", &before, FTPNAT_SEEN, NULL));
 }
 
-/* What others keep in skb->cb is theirs. */
+/* skb->cb of other programs is left alone. */
 static void test_control_buffer(void **state)
 {
 	static const uint32_t cb[] = { 0x11, 0x22, 0x33, 0x44 };

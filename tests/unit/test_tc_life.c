@@ -17,7 +17,7 @@ static const enum ftpnat_reason opens_again[] = { FTPNAT_CONTROL_CLOSED,
 						  FTPNAT_CONTROL_OPENED,
 						  FTPNAT_REASON_MAX };
 
-/* ---- limits: the new is refused, the old lives ---- */
+/* ---- limits: new connections are refused, existing ones continue ---- */
 
 static void test_control_full(void **state)
 {
@@ -235,7 +235,9 @@ static void test_no_session_has_the_id_of_a_living_one(void **state)
 	assert_true(good);
 }
 
-/* As if ids had come round while the session of a connection is gone and its id is used. */
+/*
+ * As if ids had wrapped while the session of a connection is gone and its id is in use.
+ */
 static void test_session_with_the_same_id_of_another_connection(void **state)
 {
 	struct ftpnat_session session;

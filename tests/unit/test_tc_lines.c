@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The lines of a control connection on their way through the programs: what is
- * rewritten, refused or left alone, and what door each opens.
+ * Lines of a control connection: which are rewritten, refused or unchanged, and which
+ * data connection each announces.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -109,7 +109,7 @@ static const struct row told[] = {
 		       "ABOR\r\n"),
 		     S("226 ok\r\n") } },
 
-	/* ---- what opens no door ---- */
+	/* ---- lines that announce nothing ---- */
 	{ "PORT that names another host is refused in the server's place", IN_V4,
 	  .steps = { C("PORT 10,66,66,66,7,208\r\n", "PORT 0,0,0,0,0,0\r\n",
 		       .also = { FTPNAT_LINE_FOREIGN }),
@@ -287,7 +287,7 @@ static void test_line_statistics(void **state)
 		assert_int_equal(stats.lines[i], 1);
 }
 
-/* More commands in flight than the session remembers: no reply may slip by for it. */
+/* More commands in flight than the session remembers: replies must still match. */
 static void test_many_commands_in_flight(void **state)
 {
 	char text[1024] = "", replies[2048] = "";

@@ -107,7 +107,7 @@ static void test_left_over_at_the_server(void **state)
 	assert_true(good);
 }
 
-/* Both entries, what they count and where they lead. */
+/* Both entries, their counters and their destinations. */
 static void test_entries(void **state)
 {
 	static const struct step steps[] = {

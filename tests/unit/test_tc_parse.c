@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * What the programs take for a TCP packet of theirs. Nearly every row starts
- * from a SYN that a rule would translate and changes one thing, so that it
- * passes for that reason and no other: byte-identical, TC_ACT_UNSPEC, counted.
+ * Which packets the programs accept as TCP of their own. Nearly every row starts from a
+ * SYN that a rule would translate and changes one thing, so that it passes for that
+ * reason only: byte-identical, TC_ACT_UNSPEC, counted.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -300,7 +300,7 @@ static const struct packet_spec other_port6 = { .src = "2001:db8:1::7",
 						.sport = 40000,
 						.dport = 22,
 						.flags = SYN };
-/* What an IPv6 packet can't mean (RFC 4038), although the tables write IPv4 so. */
+/* Not valid in an IPv6 packet (RFC 4038), although the tables store IPv4 so. */
 static const struct packet_spec mapped = { .src = "::ffff:198.51.100.7",
 					   .dst = "::ffff:192.0.2.10",
 					   .sport = 40000,

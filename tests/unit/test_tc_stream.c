@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * A client's commands through a gateway that rewrites, over a network that loses
- * and a TCP that cuts and repeats as it likes: what the server has in the end is
- * what was said, rewritten, and no byte was ever told to be there that isn't.
- * The runs are the same each time.
+ * A client's commands through a rewriting gateway, over a lossy network and a TCP with
+ * random segments and retransmissions: in the end the server has what was sent,
+ * rewritten, and no byte was ever acknowledged that it does not have. Each run is the
+ * same.
  */
 #include <setjmp.h>
 #include <stdarg.h>

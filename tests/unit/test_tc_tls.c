@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Control connections under TLS: how long nothing is read, and who reaches the ports
- * of `tls_data_ports` meanwhile. (`tls: deny` is among the lines, test_tc_lines.)
+ * Control connections under TLS: how long nothing is read, and which clients reach the
+ * ports of `tls_data_ports` meanwhile. (test_tc_lines has `tls: deny`.)
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -284,7 +284,7 @@ static void test_control_port_in_range(void **state)
 	}
 }
 
-/* A masqueraded client's session with one server says nothing of another. */
+/* A masqueraded client's session with one server does not affect another server. */
 static void test_another_server(void **state)
 {
 	struct packet_spec syn;
@@ -304,8 +304,8 @@ static void test_another_server(void **state)
 }
 
 /*
- * Without the key a masqueraded client's connection is translated where it leaves, if
- * everything else has let it through. It isn't let through where others would not be.
+ * Without the key a masqueraded client's connection is translated at egress, if
+ * everything else has accepted it. It does not pass where others would not.
  */
 static void test_leaves(void **state)
 {
@@ -349,7 +349,10 @@ static void test_leaves(void **state)
 	assert_true(good);
 }
 
-/* One client with sessions on two servers: what it opens is for the one that spoke last. */
+/*
+ * One client with sessions on two servers: its connections go to the server that sent
+ * something last.
+ */
 static void test_two_servers(void **state)
 {
 	static const struct step speaks[] = { S(RECORD(BODY)), { 0 } };
@@ -376,7 +379,9 @@ static void test_two_servers(void **state)
 	assert_true(dials(&one, "no session is left", NULL, 50005, 60001, false));
 }
 
-/* What one session was told is still true when others of the same client end. */
+/*
+ * An announcement of one session stays valid when other sessions of the same client end.
+ */
 static void test_many_sessions(void **state)
 {
 	static const struct step speaks[] = { S(RECORD(BODY)), { 0 } };

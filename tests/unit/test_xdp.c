@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The XDP program: data connections that the TC programs opened, packets whole and byte
+ * The XDP program: data connections that the TC programs opened, packets compared byte
  * by byte; what it must leave to TC.
  */
 #include <arpa/inet.h>

@@ -167,7 +167,7 @@ static void test_hops_are_shared(void **state)
 	assert_int_equal(xdp_flow(&other_in).hop, hop);
 }
 
-/* All its places are another's: seconds ago they are free, now they are not. */
+/* All its places belong to others: after some seconds they are free, before that not. */
 static void test_full_set(void **state)
 {
 	struct ftpnat_hop busy = { .ifindex = 99, .mtu = 1500 };
@@ -205,7 +205,10 @@ static void test_full_set(void **state)
 	assert_true(good);
 }
 
-/* Now and then TC sends a packet, by which the neighbour layer knows of the use. */
+/*
+ * TC regularly sends a packet, so that the neighbour layer knows that the entry is in
+ * use.
+ */
 static void test_confirmation(void **state)
 {
 	struct packet_spec in;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The real FTP clients, all behind one face: log in, upload a file, download a file."""
+"""The real FTP clients behind one interface: log in, upload a file, download a file."""
 
 import ftplib
 import os

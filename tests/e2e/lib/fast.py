@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""What native XDP needs of a lab of veth pairs, and which path the packets took."""
+"""Prepares a lab of veth pairs for native XDP, and reports which path packets took."""
 
 from lab import wait_until
 

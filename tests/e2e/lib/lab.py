@@ -60,7 +60,7 @@ def _setns(path):
 
 
 def own_mounts():
-    """Gives this thread namespaces' names and pins of its own: they meet nobody else's."""
+    """Gives this thread its own namespace names and pins, which collide with no others."""
     if _libc.unshare(CLONE_NEWNS):
         raise OSError(ctypes.get_errno(), "unshare")
     os.makedirs(NETNS_DIR, exist_ok=True)

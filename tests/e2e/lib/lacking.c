@@ -20,7 +20,7 @@
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-/* Is `what` lacking, which may have a number? */
+/* Is `what`, perhaps with a number, to be missing? */
 static bool lacks(const char *what, unsigned int *number)
 {
 	const char *lack = getenv("LACKS");

@@ -40,7 +40,7 @@ def sh(*argv, check=True):
 
 
 class Host:
-    """A namespace with the ends v0 and v1 of a veth, and a folder for files."""
+    """A namespace with the ends v0 and v1 of a veth, and a directory for files."""
 
     def __init__(self, name):
         self.netns = f"ftpnat-{name}"

@@ -7,7 +7,7 @@ import contextlib
 def lose(node, percent):
     """The node's link loses packets both ways: half of `percent`, for each packet passes two such.
 
-    `hole` swallows what is sent: a plain drop of that is no loss, its sender is told at once.
+    `hole` swallows what is sent: a plain drop there is not a loss, because its sender learns of it at once.
     """
     node.ip("link add hole type veth peer name hole-end", "link set hole up")
     lost = f"meta l4proto tcp numgen random mod 1000 < {percent * 5} counter"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The setups that ftpnat takes the place of, as people have them, and what clients get from them."""
+"""The setups that ftpnat replaces, as found in practice, and what clients get from them."""
 
 import contextlib
 import re

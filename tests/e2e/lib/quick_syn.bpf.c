@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The kernel waits for a second before it sends a lost SYN or SYN-ACK again; here much less. */
+/* The kernel waits a second before it retransmits a SYN or SYN-ACK; here much less. */
 #include <linux/bpf.h>
 
 #include <bpf/bpf_helpers.h>

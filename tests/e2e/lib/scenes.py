@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Pieces that many tests share: usual configurations and transfers that are compared."""
+"""Shared by many tests: common configurations and transfers with comparison."""
 
 import contextlib
 import ftplib

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The real FTP servers: each runs as root in a namespace, from own files only.
 
-What clients may read and write is in the folder `pub`: vsftpd refuses a root
-folder that its anonymous user may write to.
+What clients may read and write is in the directory `pub`: vsftpd refuses a root
+directory that its anonymous user may write to.
 """
 
 import glob
@@ -38,7 +38,7 @@ def _environment():
 
 
 class Server:
-    """One FTP server with a folder of its own; `server-name` in it says whose."""
+    """One FTP server with its own directory; the file `server-name` in it names the server."""
 
     kind = None
     binary = None  # path in UNPACKED

@@ -78,7 +78,7 @@ class Service:
         self.wait("READY=1", before + 1)
 
     def get(self, path="/metrics", listen=LISTEN, method="GET"):
-        """(code, text); OSError where nobody listens."""
+        """(code, text); OSError if nothing listens."""
         request = urllib.request.Request(f"http://{listen}{path}", method=method)
         with self.lab.gw.inside():
             try:

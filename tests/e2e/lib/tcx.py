@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""A program of somebody else at tcx (Linux 6.6), where Debian 12's tools can't attach any."""
+"""A foreign program at tcx (Linux 6.6), where Debian 12's tools can't attach one."""
 
 import ctypes
 import errno

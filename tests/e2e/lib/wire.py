@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""What was said on a control connection, as it went over one host's wire."""
+"""What was sent on a control connection, captured on one host's link."""
 
 import collections
 import re

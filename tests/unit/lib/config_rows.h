@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Wrong configuration files and what each is answered. */
+/* Wrong configuration files and their messages. */
 #ifndef FTPNAT_TEST_CONFIG_ROWS_H
 #define FTPNAT_TEST_CONFIG_ROWS_H
 

@@ -82,8 +82,8 @@ static void read_interface(enum side side)
 }
 
 /*
- * An address of its own for each neighbour, permanent, so that none is ever asked
- * for; the router behind each interface stands for all other hosts.
+ * A permanent address for each neighbour, so that none is resolved; the router behind
+ * each interface represents all other hosts.
  */
 static void make_network(void)
 {
@@ -231,7 +231,9 @@ void dataplane_forget(void)
 	assert_true(ring_buffer__consume(events) >= 0);
 }
 
-/* The working memory of the programs keeps what the test before left there, as in life. */
+/*
+ * The working memory of the programs keeps what the previous test left, as in operation.
+ */
 static void clear(void)
 {
 	dataplane_forget();
@@ -351,7 +353,9 @@ void dataplane_run(struct run *run, enum hook hook, enum side side,
 			 strerror(-err));
 }
 
-/* Was this sent by a program? The stack sends RST by itself, whenever it gets to a copy for it. */
+/*
+ * Was this sent by a program? The stack sends RSTs on its own when it processes a copy.
+ */
 static bool is_copy(const struct packet *packet, const struct sockaddr_ll *from)
 {
 	bool v6 = ntohs(from->sll_protocol) == ETH_P_IPV6;

@@ -31,7 +31,9 @@ enum hook { INGRESS, EGRESS };
 int dataplane_setup(void **state);
 int dataplane_teardown(void **state);
 
-/* First thing of every test: programs and maps as new, no rules, limits of 64. May skip. */
+/*
+ * Called first by every test: fresh programs and maps, no rules, limits of 64. May skip.
+ */
 void dataplane_fresh(void);
 
 /* No connection, no expectation any more; the rules stay. */
@@ -69,8 +71,9 @@ int dataplane_ifindex(enum side side);
 struct run {
 	int action; /* what the program returned */
 	/*
-	 * Packets leave with the MAC addresses of their next hop written; the first there of
-	 * each second, by the neighbour layer, without. Here they are always as they came.
+	 * Packets leave with the MAC addresses of their next hop, except the first of
+	 * each second, which leaves through the neighbour layer. Here they are always as
+	 * received.
 	 */
 	bool at_once;
 	struct packet packet;
@@ -104,8 +107,8 @@ const char *reason_name(enum ftpnat_reason reason);
 void dataplane_counters(struct counters *counters);
 
 /*
- * Did exactly these reasons rise, each by one for each time it is named? `also` ends with
- * FTPNAT_REASON_MAX or is NULL. Prints what is otherwise.
+ * Did exactly these reasons rise, each by the number of times it is named? `also` ends
+ * with FTPNAT_REASON_MAX or is NULL. Prints the differences.
  */
 bool dataplane_counted(const char *says, const struct counters *before,
 		       enum ftpnat_reason reason, const enum ftpnat_reason *also);

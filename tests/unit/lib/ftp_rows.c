@@ -70,7 +70,7 @@ static void run_row(const struct row *r, feed_fn feed, may_fn may, int reply)
 			fail_row(r, "released too early");
 	}
 	check_row(r, &p, reply);
-	/* The parser is as good as new. */
+	/* The parser is in its initial state. */
 	ftp_line_start(&p);
 	p.reply = 0;
 	for (i = 0; i < r->len; i++)

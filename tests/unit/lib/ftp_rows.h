@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Lines for the FTP grammar, and what each says. */
+/* Lines for the FTP grammar, and their meaning. */
 #ifndef FTPNAT_TEST_FTP_ROWS_H
 #define FTPNAT_TEST_FTP_ROWS_H
 

@@ -62,7 +62,9 @@ void packet_build(struct packet *packet, const struct packet_spec *spec);
 size_t packet_tcp(const struct packet *packet);
 size_t packet_payload(const struct packet *packet);
 
-/* Both checksums anew after bytes were changed by hand. The headers must be sane. */
+/*
+ * Recomputes both checksums after bytes were changed by hand. The headers must be valid.
+ */
 void packet_checksums(struct packet *packet);
 
 /* These append to *options and pad with NOPs in front to a multiple of 4, as Linux does. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The scenes of talk.h: who is where, and the configuration for it. */
+/* The scenes of talk.h: hosts, addresses, and the configuration. */
 #include "talk.h"
 
 #include <string.h>

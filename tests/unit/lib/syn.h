@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A SYN that a rule translates, and what is told from it by one change. */
+/* A SYN that a rule translates, and variants with one change. */
 #ifndef FTPNAT_TEST_SYN_H
 #define FTPNAT_TEST_SYN_H
 

@@ -157,7 +157,7 @@ static struct options clock_options(struct talk *talk, enum end from)
 	return options;
 }
 
-/* What the gateway answers in the other end's place. */
+/* Replies of the gateway in the other end's place. */
 static struct packet_spec answer_to(const struct talk *talk, enum end from,
 				    const struct packet_spec *sent)
 {
@@ -261,7 +261,7 @@ static bool check_step(struct talk *talk, const char *says, const struct step *s
 	enum ftpnat_reason also[2 * STEP_ALSO + 1];
 	size_t n = 0;
 
-	/* a line that opens a door is counted by what became of it, too */
+	/* an announcement is also counted by its result */
 	for (size_t i = 0; i < STEP_ALSO && step->also[i]; i++) {
 		also[n++] = step->also[i];
 		if (step->also[i] == FTPNAT_EXPECTED)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A control connection through the gateway, told as who says what and what the
- * other one hears. The sequence and acknowledgement numbers that both should see
- * are kept here, by adding up the lengths of what was said and heard, and every
- * packet is compared whole.
+ * A control connection through the gateway, described by what each end sends and what
+ * the other receives. The library keeps the sequence and acknowledgement numbers that
+ * both ends should see, by adding up lengths, and compares every packet byte by byte.
  */
 #ifndef FTPNAT_TEST_TALK_H
 #define FTPNAT_TEST_TALK_H
@@ -102,7 +101,10 @@ struct step {
 	bool shuts; /* the sender's window closes, and stays so */
 };
 
-/* What the client or the server says, what the other end hears, and what else is in a step. */
+/*
+ * What the client or the server sends, what the other end receives, and other fields of
+ * a step.
+ */
 #define C(...)                                                                           \
 	{                                                                                \
 		.from = 'c', .text = __VA_ARGS__                                         \
@@ -134,8 +136,8 @@ enum side talk_side(const struct talk *talk, enum end from);
 enum ftpnat_reason talk_reason(const struct talk *talk);
 
 /*
- * Runs `in`: does it leave as `out` (not looked at when it is dropped), for this reason,
- * counted with `also`? What the programs return follows from the reason.
+ * Runs `in`: does it leave as `out` (ignored when it is dropped), for this reason,
+ * counted with `also`? The return value of the programs follows from the reason.
  */
 bool check_packet(const char *says, enum hook hook, enum side side,
 		  const struct packet_spec *in, const struct packet_spec *out,

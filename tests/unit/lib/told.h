@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A row: a talk told in steps, in several scenes, and the door that is open at its end. */
+/* A row: a talk in steps, in several scenes, and the expectation at its end. */
 #ifndef FTPNAT_TEST_TOLD_H
 #define FTPNAT_TEST_TOLD_H
 
@@ -7,7 +7,7 @@
 
 #define STEPS 16
 
-/* Held and answered; what it acknowledges goes on without it. */
+/* Held and answered; its acknowledgement is forwarded without it. */
 #define HELD_WITH_ACK .reason = FTPNAT_ANSWERED, .also = { FTPNAT_ACK_PASSED }
 
 struct row {

@@ -22,7 +22,10 @@ void xdp_link(enum side side, bool transmits);
 void xdp_run(struct xdp_run *run, enum xdp_mode mode, enum side side,
 	     const struct packet *packet);
 
-/* Does it leave as `out`, or, with `out` NULL, go on to TC untouched? And counted so? */
+/*
+ * Does it leave as `out`, or, with `out` NULL, pass to TC unchanged? And is it counted
+ * so?
+ */
 bool xdp_check(const char *says, enum xdp_mode mode, enum side side,
 	       const struct packet *in, const struct packet *out);
 
@@ -47,7 +50,7 @@ const uint8_t *xdp_mac_of(const char *addr, enum side side);
 struct packet_spec xdp_leaves(const struct talk *talk, enum end from);
 struct ftpnat_tuple xdp_key(const struct packet_spec *spec);
 struct ftpnat_flow xdp_flow(const struct packet_spec *spec);
-/* Does XDP take a plain packet, or leave it to TC? */
+/* Does XDP forward an ordinary packet, or leave it to TC? */
 bool xdp_takes(const char *says, const struct talk *talk, enum xdp_mode mode, bool yes);
 
 #endif
