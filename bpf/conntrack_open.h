@@ -13,7 +13,7 @@
 
 static __always_inline void flow_image(struct flow_new *new,
 				       const struct ftpnat_tuple *to, __u8 flags,
-				       __u32 tcp, __u32 isn)
+				       __u32 tcp, __u32 isn, __u32 ifindex)
 {
 	struct ftpnat_flow *flow = (struct ftpnat_flow *)new->entry;
 
@@ -23,6 +23,7 @@ static __always_inline void flow_image(struct flow_new *new,
 	flow->created = new->now;
 	flow->seen = new->now;
 	flow->queued = new->now;
+	flow->ifindex = ifindex;
 	flow->rule = new->rule;
 	flow->kind = new->kind;
 	flow->flags = flags;
@@ -46,7 +47,7 @@ static long try_port(__u32 attempt, struct flow_new **search)
 		new->to.sport = bpf_htons(new->port_min + bpf_get_prandom_u32() % range);
 	}
 	tuple_swap(&new->reverse, &new->to);
-	flow_image(new, &new->key, new->flags ^ FTPNAT_FLOW_CLIENT, 0, 0);
+	flow_image(new, &new->key, new->flags ^ FTPNAT_FLOW_CLIENT, 0, 0, 0);
 	/* the other direction's `to` leads back: the key with its ends swapped */
 	tuple_swap(&((struct ftpnat_flow *)new->entry)->to, &new->key);
 	rc = map_insert(&ftpnat_flows, &new->reverse, new->entry);
@@ -141,7 +142,7 @@ static __always_inline int flow_open(struct flow_new *new)
 		__sync_fetch_and_sub(&usage->flows[new->kind & 1], 1);
 		return new->done ? FTPNAT_NO_MEMORY : FTPNAT_NO_PORT;
 	}
-	flow_image(new, &new->to, new->flags, FTPNAT_TCP_SYN, new->isn);
+	flow_image(new, &new->to, new->flags, FTPNAT_TCP_SYN, new->isn, new->ifindex);
 	rc = bpf_map_update_elem(&ftpnat_flows, &new->key, new->entry, BPF_NOEXIST);
 	key = new->flags &FTPNAT_FLOW_CLIENT ? &new->key : &new->reverse;
 	if (!rc && expiry_enter(key, new->now)) {

@@ -3,7 +3,10 @@
 #ifndef FTPNAT_BPF_EVENTS_H
 #define FTPNAT_BPF_EVENTS_H
 
+#include "scratch.h"
 #include "count.h"
+
+#define REFUSED_PER_SECOND 10 /* events of strangers' packets, of each CPU */
 
 static __always_inline void event_fill(struct ftpnat_event *e, enum ftpnat_reason reason)
 {
@@ -32,6 +35,20 @@ static __always_inline void event_flow(enum ftpnat_reason reason,
 	e->kind = kind;
 	e->dir = 0;
 	bpf_ringbuf_submit(e, 0);
+}
+
+/* The packet in the scratch memory, refused as a stranger's: not each one of a flood. */
+static __always_inline void event_refused(struct scratch *s, enum ftpnat_reason reason)
+{
+	const struct ftpnat_tuple *tuple = &s->packet.tuple;
+	__u32 now = now_seconds();
+
+	if (s->refused_events.second != now) {
+		s->refused_events.second = now;
+		s->refused_events.number = 0;
+	}
+	if (s->refused_events.number++ < REFUSED_PER_SECOND)
+		event_flow(reason, tuple, tuple, 0, FTPNAT_NO_RULE, FTPNAT_DATA);
 }
 
 #endif

@@ -56,10 +56,18 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 		return guard_hidden(skb, verdict);
 	if (verdict != GO_ON)
 		return verdict;
+	if (source_routed(skb))
+		return begins(p) ? guard_stranger(skb, FTPNAT_SOURCE_ROUTED) :
+				   FTPNAT_SOURCE_ROUTED;
 
 	flow = bpf_map_lookup_elem(&ftpnat_flows, &p->tuple);
 	if (flow && egress && already_tracked(skb, flow))
 		return FTPNAT_SEEN;
+	if (flow) {
+		verdict = source_flow(skb, s, flow, egress);
+		if (verdict != GO_ON)
+			return verdict;
+	}
 	if (!flow || (begins(p) && flow_makes_room(TUPLE_OF_PACKET))) {
 		verdict = begins(p) ? flow_begin(skb, egress) : FTPNAT_PASS;
 		if (verdict != GO_ON)
@@ -119,6 +127,7 @@ static __always_inline int leave(int reason)
 	case FTPNAT_VLAN:
 	case FTPNAT_OTHER_HOST:
 	case FTPNAT_TRACKED:
+	case FTPNAT_SOURCE_ROUTED:
 		return TC_ACT_UNSPEC;
 	case FTPNAT_FORWARDED:
 	case FTPNAT_ANSWERED:

@@ -108,6 +108,8 @@ static __always_inline int handle(struct xdp_md *ctx)
 	if (!flow || flow->kind != FTPNAT_DATA || !(flow->tcp & FTPNAT_TCP_ACK) ||
 	    flow->flags & FTPNAT_FLOW_TRACKED) /* the stack sends it on */
 		return FTPNAT_XDP_PASS;
+	if (flow->ifindex != ctx->ingress_ifindex) /* where from? TC looks */
+		return FTPNAT_XDP_PASS;
 	now = now_seconds();
 	if ((flow->seen != now || flow->xdp == FTPNAT_XDP_UNKNOWN) &&
 	    !resolve(ctx, &p, flow, now))

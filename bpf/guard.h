@@ -10,9 +10,8 @@
 #include "config.h"
 #include "events.h"
 
-#define GUARD_EVENTS_PER_SECOND 10 /* and CPU */
-#define GUARD_HEADERS		8  /* IPv6 extension headers that are skipped */
-#define GUARD_TCP_LEN		14 /* ports to flags of a TCP header */
+#define GUARD_HEADERS 8	 /* IPv6 extension headers that are skipped */
+#define GUARD_TCP_LEN 14 /* ports to flags of a TCP header */
 
 static __always_inline struct ftpnat_guard *guard_get(struct __sk_buff *skb,
 						      const struct scratch *s)
@@ -44,20 +43,6 @@ static __always_inline int guard_has(const struct ftpnat_guard *guard, __u16 spo
 	return 0;
 }
 
-/* Reports the refused packet in the scratch memory, at a limited rate. */
-static __always_inline void guard_tell(struct scratch *s)
-{
-	const struct ftpnat_tuple *tuple = &s->packet.tuple;
-	__u32 now = now_seconds();
-
-	if (s->guard_events.second != now) {
-		s->guard_events.second = now;
-		s->guard_events.number = 0;
-	}
-	if (s->guard_events.number++ < GUARD_EVENTS_PER_SECOND)
-		event_flow(FTPNAT_GUARDED, tuple, tuple, 0, FTPNAT_NO_RULE, FTPNAT_DATA);
-}
-
 /* The SYN in the scratch memory, which nothing announced: GUARDED or PASS. */
 __noinline int guard_syn(struct __sk_buff *skb)
 {
@@ -73,8 +58,19 @@ __noinline int guard_syn(struct __sk_buff *skb)
 	p = &s->packet;
 	if (!guard_has(guard, bpf_ntohs(p->tuple.sport), bpf_ntohs(p->tuple.dport)))
 		return FTPNAT_PASS;
-	guard_tell(s);
+	event_refused(s, FTPNAT_GUARDED);
 	return FTPNAT_GUARDED;
+}
+
+/* The same of a SYN that can't have a flow, whatever was announced: GUARDED or `verdict`. */
+__noinline int guard_stranger(struct __sk_buff *skb, int verdict)
+{
+	struct scratch *s = scratch_get();
+
+	if (!s)
+		return verdict;
+	slot_take(s);
+	return guard_syn(skb) == FTPNAT_GUARDED ? FTPNAT_GUARDED : verdict;
 }
 
 /*
@@ -183,7 +179,7 @@ __noinline int guard_hidden(struct __sk_buff *skb, int verdict)
 			       bpf_ntohs(p->tuple.dport)))
 			return verdict;
 	}
-	guard_tell(s);
+	event_refused(s, FTPNAT_GUARDED);
 	return FTPNAT_GUARDED;
 }
 

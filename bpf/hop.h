@@ -42,6 +42,12 @@ static __always_inline void fib_params(struct bpf_fib_lookup *fib,
 	}
 }
 
+/* Does the route lead to another host? */
+static __always_inline bool fib_found(long rc)
+{
+	return rc == BPF_FIB_LKUP_RET_SUCCESS || rc == BPF_FIB_LKUP_RET_NO_NEIGH;
+}
+
 static __always_inline struct ftpnat_hop *hop_at(__u32 index)
 {
 	__u32 key = index & (FTPNAT_MAX_HOPS - 1);

@@ -9,6 +9,7 @@
 
 #include "forward.h"
 #include "session.h"
+#include "source.h"
 #include "stream.h"
 
 /* linux/icmp.h would bring in the C library */
@@ -162,6 +163,22 @@ static __always_inline long write_icmp(struct __sk_buff *skb, struct scratch *s,
 	return 0;
 }
 
+/*
+ * Does the error come from where the packet that it quotes went? Its router's address
+ * counts as any source, and the interface must be the one of the flow's answers.
+ */
+static __always_inline int icmp_source(struct __sk_buff *skb, struct scratch *s,
+				       const struct ftpnat_tuple *reverse_key,
+				       const struct ftpnat_flow *reverse)
+{
+	int verdict =
+		source_of(skb, s, &s->packet.tuple, &reverse->to.dst, reverse->ifindex);
+
+	if (verdict != GO_ON || reverse->ifindex == skb->ifindex)
+		return verdict;
+	return source_of(skb, s, reverse_key, &reverse->to.dst, reverse->ifindex);
+}
+
 /* A packet that is not TCP: an ICMP error about one of our flows, or not ours at all. */
 __noinline int icmp_packet(struct __sk_buff *skb, int egress)
 {
@@ -169,7 +186,7 @@ __noinline int icmp_packet(struct __sk_buff *skb, int egress)
 	struct ftpnat_tuple *reverse_key, *sent;
 	struct ftpnat_flow *reverse;
 	struct quoted *q;
-	int way;
+	int verdict, way;
 
 	if (!s)
 		return FTPNAT_PASS;
@@ -182,6 +199,11 @@ __noinline int icmp_packet(struct __sk_buff *skb, int egress)
 	reverse = bpf_map_lookup_elem(&ftpnat_flows, reverse_key);
 	if (!reverse || reverse->flags & FTPNAT_FLOW_TRACKED)
 		return FTPNAT_PASS;
+	if (!egress) {
+		verdict = icmp_source(skb, s, reverse_key, reverse);
+		if (verdict != GO_ON)
+			return verdict;
+	}
 	sent = &q->sent;
 	tuple_swap(sent, &reverse->to);
 	/* errors do not reveal hosts behind a translated address */

@@ -10,6 +10,7 @@
 #include "conntrack_open.h"
 #include "guard.h"
 #include "rules.h"
+#include "source.h"
 #include "tls_sessions.h"
 
 /*
@@ -55,7 +56,8 @@ __noinline int tls_door(int leaves)
  * GO_ON when opened, PASS when nothing was expected, else the reason of the refusal.
  * leaves: every filter has accepted it, and it is about to leave unchanged.
  */
-static __noinline int data_open(struct scratch *s, int leaves)
+static __noinline int data_open(struct __sk_buff *skb, struct scratch *s, int egress,
+				int leaves)
 {
 	struct ftpnat_expected_key *key = &s->expected_key;
 	const struct packet *p = &s->packet;
@@ -95,6 +97,9 @@ static __noinline int data_open(struct scratch *s, int leaves)
 	new->port_max = 65535;
 	new->kind = FTPNAT_DATA;
 	new->now = now_seconds();
+	verdict = source_opens(skb, s, egress);
+	if (verdict != GO_ON)
+		return verdict;
 	/* RFC 959: from port 20, to a port that the client may use again and again */
 	if (e && e->sport)
 		flow_makes_room(TUPLE_OF_REPLIES);
@@ -158,6 +163,8 @@ static __always_inline int control_open(struct __sk_buff *skb, struct scratch *s
 		new->flags |= FTPNAT_FLOW_TRACKED;
 		verdict = GO_ON;
 	}
+	if (verdict == GO_ON)
+		verdict = source_opens(skb, s, egress);
 	if (verdict != GO_ON)
 		return verdict;
 
@@ -195,15 +202,19 @@ __noinline int flow_begin(struct __sk_buff *skb, int egress)
 	p = &s->packet;
 	if (egress && already_translated(p))
 		return FTPNAT_SEEN;
-	verdict = data_open(s, 0);
+	verdict = data_open(skb, s, egress, 0);
 	if (verdict == FTPNAT_PASS)
 		verdict = control_open(skb, s, egress);
 	if (verdict == FTPNAT_PASS)
 		verdict = guard_syn(skb);
 	if (verdict == FTPNAT_PASS && egress)
-		verdict = data_open(s, 1);
+		verdict = data_open(skb, s, egress, 1);
 	if (verdict == GO_ON || verdict == FTPNAT_PASS || verdict == FTPNAT_GUARDED)
 		return verdict;
+	if (verdict == FTPNAT_SPOOFED || verdict == FTPNAT_MARTIAN) {
+		event_refused(s, verdict);
+		return verdict;
+	}
 	s->refused = p->tuple;
 	if (s->flow.flags & FTPNAT_FLOW_ACTIVE)
 		tuple_swap(&s->refused, &p->tuple);

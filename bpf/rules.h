@@ -27,12 +27,6 @@ static long pick_server(__u32 i, struct scratch **scratch)
 	return 0;
 }
 
-/* Does the route lead to another host? */
-static __always_inline int is_way(long rc)
-{
-	return rc == BPF_FIB_LKUP_RET_SUCCESS || rc == BPF_FIB_LKUP_RET_NO_NEIGH;
-}
-
 /* Is this an address of the gateway itself? */
 static __always_inline int is_local(struct __sk_buff *skb, const struct ftpnat_tuple *key,
 				    const struct ftpnat_addr *addr)
@@ -77,13 +71,13 @@ __noinline int is_hairpin(struct __sk_buff *skb)
 	t->sport = 0;
 	t->dport = 0;
 	fib_params(&fib, t, v6, skb->ifindex, 0);
-	if (!is_way(bpf_fib_lookup(skb, &fib, sizeof(fib), 0)) ||
+	if (!fib_found(bpf_fib_lookup(skb, &fib, sizeof(fib), 0)) ||
 	    fib.ifindex != skb->ifindex)
 		return 0;
 	t->src = s->flow.to.dst;
 	t->dst = p->tuple.src;
 	fib_params(&fib, t, v6, skb->ifindex, 0);
-	if (!is_way(bpf_fib_lookup(skb, &fib, sizeof(fib), 0)) ||
+	if (!fib_found(bpf_fib_lookup(skb, &fib, sizeof(fib), 0)) ||
 	    fib.ifindex != skb->ifindex)
 		return 0;
 	/* next hop: the client itself, not a router that may be behind us */

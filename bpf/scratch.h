@@ -29,7 +29,8 @@ struct flow_new {
 	__u16 port_min; /* source ports to choose from */
 	__u16 port_max;
 	__u8 kind;
-	__u8 flags; /* of the entry of the first packet */
+	__u8 flags;    /* of the entry of the first packet */
+	__u32 ifindex; /* that the first packet came in by; 0: this host's own */
 	__u32 now;
 	int done; /* of the search for a port: 1 found, 0 not yet, -1 no memory */
 	/* zeroed image of an entry; not a struct ftpnat_flow, whose timer only hashes may hold */
@@ -170,10 +171,17 @@ struct payload_sum {
 	__u32 sum;
 };
 
-/* Rate limit of the events of guards. */
-struct guard_events {
+/* Rate limit of the events of refused strangers. */
+struct refused_events {
 	__u32 second;
 	__u32 number;
+};
+
+/* A packet's source in question. */
+struct source {
+	struct ftpnat_tuple back; /* as of a packet the other way: its dst is the source */
+	struct ftpnat_tuple on;	  /* as the packet goes on */
+	bool found;		  /* by another next hop of the route */
 };
 
 struct scratch {
@@ -195,8 +203,9 @@ struct scratch {
 	struct command_search command_search;
 	struct quoted quoted;
 	struct payload_sum payload_sum;
-	struct guard_events guard_events;
-	struct ftpnat_addr addr_none; /* always zero: an address that no server accepts */
+	struct refused_events refused_events;
+	struct source source;
+	struct ftpnat_addr addr_none; /* always zero: an address that no server takes */
 	struct ftpnat_tls tls;	      /* zeroed image of an entry, but for its first id */
 	/* start of a packet that an ICMP error quotes */
 	__u8 answer[192] __attribute__((aligned(8)));

@@ -10,6 +10,10 @@
 
 #ifdef __bpf__
 #include <bpf/bpf_helpers.h>
+
+typedef _Bool bool;
+#define true 1
+#define false 0
 #else
 #define barrier_var(var) ((void)(var))
 #endif

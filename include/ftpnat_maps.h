@@ -73,8 +73,9 @@ struct ftpnat_flow {
 	__u32 session;		/* id: key of ftpnat_sessions; 0: none */
 	__u32 isn;		/* sequence number of this direction's SYN, host order */
 	__u32 created;
-	__u32 seen;   /* last packet */
-	__u32 queued; /* client's: when its valid entry of ftpnat_expiry was entered */
+	__u32 seen;    /* last packet */
+	__u32 ifindex; /* that its packets come in by; 0: none yet, or this host's own */
+	__u32 queued;  /* client's: when its valid entry of ftpnat_expiry was entered */
 	__u16 rule;
 	__u16 mss; /* control: largest segment that its sender takes, 0: no SYN yet */
 	__u16 hop; /* index into ftpnat_hops + 1, good in the second `seen` only; 0: none */
@@ -83,6 +84,7 @@ struct ftpnat_flow {
 	__u8 xdp; /* enum ftpnat_xdp_way */
 	__u8 pad[3];
 	__u32 tcp; /* FTPNAT_TCP_*, added by atomic operations */
+	__u32 pad2;
 };
 
 /* May XDP send packets of this direction to their next hop? */
@@ -391,10 +393,16 @@ struct ftpnat_guard {
 	struct ftpnat_guard_ports ports[FTPNAT_MAX_GUARD_PORTS];
 };
 
+/* ftpnat_ifaddr.rp_filter, as the kernel has it (ip-sysctl): must a source be reachable, and how? */
+enum ftpnat_rp_filter { FTPNAT_RP_OFF, FTPNAT_RP_STRICT, FTPNAT_RP_LOOSE };
+
 /* ftpnat_ifaddrs: ifindex of what has our programs -> what the configuration says of it */
 struct ftpnat_ifaddr {
 	struct ftpnat_addr addr[FTPNAT_FAMILY_MAX]; /* its own, for `to: interface` */
 	__u32 slots; /* bit per slot: is it in `interfaces`? Else nothing begins there. */
+	__u8 rp_filter;	   /* enum ftpnat_rp_filter: the host's, for both families */
+	__u8 accept_local; /* the host's own addresses are sources there */
+	__u8 pad[2];
 };
 
 /* ftpnat_config[0] */
@@ -511,7 +519,7 @@ _Static_assert(sizeof(struct ftpnat_tuple) == 36, "no padding in a key");
 _Static_assert(sizeof(struct ftpnat_expected_key) == 36, "no padding in a key");
 _Static_assert(sizeof(struct ftpnat_listen_key) == 20, "no padding in a key");
 _Static_assert(sizeof(struct ftpnat_state) == 5288, "of all layouts");
-_Static_assert(sizeof(struct ftpnat_flow) == 88, "layout 3");
+_Static_assert(sizeof(struct ftpnat_flow) == 96, "layout 3");
 _Static_assert(sizeof(struct ftpnat_expiry_block) <= 4096 - 64,
 	       "one element fits a page");
 _Static_assert(sizeof(struct ftpnat_expiry) == 48, "layout 3");

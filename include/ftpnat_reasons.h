@@ -178,7 +178,16 @@
 	  "Nothing.") \
 	X(GUARDED, "guarded", \
 	  "new connection that nothing announced, refused by guard", \
-	  "If it should have come through: a track rule for its servers or clients, or a guard without its port.")
+	  "If it should have come through: a track rule for its servers or clients, or a guard without its port.") \
+	X(MARTIAN, "martian", \
+	  "source address that no host can have there: reserved, our own, or without a route; dropped", \
+	  "Somebody forges packets; find the interface with tcpdump. Of a legal sender: add the route to it.") \
+	X(SPOOFED, "spoofed", \
+	  "source address that doesn't belong behind that interface (rp_filter), dropped", \
+	  "Somebody forges packets. Where routes are asymmetric: rp_filter=2 for the interface, then reload.") \
+	X(SOURCE_ROUTED, "source_routed", \
+	  "packet with a source route (LSRR, SSRR), left to the kernel", \
+	  "Nothing: the kernel drops it unless accept_source_route is set.")
 enum ftpnat_reason {
 #define X(symbol, string, meaning, advice) FTPNAT_##symbol,
 	FTPNAT_REASONS(X)

@@ -11,7 +11,7 @@ from service import METRICS, Service
 
 pytestmark = pytest.mark.ftpnat
 
-CHANGED = "interfaces or addresses have changed: reloading"
+CHANGED = "interfaces, addresses or rp_filter have changed: reloading"
 MOVES = ["addr flush dev s1 scope global", "addr add 10.2.1.77/24 dev s1", "addr add fd00:2:1::77/64 dev s1 nodad"]
 
 

@@ -174,6 +174,15 @@ static void make_dialogue(struct conversation *c)
 
 /* ---- the surroundings ---- */
 
+/* Two hosts have two addresses; who sends to its own forges packets. */
+static void another_address(struct conversation *c, struct alg_addr *a, unsigned side,
+			    const struct alg_addr *than)
+{
+	do
+		random_address(c, a, side, !alg_addr_is_v4(than));
+	while (!memcmp(a, than, sizeof(*a)));
+}
+
 static void make_config(struct conversation *c)
 {
 	struct random *r = &c->random;
@@ -203,9 +212,9 @@ static void make_config(struct conversation *c)
 	config->seen = config->client;
 	config->dialled = config->server;
 	if (kind)
-		random_address(c, &config->seen, 2, v6);
+		another_address(c, &config->seen, 2, &config->server);
 	if (config->publish) {
-		random_address(c, &config->dialled, 1, v6);
+		another_address(c, &config->dialled, 1, &config->client);
 		config->listen_port = c->dialled_port;
 		if (random_chance(r, 3))
 			config->port_min = config->port_max = c->dialled_port;

@@ -7,6 +7,7 @@
 #include <net/if.h>
 #include <string.h>
 
+#include "base/host_sysctl.h"
 #include "base/hostaddr.h"
 #include "base/log.h"
 #include "base/util.h"
@@ -126,6 +127,10 @@ static int put_interface(const struct slot *slot, const char *name)
 	if (err)
 		return err_r(err, "can't list the addresses of %s: %s", name,
 			     strerror(-err));
+	err = host_source_filter(name, &value);
+	if (err)
+		return err_r(err, "can't read rp_filter of %s: %s (is /proc mounted?)",
+			     name, strerror(-err));
 	return slot_put(slot->dataplane, "ftpnat_ifaddrs", &ifindex, &value);
 }
 

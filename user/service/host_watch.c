@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/host_sysctl.h"
 #include "base/hostaddr.h"
 #include "base/log.h"
 #include "dataplane/fastpath.h"
@@ -29,6 +30,15 @@ static bool addr_is_replaced(const struct ftpnat_addr *taken,
 	       (!host_is_local(taken) || host_is_link_local(taken));
 }
 
+static bool filter_has_changed(const char *interface, const struct ftpnat_ifaddr *taken)
+{
+	struct ftpnat_ifaddr now = { 0 };
+
+	return !host_source_filter(interface, &now) &&
+	       (now.rp_filter != taken->rp_filter ||
+		now.accept_local != taken->accept_local);
+}
+
 static bool interface_has_changed(const struct instance *instance,
 				  const struct ftpnat_interface *interface, int addrs_fd)
 {
@@ -44,8 +54,11 @@ static bool interface_has_changed(const struct instance *instance,
 	if (!xdp_query(interface, instance->state_id, &xdp) &&
 	    xdp.mode != CONFIG_XDP_OFF && fastpath_mac_is_new(interface))
 		return true;
-	if (bpf_map_lookup_elem(addrs_fd, &ifindex, &taken) ||
-	    host_interface_addrs(interface->name, now))
+	if (bpf_map_lookup_elem(addrs_fd, &ifindex, &taken))
+		return false;
+	if (filter_has_changed(interface->name, &taken))
+		return true;
+	if (host_interface_addrs(interface->name, now))
 		return false;
 	for (int i = 0; i < FTPNAT_FAMILY_MAX; i++)
 		if (addr_is_replaced(&taken.addr[i], &now[i]))
@@ -107,10 +120,11 @@ static int see_message(sd_event_source *source, int fd, uint32_t events, void *a
 
 static int open_groups(void)
 {
-	const struct sockaddr_nl groups = { .nl_family = AF_NETLINK,
-					    .nl_groups = RTMGRP_LINK |
-							 RTMGRP_IPV4_IFADDR |
-							 RTMGRP_IPV6_IFADDR };
+	const struct sockaddr_nl groups = {
+		.nl_family = AF_NETLINK,
+		.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
+			     1U << (RTNLGRP_IPV4_NETCONF - 1), /* rp_filter */
+	};
 	_cleanup_close_ int fd = socket(
 		AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 

@@ -130,7 +130,7 @@ static void reload(struct service *service)
 
 static void follow_host(void *arg)
 {
-	pr_err("interfaces or addresses have changed: reloading");
+	pr_err("interfaces, addresses or rp_filter have changed: reloading");
 	reload(arg);
 }
 

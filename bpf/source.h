@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where a packet may come from. These programs run before the kernel validates a
+ * packet's source, so they do it: fib_validate_source() with the helper that there is,
+ * by the rp_filter and accept_local of the interface. What opens a flow is validated;
+ * what belongs to one is compared with the interface that its direction comes in by,
+ * and validated again only where that differs.
+ */
+#ifndef FTPNAT_BPF_SOURCE_H
+#define FTPNAT_BPF_SOURCE_H
+
+#include "config.h"
+#include "hop.h"
+#include "verdict.h"
+
+#define LOOPBACK_IFINDEX 1 /* in every network namespace */
+
+/*
+ * Next hops of a multipath route that are asked for. The kernel looks through all of
+ * them; the helper names one, chosen by a hash. Two paths are missed once in 2^32
+ * packets, four once in 10,000; the sender's next SYN is asked for anew.
+ */
+#define SOURCE_TRIES 32
+
+#define SOURCE_DST_BITS                                                                  \
+	0xff /* of the address dialled, varied for the hash: within a /24 */
+
+#define IPOPT_LIST_END 0
+#define IPOPT_NO_OP    1
+#define IPOPT_LOOSE    131 /* LSRR, RFC 791 section 3.1 */
+#define IPOPT_STRICT   137 /* SSRR */
+#define IPOPTS_MAX     40
+
+/* May no host have this address, whatever the routes say? RFC 1812 section 5.3.7, RFC 4291. */
+static __always_inline bool addr_is_martian(const struct ftpnat_addr *a)
+{
+	if (addr_is_v4(a))
+		return a->octet[12] == 0 || a->octet[12] == 127 || a->octet[12] >= 224;
+	if (a->octet[0] == 0xff)
+		return true;
+	return !(a->w[0] | a->w[1] | a->w[2]) && (a->w[3] & ~bpf_htonl(1)) == 0;
+}
+
+/* Such a source says by itself that it is on the link. */
+static __always_inline bool addr_is_link_local(const struct ftpnat_addr *a)
+{
+	return a->octet[0] == 0xfe && (a->octet[1] & 0xc0) == 0x80;
+}
+
+/* The route to back->dst, for a packet that comes in by `ifindex`. */
+static __always_inline long source_lookup(struct __sk_buff *skb,
+					  struct bpf_fib_lookup *fib,
+					  const struct ftpnat_tuple *back, __u32 ifindex,
+					  __u32 flags)
+{
+	fib_params(fib, back, !addr_is_v4(&back->dst), ifindex, 0);
+	return bpf_fib_lookup(skb, fib, sizeof(*fib), flags);
+}
+
+/* The search for another next hop of a route. */
+struct source_walk {
+	struct __sk_buff *skb;
+	struct scratch *s;
+};
+
+/* Another next hop of the route, perhaps: what the hash is made of is varied. */
+static long source_try(__u32 i, struct source_walk *walk)
+{
+	struct ftpnat_tuple *back = &walk->s->source.back;
+	__u32 random = bpf_get_prandom_u32();
+	struct bpf_fib_lookup fib;
+	long rc;
+
+	(void)i;
+	back->sport = (__be16)random;
+	fib_params(&fib, back, !addr_is_v4(&back->dst), walk->skb->ifindex, 0);
+	if (fib.family == AF_INET)
+		fib.ipv4_src ^= bpf_htonl(random >> 16 & SOURCE_DST_BITS);
+	else
+		fib.flowinfo = bpf_htonl(random & 0xfffff); /* its flow label */
+	rc = bpf_fib_lookup(walk->skb, &fib, sizeof(fib), 0);
+	walk->s->source.found = fib_found(rc) && fib.ifindex == walk->skb->ifindex;
+	return walk->s->source.found;
+}
+
+/*
+ * strict, and the route that the helper chose leads elsewhere. Does it lead to this
+ * interface from where the packet goes on to, as policy routing may have it? Or by
+ * another of its next hops?
+ */
+static __always_inline bool source_by_other_path(struct __sk_buff *skb, struct scratch *s,
+						 const struct bpf_fib_lookup *first,
+						 bool found)
+{
+	struct source_walk walk = { .skb = skb, .s = s };
+	struct source *source = &s->source;
+	struct bpf_fib_lookup fib;
+
+	if (source_lookup(skb, &fib, &source->on, skb->ifindex, 0) >= 0 &&
+	    fib.ifindex != skb->ifindex &&
+	    fib_found(source_lookup(skb, &fib, &source->back, fib.ifindex, 0)) &&
+	    fib.ifindex == skb->ifindex)
+		return true;
+	if (!found ||
+	    !fib_found(source_lookup(skb, &fib, &source->back, skb->ifindex,
+				     BPF_FIB_LOOKUP_OUTPUT)) ||
+	    fib.ifindex != skb->ifindex || fib.rt_metric != first->rt_metric)
+		return false;
+	source->found = false;
+	bpf_loop(SOURCE_TRIES, source_try, &walk, 0);
+	return source->found;
+}
+
+/*
+ * May a packet as the one in s->source come in by this interface, as its kernel sees it?
+ * GO_ON, MARTIAN or SPOOFED. `bound`: 0 where the direction has come in by none before.
+ */
+__noinline int source_check(struct __sk_buff *skb, __u32 bound)
+{
+	struct scratch *s = scratch_get();
+	struct bpf_fib_lookup fib;
+	struct ftpnat_ifaddr *own;
+	__u32 ifindex = skb->ifindex;
+	struct ftpnat_tuple *back;
+	__u8 filter;
+	long rc;
+
+	if (!s)
+		return FTPNAT_SPOOFED;
+	back = &s->source.back;
+	if (ifindex == LOOPBACK_IFINDEX)
+		return GO_ON;
+	if (addr_is_martian(&back->dst) || addr_equal(&back->src, &back->dst))
+		return FTPNAT_MARTIAN;
+	if (addr_is_link_local(&back->dst))
+		return GO_ON;
+	own = bpf_map_lookup_elem(&ftpnat_ifaddrs, &ifindex);
+	filter = own ? own->rp_filter : FTPNAT_RP_OFF;
+	rc = source_lookup(skb, &fib, back, ifindex, 0);
+	if (fib_found(rc) && (filter != FTPNAT_RP_STRICT || fib.ifindex == ifindex))
+		return GO_ON;
+	switch (rc) {
+	case BPF_FIB_LKUP_RET_UNSUPP_LWT: /* a tunnel: there is a route, and no more to see */
+		return GO_ON;
+	case BPF_FIB_LKUP_RET_FWD_DISABLED: /* no router: the helper can't tell */
+		return bound && filter == FTPNAT_RP_STRICT ? FTPNAT_SPOOFED : GO_ON;
+	case BPF_FIB_LKUP_RET_BLACKHOLE:
+	case BPF_FIB_LKUP_RET_UNREACHABLE:
+	case BPF_FIB_LKUP_RET_PROHIBIT:
+		if (filter == FTPNAT_RP_OFF)
+			return GO_ON;
+		break;
+	case BPF_FIB_LKUP_RET_NOT_FWDED: /* an own address, or no route */
+		if (own && own->accept_local)
+			return GO_ON;
+		break;
+	}
+	if (source_by_other_path(skb, s, &fib, fib_found(rc)))
+		return GO_ON;
+	return rc == BPF_FIB_LKUP_RET_NOT_FWDED ? FTPNAT_MARTIAN : FTPNAT_SPOOFED;
+}
+
+/* Is the source of a packet with tuple `t`, which goes on as `to`, one for this interface? */
+static __always_inline int source_of(struct __sk_buff *skb, struct scratch *s,
+				     const struct ftpnat_tuple *t,
+				     const struct ftpnat_addr *to, __u32 bound)
+{
+	tuple_swap(&s->source.back, t);
+	s->source.on = *t;
+	s->source.on.dst = *to;
+	return source_check(skb, bound);
+}
+
+/* At ingress: the flow that s->flow is about to become. */
+static __always_inline int source_opens(struct __sk_buff *skb, struct scratch *s,
+					int egress)
+{
+	s->flow.ifindex = egress ? 0 : skb->ifindex;
+	return egress ? GO_ON : source_of(skb, s, &s->flow.key, &s->flow.to.dst, 0);
+}
+
+/*
+ * A packet of a flow has come in by another interface than those before it, or is the
+ * first of its direction: routes change, and so may the way that is bound to it.
+ */
+static __noinline int source_moves(struct __sk_buff *skb, struct scratch *s,
+				   struct ftpnat_flow *flow)
+{
+	int verdict = source_of(skb, s, &s->packet.tuple, &flow->to.dst, flow->ifindex);
+
+	if (verdict == GO_ON)
+		flow->ifindex = skb->ifindex;
+	return verdict;
+}
+
+/* GO_ON where the packet of a flow comes from where its sender is. The kernel has looked at egress. */
+static __always_inline int source_flow(struct __sk_buff *skb, struct scratch *s,
+				       struct ftpnat_flow *flow, int egress)
+{
+	if (egress || flow->ifindex == skb->ifindex)
+		return GO_ON;
+	return source_moves(skb, s, flow);
+}
+
+/* Has the IPv4 packet in the scratch memory a source route? It is the kernel's then. */
+__noinline int source_routed(struct __sk_buff *skb)
+{
+	struct scratch *s = scratch_get();
+	__u32 len, at = 0, i;
+	__u8 opt[64] = {};
+
+	if (!s || s->packet.v6)
+		return 0;
+	len = s->packet.l4 - ETH_HLEN - sizeof(struct iphdr);
+	if (!len || len > IPOPTS_MAX)
+		return 0;
+	if (bpf_skb_load_bytes(skb, ETH_HLEN + sizeof(struct iphdr), opt,
+			       bounded_len(len, 64)))
+		return 0;
+	for (i = 0; i < IPOPTS_MAX && at < len; i++) {
+		__u8 type = opt[bounded(at, 64)], size = opt[bounded(at + 1, 64)];
+
+		if (type == IPOPT_LOOSE || type == IPOPT_STRICT)
+			return 1;
+		if (type == IPOPT_LIST_END)
+			return 0;
+		if (type != IPOPT_NO_OP && size < 2)
+			return 0;
+		at += type == IPOPT_NO_OP ? 1 : size;
+	}
+	return 0;
+}
+
+#endif

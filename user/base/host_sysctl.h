@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the host's sysctls say that the programs keep to as the kernel does. */
+#ifndef FTPNAT_HOST_SYSCTL_H
+#define FTPNAT_HOST_SYSCTL_H
+
+#include "ftpnat_maps.h"
+
+/*
+ * rp_filter and accept_local of an interface, each together with `all` as the kernel
+ * does it. 0, or -errno: /proc can't be read.
+ */
+int host_source_filter(const char *interface, struct ftpnat_ifaddr *out);
+
+#endif
