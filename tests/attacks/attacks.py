@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from siege import Siege
 from world import Failed
 
-MODULES = ("sources", "acceptance", "hidden_lines", "two_readings", "handshakes", "guards", "policy",
-           "browsers", "sockets", "answers", "data_connections", "icmp_errors")
+MODULES = ("sources", "acceptance", "hidden_lines", "handshakes", "data_connections", "icmp_errors", "guards",
+           "policy", "browsers", "sockets", "answers")
 UNMET = os.path.join(os.path.dirname(os.path.abspath(__file__)), "unmet")
 
 # The classes of attacks: what they are about
@@ -50,8 +50,9 @@ class Attack:
     rule: object
     function: object
     lasts: bool = True  # the session that was attacked, too
-    guarded: bool = False  # needs a guard, or shows nothing
-    few: bool = False  # in CI
+    connect: bool = True  # the function begins with a session
+    ours: bool = False  # asks for what the kernel's helper does not have
+    xdp: str = "off"
 
     @property
     def name(self):
@@ -76,10 +77,8 @@ def attack(kind, group, attacker, promise, rules, variants=None, **more):
 
 def attacks():
     if not _attacks:
-        here = os.path.dirname(UNMET)
         for module in MODULES:
-            if os.path.exists(os.path.join(here, f"{module}.py")):
-                importlib.import_module(module)
+            importlib.import_module(module)
     return _attacks
 
 
@@ -98,14 +97,16 @@ def chosen(text):
 
 def play(ground, entry):
     """(withstood, what was seen) of an attack."""
+    ground.switch(entry.xdp)
     ground.forget()
     siege = Siege(ground, entry.rule)
     try:
-        siege.connect()
+        if entry.connect:
+            siege.connect()
         seen = entry.function(siege)
         if entry.lasts:
             siege.works()
-        else:
+        elif ground.is_ours:
             siege.another_works()
         return True, seen or "no effect"
     except Failed as failure:

@@ -5,7 +5,7 @@ import struct
 
 from rawtcp import ACK, FIN, RST, SYN, WINDOW, Tcp, Wire, difference, ip_header
 
-from forge import MD5, TCP_AO
+from forge import MD5, TCP_AO, URG
 
 LARGEST_WINDOW = 65535
 CHALLENGES = 3  # that a connection sends: RFC 5961 section 7 has them limited, else two ends could go on for ever
@@ -16,7 +16,11 @@ class Link(Wire):
 
     def __init__(self, node, gateway_mac, addresses):
         super().__init__(node, gateway_mac, addresses)
-        self.seen = []  # packets with TCP for our addresses, as they came
+        self.tags = ()  # of all frames that hosts send
+        self.seen = []  # packets for our addresses, as they came
+
+    def send(self, packet):
+        self.send_frame(packet, self.tags)
 
     def send_frame(self, packet, tags=(), mac=None):
         header = self._ethernet[packet[0] >> 4]
@@ -27,20 +31,19 @@ class Link(Wire):
         self.socket.send(header + packet)
 
     def _tcp(self, packet, summed):
-        self.seen.append(packet)
         try:
             super()._tcp(packet, summed)
         except (struct.error, IndexError):
             pass  # no host reads such a packet
 
-    def came_from(self, address, port=None):
-        """Packets of this source that arrived."""
-        found = []
-        for packet in self.seen:
-            source, _, _, start, _ = ip_header(packet)
-            if source == address and port in (None, int.from_bytes(packet[start:start + 2], "big")):
-                found.append(packet)
-        return found
+    def frames(self):
+        for packet, summed in super().frames():
+            self.seen.append(packet)
+            yield packet, summed
+
+    def raw_from(self, address):
+        """How many packets of this source have arrived, of any kind."""
+        return sum(ip_header(packet)[0] == address for packet in self.seen)
 
 
 class StrictTcp(Tcp):
@@ -49,11 +52,18 @@ class StrictTcp(Tcp):
     def __init__(self, *args):
         super().__init__(*args)
         self.refused = []  # why, one for each segment that was discarded
+        self.accepted = 0
         self.challenges = 0
+        self.urgent = set()  # offsets of bytes that came as urgent data
         self.window = WINDOW  # that the peer has been told
 
     @property
     def clock(self):
+        return self._clock
+
+    def tick(self):
+        """The next timestamp, for a segment that is built by hand."""
+        self._clock += 1
         return self._clock
 
     @property
@@ -66,8 +76,10 @@ class StrictTcp(Tcp):
     def input(self, segment):
         if self.deaf:
             return
-        why = self._refusal(segment)
+        why = self.refuses(segment)
         if not why:
+            self.accepted += 1
+            self._note_urgent(segment)
             super().input(segment)
             return
         self.refused.append(why)
@@ -75,7 +87,18 @@ class StrictTcp(Tcp):
             self.challenges += 1
             self.acknowledge()
 
-    def _refusal(self, segment):
+    def _note_urgent(self, segment):
+        """RFC 6093 section 3.1: the pointer is to the byte behind the urgent one."""
+        start = ip_header(segment.packet)[3]
+        pointer = int.from_bytes(segment.packet[start + 18:start + 20], "big")
+        if segment.flags & URG and pointer and self.irs is not None:
+            self.urgent.add(difference(segment.seq, self.irs + 1) + pointer - 1)
+
+    def without_urgent(self):
+        """What an application reads that takes no urgent data (no SO_OOBINLINE)."""
+        return bytes(byte for at, byte in enumerate(self.got) if at not in self.urgent and at >= self.taken)
+
+    def refuses(self, segment):
         """Why RFC 9293 section 3.10.7 discards it; None when it doesn't."""
         if {MD5, TCP_AO} & set(segment.options):
             return "option"  # no key is known, so it is somebody else's

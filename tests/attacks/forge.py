@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from rawtcp import ACK, PSH, WINDOW, fold, packed, pseudo, total
 
+URG = 32
 ETH_P_8021Q, ETH_P_8021AD = 0x8100, 0x88A8
 BROADCAST_MAC = "ff:ff:ff:ff:ff:ff"
 
@@ -57,8 +58,11 @@ class Packet:
         """The packet from its IP header on."""
         if ":" in self.destination[0]:
             return self._build6()
+        return self.build4(self._tcp())
+
+    def build4(self, body):
+        """IPv4, with this behind the header."""
         options = self.ip_options + b"\0" * (-len(self.ip_options) % 4)
-        body = self._tcp()
         header = struct.pack("!BBHHHBBH", 0x40 | 5 + len(options) // 4, 0, 20 + len(options) + len(body),
                              0, self.fragment, self.ttl, 6, 0)
         header += packed(self.source[0]) + packed(self.destination[0]) + options

@@ -1,24 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The lab of the attacks: that of tests/compare, with strict reverse path filtering, a third
-link, rules of each kind, guards, and hosts that discard what a host discards.
+link, rules of each kind, a guard on the client's link, and hosts that discard what a host discards.
 
 Who writes a frame on a link can't be told from the hosts there: an attacker on the
 client's link writes on `near`, one on the server's link on `far`, one anywhere else
 on `aside`.
 """
 
-import contextlib
-
 from world import CONTROL, FULL, GROW, GROW6, PUBLISH, PUBLISH6, Rule, World, end
 
 from ends import Link, StrictTcp
+from fast import prepare_end
 from gateways import GATEWAYS, KernelGateway
 
 TRACK = Rule("track", "10.1.1.40", "10.2.1.8", "10.2.1.8", "10.1.1.40")
 TRACK6 = Rule("track IPv6", "fd00:1:1::40", "fd00:2:1::8", "fd00:2:1::8", "fd00:1:1::40")
 # 10.2.1.101 behind 192.0.2.11: passive mode only, and no TLS
 LIMITED = Rule("publish, passive, no TLS", "10.1.1.31", "192.0.2.11", "10.2.1.101", "10.1.1.31")
-RULES = (GROW, GROW6, PUBLISH, PUBLISH6, FULL, TRACK, TRACK6, LIMITED)
+# passive mode only, and TLS with data ports
+CAUTIOUS = Rule("publish, passive, TLS", "10.1.1.32", "192.0.2.14", "10.2.1.10", "10.1.1.32")
+RULES = (GROW, GROW6, PUBLISH, PUBLISH6, FULL, TRACK, TRACK6, LIMITED, CAUTIOUS)
 
 ASIDE = {"v4": "10.1.2.7", "v6": "fd00:1:2::7"}  # a host on the third link
 GUARDED = [20, "1024-65535"]
@@ -35,12 +36,14 @@ def configuration(lab):
                {"name": "full", "listen": end(FULL.dial, CONTROL), "servers": [end(FULL.server, CONTROL)],
                 "source": "gateway"},
                {"name": "limited", "listen": end(LIMITED.dial, CONTROL),
-                "servers": [end(LIMITED.server, CONTROL)], "modes": ["passive"], "tls": "deny"}]
+                "servers": [end(LIMITED.server, CONTROL)], "modes": ["passive"], "tls": "deny"},
+               {"name": "cautious", "listen": end(CAUTIOUS.dial, CONTROL),
+                "servers": [end(CAUTIOUS.server, CONTROL)], "modes": ["passive"], "tls_data_ports": "60000-60099"}]
     masquerade = [{"name": name, "clients": f"{rule.client}/{128 if ':' in rule.client else 32}",
                    "to": rule.seen} for name, rule in (("lan4", GROW), ("lan6", GROW6))]
     track = [{"name": "routed", "clients": [f"{TRACK.client}/32", f"{TRACK6.client}/128"]}]
-    guard = [{"interface": node.gw_interface, "ports": GUARDED} for node in (lab.client, lab.server)]
-    return {"publish": publish, "masquerade": masquerade, "track": track, "guard": guard}
+    guard = [{"interface": lab.client.gw_interface, "ports": GUARDED}]
+    return {"xdp": "off", "publish": publish, "masquerade": masquerade, "track": track, "guard": guard}
 
 
 class KernelFirewall(KernelGateway):
@@ -93,6 +96,8 @@ class Ground(World):
         self.aside = self._wire(lab.clients[1], set(ASIDE.values()))
         self._add(self.near, lab.client, addresses_of(RULES, "client"))
         self._add(self.far, lab.server, addresses_of(RULES, "server"))
+        for node in (lab.client, lab.server):
+            prepare_end(node, "eth0")  # for native XDP
         self.gateway.up(configuration(lab))
 
     def _add(self, wire, node, addresses):
@@ -102,6 +107,11 @@ class Ground(World):
         if new:
             self.lab.gw.ip(*(f"neigh replace {address} lladdr {wire.mac} dev {node.gw_interface} "
                              "nud permanent" for address in new))
+
+    def switch(self, xdp):
+        """The path that data connections take: off (TC), generic or native."""
+        if self.is_ours and xdp != self.gateway.config.get("xdp"):
+            self.gateway.up({**configuration(self.lab), "xdp": xdp})
 
     def close(self):
         self.aside.close()
@@ -129,12 +139,3 @@ class Ground(World):
         entries = self.gateway.listing(verb)[verb]
         return [entry for entry in entries if entry["client"] in (rule.client, client)
                 or entry["client"].startswith(client)]
-
-    @contextlib.contextmanager
-    def configured(self, **changes):
-        """Another configuration, for a case."""
-        self.gateway.up({**configuration(self.lab), **changes})
-        try:
-            yield
-        finally:
-            self.gateway.up(configuration(self.lab))

@@ -3,7 +3,7 @@
 
 from rawtcp import ACK, PSH, RST, SYN
 from scene import Scene, shown
-from world import Failed
+from world import CONTROL, Failed
 
 from forge import Packet, next_of, send
 
@@ -57,6 +57,16 @@ class Siege(Scene):
             other.works()
         finally:
             other.close()
+
+    def connect_as(self, port):
+        """A session from this port of the client, whatever the server sees it as."""
+        self.client, syn = self.world.dial((self.rule.client, port), (self.rule.dial, CONTROL))
+        self._opened.append(self.client)
+        if not syn:
+            raise Failed("the control connection does not get through")
+        self.server = self.world.answer(self.client, syn, 1_999_999_000)
+        self._opened.append(self.server)
+        self.says(self.server, b"220 ready\r\n")
 
     # ---- sending ----
 

@@ -97,7 +97,7 @@ def _line227(s, port=PORT_WANTED):
     return f"227 Entering Passive Mode ({s.rule.server.replace('.', ',')},{port >> 8},{port & 255})\r\n".encode()
 
 
-def _named(s, text):
+def named(s, text):
     """(address, port) of whatever address line is in what was read."""
     found = re.search(rb"\|\|\|(\d+)\|", text)
     if found:
@@ -114,7 +114,7 @@ def _named(s, text):
 
 def _no_door(s, reader, source, port):
     """No connection from `source` comes to the port that the forged line named."""
-    end = _named(s, reader.unread) if reader else None
+    end = named(s, reader.unread) if reader else None
     ends = {(s.rule.dial if reader is s.client else s.rule.seen, port)} | ({end} if end else set())
     for destination in sorted(ends):
         if s.led_to(source, destination, port):

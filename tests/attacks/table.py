@@ -22,6 +22,7 @@ from attacks import TITLES, UNMET, chosen, play, unmet  # noqa: E402
 from ground import GATEWAYS_ATTACKED, Ground  # noqa: E402
 from lab import Lab, LabError  # noqa: E402
 
+WORDS = {True: "safe", False: "SUCCEEDS", None: "-"}
 NAMES = {"kernel": "kernel helper", "ftpnat": "ftpnat"}
 
 
@@ -33,9 +34,9 @@ def run_all(kind, entries, verbose):
             results = []
             for number, entry in enumerate(entries, 1):
                 begun = time.monotonic()
-                results.append(play(ground, entry))
+                results.append(play(ground, entry) if not entry.ours or ground.is_ours else (None, "no such policy"))
                 if verbose:
-                    print(f"{kind} {time.monotonic() - begun:.2f} s {'ok  ' if results[-1][0] else 'FAIL'} "
+                    print(f"{kind} {time.monotonic() - begun:.2f} s {WORDS[results[-1][0]]} "
                           f"{entry.id} {results[-1][1]}", flush=True)
                 elif sys.stderr.isatty():
                     print(f"\r\033[K{NAMES[kind]}: {number} of {len(entries)}", end="", file=sys.stderr)
@@ -49,18 +50,18 @@ def print_table(entries, results):
     width = max(len(entry.id) for entry in entries)
     for i, entry in enumerate(entries):
         row = [(kind, *result[i]) for kind, result in results.items()]
-        if all(ok for _, ok, _ in row):
+        if all(ok is not False for _, ok, _ in row):
             continue
-        print(f"{entry.id:{width}}  " + "  ".join(f"{'safe' if ok else 'SUCCEEDS':13}" for _, ok, _ in row).rstrip())
+        print(f"{entry.id:{width}}  " + "  ".join(f"{WORDS[ok]:13}" for _, ok, _ in row).rstrip())
         for kind, ok, seen in row:
-            if not ok:
+            if ok is False:
                 print(f"    {NAMES[kind]}: {seen}")
     print()
 
 
 def summary(entries, results):
-    return ", ".join(f"{NAMES[kind]} withstands {sum(ok for ok, _ in result)}"
-                     for kind, result in results.items()) + f" of {len(entries)} attacks"
+    return ", ".join(f"{NAMES[kind]} withstands {sum(ok is True for ok, _ in result)} of "
+                     f"{sum(ok is not None for ok, _ in result)}" for kind, result in results.items())
 
 
 def cell(text):
@@ -76,7 +77,9 @@ def grouped(entries, results):
 
 
 def verdict(entries, indices, result):
-    bad = [i for i in indices if not result[i][0]]
+    if all(result[i][0] is None for i in indices):
+        return "-"
+    bad = [i for i in indices if result[i][0] is False]
     if not bad:
         return "safe"
     names = sorted({f"{entries[i].variant or 'all'} ({entries[i].rule.name})" for i in bad})

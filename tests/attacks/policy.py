@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Address lines as some real server takes them, and no RFC writes them: the policy holds for each.
+
+Each form was taken by vsftpd 3.0.3, proftpd 1.3.8 or pure-ftpd 1.0.50, asked with the
+client's own address.
+"""
+
+import ipaddress
+
+from attacks import POLICY, attack
+from ground import LIMITED
+from hidden_lines import CLIENT, FOREIGN
+from scene import shown
+from sources import GROW, GROW6, PUBLISH, PUBLISH6
+from world import Failed
+
+# {c}: address with commas, {a}: address, {h},{l}: halves of the port, {p}: the port
+PORTS = {
+    "text behind": "PORT {c},{h},{l}x\r\n", "NUL behind": "PORT {c},{h},{l}\0\r\n", "a seventh number": "PORT {c},{h},{l},9\r\n",
+    "blank behind": "PORT {c},{h},{l} \r\n", "blanks after commas": "PORT {b}, {h}, {l}\r\n",
+    "plus signs": "PORT {plus},+{h},+{l}\r\n", "leading zeros": "PORT {zeros},{h:03},{l:03}\r\n",
+    "hundreds of blanks": "PORT {many}{c},{h},{l}\r\n", "CR NUL": "PORT {c},{h},{l}\r\0\r\n",
+    "lower case": "port {c},{h},{l}\r\n", "mixed case": "PoRt {c},{h},{l}\r\n", "LF only": "PORT {c},{h},{l}\n",
+    "two CRs": "PORT {c},{h},{l}\r\r\n", "a tab": "PORT\t{c},{h},{l}\r\n",
+    "two blanks": "PORT  {c},{h},{l}\r\n", "Telnet Synch in front": "\xff\xf4\xff\xf2PORT {c},{h},{l}\r\n",
+    "EPRT": "EPRT |1|{a}|{p}|\r\n", "EPRT, no last delimiter": "EPRT |1|{a}|{p}\r\n", "EPRT, |01|": "EPRT |01|{a}|{p}|\r\n",
+    "EPRT, blank protocol": "EPRT | 1|{a}|{p}|\r\n", "EPRT, other delimiter": "EPRT !1!{a}!{p}!\r\n",
+    "EPRT, wrapped port": "EPRT |1|{a}|{wrapped}|\r\n", "EPRT, leading zeros in the port": "EPRT |1|{a}|000{p}|\r\n",
+    "EPRT, text behind": "EPRT |1|{a}|{p}|x\r\n", "EPRT, plus": "EPRT |1|{a}|+{p}|\r\n",
+}
+EPRTS = {
+    "plain": "EPRT |2|{a}|{p}|\r\n", "no last delimiter": "EPRT |2|{a}|{p}\r\n", "|02|": "EPRT |02|{a}|{p}|\r\n",
+    "blank protocol": "EPRT | 2|{a}|{p}|\r\n", "wrapped port": "EPRT |2|{a}|{wrapped}|\r\n",
+    "upper case": "EPRT |2|{A}|{p}|\r\n", "uncompressed": "EPRT |2|{long}|{p}|\r\n", "with a scope": "EPRT |2|{a}%eth0|{p}|\r\n",
+    "IPv4-mapped": "EPRT |2|::ffff:10.1.1.150|{p}|\r\n",
+    "text behind": "EPRT |2|{a}|{p}|x\r\n", "IPv4 in IPv6's session": "EPRT |1|10.1.1.150|{p}|\r\n",
+}
+
+
+def written(form, address, number=2001):
+    octets = address.split(".")
+    text = form.format(a=address, A=address.upper(), long=ipaddress.ip_address(address).exploded, c=",".join(octets),
+                       b=", ".join(octets), plus=",".join(f"+{octet}" for octet in octets),
+                       zeros=",".join(octet.zfill(3) for octet in octets), h=number >> 8, l=number & 255, p=number,
+                       wrapped=number + 65536, many=" " * 300)
+    return text.encode("latin-1")
+
+
+def _held_to(s, line):
+    s.client.send(line)
+    s.world.settle()
+    got = s.server.take()
+    if line in got:
+        raise Failed(f"the server reads {shown(got)}")
+    s.server.send(b"500 no\r\n")
+    s.world.settle()
+    s.client.take()
+
+
+@attack(POLICY, "PORT where the rule allows passive mode only, written with", CLIENT,
+        "What some server takes for an address line is refused as one.", (LIMITED,), {name: (form,) for name, form in PORTS.items()},
+        lasts=False, ours=True)
+def mode(s, form):
+    _held_to(s, written(form, s.rule.client))
+
+
+@attack(POLICY, "PORT to a foreign address, written with", CLIENT,
+        "What some server takes for an address line is refused as one.", (GROW, PUBLISH), {name: (form,) for name, form in PORTS.items()},
+        lasts=False, ours=True)
+def foreign(s, form):
+    _held_to(s, written(form, FOREIGN["v4"]))
+
+
+@attack(POLICY, "EPRT to a foreign address, written", CLIENT,
+        "What some server takes for an address line is refused as one.", (GROW6, PUBLISH6), {name: (form,) for name, form in EPRTS.items()},
+        lasts=False, ours=True)
+def foreign6(s, form):
+    _held_to(s, written(form, FOREIGN["v6"]))
+
+
+@attack(POLICY, "PORT to a privileged port, written with", CLIENT,
+        "What some server takes for an address line is refused as one.", (GROW,), {name: (form,) for name, form in PORTS.items()},
+        lasts=False, ours=True)
+def privileged(s, form):
+    _held_to(s, written(form, s.rule.client, 22))
