@@ -114,6 +114,18 @@ static __always_inline void edit_add(struct scan *c)
 	stream->edits++;
 }
 
+/* Takes back the edit of a line that has to come again. */
+static __always_inline void edit_undo(struct ftpnat_stream *stream)
+{
+	struct ftpnat_edit *e = edit_at(stream, stream->edits - 1U);
+
+	if (!stream->edits || !seq_before(stream->next, e->start + e->old_len))
+		return;
+	stream->text_head -= e->new_len;
+	stream->text_used -= e->new_len;
+	stream->edits--;
+}
+
 /*
  * Held bytes are not an address line after all: they leave unchanged with what follows.
  */
@@ -369,12 +381,14 @@ static __always_inline int segment_scan(struct scan *c)
 			stream->parser = seg->scan.before;
 			stream->held_len = seg->scan.held_len;
 			stream->next = seg->scan.fresh;
+			edit_undo(stream);
 			return FTPNAT_LOG_FULL;
 		}
 		ftp_line_start(&stream->parser);
 		stream->parser.reply = stream->reply;
 		stream->next = seg->scan.line;
 		seg->end = seg->scan.line;
+		edit_undo(stream);
 		if (!seq_before(seg->start, seg->end))
 			return FTPNAT_LOG_FULL;
 		count(FTPNAT_LOG_FULL); /* of its end */

@@ -31,6 +31,7 @@ void tcp_init(struct tcp_end *end, const struct tcp_traits *traits)
 	end->peer_isn = 0;
 	end->rcv_nxt = end->rcv_end = end->read = 0;
 	end->right_edge = traits->window;
+	end->overrun = false;
 	end->peer_fin = end->fin_known = false;
 	end->fin_at = 0;
 	end->ts_recent = end->last_ack_sent = end->ack_known = 0;
@@ -144,6 +145,7 @@ static void accept_data(struct tcp_end *end, const struct segment *seg, uint32_t
 		len -= old;
 	}
 	if (before(edge, at + len)) {
+		end->overrun = true;
 		len = before(at, edge) ? edge - at : 0;
 		fin = false;
 	}

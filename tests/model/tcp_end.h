@@ -74,6 +74,7 @@ struct tcp_end {
 	uint32_t rcv_nxt, rcv_end; /* rcv_end: highest byte that is there, plus one */
 	uint32_t read;		   /* by the application */
 	uint32_t right_edge;	   /* of the window ever offered */
+	bool overrun;		   /* bytes came for which it had no window */
 	bool peer_fin, fin_known;
 	uint32_t fin_at;
 	uint32_t ts_recent, last_ack_sent;
