@@ -9,6 +9,10 @@
 #include "ftp_grammar.h"
 #include "scratch.h"
 
+/* Seconds of silence after which a missing reply is no longer waited for. */
+#define COMMANDS_QUIET 3
+#define TRANSFER_QUIET 60 /* the same while the reply that ends a transfer is missing */
+
 #define REFUSAL_TLS  4
 #define REFUSED_AUTH 5
 
@@ -70,6 +74,12 @@ static __always_inline int command_matters(__u8 command)
 	       command == FTP_COMMAND_REIN;
 }
 
+/* May the server's next lines hold an address that has to be changed, or a refusal? */
+static __always_inline int awaits_any(const struct ftpnat_session *session)
+{
+	return session->awaiting || session->again;
+}
+
 /* The oldest command without its final reply, FTP_COMMAND_OTHER if it doesn't matter. */
 static __always_inline __u8 command_first(const struct ftpnat_session *session)
 {
@@ -80,7 +90,7 @@ static __always_inline __u8 command_first(const struct ftpnat_session *session)
 	return session->command[i];
 }
 
-/* The oldest command got its final reply. */
+/* The oldest command is through, or one that doesn't matter in front of it. */
 static __always_inline void command_pop(struct ftpnat_session *session)
 {
 	__u32 i = bounded(session->first, FTPNAT_MAX_COMMANDS);
@@ -100,10 +110,89 @@ static __always_inline void command_pop(struct ftpnat_session *session)
 	session->commands--;
 }
 
+#define REPLY_CLOSING 421 /* of the server itself, at any time (RFC 959 section 5.4) */
+
+/* The command that a reply of this code answers, whatever else waits; NONE: any. */
+static __always_inline __u8 reply_names(__u16 code)
+{
+	switch (code) {
+	case 227:
+		return FTP_COMMAND_PASV;
+	case 229:
+		return FTP_COMMAND_EPSV;
+	case 234: /* RFC 4217 */
+		return FTP_COMMAND_AUTH;
+	default:
+		return FTP_COMMAND_NONE;
+	}
+}
+
+/* Is the code of a kind that says no? */
+static __always_inline int reply_refuses(__u16 code)
+{
+	return code >= 400;
+}
+
+/* x5z: about files (RFC 959 section 4.2.1) */
+static __always_inline int reply_on_files(__u16 code)
+{
+	return code / 10 % 10 == 5;
+}
+
+/*
+ * May a final reply of this code answer the command? Else the server said too much, or
+ * too little before. Where replies are missing, one about files is another command's.
+ */
+static __always_inline int command_fits(__u8 command, __u16 code)
+{
+	if (!reply_refuses(code))
+		return command != FTP_COMMAND_PASV && command != FTP_COMMAND_EPSV &&
+		       command != FTP_COMMAND_AUTH;
+	return !reply_on_files(code) || (command & COMMAND_ALONE) ||
+	       !(command & (COMMAND_DOOR | COMMAND_REFUSED));
+}
+
+/*
+ * A final reply that doesn't name its command came: it is the oldest one's. Returns that
+ * one, FTP_COMMAND_OTHER if it doesn't matter or the reply answers none.
+ */
+static __always_inline __u8 command_answered(struct ftpnat_session *session, __u16 code)
+{
+	__u8 command = command_first(session);
+
+	if (code == REPLY_CLOSING || !command_fits(command, code))
+		return FTP_COMMAND_OTHER;
+	/* no line answers what came after its start */
+	if (command != FTP_COMMAND_OTHER && session->commands <= session->late)
+		return FTP_COMMAND_OTHER;
+	/* should that have been one reply too many, its own may still come */
+	if (command == FTP_COMMAND_PASV || command == FTP_COMMAND_EPSV ||
+	    command == FTP_COMMAND_AUTH)
+		session->again = command;
+	command_pop(session);
+	return command & (__u8)~COMMAND_ALONE;
+}
+
+/*
+ * Servers leave commands unanswered (pure-ftpd answers three NOOPs in one segment once).
+ * After some silence, replies that are still missing will not come any more.
+ */
+static __always_inline void commands_settle(struct ftpnat_session *session, __u32 now)
+{
+	__u32 quiet = session->busy ? TRANSFER_QUIET : COMMANDS_QUIET, i;
+
+	if (seconds_since(session->spoken, now) < quiet)
+		return;
+	for (i = 0; i < FTPNAT_MAX_COMMANDS; i++)
+		session->ahead[i] = 0;
+	session->others = 0;
+}
+
 static __always_inline void command_push(struct ftpnat_session *session, __u8 command)
 {
 	__u32 i = bounded(session->first + session->commands, FTPNAT_MAX_COMMANDS);
 
+	session->again = FTP_COMMAND_NONE;
 	if (!command_matters(command)) {
 		if (session->others < 65535)
 			session->others++;
@@ -113,6 +202,9 @@ static __always_inline void command_push(struct ftpnat_session *session, __u8 co
 		session->ahead[i] = 0;
 		command_pop(session); /* more in flight than any client sends */
 	}
+	if (!session->commands && !session->others &&
+	    command & (COMMAND_DOOR | COMMAND_REFUSED))
+		command |= COMMAND_ALONE;
 	session->command[i] = command;
 	session->ahead[i] = session->others;
 	session->others = 0;
@@ -125,9 +217,10 @@ static __always_inline void command_push(struct ftpnat_session *session, __u8 co
 }
 
 /*
- * The oldest command got its final reply, a 227 or 229: is it PASV or EPSV? After an
- * ABOR the reply belongs to the oldest such command, and all before it are done: servers
- * differ in how many replies an aborted transfer gets.
+ * A final reply came whose code names the command that it answers: 227, 229, 234. That is
+ * the oldest such one, wherever it waits, and all before it are through: servers answer
+ * some commands not at all, and differ in how many replies an aborted transfer gets.
+ * True if there was one.
  */
 __noinline int command_take(struct ftpnat_session *session, __u8 command)
 {
@@ -136,12 +229,6 @@ __noinline int command_take(struct ftpnat_session *session, __u8 command)
 
 	if (!session || !s)
 		return 0;
-	if (!session->lenient || command_first(session) == command) {
-		int found = command_first(session) == command;
-
-		command_pop(session);
-		return found;
-	}
 	s->command_search.number = 0; /* of commands to take; in memory, see verifier.h */
 	for (i = 0; i < FTPNAT_MAX_COMMANDS; i++) {
 		at = bounded(session->first + i, FTPNAT_MAX_COMMANDS);
@@ -150,14 +237,31 @@ __noinline int command_take(struct ftpnat_session *session, __u8 command)
 			s->command_search.number = i + 1;
 	}
 	if (!s->command_search.number) {
-		command_pop(session);
-		return 0;
+		int again = session->again == command;
+
+		session->again = FTP_COMMAND_NONE;
+		return again;
 	}
 	for (i = 0; i < FTPNAT_MAX_COMMANDS && i < s->command_search.number; i++) {
 		session->ahead[bounded(session->first, FTPNAT_MAX_COMMANDS)] = 0;
 		command_pop(session);
 	}
 	return 1;
+}
+
+/* Which command does a final reply of this code answer? NONE: a 227 or 229 that none asked for. */
+static __always_inline __u8 reply_answers(struct ftpnat_session *session, __u16 code)
+{
+	__u8 named = reply_names(code);
+
+	if (named == FTP_COMMAND_NONE)
+		return command_answered(session, code);
+	if (command_take(session, named))
+		return session->commands < session->late ? FTP_COMMAND_NONE : named;
+	if (named == FTP_COMMAND_AUTH)
+		return command_answered(session, code); /* of an AUTH that is refused */
+	command_pop(session);
+	return FTP_COMMAND_NONE;
 }
 
 #endif

@@ -69,8 +69,7 @@ static __always_inline int client_line(struct ftpnat_session *session, struct sc
 
 	if (command == FTP_COMMAND_NONE)
 		return 0;
-	if (command == FTP_COMMAND_ABOR)
-		session->lenient = 1;
+	commands_settle(session, s->segment.now);
 	if (command == FTP_COMMAND_LPRT || command == FTP_COMMAND_LPSV)
 		line_is(s, FTPNAT_LINE_LPRT);
 	if (line->form == FTP_FORM_MALFORMED)

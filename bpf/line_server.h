@@ -36,7 +36,7 @@ __noinline int class_find(struct ftpnat_session *session)
 	if (!s)
 		return 0;
 	s->class_walk.found = WALK_NONE;
-	if (!session || !session->awaiting)
+	if (!session || !awaits_any(session))
 		return 0;
 	rule = rule_get(s, session->rule);
 	if (!rule || !rule->classes)
@@ -89,8 +89,12 @@ static __always_inline int announce_passive(struct ftpnat_session *session,
 	/* a server may know its published address */
 	if (addr_equal(named, shown) || (told && addr_equal(named, told)))
 		named = server;
-	if (is_foreign(rule, named, server))
-		return FTPNAT_LINE_FOREIGN;
+	if (is_foreign(rule, named, server)) {
+		if (rule->kind != FTPNAT_MASQUERADE || !addr_is_v4(server))
+			return FTPNAT_LINE_FOREIGN;
+		/* a server behind a NAT of its own that names its inside address */
+		named = server;
+	}
 	if (line->port < FTP_FIRST_DATA_PORT)
 		return FTPNAT_LINE_PRIVILEGED;
 
@@ -135,28 +139,24 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 				       const struct ftp_line *line)
 {
 	struct ftpnat_rule *rule;
-	__u8 command = command_first(session);
+	__u8 command;
 	int verdict;
 
-	if (!line->final || line->code < 200)
-		return 0; /* inside a reply, or a preliminary one */
+	if (!line->final)
+		return 0; /* inside a reply */
+	session->busy = line->code < 200;
+	if (session->busy)
+		return 0;
 
 	if (!session->greeted) {
 		session->greeted = 1;
 		if (line->code == 220)
 			return 0; /* not a reply to anything that was sent before */
 	}
-	if (line->code == 227 || line->code == 229) {
-		__u8 asked = line->code == 227 ? FTP_COMMAND_PASV : FTP_COMMAND_EPSV;
-
-		/* nor does a line answer what came after its start */
-		if (!command_take(session, asked) || session->commands < session->late) {
-			line_is(s, FTPNAT_LINE_UNASKED);
-			return 0;
-		}
-		command = asked;
-	} else {
-		command_pop(session);
+	command = reply_answers(session, line->code);
+	if (command == FTP_COMMAND_NONE && (line->code == 227 || line->code == 229)) {
+		line_is(s, FTPNAT_LINE_UNASKED);
+		return 0;
 	}
 	/* the last line of a multi-line reply must have the code of the first */
 	if (command & COMMAND_REFUSED && !session->stream[FTPNAT_FROM_SERVER].reply &&
@@ -175,7 +175,8 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 		session->flags &= ~FTPNAT_SESSION_EPSV;
 		door_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
 	}
-	if (command & COMMAND_DOOR && !(command & COMMAND_REFUSED) && line->code >= 400)
+	if (command & COMMAND_DOOR && !(command & COMMAND_REFUSED) &&
+	    reply_refuses(line->code))
 		door_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
 	if (line->code != 227 && line->code != 229)
 		return 0;

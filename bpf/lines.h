@@ -24,6 +24,7 @@ __noinline int session_line(struct ftpnat_session *session)
 		whole = client_line(session, s,
 				    &session->stream[FTPNAT_FROM_CLIENT].parser.line);
 	}
+	session->spoken = s->segment.now;
 	if (session->closing) /* a late retransmission */
 		door_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
 	return whole;

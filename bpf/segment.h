@@ -220,7 +220,7 @@ static __always_inline void line_end(struct scan *c)
 	/* a door opened for a line that can't be changed would be the wrong one */
 	if ((seg->scan.releasing || line->form == FTP_FORM_ADDRESS ||
 	     (client && line->command == FTP_COMMAND_AUTH) ||
-	     (!client && c->session->awaiting)) &&
+	     (!client && awaits_any(c->session))) &&
 	    !stream_has_room(stream, FTPNAT_HELD_LEN + sizeof(seg->outcome.text))) {
 		seg->scan.full = 1;
 		return;
@@ -264,9 +264,9 @@ static __always_inline int line_undecided(const struct scan *c)
 	if (c->s->segment.dir == FTPNAT_FROM_CLIENT)
 		return ftp_may_become_command_address(p) ||
 		       (ftp_may_become_auth(p) && tls_denied(c->session));
-	if (command_first(c->session) & COMMAND_REFUSED)
-		return !c->stream->reply;
-	return c->session->awaiting && ftp_may_become_reply_address(p);
+	if (command_first(c->session) & COMMAND_REFUSED && !c->stream->reply)
+		return 1;
+	return awaits_any(c->session) && ftp_may_become_reply_address(p);
 }
 
 #define SKIP_RUN 16

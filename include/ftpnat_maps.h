@@ -245,6 +245,7 @@ struct ftpnat_stream {
 /* ftpnat_session.command: enum ftp_command, with */
 #define COMMAND_REFUSED 0x80 /* it was changed so that the server refuses it */
 #define COMMAND_DOOR	0x40 /* the session's door was opened for it */
+#define COMMAND_ALONE	0x20 /* with one of these: no reply was missing when it was sent */
 
 /* ftpnat_session.flags */
 #define FTPNAT_SESSION_DOOR   0x01 /* `door` is an expectation that may still stand */
@@ -258,6 +259,7 @@ struct ftpnat_session {
 	__u32 lock;
 	__u32 data_flows; /* data connections in ftpnat_flows */
 	__u32 created;	  /* its control connection */
+	__u32 spoken;	  /* when either end last finished a line */
 	__u16 rule;
 	__u8 flags;
 	__u8 first;    /* oldest command that matters and has no final reply yet */
@@ -265,7 +267,9 @@ struct ftpnat_session {
 	__u8 awaiting; /* of these, PASV, EPSV and refused ones */
 	__u8 closing;  /* both ends have finished: nothing can be announced any more */
 	__u8 greeted;  /* the greeting, a reply to nothing, has come */
-	__u8 lenient;  /* ABOR was used: the number of replies can't be relied on */
+	__u8 again;    /* PASV, EPSV or AUTH: was refused, perhaps by another's reply */
+	__u8 busy;     /* a preliminary reply has come, and no final one since */
+	__u8 pad[3];
 	__u8 late;     /* newest of `commands`, younger than the server's present line */
 	__u16 others;  /* commands in flight that don't matter, behind all of them */
 	__u16 mss[FTPNAT_DIR_MAX];  /* largest segment that each sender takes itself */

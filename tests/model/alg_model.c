@@ -66,7 +66,7 @@ static int choose_port(struct alg_model *m, const struct alg_door *door, unsigne
  */
 static int announce(struct alg_model *m, struct alg_door *door, const struct place *p,
 		    const struct alg_addr *shown, unsigned min, unsigned max,
-		    unsigned command, char *text)
+		    char *text)
 {
 	enum alg_side reader = door->active ? ALG_SERVER : ALG_CLIENT;
 	struct alg_stream *stream = &m->stream[!reader];
@@ -74,6 +74,8 @@ static int announce(struct alg_model *m, struct alg_door *door, const struct pla
 	int port;
 
 	m->door_open = false; /* a session has one at most, and this replaces it */
+	for (unsigned i = 0; i < m->commands; i++)
+		m->command[i].door = false;
 	if (m->config.no_room)
 		return FULL;
 	addr[0] = 0;
@@ -93,7 +95,6 @@ static int announce(struct alg_model *m, struct alg_door *door, const struct pla
 	door->public_port = (uint16_t)port;
 	m->door = *door;
 	m->door_open = true;
-	m->door_command = command;
 	if ((!shown || same(shown, &p->addr)) && (unsigned)port == p->port)
 		return -1;
 	if (shown && !p->delimiter)
@@ -104,8 +105,7 @@ static int announce(struct alg_model *m, struct alg_door *door, const struct pla
 }
 
 /* PORT or EPRT: the server will connect to the client. */
-static int announce_active(struct alg_model *m, const struct place *p, unsigned command,
-			   char *text)
+static int announce_active(struct alg_model *m, const struct place *p, char *text)
 {
 	const struct alg_config *c = &m->config;
 	bool keep = same(&c->client, &c->seen);
@@ -133,12 +133,12 @@ static int announce_active(struct alg_model *m, const struct place *p, unsigned 
 		min = FIRST_DATA_PORT;
 		max = 65535;
 	}
-	return announce(m, &door, p, &door.public, min, max, command, text);
+	return announce(m, &door, p, &door.public, min, max, text);
 }
 
 /* 227 or 229: the client will connect to the server. */
 static int announce_passive(struct alg_model *m, const struct place *p, bool is_227,
-			    unsigned command, char *text)
+			    char *text)
 {
 	const struct alg_config *c = &m->config;
 	const struct alg_addr *named = is_227 ? &p->addr : &c->server, *shown;
@@ -153,8 +153,11 @@ static int announce_passive(struct alg_model *m, const struct place *p, bool is_
 	if (same(named, &c->dialled))
 		named = &c->server; /* it may know its public address */
 	if (!same(named, &c->server) &&
-	    (!c->foreign || alg_addr_is_v4(named) != alg_addr_is_v4(&c->server)))
-		return FOREIGN;
+	    (!c->foreign || alg_addr_is_v4(named) != alg_addr_is_v4(&c->server))) {
+		if (c->publish || !alg_addr_is_v4(&c->server))
+			return FOREIGN;
+		named = &c->server; /* it doesn't know its address */
+	}
 	if (p->port < FIRST_DATA_PORT)
 		return POLICY;
 	door.to_dst = *named;
@@ -165,7 +168,7 @@ static int announce_passive(struct alg_model *m, const struct place *p, bool is_
 	if (!is_227)
 		shown = NULL;
 	return announce(m, &door, p, shown, c->publish ? c->port_min : p->port,
-			c->publish ? c->port_max : p->port, command, text);
+			c->publish ? c->port_max : p->port, text);
 }
 
 /* ---- lines ---- */
@@ -202,19 +205,27 @@ static void client_line(struct alg_model *m, struct alg_stream *stream)
 	char text[128] = "";
 	int verb = verb_of(s, len, &args);
 
-	if (verb == ABOR)
-		m->aborted = true;
 	if (verb != NONE) {
+		m->again = NONE;
 		if (m->commands == ALG_COMMANDS)
 			memmove(m->command, m->command + 1,
 				--m->commands * sizeof(*m->command));
 		command = &m->command[m->commands++];
-		*command = (struct alg_command){ verb, -1, ++m->commands_seen };
+		*command = (struct alg_command){ .verb = verb,
+						 .refusal = -1,
+						 .number = ++m->commands_seen,
+						 .alone = m->commands == 1,
+						 .matters = verb == PASV ||
+							    verb == EPSV ||
+							    verb == EPSV_ALL ||
+							    verb == AUTH || verb == REIN };
 		if (len <= LINE_MAX_ADDRESS &&
 		    ((verb == PORT && find_port(s, len, args, &p)) ||
 		     (verb == EPRT && find_eprt(s, len, args, &p)))) {
-			command->refusal = announce_active(m, &p, command->number, text);
-			/* refused: the server must read a line that it refuses itself */
+			command->refusal = announce_active(m, &p, text);
+			command->door = command->refusal < 0;
+			command->matters = true;
+			/* refused: the server has to read what it must refuse itself */
 			if (command->refusal >= 0 && p.delimiter)
 				sprintf(text, "::%c0", p.delimiter);
 			else if (command->refusal >= 0)
@@ -247,26 +258,60 @@ static unsigned final_code(struct alg_model *m, const uint8_t *s, size_t len,
 	return code;
 }
 
+/* The oldest n commands are through; the last of them. */
+static struct alg_command drop(struct alg_model *m, unsigned n)
+{
+	struct alg_command last = { .verb = NONE, .refusal = -1 };
+
+	if (n > m->commands)
+		n = m->commands;
+	if (!n)
+		return last;
+	last = m->command[n - 1];
+	m->commands -= n;
+	memmove(m->command, m->command + n, m->commands * sizeof(*m->command));
+	return last;
+}
+
+/* Can a reply of this code be meant for the command? */
+static bool suits(const struct alg_command *command, unsigned code)
+{
+	bool named = command->verb == PASV || command->verb == EPSV ||
+		     command->verb == AUTH;
+	bool matters = command->door || command->refusal >= 0;
+
+	if (code < 400)
+		return !named;
+	return !matters || command->alone || code / 10 % 10 != 5;
+}
+
 /*
- * A reply answers the oldest command; but after an ABOR a 227 or 229 the oldest that
- * asked for it, if any did, and ends all before: servers differ in how many replies an
- * aborted transfer gets.
+ * 227, 229 and 234 answer the oldest PASV, EPSV or AUTH wherever it waits, and all before
+ * it are through. Any other reply answers the oldest command, if it can; 421 answers none.
  */
 static struct alg_command take_command(struct alg_model *m, unsigned code)
 {
-	struct alg_command taken = { NONE, -1, 0 };
-	int asked = code == 227 ? PASV : code == 229 ? EPSV : NONE;
-	unsigned n = 0;
+	struct alg_command none = { .verb = NONE, .refusal = -1 }, taken;
+	int asked = code == 227 ? PASV : code == 229 ? EPSV : code == 234 ? AUTH : NONE;
+	bool again = asked != NONE && m->again == asked;
 
-	if (!m->commands)
-		return taken;
-	while (m->aborted && n < m->commands && m->command[n].verb != asked)
-		n++;
-	if (n == m->commands)
-		n = 0;
-	taken = m->command[n++];
-	m->commands -= n;
-	memmove(m->command, m->command + n, m->commands * sizeof(*m->command));
+	for (unsigned i = 0; asked != NONE && i < m->commands; i++)
+		if (m->command[i].verb == asked && m->command[i].refusal < 0)
+			return drop(m, i + 1);
+	if (asked != NONE)
+		m->again = NONE;
+	if (again)
+		return (struct alg_command){ .verb = asked, .refusal = -1 };
+	if (code == 227 || code == 229) {
+		drop(m, 1);
+		return none;
+	}
+	if (!m->commands || code == 421 || !suits(&m->command[0], code) ||
+	    (m->command[0].matters && m->command[0].number > m->commands_before))
+		return none;
+	taken = drop(m, 1);
+	if (taken.verb == PASV || taken.verb == EPSV || taken.verb == AUTH)
+		m->again = taken.verb;
 	return taken;
 }
 
@@ -276,7 +321,7 @@ static void server_line(struct alg_model *m, struct alg_stream *stream)
 	size_t len = stream->line_len, at = 0;
 	bool several = m->reply; /* the reply has lines before this one */
 	unsigned code = final_code(m, s, len, &at);
-	struct alg_command command = { NONE, -1, 0 };
+	struct alg_command command = { .verb = NONE, .refusal = -1 };
 	struct place p = { .start = 0 };
 	char text[128] = "";
 	int refusal = -1;
@@ -287,10 +332,9 @@ static void server_line(struct alg_model *m, struct alg_stream *stream)
 		m->greeted = true;
 	if (code >= 400)
 		refusal = command.refusal;
-	if ((command.verb == PORT || command.verb == EPRT) && code >= 400 &&
-	    m->door_command == command.number)
+	if (command.door && code >= 400)
 		m->door_open = false;
-	if (command.verb == AUTH && code == 234)
+	if (command.verb == AUTH && code == 234 && command.number <= m->commands_before)
 		m->opaque = true;
 	if (command.verb == EPSV_ALL && code < 300)
 		m->epsv_only = true;
@@ -302,9 +346,9 @@ static void server_line(struct alg_model *m, struct alg_stream *stream)
 	     (command.verb == EPSV && code == 229 && find_229(s, len, at, &p))) &&
 	    len <= LINE_MAX_ADDRESS &&
 	    command.number <=
-		    m->commands_before) /* not a reply to a command sent after its start */
-		refusal = announce_passive(m, &p, code == 227, command.number, text);
-	/* the last line of a multi-line reply must have the code of the first */
+		    m->commands_before) /* none answers what came after its start */
+		refusal = announce_passive(m, &p, code == 227, text);
+	/* the last of several lines can't have another code than the first */
 	if (refusal >= 0 && !several)
 		say(stream, refusals[refusal], strlen(refusals[refusal]));
 	else
@@ -324,11 +368,10 @@ void alg_init(struct alg_model *m, const struct alg_config *config, alg_port_fn 
 	m->commands_seen = 0;
 	m->reply = 0;
 	m->greeted = false;
-	m->aborted = false;
+	m->again = NONE;
 	m->opaque = false;
 	m->epsv_only = false;
 	m->door_open = false;
-	m->door_command = 0;
 	m->port_told = port_told;
 	m->arg = arg;
 }

@@ -62,6 +62,9 @@ struct alg_command {
 	int verb;
 	int refusal;	 /* index of what the client has to read, -1: not refused */
 	unsigned number; /* which command of the session */
+	bool door;	 /* the door that stands open is this one's */
+	bool alone;	 /* it was sent when no reply was missing */
+	bool matters;	 /* something is done when its reply comes */
 };
 
 struct alg_model {
@@ -74,11 +77,10 @@ struct alg_model {
 	unsigned commands_before; /* seen when the server's line began */
 	unsigned reply;		  /* code of the multi-line reply that is open */
 	bool greeted;
-	bool aborted; /* ABOR was used */
+	int again; /* verb that the newest reply refused, no command since; NONE: none */
 	bool opaque;
 	bool epsv_only; /* EPSV ALL was accepted */
 	bool door_open;
-	unsigned door_command; /* the command that opened it */
 	struct alg_door door;
 	alg_port_fn port_told;
 	void *arg;

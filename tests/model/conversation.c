@@ -44,6 +44,8 @@ static void exchange(struct dialogue *d, const struct text *command,
 /* No client sends more than the gateway remembers (FTPNAT_MAX_COMMANDS). */
 #define COMMANDS_IN_FLIGHT 30
 
+static const unsigned one_too_many[] = { 150, 200, 226, 421, 426, 500, 550 };
+
 static void step(struct dialogue *d)
 {
 	struct conversation *c = d->c;
@@ -90,7 +92,10 @@ static void step(struct dialogue *d)
 			reply(c, &answer, random_chance(r, 50) ? 500 : 425, "No.");
 	} else if (kind < 80) {
 		plain_command(c, &command);
-		plain_reply(c, &answer);
+		if (!has(c, FEATURE_MISCOUNT) || !random_chance(r, 15))
+			plain_reply(c, &answer);
+		if (has(c, FEATURE_MISCOUNT) && random_chance(r, 10))
+			short_reply(c, &answer, CHOOSE(c, one_too_many));
 	} else if (kind < 85) {
 		garbage(c, &command);
 		short_reply(c, &answer, 500);

@@ -29,7 +29,8 @@ enum feature {
 	FEATURE_FAMILIES = 16384,  /* addresses of the other family than the session's */
 	FEATURE_PROMPT = 32768,	   /* nothing may be sent again when nothing was lost */
 	FEATURE_KEEPALIVE = 65536, /* each keepalive has to be answered */
-	FEATURE_ALL = 131071,
+	FEATURE_MISCOUNT = 131072, /* servers that answer too little or too much */
+	FEATURE_ALL = 262143,
 };
 
 struct conversation {

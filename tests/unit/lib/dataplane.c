@@ -486,6 +486,20 @@ bool dataplane_expected(const struct ftpnat_expected_key *key,
 	return find(skel->maps.ftpnat_expected, key, expected);
 }
 
+void dataplane_silence(__u32 seconds)
+{
+	int fd = bpf_map__fd(skel->maps.ftpnat_sessions);
+	struct ftpnat_session session;
+	__u32 id, *last = NULL;
+
+	while (!bpf_map_get_next_key(fd, last, &id)) {
+		assert_int_equal(bpf_map_lookup_elem(fd, &id, &session), 0);
+		session.spoken -= seconds;
+		assert_int_equal(bpf_map_update_elem(fd, &id, &session, BPF_EXIST), 0);
+		last = &id;
+	}
+}
+
 bool dataplane_session(__u32 id, struct ftpnat_session *session)
 {
 	return find(skel->maps.ftpnat_sessions, &id, session);

@@ -121,6 +121,8 @@ void dataplane_usage(struct ftpnat_usage *usage);
 bool dataplane_flow(const struct ftpnat_tuple *key, struct ftpnat_flow *flow);
 bool dataplane_expected(const struct ftpnat_expected_key *key,
 			struct ftpnat_expected *expected);
+/* As if nobody had said anything for so many seconds more. */
+void dataplane_silence(__u32 seconds);
 bool dataplane_session(__u32 id, struct ftpnat_session *session);
 /* Number of entries. */
 size_t dataplane_flows(void);
