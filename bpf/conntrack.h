@@ -51,24 +51,7 @@ static __always_inline long flow_remove(struct ftpnat_tuple *key,
 /* Whose: the packet's at hand, or that of the replies to the connection about to be opened. */
 enum flow_tuple { TUPLE_OF_PACKET, TUPLE_OF_REPLIES };
 
-/*
- * Is this a repeated SYN that was answered with an ACK, which its sender then reset? A
- * host in TIME-WAIT of an earlier connection answers so (RFC 9293 section 3.10.7.3): the
- * connection is still the same and has not ended.
- */
-static __always_inline int syn_again(const struct packet *p,
-				     const struct ftpnat_flow *flow,
-				     const struct ftpnat_flow *other)
-{
-	return flow->isn == p->seq && flow->tcp == (FTPNAT_TCP_SYN | FTPNAT_TCP_RST) &&
-	       other->tcp == FTPNAT_TCP_ACK;
-}
-
-/*
- * Removes a connection with this tuple that has ended, to make room for another. 1:
- * removed. A data connection whose SYN is repeated is revived, because its expectation
- * is used up; a control connection is opened afresh, with a new session.
- */
+/* Removes a connection with this tuple that has ended, to make room for another. 1: removed. */
 __noinline int flow_makes_room(int whose)
 {
 	struct scratch *s = scratch_get();
@@ -90,12 +73,6 @@ __noinline int flow_makes_room(int whose)
 	other = bpf_map_lookup_elem(&ftpnat_flows, other_key);
 	if (!other || !flow_closing(flow->tcp, other->tcp))
 		return 0;
-	if (whose == TUPLE_OF_PACKET && flow->kind == FTPNAT_DATA &&
-	    syn_again(&s->packet, flow, other)) {
-		flow->tcp = 0;
-		other->tcp = 0;
-		return 0;
-	}
 	if (flow->flags & FTPNAT_FLOW_CLIENT)
 		flow_remove(key, flow);
 	else

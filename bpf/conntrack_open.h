@@ -19,7 +19,8 @@ static __always_inline void flow_image(struct flow_new *new,
 
 	flow->to = *to;
 	flow->session = new->session;
-	flow->isn = isn;
+	flow->end = tcp ? isn + 1 : 0;
+	flow->ack = flow->end; /* of other SYNs with this tuple there is none yet */
 	flow->created = new->now;
 	flow->seen = new->now;
 	flow->queued = new->now;

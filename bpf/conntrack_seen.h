@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a packet changes in its connection: clocks, counters, TCP state, and its end. */
+/* What a packet changes of its connection: clocks, TCP state, and its end. */
 #ifndef FTPNAT_BPF_CONNTRACK_SEEN_H
 #define FTPNAT_BPF_CONNTRACK_SEEN_H
 
+#include "accept.h"
+#include "options.h"
 #include "sweep.h"
 
 /* A connection has ended: it may be removed early if room is needed. */
@@ -14,69 +16,115 @@ static __always_inline void flow_closed(struct ftpnat_tuple *key, __u8 kind)
 		bpf_map_push_elem(&ftpnat_closed_d, key, BPF_EXIST);
 }
 
-/* A flow has shown FIN or RST: is this the end of its connection? */
-__noinline int flow_ends(__u32 before)
+/*
+ * A connection was established and is none any more: its entry of the client's
+ * direction ages from now on, and its session opens no more.
+ */
+static __always_inline void flow_ended(struct ftpnat_tuple *owner_key,
+				       struct ftpnat_flow *owner, __u32 now)
 {
-	struct scratch *s = scratch_get();
 	struct ftpnat_session *session;
-	struct ftpnat_tuple *other_key, *owner_key;
-	struct ftpnat_flow *flow, *other, *owner;
-	__u32 id;
+	__u32 id = owner->session;
 
-	if (!s)
-		return 0;
-	other_key = &s->ended;
-	flow = bpf_map_lookup_elem(&ftpnat_flows, &s->packet.tuple);
-	if (!flow)
-		return 0;
-	tuple_swap(other_key, &flow->to);
-	other = bpf_map_lookup_elem(&ftpnat_flows, other_key);
-	if (!other)
-		return 0;
-	if (!flow_closing(flow->tcp, other->tcp) || flow_closing(before, other->tcp))
-		return 0;
-	owner = flow->flags & FTPNAT_FLOW_CLIENT ? flow : other;
-	owner_key = flow->flags & FTPNAT_FLOW_CLIENT ? &s->packet.tuple : other_key;
 	/* where that fails, its older entry holds */
-	if (!expiry_enter(owner_key, flow->seen))
-		owner->queued = flow->seen;
-	flow_closed(owner_key, flow->kind);
-	if (flow->kind != FTPNAT_CONTROL)
-		return 0;
-	id = flow->session;
+	if (!expiry_enter(owner_key, now))
+		owner->queued = now;
+	flow_closed(owner_key, owner->kind);
+	if (owner->kind != FTPNAT_CONTROL)
+		return;
 	session = session_of_client(id, owner_key);
 	if (session)
 		session_close(session, id);
+}
+
+/* Changes the TCP states of the connection of s->came as s->change says. Is this its end? */
+__noinline int flow_change(void)
+{
+	struct scratch *s = scratch_get();
+	struct ftpnat_flow *flow, *other;
+	struct tcp_change *change;
+	__u32 one, two, now;
+	int was;
+
+	if (!s)
+		return 0;
+	change = &s->change;
+	now = now_seconds();
+	flow = bpf_map_lookup_elem(&ftpnat_flows, &s->came);
+	if (!flow)
+		return 0;
+	tuple_swap(&s->changed, &flow->to);
+	other = bpf_map_lookup_elem(&ftpnat_flows, &s->changed);
+	if (!other)
+		return 0;
+	was = flow_closing(flow->tcp, other->tcp);
+	if (change->take)
+		__sync_fetch_and_and(&flow->tcp, ~change->take);
+	if (change->take_other)
+		__sync_fetch_and_and(&other->tcp, ~change->take_other);
+	/* atomic: of two CPUs with a FIN each, one at least sees both */
+	one = __sync_fetch_and_or(&flow->tcp, change->add) | change->add;
+	two = __sync_fetch_and_or(&other->tcp, change->add_other) | change->add_other;
+	if (was || !flow_closing(one, two))
+		return 0;
+	if (flow->flags & FTPNAT_FLOW_CLIENT)
+		flow_ended(&s->came, flow, now);
+	else
+		flow_ended(&s->changed, other, now);
 	return 0;
 }
 
-/* Updates clocks, counters and TCP state. Only a change of state does more. */
-static __always_inline void flow_seen(struct scratch *s, struct ftpnat_flow *flow,
-				      __u32 now)
+/*
+ * A packet that may change the TCP state of its connection; a control connection's only
+ * until it is established. 0: it changes nothing.
+ */
+__noinline int flow_look(struct __sk_buff *skb)
+{
+	struct scratch *s = scratch_get();
+	struct ftpnat_flow *flow, *other;
+	struct tcp_segment seg = {};
+	const struct packet *p;
+
+	if (!s)
+		return 0;
+	p = &s->packet;
+	s->came = p->tuple;
+	flow = bpf_map_lookup_elem(&ftpnat_flows, &s->came);
+	if (!flow)
+		return 0;
+	tuple_swap(&s->looked, &flow->to);
+	other = bpf_map_lookup_elem(&ftpnat_flows, &s->looked);
+	if (!other)
+		return 0;
+	seg.seq = p->seq;
+	seg.end = p->seq + p->len;
+	if (p->flags & TH_FIN)
+		seg.end++;
+	seg.ack = p->ack;
+	seg.flags = p->flags;
+	if (p->flags & TH_SYN && !options_read(skb, &s->packet, &s->options))
+		seg.wscale = option_wscale(&s->options);
+	if (!flow_accepts(&seg, flow, other, &s->change))
+		return 0;
+	flow_change();
+	return 1;
+}
+
+/* The packet in the scratch memory is one of the flow's: clocks and TCP state. */
+static __always_inline void flow_seen(struct __sk_buff *skb, struct scratch *s,
+				      struct ftpnat_flow *flow, __u32 now)
 {
 	const struct packet *p = &s->packet;
-	__u32 shown = 0, before;
+	int accepted;
 
-	flow->packets++;
-	flow->bytes += p->ip_len;
-	if (flow->seen != now)
+	if (flow_plain(flow, p->flags))
+		accepted = flow_follows(flow, p->seq, p->seq + p->len, p->ack);
+	else
+		accepted = flow_look(skb);
+	if (!accepted)
+		count(FTPNAT_IGNORED);
+	else if (flow->seen != now)
 		flow->seen = now;
-	if (p->flags & TH_SYN) {
-		shown |= FTPNAT_TCP_SYN;
-		flow->isn = p->seq; /* if it is retransmitted, the last one counts */
-	}
-	if (p->flags & TH_ACK)
-		shown |= FTPNAT_TCP_ACK;
-	if (p->flags & TH_FIN)
-		shown |= FTPNAT_TCP_FIN;
-	if (p->flags & TH_RST)
-		shown |= FTPNAT_TCP_RST;
-	if ((flow->tcp | shown) == flow->tcp)
-		return;
-	/* atomic and a barrier: with a FIN on two CPUs, each shows its own and then looks further */
-	before = __sync_fetch_and_or(&flow->tcp, shown);
-	if (shown & (FTPNAT_TCP_FIN | FTPNAT_TCP_RST))
-		flow_ends(before);
 }
 
 #endif

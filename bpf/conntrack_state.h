@@ -6,10 +6,14 @@
 #include "ftpnat_maps.h"
 #include "verifier.h"
 
-/* Both directions have ended, or one was reset. RFC 7857: a reset may be spoofed, so this ages too. */
+/*
+ * Both directions have ended, and that of one was acknowledged; or one was reset. RFC
+ * 7857: a reset may be spoofed, so this ages too.
+ */
 static __always_inline int flow_closing(__u32 one, __u32 other)
 {
-	return ((one | other) & FTPNAT_TCP_RST) || ((one & other) & FTPNAT_TCP_FIN);
+	return ((one | other) & FTPNAT_TCP_RST) ||
+	       ((one & other) & FTPNAT_TCP_FIN && (one | other) & FTPNAT_TCP_FINISHED);
 }
 
 static __always_inline int flow_established(__u32 one, __u32 other)

@@ -7,6 +7,7 @@
 #define FTPNAT_BPF_CONTROL_H
 
 #include "compose.h"
+#include "conntrack_seen.h"
 #include "control_options.h"
 #include "session.h"
 
@@ -187,15 +188,54 @@ static __always_inline void control_ack(struct scan *c)
 	}
 }
 
+/* RST: does it have the number that its receiver waits for, or follow all that was sent? */
+static __always_inline void control_reset(struct scan *c)
+{
+	const struct ftpnat_stream *stream = c->stream;
+	struct tcp_change *change = &c->s->change;
+
+	if (c->s->segment.send.seq != stream->acked &&
+	    c->s->packet.seq != stream->next + stream->fin) {
+		count(FTPNAT_IGNORED);
+		return;
+	}
+	change->add = FTPNAT_TCP_RST;
+	change->add_other = FTPNAT_TCP_PEER;
+	flow_change();
+}
+
+/*
+ * FIN, its acknowledgement, and news from an end that has reset its connection, which then
+ * was another's reset. In the session all that is exact: see accept.h.
+ */
+static __always_inline void control_change(struct scan *c, const struct ftpnat_flow *flow,
+					   __u32 ack, int news)
+{
+	struct tcp_change *change = &c->s->change;
+
+	if (c->stream->fin && !(flow->tcp & FTPNAT_TCP_FIN)) {
+		change->add = FTPNAT_TCP_FIN;
+		change->add_other = FTPNAT_TCP_PEER;
+	}
+	if (flow->tcp & FTPNAT_TCP_PEER && c->other->fin && ack == stream_said(c->other))
+		change->add_other |= FTPNAT_TCP_FINISHED;
+	if (flow->tcp & FTPNAT_TCP_RST && news) {
+		change->take = FTPNAT_TCP_RST;
+		c->session->closing = 0;
+	}
+	if (change->add | change->add_other | change->take)
+		flow_change();
+}
+
 /*
  * With the session locked: GO_ON with seg->send.seq and seg->send.ack, or the final
  * reason.
  */
-static __always_inline int control_locked(struct scan *c)
+static __always_inline int control_locked(struct scan *c, struct ftpnat_flow *flow)
 {
 	struct packet *p = &c->s->packet;
 	struct segment *seg = &c->s->segment;
-	__u32 ack = p->ack;
+	__u32 ack = p->ack, next = c->stream->next, acked = c->other->acked;
 	int verdict = GO_ON;
 
 	seg->send.news = 0;
@@ -204,13 +244,19 @@ static __always_inline int control_locked(struct scan *c)
 	if (p->flags & TH_ACK)
 		control_ack(c);
 	seg->send.seq = stream_map_held(c->stream, p->seq);
-	if (p->flags & TH_RST)
+	__builtin_memset(&c->s->change, 0, sizeof(c->s->change));
+	if (p->flags & TH_RST) {
+		control_reset(c);
 		return GO_ON;
+	}
+	if (flow->seen != seg->now)
+		flow->seen = seg->now;
 	if (p->len || p->flags & TH_FIN)
 		verdict = control_payload(c);
 	else if (c->stream->held_len && !c->stream->fin && !seg->send.news &&
 		 seq_before(p->seq, c->stream->next))
 		verdict = ask(c);
+	control_change(c, flow, ack, next != c->stream->next || acked != c->other->acked);
 	if (verdict == GO_ON || verdict == FTPNAT_WRITE)
 		return verdict;
 	if (seg->send.news && pass_ack(c))
@@ -234,6 +280,7 @@ __noinline int control_packet(struct __sk_buff *skb, struct ftpnat_flow *flow, i
 	struct segment *seg;
 	__u32 in = 0, out = PAYLOAD_PIECES;
 	int verdict = GO_ON, sent;
+	__u16 mss;
 	__u8 dir;
 
 	if (!s || !flow)
@@ -252,7 +299,9 @@ __noinline int control_packet(struct __sk_buff *skb, struct ftpnat_flow *flow, i
 	if (p->flags & TH_SYN && way == FTPNAT_TRACKED)
 		return way;
 	if (p->flags & TH_SYN) {
-		flow->mss = lower_mss(o);
+		mss = lower_mss(o);
+		if (p->seq + 1 == flow->end)
+			flow->mss = mss;
 	} else {
 		session = session_get(s, flow);
 		c.in = bpf_map_lookup_elem(&ftpnat_payload, &in);
@@ -262,7 +311,7 @@ __noinline int control_packet(struct __sk_buff *skb, struct ftpnat_flow *flow, i
 								 FTPNAT_FROM_SERVER;
 			seg->session = flow->session;
 			seg->dir = dir;
-			seg->now = flow->seen;
+			seg->now = now_seconds();
 			c.session = session;
 			c.len = p->len;
 			c.mss = session->mss[!dir];
@@ -271,10 +320,12 @@ __noinline int control_packet(struct __sk_buff *skb, struct ftpnat_flow *flow, i
 			if (!session_lock(session))
 				return FTPNAT_SESSION_BUSY;
 			class_find(session);
-			verdict = control_locked(&c);
+			verdict = control_locked(&c, flow);
 			session_unlock(session);
 		} else if (p->len) {
 			return FTPNAT_NO_SESSION;
+		} else if (p->flags & TH_RST && flow->tcp & FTPNAT_TCP_ACK) {
+			flow_look(skb);
 		} /* else perhaps of a connection before it: RFC 9293 section 3.5.2 */
 	}
 	if (verdict != GO_ON)

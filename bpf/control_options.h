@@ -5,8 +5,6 @@
 
 #include "segment.h"
 
-#define MSS_DEFAULT 536 /* RFC 9293 section 3.7.1, of an end that names none */
-
 /* Lowers the MSS so that a rewritten segment may grow. Returns the sender's own MSS. */
 static __always_inline __u16 lower_mss(struct tcp_options *o)
 {

@@ -78,7 +78,11 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 	}
 	now = clock_seconds(&s->clock);
 	fresh = flow->seen == now;
-	flow_seen(s, flow, now);
+	flow->packets++;
+	flow->bytes += p->ip_len;
+	if (flow->kind == FTPNAT_DATA || p->flags & TH_SYN ||
+	    !(flow->tcp & FTPNAT_TCP_ACK))
+		flow_seen(skb, s, flow, now);
 	count_packet(flow->rule,
 		     flow->flags & FTPNAT_FLOW_CLIENT ? FTPNAT_FROM_CLIENT :
 							FTPNAT_FROM_SERVER,

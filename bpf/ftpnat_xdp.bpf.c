@@ -5,6 +5,7 @@
  * connections begin and end in one place.
  */
 #include "clock.h"
+#include "accept.h"
 #include "count.h"
 #include "front.h"
 
@@ -105,10 +106,13 @@ static __always_inline int handle(struct xdp_md *ctx)
 	    !front_plain(&p))
 		return FTPNAT_XDP_PASS;
 	flow = bpf_map_lookup_elem(&ftpnat_flows, &p.tuple);
-	if (!flow || flow->kind != FTPNAT_DATA || !(flow->tcp & FTPNAT_TCP_ACK) ||
+	if (!flow || flow->kind != FTPNAT_DATA ||
 	    flow->flags & FTPNAT_FLOW_TRACKED) /* the stack sends it on */
 		return FTPNAT_XDP_PASS;
 	if (flow->ifindex != ctx->ingress_ifindex) /* where from? TC looks */
+		return FTPNAT_XDP_PASS;
+	if (!flow_plain(flow, p.flags) ||
+	    !flow_follows(flow, p.seq, p.seq + p.len, p.ack))
 		return FTPNAT_XDP_PASS;
 	now = now_seconds();
 	if ((flow->seen != now || flow->xdp == FTPNAT_XDP_UNKNOWN) &&

@@ -11,6 +11,7 @@
 #define OPT_END	      0
 #define OPT_NOP	      1
 #define OPT_MSS	      2
+#define OPT_WSCALE    3
 #define OPT_SACK      5
 #define OPT_TIMESTAMP 8
 
@@ -22,7 +23,7 @@ struct tcp_options {
 	__u8 timestamp;
 	__u8 sack_len; /* of the option, its two first bytes included */
 	__u8 changed;
-	__u8 pad;
+	__u8 wscale;
 	__u8 old[OPTIONS_LEN] __attribute__((aligned(8)));
 	__u8 new[OPTIONS_LEN] __attribute__((aligned(8)));
 };
@@ -50,6 +51,14 @@ static __always_inline void option_set32(struct tcp_options *o, __u32 i, __be32 
 	o->new[bounded(i + 3, OPTIONS_LEN)] = (__u8)v;
 }
 
+/* The shift of a SYN's window option, RFC 7323 section 2.3; 0 where it has none. */
+static __always_inline __u8 option_wscale(const struct tcp_options *o)
+{
+	__u8 shift = o->wscale ? option_byte(o, o->wscale - 1 + 2) : 0;
+
+	return shift < WINDOW_MAX_SHIFT ? shift : WINDOW_MAX_SHIFT;
+}
+
 /* The options of nearly every segment: NOP, NOP, timestamp (RFC 7323 appendix A). */
 #define USUAL_OPTIONS bpf_htonl(0x0101080a)
 #define USUAL_LEN     12
@@ -74,6 +83,8 @@ static long walk_option(__u32 i, struct tcp_options **options)
 		return 1;
 	if (kind == OPT_MSS && len == 4)
 		o->mss = o->at + 1;
+	else if (kind == OPT_WSCALE && len == 3)
+		o->wscale = o->at + 1;
 	else if (kind == OPT_TIMESTAMP && len == 10)
 		o->timestamp = o->at + 1;
 	else if (kind == OPT_SACK && len >= 10) {
@@ -97,6 +108,7 @@ __noinline int options_read(struct __sk_buff *skb, struct packet *p,
 	o->mss = 0;
 	o->sack = 0;
 	o->timestamp = 0;
+	o->wscale = 0;
 	o->changed = 0;
 	if (!len || len > OPTIONS_MAX)
 		return 0;

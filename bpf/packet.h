@@ -19,15 +19,8 @@
 #include <bpf/bpf_helpers.h>
 
 #include "addr.h"
+#include "tcp.h"
 #include "verdict.h"
-
-#define TH_FIN 0x01
-#define TH_SYN 0x02
-#define TH_RST 0x04
-#define TH_PSH 0x08
-#define TH_ACK 0x10
-#define TH_URG 0x20
-#define TH_CWR 0x80
 
 #define FTP_DATA_PORT	    20
 #define FTP_FIRST_DATA_PORT 1024 /* RFC 2577 section 3: no data connection to one below */

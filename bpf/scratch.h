@@ -6,6 +6,7 @@
 #ifndef FTPNAT_BPF_SCRATCH_H
 #define FTPNAT_BPF_SCRATCH_H
 
+#include "accept.h"
 #include "clock.h"
 #include "ftp_grammar.h"
 #include "maps.h"
@@ -192,9 +193,10 @@ struct scratch {
 	__u32 slot; /* of the configuration, the same for all that a packet asks for */
 
 	struct ftpnat_tuple to;	  /* translation of the packet at hand */
-	struct ftpnat_tuple came; /* of a control packet */
+	struct ftpnat_tuple came; /* tuple of the packet at hand, as it came */
 	struct segment segment;
 	struct tcp_options options;
+	struct tcp_change change; /* flow_change() */
 	struct flow_new flow;
 	struct announcement announcement;
 	struct server_walk server_walk;
@@ -216,7 +218,8 @@ struct scratch {
 	struct ftpnat_tls_key tls_key;		 /* tls_*(), set by each */
 	struct ftpnat_tuple removed;		 /* flow_remove(): the other direction */
 	struct ftpnat_tuple undo;		 /* flow_undo(): the other direction */
-	struct ftpnat_tuple ended;		 /* flow_ends(): the other direction */
+	struct ftpnat_tuple changed;		 /* flow_change(): the other direction */
+	struct ftpnat_tuple looked;		 /* flow_look(): the other direction */
 	struct ftpnat_tuple session_other;	 /* session_get(): the other direction */
 	struct ftpnat_tuple hairpin;		 /* is_hairpin() */
 	struct ftpnat_tuple refused;		 /* flow_begin(): as its event shows it */

@@ -34,11 +34,11 @@ static __always_inline void session_unlock(struct ftpnat_session *session)
 	__sync_fetch_and_and(&session->lock, 0);
 }
 
-static __always_inline void stream_begin(struct ftpnat_stream *stream, __u32 isn)
+static __always_inline void stream_begin(struct ftpnat_stream *stream, __u32 first)
 {
-	stream->next = isn + 1;
-	stream->acked = isn + 1;
-	stream->taken = isn + 1;
+	stream->next = first;
+	stream->acked = first;
+	stream->taken = first;
 }
 
 /*
@@ -105,7 +105,7 @@ static __always_inline int session_id(__u32 *id)
 
 /*
  * The session of the control connection of the packet in the scratch memory, whose
- * flow is given; entered when both ends have shown their SYN.
+ * flow is given; entered when the handshake is over.
  */
 static __always_inline struct ftpnat_session *session_get(struct scratch *s,
 							  const struct ftpnat_flow *flow)
@@ -122,7 +122,8 @@ static __always_inline struct ftpnat_session *session_get(struct scratch *s,
 	tuple_swap(other_key, &s->to);
 	other = bpf_map_lookup_elem(&ftpnat_flows, other_key);
 	blank = bpf_map_lookup_elem(&ftpnat_blank, &zero);
-	if (!blank || !other || !(flow->tcp & other->tcp & FTPNAT_TCP_SYN))
+	if (!blank || !other ||
+	    (flow->tcp & other->tcp & FTPNAT_TCP_ESTABLISHED) != FTPNAT_TCP_ESTABLISHED)
 		return NULL;
 	client = flow->flags & FTPNAT_FLOW_CLIENT ? flow : other;
 	server = flow->flags & FTPNAT_FLOW_CLIENT ? other : flow;
@@ -134,8 +135,9 @@ static __always_inline struct ftpnat_session *session_get(struct scratch *s,
 	blank->server = client->to;
 	blank->mss[FTPNAT_FROM_CLIENT] = client->mss;
 	blank->mss[FTPNAT_FROM_SERVER] = server->mss;
-	stream_begin(&blank->stream[FTPNAT_FROM_CLIENT], client->isn);
-	stream_begin(&blank->stream[FTPNAT_FROM_SERVER], server->isn);
+	/* as the server's SYN-ACK has it, which nothing has changed since */
+	stream_begin(&blank->stream[FTPNAT_FROM_CLIENT], server->ack);
+	stream_begin(&blank->stream[FTPNAT_FROM_SERVER], server->end);
 	bpf_map_update_elem(&ftpnat_sessions, &id, blank, BPF_NOEXIST);
 	return session_of_control(&s->packet.tuple, flow);
 }

@@ -13,13 +13,7 @@
 #ifndef FTPNAT_BPF_STREAM_H
 #define FTPNAT_BPF_STREAM_H
 
-#include "ftpnat_maps.h"
-#include "verifier.h"
-
-static __always_inline int seq_before(__u32 a, __u32 b)
-{
-	return (__s32)(a - b) < 0;
-}
+#include "tcp.h"
 
 static __always_inline struct ftpnat_edit *edit_at(struct ftpnat_stream *s, __u32 i)
 {

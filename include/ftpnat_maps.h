@@ -56,11 +56,14 @@ enum ftpnat_kind { FTPNAT_CONTROL, FTPNAT_DATA, FTPNAT_KIND_MAX };
 #define FTPNAT_FLOW_TRACKED                                                              \
 	0x80 /* of a track rule: nothing is translated, the stack sends it on */
 
-/* ftpnat_flow.tcp: what this direction has shown so far */
-#define FTPNAT_TCP_SYN 0x01
-#define FTPNAT_TCP_ACK 0x02
-#define FTPNAT_TCP_FIN 0x04
-#define FTPNAT_TCP_RST 0x08
+/* ftpnat_flow.tcp: what this direction has shown so far that its receiver accepts */
+#define FTPNAT_TCP_SYN	       0x01
+#define FTPNAT_TCP_ACK	       0x02
+#define FTPNAT_TCP_FIN	       0x04
+#define FTPNAT_TCP_RST	       0x08
+#define FTPNAT_TCP_PEER	       0x10 /* the other direction has shown FIN or RST */
+#define FTPNAT_TCP_FINISHED    0x20 /* the other direction has acknowledged its FIN */
+#define FTPNAT_TCP_ESTABLISHED (FTPNAT_TCP_SYN | FTPNAT_TCP_ACK)
 
 /*
  * One entry per direction; the other direction's key is `to` with its ends
@@ -68,10 +71,11 @@ enum ftpnat_kind { FTPNAT_CONTROL, FTPNAT_DATA, FTPNAT_KIND_MAX };
  */
 struct ftpnat_flow {
 	__u64 packets;
-	__u64 bytes;		/* IP length, headers included */
+	__u64 bytes; /* IP length, headers included */
+	__u32 end; /* host order; behind all that this direction has shown, see bpf/accept.h */
+	__u32 ack; /* host order; the newest number that it has acknowledged */
 	struct ftpnat_tuple to; /* tuple after translation */
 	__u32 session;		/* id: key of ftpnat_sessions; 0: none */
-	__u32 isn;		/* sequence number of this direction's SYN, host order */
 	__u32 created;
 	__u32 seen;    /* last packet */
 	__u32 ifindex; /* that its packets come in by; 0: none yet, or this host's own */
@@ -81,10 +85,10 @@ struct ftpnat_flow {
 	__u16 hop; /* index into ftpnat_hops + 1, good in the second `seen` only; 0: none */
 	__u8 kind; /* enum ftpnat_kind */
 	__u8 flags;
-	__u8 xdp; /* enum ftpnat_xdp_way */
-	__u8 pad[3];
-	__u32 tcp; /* FTPNAT_TCP_*, added by atomic operations */
-	__u32 pad2;
+	__u8 xdp;    /* enum ftpnat_xdp_way */
+	__u8 wscale; /* shift of the larger window of both ends; before, of its sender's */
+	__u8 pad[2];
+	__u32 tcp; /* FTPNAT_TCP_*, changed by atomic operations */
 };
 
 /* May XDP send packets of this direction to their next hop? */
@@ -523,15 +527,15 @@ _Static_assert(sizeof(struct ftpnat_tuple) == 36, "no padding in a key");
 _Static_assert(sizeof(struct ftpnat_expected_key) == 36, "no padding in a key");
 _Static_assert(sizeof(struct ftpnat_listen_key) == 20, "no padding in a key");
 _Static_assert(sizeof(struct ftpnat_state) == 5288, "of all layouts");
-_Static_assert(sizeof(struct ftpnat_flow) == 96, "layout 3");
+_Static_assert(sizeof(struct ftpnat_flow) == 96, "layout 4");
 _Static_assert(sizeof(struct ftpnat_expiry_block) <= 4096 - 64,
 	       "one element fits a page");
-_Static_assert(sizeof(struct ftpnat_expiry) == 48, "layout 3");
-_Static_assert(sizeof(struct ftpnat_hop) == 32, "layout 3");
-_Static_assert(sizeof(struct ftpnat_expected) == 64, "layout 3");
-_Static_assert(sizeof(struct ftpnat_event) == 96, "layout 3");
-_Static_assert(sizeof(struct ftpnat_line_event) == 368, "layout 3");
-_Static_assert(sizeof(struct ftpnat_edit) == 12, "layout 3");
+_Static_assert(sizeof(struct ftpnat_expiry) == 48, "layout 4");
+_Static_assert(sizeof(struct ftpnat_hop) == 32, "layout 4");
+_Static_assert(sizeof(struct ftpnat_expected) == 64, "layout 4");
+_Static_assert(sizeof(struct ftpnat_event) == 96, "layout 4");
+_Static_assert(sizeof(struct ftpnat_line_event) == 368, "layout 4");
+_Static_assert(sizeof(struct ftpnat_edit) == 12, "layout 4");
 _Static_assert(sizeof(struct ftpnat_session) < 4096 - 128, "one element fits a page");
 
 #endif

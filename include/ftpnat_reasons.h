@@ -187,7 +187,10 @@
 	  "Somebody forges packets. Where routes are asymmetric: rp_filter=2 for the interface, then reload.") \
 	X(SOURCE_ROUTED, "source_routed", \
 	  "packet with a source route (LSRR, SSRR), left to the kernel", \
-	  "Nothing: the kernel drops it unless accept_source_route is set.")
+	  "Nothing: the kernel drops it unless accept_source_route is set.") \
+	X(IGNORED, "tcp_ignored", \
+	  "segment that its receiver will not accept, sent on and not believed", \
+	  "Nothing, if it is few. If it rises fast, somebody sends segments in the name of others: find out where they come in.")
 enum ftpnat_reason {
 #define X(symbol, string, meaning, advice) FTPNAT_##symbol,
 	FTPNAT_REASONS(X)

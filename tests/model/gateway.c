@@ -254,6 +254,18 @@ bool gateway_progress(struct gateway *g, uint32_t next[2])
 	return true;
 }
 
+bool gateway_reset(struct gateway *g)
+{
+	int fd = bpf_map__fd(g->skel->maps.ftpnat_flows);
+	struct ftpnat_tuple key, *last = NULL;
+	struct ftpnat_flow flow;
+
+	for (; !bpf_map_get_next_key(fd, last, &key); last = &key)
+		if (!bpf_map_lookup_elem(fd, &key, &flow) && flow.tcp & FTPNAT_TCP_RST)
+			return true;
+	return false;
+}
+
 /* Takes one entry out of the map. */
 static bool take(const struct bpf_map *map, void *key, void *value)
 {

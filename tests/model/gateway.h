@@ -43,6 +43,9 @@ bool gateway_log_full(struct gateway *g);
 /* Sequence numbers up to which both directions are parsed. false: no session yet. */
 bool gateway_progress(struct gateway *g, uint32_t next[2]);
 
+/* Does the program believe that the connection was reset? */
+bool gateway_reset(struct gateway *g);
+
 /* What is left of the conversation, which is then removed. */
 struct gateway_rest {
 	unsigned flows, sessions, doors;

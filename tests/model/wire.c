@@ -242,7 +242,8 @@ static void at_gateway(struct wire *w, struct wire_frame *f)
 		w->dropped = true;
 	if (before.len)
 		note_progress(w, from);
-	w->reset_seen |= !!(before.flags & RST);
+	if (before.flags & RST)
+		w->reset_seen |= gateway_reset(w->gateway);
 	if (before.flags & ACK && !(before.flags & RST))
 		note_ack(&w->end[from], &before);
 	trace(w, verdict == TC_ACT_SHOT ? "->  x" : "-> | ", from, !from, &before);

@@ -60,7 +60,7 @@ struct wire {
 
 	struct wire_event event[WIRE_EVENTS]; /* in order */
 	unsigned events;
-	bool reset_seen; /* at the gateway */
+	bool reset_seen; /* and believed, at the gateway */
 	bool dropped;	 /* a packet, for want of room in this model or in the edit log */
 	uint64_t packets; /* through the gateway */
 

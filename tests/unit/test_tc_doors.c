@@ -144,10 +144,12 @@ static void test_passive_door(void **state)
 		/* the answer finds back */
 		in = talk_sent(&talk, SERVER);
 		in.flags = SYN | ACK;
+		in.ack = 12346;
 		in.sport = 2570;
 		in.dport = 41000;
 		out = talk_heard(&talk, SERVER);
 		out.flags = SYN | ACK;
+		out.ack = 12346;
 		out.sport = 2570;
 		out.dport = 41000;
 		good &= check_packet("its answer", INGRESS, scene->server_side, &in, &out,
@@ -181,6 +183,10 @@ static bool active_check(const char *says, const struct talk *talk, enum end fro
 	struct packet_spec in = talk_sent(talk, from), out = talk_heard(talk, from);
 
 	in.flags = out.flags = flags;
+	in.seq = out.seq = 1000u * (from + 1) + !(flags & SYN);
+	in.ack = out.ack = 1000u * (2 - from) + 1;
+	if (flags & FIN && from == CLIENT)
+		in.ack = ++out.ack; /* the server's, which came before */
 	if (from == SERVER) {
 		in.sport = server_port;
 		out.sport = seen_port;
@@ -269,6 +275,24 @@ static void test_active_port_again(void **state)
 	assert_true(good);
 }
 
+/* A packet between the client's port 2000 and the server's 2120, with numbers of another connection. */
+static bool old_check(const char *says, const struct talk *talk, enum end from,
+		      uint8_t flags)
+{
+	static const enum ftpnat_reason ignored[] = { FTPNAT_IGNORED, FTPNAT_REASON_MAX };
+	uint16_t seen_port = talk->scene->kind == FTPNAT_PUBLISH ? 20 : 2120;
+	struct packet_spec in = talk_sent(talk, from), out = talk_heard(talk, from);
+
+	in.flags = out.flags = flags;
+	in.seq = out.seq = flags & RST ? 0x70000000 : 0x60000000;
+	in.ack = out.ack = flags & RST ? 0 : 0x70000000;
+	in.sport = from == SERVER ? 2120 : 2000;
+	out.sport = from == SERVER ? seen_port : 2000;
+	in.dport = from == SERVER ? 2000 : seen_port;
+	out.dport = from == SERVER ? 2000 : 2120;
+	return check_from(says, talk, from, &in, &out, FTPNAT_FORWARDED, ignored);
+}
+
 /*
  * The peer is in TIME-WAIT of an earlier connection and says so, which is reset, and the SYN
  * comes again (RFC 9293 section 3.10.7.3): the door is used, and it is the same connection.
@@ -284,19 +308,10 @@ static void test_syn_after_a_reset(void **state)
 		talk_begin(&talk, routed[i]);
 		good &= active_announced(&talk, routed[i]);
 		good &= active_check("SYN", &talk, SERVER, SYN, 2120, arrives);
-		good &= active_check("TIME-WAIT", &talk, CLIENT, ACK, 2120, NULL);
-		good &= active_check("reset", &talk, SERVER, RST, 2120, NULL);
+		good &= old_check("TIME-WAIT", &talk, CLIENT, ACK);
+		good &= old_check("reset", &talk, SERVER, RST);
 		good &= active_check("SYN again", &talk, SERVER, SYN, 2120, NULL);
 		good &= active_check("answer", &talk, CLIENT, SYN | ACK, 2120, NULL);
-		assert_int_equal(dataplane_flows(), 4);
-
-		talk_begin(&talk, routed[i]);
-		data_announce(&talk);
-		good &= data_check("SYN", &talk, CLIENT, SYN, NULL, data_opens);
-		good &= data_check("TIME-WAIT", &talk, SERVER, ACK, NULL, NULL);
-		good &= data_check("reset", &talk, CLIENT, RST, NULL, NULL);
-		good &= data_check("SYN again", &talk, CLIENT, SYN, NULL, NULL);
-		good &= data_check("answer", &talk, SERVER, SYN | ACK, NULL, NULL);
 		assert_int_equal(dataplane_flows(), 4);
 	}
 	assert_true(good);

@@ -247,7 +247,7 @@ static bool says(bool v6, bool server, uint32_t seq, uint8_t flags, const char *
 					  .sport = server ? 21 : 40000,
 					  .dport = server ? 40000 : 21,
 					  .seq = seq,
-					  .ack = 1,
+					  .ack = server ? 101 : 501,
 					  .flags = flags,
 					  .payload = text };
 
@@ -398,7 +398,7 @@ static void test_second_hook(void **state)
 					  .sport = 40000,
 					  .dport = 21,
 					  .seq = 101,
-					  .ack = 1,
+					  .ack = 501,
 					  .flags = PSH | ACK,
 					  .payload = "PASV\r\n" };
 	struct counters before;

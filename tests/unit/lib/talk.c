@@ -408,6 +408,7 @@ struct packet_spec talk_syn(const struct talk *talk)
 	struct packet_spec spec = talk_sent(talk, CLIENT);
 
 	spec.flags = SYN;
+	spec.seq = talk->isn[CLIENT];
 	return spec;
 }
 
@@ -416,6 +417,7 @@ struct packet_spec talk_syn_heard(const struct talk *talk)
 	struct packet_spec spec = talk_heard(talk, CLIENT);
 
 	spec.flags = SYN;
+	spec.seq = talk->isn[CLIENT];
 	return spec;
 }
 
@@ -432,10 +434,20 @@ bool check_from(const char *says, const struct talk *talk, enum end from,
 const enum ftpnat_reason data_opens[] = { FTPNAT_EXPECTED_USED, FTPNAT_DATA_OPENED,
 					  FTPNAT_REASON_MAX };
 
+/* Sequence numbers of the first byte, which soon wrap. */
+static const uint32_t data_first[2] = { 0xffffff00, 0x7fffff00 };
+
+static void data_numbers(struct packet_spec *spec, enum end from)
+{
+	spec->seq = data_first[from];
+	spec->ack = data_first[!from];
+}
+
 struct packet_spec data_sent(const struct talk *talk, enum end from)
 {
 	struct packet_spec spec = talk_sent(talk, from);
 
+	data_numbers(&spec, from);
 	spec.sport = from == CLIENT ? DATA_PORT : 2570;
 	spec.dport = from == CLIENT ? 2570 : DATA_PORT;
 	spec.flags = ACK;
@@ -446,6 +458,7 @@ struct packet_spec data_heard(const struct talk *talk, enum end from)
 {
 	struct packet_spec spec = talk_heard(talk, from);
 
+	data_numbers(&spec, from);
 	spec.sport = from == CLIENT ? DATA_PORT : 2570;
 	spec.dport = from == CLIENT ? 2570 : DATA_PORT;
 	spec.flags = ACK;
@@ -469,6 +482,8 @@ bool data_check(const char *says, const struct talk *talk, enum end from, uint8_
 	struct packet_spec in = data_sent(talk, from), out = data_heard(talk, from);
 
 	in.flags = out.flags = flags;
+	if (flags & SYN)
+		in.seq = out.seq = data_first[from] - 1;
 	in.payload = out.payload = payload;
 	return check_from(says, talk, from, &in, &out, talk_reason(talk), also);
 }

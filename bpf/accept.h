@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Would its receiver accept a segment (RFC 9293 section 3.10.7.4, RFC 5961)? Only then
+ * does it change the state of its connection. Pure functions over the two entries of
+ * ftpnat_flows, compiled for BPF and for the host (tests); `tcp` is changed by the
+ * caller, atomically.
+ *
+ * An entry keeps `end`, behind all that its direction has shown, and `ack`, the newest
+ * number that it acknowledged. Until the handshake is over, the opener's `end` is behind
+ * its first SYN and its `ack` behind its last one: the SYN-ACK says which was taken.
+ */
+#ifndef FTPNAT_BPF_ACCEPT_H
+#define FTPNAT_BPF_ACCEPT_H
+
+#include "tcp.h"
+
+/* A TCP segment of a flow. */
+struct tcp_segment {
+	__u32 seq;
+	__u32 end; /* behind it, SYN and FIN counted */
+	__u32 ack;
+	__u8 flags;  /* TH_* */
+	__u8 wscale; /* of a SYN: the window's shift, at most WINDOW_MAX_SHIFT */
+	__u16 pad;
+};
+
+/* What becomes of both entries' `tcp`: FTPNAT_TCP_*. */
+struct tcp_change {
+	__u32 add; /* to the segment's direction */
+	__u32 take;
+	__u32 add_other; /* to the other one */
+	__u32 take_other;
+};
+
+/* Does the segment lie within a window of what its direction has shown before? */
+static __always_inline int flow_near(const struct ftpnat_flow *flow, __u32 seq, __u32 ack)
+{
+	__u32 window = 0x10000U << (flow->wscale & 15);
+
+	return seq_near(seq, flow->end, window) && seq_near(ack, flow->ack, window);
+}
+
+/*
+ * A segment of an established connection, the flags of which are ACK and what doesn't
+ * matter: notes it. 0: its receiver would not accept it, or it is too old to matter.
+ * Whoever can't see the connection has to guess both numbers.
+ */
+static __always_inline int flow_follows(struct ftpnat_flow *flow, __u32 seq, __u32 end,
+					__u32 ack)
+{
+	if (!flow_near(flow, seq, ack))
+		return 0;
+	if (seq_before(flow->end, end))
+		flow->end = end;
+	if (seq_before(flow->ack, ack))
+		flow->ack = ack;
+	return 1;
+}
+
+/* Is it all that flow_follows() needs? */
+static __always_inline int flow_plain(const struct ftpnat_flow *flow, __u8 flags)
+{
+	return flow->tcp == FTPNAT_TCP_ESTABLISHED &&
+	       (flags & (TH_SYN | TH_FIN | TH_RST | TH_ACK)) == TH_ACK;
+}
+
+/*
+ * RFC 5961 section 4: a SYN never changes a connection that lives. While nothing has
+ * answered, a SYN with another number may be what the receiver gets first.
+ */
+static __always_inline int accept_syn(const struct tcp_segment *seg,
+				      struct ftpnat_flow *flow,
+				      const struct ftpnat_flow *other)
+{
+	if (seg->flags & (TH_RST | TH_FIN) || !(flow->tcp & FTPNAT_TCP_SYN) ||
+	    flow->tcp & FTPNAT_TCP_ACK)
+		return 0;
+	if (seg->seq + 1 == flow->end) {
+		flow->wscale = seg->wscale;
+		return 1;
+	}
+	if (!(other->tcp & FTPNAT_TCP_SYN))
+		flow->ack = seg->seq + 1;
+	return 0;
+}
+
+/* It has to acknowledge the SYN; one that acknowledges the first SYN goes before others. */
+static __always_inline int accept_syn_ack(const struct tcp_segment *seg,
+					  struct ftpnat_flow *flow,
+					  struct ftpnat_flow *other,
+					  struct tcp_change *change)
+{
+	if (seg->flags & (TH_RST | TH_FIN) ||
+	    (flow->tcp & FTPNAT_TCP_ESTABLISHED) == FTPNAT_TCP_SYN)
+		return 0;		 /* the opener sends none */
+	if (other->tcp & FTPNAT_TCP_ACK) /* came twice */
+		return flow->tcp & FTPNAT_TCP_SYN && flow_near(flow, seg->seq, seg->ack);
+	if (seg->ack != other->end &&
+	    (seg->ack != other->ack ||
+	     (flow->tcp & FTPNAT_TCP_SYN && flow->ack == other->end)))
+		return 0;
+	flow->end = seg->seq + 1;
+	flow->ack = seg->ack;
+	flow->wscale = seg->wscale;
+	change->add = FTPNAT_TCP_ESTABLISHED;
+	return 1;
+}
+
+/* The opener's first ACK, perhaps with data: of the SYN-ACK, from behind the SYN it answers. */
+static __always_inline int accept_first_ack(const struct tcp_segment *seg,
+					    struct ftpnat_flow *flow,
+					    struct ftpnat_flow *other,
+					    struct tcp_change *change)
+{
+	__u8 wscale = flow->wscale > other->wscale ? flow->wscale : other->wscale;
+
+	if (!(flow->tcp & other->tcp & FTPNAT_TCP_SYN) || seg->ack != other->end)
+		return 0;
+	if (other->ack != flow->end) { /* that SYN's options were not kept */
+		wscale = WINDOW_MAX_SHIFT;
+		flow->mss = MSS_DEFAULT;
+	}
+	if (seg->seq - other->ack > 0x10000U << (wscale & 15))
+		return 0;
+	flow->wscale = wscale;
+	other->wscale = wscale;
+	flow->end = seq_before(other->ack, seg->end) ? seg->end : other->ack;
+	flow->ack = seg->ack;
+	change->add = FTPNAT_TCP_ACK;
+	return 1;
+}
+
+/*
+ * RFC 5961 section 3: a reset has to have exactly the number that its receiver waits for:
+ * what that has acknowledged, or what follows all that was sent. Before any answer it has
+ * to acknowledge the SYN (RFC 9293 section 3.10.7.3).
+ */
+static __always_inline int accept_reset(const struct tcp_segment *seg,
+					const struct ftpnat_flow *flow,
+					const struct ftpnat_flow *other,
+					struct tcp_change *change)
+{
+	if (seg->flags & TH_SYN)
+		return 0;
+	if (!(flow->tcp & FTPNAT_TCP_SYN)) {
+		if (!(seg->flags & TH_ACK) || seg->ack != other->end)
+			return 0;
+	} else if (seg->seq != flow->end &&
+		   (!(other->tcp & FTPNAT_TCP_ACK) || seg->seq != other->ack)) {
+		return 0;
+	}
+	change->add = FTPNAT_TCP_RST;
+	change->add_other = FTPNAT_TCP_PEER;
+	return 1;
+}
+
+/* What has spoken on after its own end hasn't ended. */
+static __always_inline void speaks_on(const struct ftpnat_flow *flow, int more, int news,
+				      struct tcp_change *change)
+{
+	if (more)
+		change->take = flow->tcp & (FTPNAT_TCP_FIN | FTPNAT_TCP_FINISHED);
+	if (news)
+		change->take |= flow->tcp & FTPNAT_TCP_RST;
+	if (change->take &&
+	    !((flow->tcp & ~change->take) & (FTPNAT_TCP_FIN | FTPNAT_TCP_RST)))
+		change->take_other = FTPNAT_TCP_PEER;
+}
+
+/*
+ * Any segment: 0, it changes nothing; else `end`, `ack` and `wscale` are noted and *change
+ * says the rest. A FIN counts as the end of its direction when the other one has
+ * acknowledged it.
+ */
+static __always_inline int flow_accepts(const struct tcp_segment *seg,
+					struct ftpnat_flow *flow,
+					struct ftpnat_flow *other,
+					struct tcp_change *change)
+{
+	__u32 end = flow->end, ack = flow->ack;
+
+	change->add = 0;
+	change->take = 0;
+	change->add_other = 0;
+	change->take_other = 0;
+	if (seg->flags & TH_RST)
+		return accept_reset(seg, flow, other, change);
+	if (seg->flags & TH_SYN)
+		return seg->flags & TH_ACK ? accept_syn_ack(seg, flow, other, change) :
+					     accept_syn(seg, flow, other);
+	if (!(seg->flags & TH_ACK))
+		return 0;
+	if (!(flow->tcp & FTPNAT_TCP_ACK)) {
+		if (!accept_first_ack(seg, flow, other, change))
+			return 0;
+	} else if (!flow_follows(flow, seg->seq, seg->end, seg->ack)) {
+		return 0;
+	}
+	speaks_on(flow, end != flow->end, end != flow->end || ack != flow->ack, change);
+	if (seg->flags & TH_FIN) {
+		flow->end = seg->end;
+		change->add |= FTPNAT_TCP_FIN;
+		change->take &= ~(__u32)FTPNAT_TCP_FIN;
+		change->add_other |= FTPNAT_TCP_PEER;
+		change->take_other = 0;
+	}
+	if (other->tcp & FTPNAT_TCP_FIN && seg->ack == other->end)
+		change->add_other |= FTPNAT_TCP_FINISHED;
+	return 1;
+}
+
+#endif
