@@ -24,15 +24,15 @@ def _each(name, must, kinds=KINDS, group=DOORS):
     return enter
 
 
-@_each("second connection", "A door is good for one connection.")
+@_each("second connection", "An announcement admits one connection.")
 def second(s, line, end):
     s.data(line, end)
     s.shut(line, end, "a second time")
     s.in_step()
 
 
-@_each("a stranger's connection", "A door is for the peer that it was announced to (RFC 2577), "
-       "and a stranger's try does not use it up.")
+@_each("a stranger's connection", "A port is open only to the peer that it was announced to "
+       "(RFC 2577), and a stranger's attempt does not use it up.")
 def stranger(s, line, end):
     s.shut(line, end, "from another host", source=s.stranger(line))
     s.data(line, end)
@@ -62,7 +62,7 @@ def after_rein(s, line, end):
     s.in_step()
 
 
-@_each("the line repeated after its use", "A retransmission of the line, late, opens nothing anew.",
+@_each("the line repeated after its use", "A retransmission of the line, late, opens nothing again.",
        KINDS[:1] + KINDS[2:3])
 def late_repeat(s, line, end):
     s.data(line, end)
@@ -74,8 +74,8 @@ def late_repeat(s, line, end):
     s.in_step()
 
 
-@_each("the line repeated after another", "A retransmission of the line, late, does not bring its door back "
-       "nor close the one that counts.", KINDS[:1] + KINDS[2:3])
+@_each("the line repeated after another", "A retransmission of the line, late, neither reopens its port nor closes "
+       "the current one.", KINDS[:1] + KINDS[2:3])
 def late_older(s, line, end):
     other = s.line(line.verb)
     there = s.announce(other)
@@ -111,7 +111,7 @@ def same_again(s, line, end):
     s.in_step()
 
 
-@_each("SYN sent again", "A data connection whose first SYN or its answer is lost gets in by the next.")
+@_each("SYN sent again", "A data connection whose first SYN or its answer is lost is accepted with the next.")
 def syn_again(s, line, end):
     source, destination, _, _ = s._way(line, end)
     tcp, syn = s.world.dial(source, destination)
@@ -130,7 +130,7 @@ def syn_again(s, line, end):
 
 
 @case(DOORS, "PORT: the client's control port again", "A client may dial again from the port of a session that "
-      "has ended: the new session works, and the old one's door stays shut.", GROW)
+      "has ended: the new session works, and the old one's port stays closed.", GROW)
 def port_again(s):
     line = s.line("PORT")
     end = s.announce(line)
@@ -146,7 +146,7 @@ def port_again(s):
 
 
 def _refused(verb, rule, reply, pieces=None, how=""):
-    @case(DOORS, f"{verb}: refused with {reply[:3].decode()}{how}", "What the server refuses opens nothing.",
+    @case(DOORS, f"{verb}: refused with {reply[:3].decode()}{how}", "A command that the server refuses opens nothing.",
           rule)
     def run(s):
         line = s.line(verb)
@@ -166,7 +166,7 @@ _refused("EPRT", GROW6, b"522 network protocol not supported, use (1)\r\n")
 
 
 @case(DOORS, "PORT: the command before it refused", "A refusal belongs to its command (RFC 959 section 5.4): "
-      "that of the CWD before leaves the PORT's door open.", GROW)
+      "that of the CWD before leaves the PORT's expectation open.", GROW)
 def other_refused(s):
     line = s.line("PORT")
     s.client.send(b"CWD nowhere\r\n")
@@ -191,7 +191,8 @@ def after_refusal(s):
     return seen
 
 
-@case(DOORS, "227: forty transfers one after the other", "Doors and data connections do not wear out.",
+@case(DOORS, "227: forty transfers one after the other",
+      "Expectations and data connections can be repeated any number of times.",
       PUBLISH)
 def forty(s):
     for _ in range(40):
@@ -290,16 +291,16 @@ _low("EPRT |2| to port 22", GROW6, eprt_line, 22)
 
 # ---- scans: every port of the published address ----
 
-@case(SCANS, "the client, a 227 being announced", "All 65,535 ports of the published address lead nowhere, "
-      "but the control port and the announced one.", SCANNED)
+@case(SCANS, "the client, a 227 being announced", "All 65,535 ports of the published address are closed, "
+      "except the control port and the announced one.", SCANNED)
 def scan_client(s):
     line = s.line("227")
     end = s.announce(line)
     return _found(s, s.rule.client, {CONTROL, end[1]})
 
 
-@case(SCANS, "a stranger, a 227 being announced", "All 65,535 ports of the published address lead nowhere, "
-      "but the control port.", SCANNED)
+@case(SCANS, "a stranger, a 227 being announced", "All 65,535 ports of the published address are closed, "
+      "except the control port.", SCANNED)
 def scan_stranger(s):
     line = s.line("227")
     end = s.announce(line)
@@ -309,7 +310,7 @@ def scan_stranger(s):
 
 
 @case(SCANS, "the client, after a session that announced a 227", "All 65,535 ports of the published address "
-      "lead nowhere, but the control port.", SCANNED)
+      "are closed, except the control port.", SCANNED)
 def scan_after(s):
     s.announce(s.line("227"))
     s.hangs_up()

@@ -108,8 +108,8 @@ def eprt_canonical(s):
 
 # ---- malformed ----
 
-def _malformed(name, text, rule=GROW, ports=(), must="What is not an address line arrives byte for byte, and "
-               "opens nothing."):
+def _malformed(name, text, rule=GROW, ports=(), must="A line that is not an address line arrives unchanged "
+               "and opens nothing."):
     """ports: where a wrapped or half-read line would lead."""
     @case(MALFORMED, name, must, rule)
     def run(s):
@@ -129,7 +129,7 @@ def _port(numbers):
 
 
 _malformed("PORT ...,256,22", _port("10,1,1,7,256,22"), ports=(22,),
-           must="256 is no octet (RFC 959 section 5.3.2) and port 65558 none: it is not wrapped to port 22; "
+           must="256 is not an octet (RFC 959 section 5.3.2) and 65558 not a port: it is not wrapped to port 22; "
            "the line arrives byte for byte.")
 _malformed("PORT ...,117,300", _port("10,1,1,7,117,300"), ports=(117 * 256 + 300, 117 * 256 + 44))
 _malformed("PORT 266,1,1,7,...", _port("266,1,1,7,117,150"), ports=(117 * 256 + 150,))
@@ -140,10 +140,10 @@ _malformed("PORT with dots", _port("10.1.1.7.117.152"), ports=(117 * 256 + 152,)
 _malformed("PORT without an argument", b"PORT\r\n")
 _malformed("PORT and a word", _port("of Hamburg"))
 _malformed("PORT with text behind", _port("10,1,1,7,117,154 x"), ports=(117 * 256 + 154,))
-_malformed("PORT to port 0", _port("10,1,1,7,0,0"), must="Port 0 is none: the line arrives byte for "
+_malformed("PORT to port 0", _port("10,1,1,7,0,0"), must="Port 0 is not a port: the line arrives byte for "
            "byte, the connection stays in step.")
 _malformed("EPRT to port 65558", lambda s, port: b"EPRT |1|10.1.1.7|65558|\r\n", ports=(22,),
-           must="Port 65558 is none and not wrapped to port 22; the line arrives byte for byte.")
+           must="Port 65558 is not a port and not wrapped to port 22; the line arrives byte for byte.")
 _malformed("EPRT |1|10.1.1.263|", lambda s, port: f"EPRT |1|10.1.1.263|{port}|\r\n".encode())
 _malformed("EPRT |3|", lambda s, port: f"EPRT |3|10.1.1.7|{port}|\r\n".encode())
 _malformed("EPRT without its last delimiter", lambda s, port: f"EPRT |1|10.1.1.7|{port}\r\n".encode())
@@ -154,8 +154,8 @@ _malformed("line of 600 bytes", b"SITE " + b"x" * 600 + b"\r\n")
 _malformed("line of NUL and high bytes", b"CWD \0\x80\xfe caf\xc3\xa9\r\n")
 
 
-@case(MALFORMED, "cut line of 600 bytes that begins like PORT", "Nothing is held for ever: the bytes arrive "
-      "though no end of a line comes for long.", GROW)
+@case(MALFORMED, "cut line of 600 bytes that begins like PORT", "Nothing is held forever: the bytes arrive even "
+      "if the end of the line is late.", GROW)
 def endless(s):
     data = b"PORT " + b"1" * 600
     s.write(s.client, [data[:3], data[3:200], data[200:]], nagle=True)
@@ -166,7 +166,7 @@ def endless(s):
 
 
 def _malformed_reply(name, rule, command, text, ports=()):
-    @case(MALFORMED, name, "What is not an address line arrives byte for byte, and opens nothing.", rule)
+    @case(MALFORMED, name, "A line that is not an address line arrives unchanged and opens nothing.", rule)
     def run(s):
         s.says(s.client, command)
         s.unchanged(text, s.server)

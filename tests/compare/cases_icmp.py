@@ -87,7 +87,7 @@ _data("packet too big, download by 229", PUBLISH6, "229", False)
 
 
 @case(GROUP, "port unreachable ends nothing", "An error never ends a connection's mapping (RFC 5382 REQ-10): "
-      "it arrives, and the connection goes on.", GROW)
+      "it arrives, and the connection continues.", GROW)
 def ends_nothing(s):
     s.opens(s.line("PORT"))
     s.says(s.client, b"NOOP\r\n")

@@ -77,8 +77,8 @@ def first_line(s):
 
 
 def _among(name, rule, verb, before, after, asked_before=b""):
-    @case(SEVERAL, name, "Every line of a segment is looked at: the address line arrives rewritten and "
-          "opens its data connection, its neighbours arrive as they are.", rule)
+    @case(SEVERAL, name, "Every line of a segment is read: the address line arrives rewritten and "
+          "opens its data connection, its neighbours arrive unchanged.", rule)
     def run(s):
         line = s.line(verb)
         if line.command:
@@ -145,8 +145,8 @@ def mid_segment(s):
     s.in_step()
 
 
-@case(SEVERAL, "PORT text in the middle of a line", "An argument that looks like a PORT line is no "
-      "PORT line: it arrives as it is and opens nothing.", GROW)
+@case(SEVERAL, "PORT text in the middle of a line", "An argument that looks like a PORT line is not "
+      "a PORT line: it arrives as it is and opens nothing.", GROW)
 def port_in_argument(s):
     line = s.line("PORT")
     s.unchanged(b"CWD a " + line.text)
@@ -249,7 +249,7 @@ _pieces("227 in two writes, Nagle", HOST_PUBLISH, "227", lambda line: line.cut(3
 _pieces("227 byte by byte, TCP_NODELAY", HOST_PUBLISH, "227", lambda line: line.bytes(), 1)
 
 
-@case(HOSTS, "PORT at the end of a 30 KB write", "Large segments (GSO) are looked at to their end: the "
+@case(HOSTS, "PORT at the end of a 30 KB write", "Large segments (GSO) are read to their end: the "
       "line arrives rewritten, all before it as it was.", HOST, connect=False)
 def end_of_write(s):
     line = s.line("PORT")

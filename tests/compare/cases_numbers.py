@@ -87,8 +87,8 @@ def keepalive(s):
     s.sound()
 
 
-@case(NUMBERS, "keepalive behind half a line", "A keepalive probe behind half a PORT line is one for the "
-      "server, its answer reaches the client, and the line still arrives rewritten.", GROW)
+@case(NUMBERS, "keepalive behind half a line", "A keepalive probe behind half a PORT line reaches the server as "
+      "one, its answer reaches the client, and the line still arrives rewritten.", GROW)
 def keepalive_held(s):
     line = s.line("PORT")
     s.client.send(line.text[:12])
@@ -104,8 +104,8 @@ def keepalive_held(s):
     s.in_step()
 
 
-@case(NUMBERS, "replies while half a line waits", "The server's segments go on to the client and take nothing "
-      "of the half line with them.", GROW)
+@case(NUMBERS, "replies while half a line waits", "The server's segments reach the client and contain nothing of the "
+      "half line.", GROW)
 def replies_meanwhile(s):
     line = s.line("PORT")
     s.says(s.client, b"STAT\r\n")

@@ -130,7 +130,7 @@ def pasv_after_all(s):
     s.in_step()
 
 
-@case(GROUP, "229 after EPSV ALL", "EPSV itself goes on working (RFC 2428 section 4).", PUBLISH6)
+@case(GROUP, "229 after EPSV ALL", "EPSV itself keeps working (RFC 2428 section 4).", PUBLISH6)
 def epsv_after_all(s):
     s.asks(b"EPSV ALL\r\n")
     seen = s.opens(s.line("229"))
@@ -182,7 +182,7 @@ def auth(s):
     s.in_step()
 
 
-@case(GROUP, "PORT after a refused AUTH TLS", "A server that knows no TLS goes on in plain text: PORT "
+@case(GROUP, "PORT after a refused AUTH TLS", "A server without TLS continues in plain text: PORT "
       "arrives rewritten.", GROW)
 def auth_refused(s):
     s.asks(b"AUTH TLS\r\n", b"502 not here\r\n")
