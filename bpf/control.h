@@ -77,9 +77,9 @@ static __noinline int acknowledge(struct scan *c, __u32 seq)
 }
 
 /*
- * Nothing of the segment goes on: its bytes up to `upto` are in the session or
- * in the log, and leave with the last byte of what they belong to, `from`. If the
- * receiver has all that is before, they can be acknowledged: ANSWERED, else HELD.
+ * Nothing of the segment is forwarded: its bytes up to `upto` are in the session or in
+ * the log, and leave with the last byte of the line that starts at `from`. If the
+ * receiver has everything before it, they can be acknowledged: ANSWERED, else HELD.
  */
 static __always_inline int held(struct scan *c, __u32 from, __u32 upto)
 {

@@ -85,7 +85,7 @@ struct sending {
 	int egress;
 	__u32 seq;  /* receiver's: of the part at hand */
 	__u32 ack;  /* receiver's */
-	__u32 upto; /* sender's: may be acknowledged when nothing of the segment goes on */
+	__u32 upto; /* sender's: may be acknowledged if nothing is forwarded */
 	__u8 news;  /* its ACK tells the receiver something new */
 	__u8 twice; /* the receiver shall acknowledge it at once */
 };

@@ -51,7 +51,7 @@ enum ftpnat_kind { FTPNAT_CONTROL, FTPNAT_DATA, FTPNAT_KIND_MAX };
 
 /* ftpnat_flow.flags */
 #define FTPNAT_FLOW_CLIENT                                                               \
-	0x01 /* packets from the FTP client; who removes this entry ends the connection */
+	0x01 /* packets from the FTP client; removing this entry ends the connection */
 #define FTPNAT_FLOW_ACTIVE 0x02 /* data connection that the server opened */
 #define FTPNAT_FLOW_TRACKED                                                              \
 	0x80 /* of a track rule: nothing is translated, the stack sends it on */
@@ -163,7 +163,7 @@ struct ftpnat_xdp_self {
 /* ---- ftpnat_expected: where an announced data connection will come -> where it goes ---- */
 
 struct ftpnat_expected_key {
-	struct ftpnat_addr peer; /* who alone may connect */
+	struct ftpnat_addr peer; /* the only host that may connect */
 	struct ftpnat_addr dst;
 	__be16 dport;
 	__u16 pad;
@@ -448,7 +448,7 @@ enum ftpnat_line {
 struct ftpnat_rule_stats {
 	__u64 sessions;
 	__u64 data_connections;
-	__u64 lines[FTPNAT_LINE_MAX]; /* looked at and understood */
+	__u64 lines[FTPNAT_LINE_MAX]; /* read and understood */
 	__u64 packets[FTPNAT_DIR_MAX];
 	__u64 bytes[FTPNAT_DIR_MAX];
 };

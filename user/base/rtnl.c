@@ -33,7 +33,7 @@ static int open_rtnl(void)
 	return TAKE_FD(fd);
 }
 
-/* Messages of one datagram. 1: the dump goes on, 0: it ended. */
+/* Messages of one datagram. 1: the dump continues, 0: it ended. */
 static int take_messages(const struct nlmsghdr *msg, unsigned int len, message_fn each,
 			 void *arg, int *verdict)
 {

@@ -9,7 +9,7 @@
 
 #define PIN_DIR_DEFAULT "/sys/fs/bpf/ftpnat"
 #define STATE_MAP	"ftpnat_state"
-#define PIN_PATH_MAX	192 /* folder (ftpnat_state.pin) and a name */
+#define PIN_PATH_MAX	192 /* directory (ftpnat_state.pin) and a name */
 
 /*
  * Make sure that DIR is in a bpffs that outlives the command. With `mount`, mount bpffs

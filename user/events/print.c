@@ -7,7 +7,7 @@
 #define ONE_SECOND   1000000000ULL
 #define REASON_WIDTH 15
 
-/* An event in words. */
+/* An event as text. */
 struct words {
 	char client[FTPNAT_ENDPOINT_STRLEN];
 	char public[FTPNAT_ENDPOINT_STRLEN];

@@ -20,7 +20,7 @@ struct run_events {
 	struct event_relay relay;
 	sd_event_source *relay_source;
 	unsigned int round;			/* events of this round */
-	__u64 lost;				/* so many were told of */
+	__u64 lost;				/* already reported */
 	unsigned int logged[FTPNAT_REASON_MAX]; /* or would have been, in this second */
 };
 

@@ -246,7 +246,7 @@ static void begin_screen(void)
 	}
 }
 
-/* 0 or -errno, after which the terminal is as it was. */
+/* 0 or -errno; the terminal is restored. */
 static int show(struct top *top)
 {
 	const struct sigaction action = { .sa_handler = stop };
