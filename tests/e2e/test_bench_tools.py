@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The benchmark's pieces work; how fast anything is, is not judged."""
+"""The benchmark's tools work; speed is not judged."""
 
 import json
 import os

@@ -25,7 +25,7 @@ def transfer(lab, node, server, dial, methods=METHODS):
 
 
 def fetch(node, address, port):
-    """The beginning of what a web server answers."""
+    """The start of a web server's reply."""
     with node.inside(), socket.create_connection((address, port), timeout=5) as sock:
         sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
         return sock.recv(12)

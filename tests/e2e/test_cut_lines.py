@@ -30,7 +30,7 @@ def connect(*args, nodelay=True, **options):
 
 
 def cuts(text):
-    """All ways to say a line: whole, in two pieces, byte by byte."""
+    """All ways to send a line: whole, in two pieces, byte by byte."""
     yield [text]
     for at in range(1, len(text)):
         yield [text[:at], text[at:]]
@@ -38,7 +38,7 @@ def cuts(text):
 
 
 class Lines:
-    """The lines that come over a connection, and pieces that go out, each by a send of its own."""
+    """The lines received on a connection, and pieces to send, each in its own segment."""
 
     def __init__(self, sock):
         self.sock = sock
@@ -261,7 +261,7 @@ def active_verbs(family):
 
 
 def fetch_active(client, server, verb, say):
-    """One file by active mode; say(command) sends the command and reads what it answers."""
+    """One file by active mode; say(command) sends the command and reads the reply."""
     listener, commands = client.listen()
     with listener:
         say(commands[verb].encode() + b"\r\n")

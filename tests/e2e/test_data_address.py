@@ -39,13 +39,13 @@ def test_classes_of_clients(make_lab):
     assert [named(node, vips[0], server) for node in lab.clients] == [
         "203.0.113.1", "203.0.113.2", "203.0.113.1"]
     with lab.client.inside():
-        # the door is where the client dialled, whatever the 227 names
+        # the expectation is at the dialled address, whatever the 227 names
         session = login(lab.client, vips[0], server, "EPSV")
         assert session.read("server-name").decode() == server.name
 
 
 def test_a_name_that_comes_and_goes(make_lab):
-    """Resolved at up and reload; what can't be resolved any more stays as it was, and that is said."""
+    """Resolved at up and reload; if that fails, the last address stays and a message says so."""
     lab = make_lab()
     server = need(Vsftpd)(lab.server).start()
     vips = lab.vips()

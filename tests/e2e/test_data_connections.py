@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Where data connections come from and go to, and what the listings say meanwhile."""
+"""Sources and destinations of data connections, and how the listings show them."""
 
 import ftplib
 import socket
@@ -94,7 +94,7 @@ def test_passive_ports_are_taken_from_data_ports(make_lab):
     with lab.client.inside():
         for family, command in (("v4", "PASV"), ("v4", "EPSV"), ("v6", "EPSV")):
             session = login(lab.client, pick(vips, family), server)
-            for _ in range(20):  # announcing again gives the door before up
+            for _ in range(20):  # announcing again removes the previous expectation
                 named = address_of(session.sendcmd(command))
                 assert 30000 <= named.port <= 30009
                 assert named.host in (None, vips[0])

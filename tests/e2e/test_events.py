@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""events: what it says of lines and connections, and when it ends."""
+"""events: lines and connections, and when it ends."""
 
 import datetime
 import ftplib
@@ -67,7 +67,7 @@ def test_rewritten_command_before_and_after(make_lab, command, after):
         session.quit()
 
 
-def test_lines_that_go_on_as_they_came_or_are_refused(make_lab):
+def test_lines_that_are_unchanged_or_refused(make_lab):
     lab, server, vips = single(make_lab, Vsftpd)
     follower = Follower(lab, "--json")
     with lab.client.inside():
@@ -219,7 +219,7 @@ def test_rule_that_a_reload_brings_has_its_name(make_lab):
     assert follower.wait("control_opened")[0]["rule"] == "renamed"
 
 
-def test_lost_events_are_told_of(make_lab):
+def test_lost_events_are_reported(make_lab):
     lab, server, vips = single(make_lab, Vsftpd)
     number = 4000  # more lines than the buffer holds
     with lab.client.inside():

@@ -151,7 +151,7 @@ def test_the_established_is_left_alone(make_lab):
     old.close()
 
 
-def test_refusals_are_told_but_not_all_of_a_flood(make_lab):
+def test_refusals_are_reported_at_a_limited_rate(make_lab):
     lab = make_lab()
     server = need(Vsftpd)(lab.server).start()
     lab.gateway.up({"track": track(), "guard": guard("c1")})

@@ -49,7 +49,7 @@ class Scene:
         self.other.processes.clear()
 
     def talk(self, text, seconds):
-        """Another kind of server in the place of the second."""
+        """Another kind of server instead of the second."""
         process = self.lab.servers[1].start(["/usr/bin/python3", "-c", TALKER, text, str(seconds)], "talker")
         wait_until(lambda: self.lab.servers[1].listening("10.2.2.2", 21), "it listens")
         return process
@@ -74,7 +74,7 @@ class Scene:
         return listed["state"], listed["drained_by"]
 
     def greeted_by(self, times=12):
-        """Names of the servers that new sessions meet."""
+        """Names of the servers that new sessions reach."""
         names = set()
         with self.lab.client.inside():
             for _ in range(times):
@@ -104,7 +104,7 @@ def test_dead_server_is_left_out_until_it_is_back(make_lab):
     ("22", 0, "it closed the connection without a greeting"),
     ("22", 30, "no greeting within the timeout"),
 ])
-def test_what_is_no_greeting(make_lab, text, seconds, why):
+def test_wrong_greeting(make_lab, text, seconds, why):
     scene = Scene(make_lab, talk=(text, seconds))
     scene.wait(0)
     assert f"server 10.2.2.2:21 of rule files is down: {why}\n" in scene.service.log()
@@ -118,7 +118,7 @@ def test_long_greeting_is_one(make_lab):
     scene.wait(1)
 
 
-def test_living_sessions_go_on(make_lab):
+def test_existing_sessions_continue(make_lab):
     scene = Scene(make_lab)
     scene.wait(1)
     with scene.lab.client.inside():
@@ -134,7 +134,7 @@ def test_living_sessions_go_on(make_lab):
     scene.wait(1)
 
 
-def test_next_run_knows_who_was_down(make_lab):
+def test_next_run_keeps_servers_down(make_lab):
     scene = Scene(make_lab)
     scene.stop()
     scene.wait(0)
@@ -203,7 +203,7 @@ def test_down_is_not_resumed_by_hand(make_lab):
 
 
 def test_without_checks_in_the_rule_only_the_hand_counts(make_lab):
-    """No `run` any more: a reload of the command takes back what the checks did, and only that."""
+    """Without `run`: a reload undoes what the checks did, and only that."""
     scene = Scene(make_lab)
     scene.by_hand("drain")
     scene.stop()

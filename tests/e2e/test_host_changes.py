@@ -69,7 +69,7 @@ def test_address_comes_late(scene):
     assert works_from(lab, server) == {"10.2.1.77", "[fd00:2:1::77]"}
 
 
-def test_interface_is_made_anew(scene):
+def test_interface_is_recreated(scene):
     lab, server, config = scene
     lab.gw.ip("link add x1 type veth peer name x2", "link set x1 up")
     lab.gateway.write({**config, "interfaces": ["c1", "s1", "x1"]})
@@ -95,7 +95,7 @@ def test_mac_address_changes(scene):
     works_from(lab, server)
 
 
-def test_reload_that_fails_leaves_what_is_and_comes_again(scene):
+def test_failed_reload_changes_nothing_and_is_retried(scene):
     lab, server, config = scene
     service = Service(lab)
     lab.gateway.write({**config, "no_such_key": 1})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""flows, expected, servers and stats: what they say of entries put into the maps by hand."""
+"""flows, expected, servers and stats: output for entries put into the maps by hand."""
 
 import json
 import struct

@@ -73,7 +73,7 @@ class Killed:
         return found
 
     def in_force(self):
-        """"old", "new" or "", after a look at whether it is that wholly."""
+        """"old" or "new" if all of it is, else ""."""
         filters = self.filters()
         for hook in HOOKS:
             generation = {program for (_, its), program in filters.items() if its == hook}

@@ -10,7 +10,7 @@ import shutil
 
 import pytest
 
-from loader_host import (BPFFS, COMMAND, CONFIG, INTERFACES, MASQUERADE, REFUSED, host,
+from loader_host import (COMMAND, CONFIG, INTERFACES, MASQUERADE, REFUSED, host,
                          refused, sh)
 from lab import wait_until
 
@@ -55,7 +55,7 @@ def test_maps_are_readable_by_bpftool(host):
     assert rules[0]["formatted"]["value"]["name"] == "files"
 
 
-def test_pin_folder_below_a_missing_one_is_made_and_removed(host):
+def test_missing_parents_of_the_pin_directory_are_created_and_removed(host):
     deep = host.pin + "/deep/er"
     host.up(pin=deep)
     assert os.path.exists(deep + "/ftpnat_flows")
@@ -147,7 +147,7 @@ def test_interface_vanishing_while_up(host):
     assert host.everything()["pins"] == []
 
 
-def test_interface_made_anew_is_attached_by_up(host):
+def test_recreated_interface_is_attached_by_up(host):
     host.up()
     host.ip("link", "del", "v0")
     host.add_veth()
@@ -157,7 +157,7 @@ def test_interface_made_anew_is_attached_by_up(host):
     assert host.status()["interfaces"][0]["hooks"] == ["ingress", "egress"]
 
 
-def test_filter_removed_by_hand_is_seen_and_mended(host):
+def test_filter_removed_by_hand_is_reported_and_restored(host):
     host.up()
     host.tc("filter", "del", "dev", "v0", "ingress")
     assert any("ingress filter of v0" in sentence for sentence in host.status()["degraded"])
@@ -225,7 +225,7 @@ def set_layout(host, number):
     sh("bpftool", "map", "update", *place, "key", "0", "0", "0", "0", "value", *value)
 
 
-def test_other_layout_is_refused_and_can_begin_anew(host):
+def test_other_layout_is_refused_until_down_and_up(host):
     nothing = host.everything()
     host.up()
     set_layout(host, 999)
@@ -338,7 +338,7 @@ def test_bpffs_is_not_mounted_where_it_ends_with_the_command(host, before, wrap,
     refused(done, 1, *words)
 
 
-def test_pin_folder_outside_bpffs_is_refused(host):
+def test_pin_directory_outside_bpffs_is_refused(host):
     refused(host.load("up", pin=host.dir + "/pins"), 1, "not in a bpffs", "--pin")
     assert not os.path.exists(host.dir + "/pins")
 

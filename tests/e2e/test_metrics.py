@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""metrics: what it says beside `stats`, and that Prometheus' own tool finds no fault with it."""
+"""metrics: agrees with `stats`, and Prometheus' own tool accepts it."""
 
 import json
 

@@ -52,7 +52,7 @@ class Scene:
 
     @contextlib.contextmanager
     def moving(self, family, method, up, timeouts=None):
-        """A file on its way, by s1 first; `timeouts`: so many at most of whoever sends it."""
+        """A transfer, through s1 first; `timeouts`: at most so many at its sender."""
         with self.lab.client.inside():
             self.transfer = Transfer(self.lab, self.server, self.dial, family, method, up, size=20_000_000)
             self.moves_by("eth0")

@@ -18,7 +18,7 @@ from scenes import digest, masquerade, need, pick, publish, random_file
 from servers import FOLDER, Proftpd, Vsftpd
 
 METHODS = {"v4": ("PORT", "EPSV", "PASV"), "v6": ("EPRT", "EPSV", "EPSV")}
-PATIENCE = 900  # seconds; only against hanging
+PATIENCE = 900  # seconds; only to end a hang
 
 
 def by_curl(node, account, family, files, remote):

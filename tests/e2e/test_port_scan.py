@@ -38,7 +38,7 @@ def scene(make_lab, kind):
 
 
 @pytest.mark.parametrize("kind, family", [("keep", "v4"), ("keep", "v6"), ("full", "v4")])
-def test_passive_doors(make_lab, kind, family):
+def test_passive_ports_open_only_while_announced(make_lab, kind, family):
     lab, server, vips = scene(make_lab, kind)
     client, stranger = lab.clients
     host = pick(vips, family)
@@ -48,12 +48,12 @@ def test_passive_doors(make_lab, kind, family):
         session = login(client, host, server)
         assert scan(stranger, host) == {21}, "with a session, nothing announced"
         target = ftplib.parse229(session.sendcmd("EPSV"), session.sock.getpeername())
-        assert scan(stranger, host) == {21}, "a door is for the client only"
-        assert len(lab.gateway.expected()) == 1, "a stranger's scan leaves the door as it is"
+        assert scan(stranger, host) == {21}, "the port is open to the client only"
+        assert len(lab.gateway.expected()) == 1, "a foreign scan does not use the expectation up"
         data = socket.create_connection(target, timeout=10)
         session.putcmd("RETR much")
         assert data.recv(1000)
-        assert scan(client, host) == {21} == scan(stranger, host), "the door was used"
+        assert scan(client, host) == {21} == scan(stranger, host), "the expectation is used"
         while data.recv(1 << 16):
             pass
         data.close()
@@ -62,17 +62,17 @@ def test_passive_doors(make_lab, kind, family):
 
         door = address_of(session.sendcmd("EPSV")).port
         assert scan(client, host) == {21, door}
-        assert lab.gateway.expected() == [], "the client's scan has used its door up"
+        assert lab.gateway.expected() == [], "the client's scan has used its expectation up"
         doors = [address_of(session.sendcmd("EPSV")).port for _ in range(5)]
-        assert scan(client, host) == {21, doors[-1]}, "announcing another closes the one before"
+        assert scan(client, host) == {21, doors[-1]}, "a new announcement removes the previous one"
         session.sendcmd("EPSV")
         session.quit()
-    wait_until(lambda: not lab.gateway.expected(), "the door is closed with its session")
+    wait_until(lambda: not lab.gateway.expected(), "the expectation is removed with its session")
     assert scan(client, host) == {21} == scan(stranger, host), "after the session"
 
 
 @pytest.mark.parametrize("family", ["v4", "v6"])
-def test_active_doors(make_lab, family):
+def test_active_ports_open_only_while_announced(make_lab, family):
     """Behind masquerade the public address is the gateway's, the peer is the server."""
     lab, server, dial = scene(make_lab, "masquerade")
     far, stranger = lab.servers
@@ -88,7 +88,7 @@ def test_active_doors(make_lab, family):
         entry, = lab.gateway.expected()
         door = int(entry["public"].rsplit(":", 1)[1])
         assert scan(stranger, public) == set()
-        assert lab.gateway.expected(), "a stranger's scan leaves the door as it is"
+        assert lab.gateway.expected(), "a foreign scan does not use the expectation up"
         assert scan(far, public) == {door}
         assert scan(far, public) == set(), "its scan has used the server's door up"
         listener.close()
@@ -96,12 +96,12 @@ def test_active_doors(make_lab, family):
         with listener:
             session.putcmd("RETR server-name")
             data, _ = listener.accept()
-            assert scan(far, public) == set() == scan(stranger, public), "the door was used"
+            assert scan(far, public) == set() == scan(stranger, public), "the expectation is used"
             assert data.recv(100).decode() == server.name
             data.close()
         assert session.getresp().startswith("1")
         assert session.getresp().startswith("226")
         session.makeport().close()
         session.quit()
-    wait_until(lambda: not lab.gateway.expected(), "the door is closed with its session")
+    wait_until(lambda: not lab.gateway.expected(), "the expectation is removed with its session")
     assert scan(far, public) == set() == scan(stranger, public), "after the session"

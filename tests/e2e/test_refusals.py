@@ -86,7 +86,7 @@ def reachable(node, address, port):
             return False
 
 
-def test_a_door_is_for_one_client_and_its_port_only(make_lab):
+def test_announced_port_is_for_one_client_only(make_lab):
     lab, server, vips = single(make_lab, Vsftpd, clients=2)
     lab.servers[0].start(["/usr/bin/python3", "-m", "http.server", "8080"], "http")
     with lab.client.inside():

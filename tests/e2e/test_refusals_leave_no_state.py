@@ -74,7 +74,7 @@ ROWS = {
 
 
 def state(lab):
-    """What the tables hold."""
+    """The contents of the tables."""
     return ({table["name"]: table["used"] for table in lab.gateway.stats()["tables"]},
             {flow["client"] for flow in lab.gateway.flows()},
             [entry["public"] for entry in lab.gateway.expected()])
@@ -95,8 +95,8 @@ def test_refused(scene, what):
         assert session.read("server-name").decode() == server.name
 
 
-def test_a_range_used_up_and_a_stranger_at_the_door(scene):
-    """The door that there is stays, and is the only one."""
+def test_used_up_range_and_a_foreign_peer(scene):
+    """The existing expectation stays and is the only one."""
     lab, server, vips = scene
     lab.gateway.down()
     lab.gateway.up({"publish": [publish("files", vips, [server], data_ports="50000-50000")]})

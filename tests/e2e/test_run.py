@@ -101,7 +101,7 @@ def test_endpoint_over_ipv6(scene):
 
 # ---- service manager, signals ----
 
-def test_service_manager_is_told(scene):
+def test_service_manager_is_notified(scene):
     lab, *_ = scene
     service = Service(lab)
     service.reload()
@@ -111,7 +111,7 @@ def test_service_manager_is_told(scene):
 
 
 @pytest.mark.parametrize("number, code", [(signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGKILL, -9)])
-def test_dataplane_works_on_however_it_ends(scene, number, code):
+def test_dataplane_keeps_working_however_it_ends(scene, number, code):
     lab, server, vips, _ = scene
     service = Service(lab)
     with lab.client.inside():
@@ -276,7 +276,7 @@ def test_flood_of_refusals_is_summed_up_in_the_log(scene):
         session.quit()
 
 
-def test_slow_reader_is_told_what_it_missed(scene):
+def test_slow_reader_learns_what_it_missed(scene):
     lab, server, vips, _ = scene
     Service(lab)
     follower = Follower(lab, "--json")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""What `make lint` says of bad sources: includes against the order, headers that need others."""
+"""How `make lint` rejects bad sources: includes against the order, headers that need others."""
 
 import os
 import subprocess
@@ -49,14 +49,14 @@ def test_layers_accept_includes_that_follow_the_order(tmp_path):
                  "user/config/config.h:2: includes user/config/load.h, but load comes after config "
                  "in the order of user/config/", id="a lower file of a folder includes a higher one"),
     pytest.param({"user/other/new.c": '#include "base/log.h"\n'},
-                 "user/other/new.c:1: has no place in the order of user/", id="an unknown folder"),
+                 "user/other/new.c:1: is not in the order of user/", id="an unknown folder"),
     pytest.param({"bpf/maps.h": '#include "flow.h"\n'},
-                 "include each other in a circle: bpf/flow -> bpf/maps -> bpf/flow",
+                 "include each other in a cycle: bpf/flow -> bpf/maps -> bpf/flow",
                  id="two headers include each other"),
     pytest.param({"user/events/a.h": "", "user/events/b.h": "",
                   "user/events/a.c": '#include "events/a.h"\n#include "events/b.h"\n',
                   "user/events/b.c": '#include "events/b.h"\n#include "events/a.h"\n'},
-                 "include each other in a circle: user/events/a -> user/events/b -> user/events/a",
+                 "include each other in a cycle: user/events/a -> user/events/b -> user/events/a",
                  id="two .c files include each other's header"),
 ])
 def test_layers_refuse_an_include_against_the_order(tmp_path, bad, said):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The systemd unit: under a systemd of its own, and what systemd thinks of its hardening.
+"""The systemd unit: run by a systemd of its own, and systemd's rating of its hardening.
 
 The box is a set of new namespaces in which systemd is process 1 and knows one unit.
 """
@@ -160,7 +160,7 @@ def test_killed_is_started_again(box):
 
 
 def test_fewer_powers_do_not_suffice(host):  # noqa: F811
-    """Each of the unit's two is needed, and a message names what is missing."""
+    """Both capabilities of the unit are needed, and a message names the missing one."""
     before = host.everything()
     for left, words in (("+net_admin,+bpf,+perfmon", "CAP_SYS_ADMIN"), ("+sys_admin", "clsact")):
         # as in the service: in the namespace, not on the way to it
@@ -226,7 +226,7 @@ def test_enabled_it_is_wanted_at_boot(installed):
 
 @pytest.mark.no_root
 @pytest.mark.xdist_group("make")
-def test_systemd_has_nothing_to_say_of_the_unit(installed):
+def test_systemd_accepts_the_unit(installed):
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd-analyze is absent")
     unit = installed / "ftpnat.service"

@@ -62,7 +62,7 @@ def test_control_connection_lives_as_long_as_its_transfer(make_lab, kind):
 
 @pytest.mark.parametrize("server", [Proftpd, Pureftpd], ids=lambda cls: cls.kind)
 def test_next_transfers_after_a_long_one(make_lab, server):
-    """The session is as good as new: more lines, more doors."""
+    """The session works like a new one: more lines, more data connections."""
     lab, running, dial = scene(make_lab, "keep", server)
     with lab.client.inside():
         transfers = [Transfer(lab, running, dial, *way)
@@ -112,7 +112,7 @@ def test_control_connections_in_use_do_not_expire(make_lab):
 
 
 @KIND
-def test_unused_doors_expire(make_lab, kind):
+def test_unused_expectations_expire(make_lab, kind):
     lab, server, dial = scene(make_lab, kind)
     with lab.client.inside():
         sessions = logins(lab, server, dial, "EPRT")

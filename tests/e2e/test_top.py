@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""top: what is on its screen, and what keys and signals do to it."""
+"""top: its screen, keys and signals."""
 
 import os
 import signal

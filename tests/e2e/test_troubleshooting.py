@@ -74,7 +74,7 @@ def test_nothing_listening_shows_a_closed_flow(make_lab):
     assert (flow["state"], flow["packets"]) == ("closed", {"out": 1, "in": 1})
 
 
-def test_interface_without_address_is_told_and_mended_by_reload(make_lab):
+def test_missing_address_is_reported_and_found_by_reload(make_lab):
     lab = make_lab(route_back=False)
     server = Pyftpdlib(lab.server).start()
     lab.gw.ip("addr del 10.2.1.1/24 dev s1", "route add 10.2.1.0/24 dev s1")

@@ -114,7 +114,7 @@ def test_interface_that_leaves_the_configuration(host):
     assert attached(host, "v1") == (None, None)
 
 
-def test_interface_made_anew(host):
+def test_interface_recreated(host):
     host.up(config=config("native"))
     host.ip("link", "del", "v0")
     host.add_veth()
@@ -221,7 +221,7 @@ def test_foreign_program_gone(host):
 
 
 def test_two_instances(host):
-    """Chained where the kernel chains; else the second leaves its work to TC."""
+    """Chained if the kernel allows it; else the second leaves its work to TC."""
     host.up(config=config("native"))
     chained = sees_chaining(host)
     first = prog_id(host, "v0")

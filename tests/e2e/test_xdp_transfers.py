@@ -53,7 +53,7 @@ def test_transfers(make_lab, mode, kind, tool):
 
 @MODE
 def test_counters_count_every_packet_once(make_lab, mode):
-    """What rules and flows count is what TC and XDP forwarded, together."""
+    """Rules and flows count what TC and XDP forwarded, together."""
     lab, server, dial = scene(make_lab, mode)
     exchange(need(Curl)(), lab.client, server, Account(dial[0], server), "EPSV", size=SIZE)
     stats = lab.gateway.stats()

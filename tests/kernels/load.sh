@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # Runs inside the kernel under test (scripts/kernel-run): loads each object, attaches all its
-# programs to a veth pair, takes them off again.
+# programs to a veth pair, and detaches them.
 # usage: load.sh KERNEL_LOAD OBJECT ...
 # Prints lines "object FILE", "insns PROGRAM COUNT", "attach PROGRAM HOOK ok|failed",
 # "result FILE ok|STEP failed".
@@ -44,7 +44,7 @@ detach() {
 	tc qdisc del dev kt0 clsact
 }
 
-# What is unpinned and detached goes away, if late: timers, RCU.
+# Unpinned and detached objects are freed, perhaps late: timers, RCU.
 gone() {
 	n=0
 	while bpftool prog show | grep -qE ': (sched_cls|xdp) '; do
