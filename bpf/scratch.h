@@ -207,7 +207,7 @@ struct scratch {
 	struct payload_sum payload_sum;
 	struct refused_events refused_events;
 	struct source source;
-	struct ftpnat_addr addr_none; /* always zero: an address that no server takes */
+	struct ftpnat_addr addr_none; /* always zero: an address that no server accepts */
 	struct ftpnat_tls tls;	      /* zeroed image of an entry, but for its first id */
 	/* start of a packet that an ICMP error quotes */
 	__u8 answer[192] __attribute__((aligned(8)));

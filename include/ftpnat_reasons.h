@@ -177,14 +177,14 @@
 	  "packet of a tracked connection, unchanged", \
 	  "Nothing.") \
 	X(GUARDED, "guarded", \
-	  "new connection that nothing announced, refused by guard", \
-	  "If it should have come through: a track rule for its servers or clients, or a guard without its port.") \
+	  "new connection that nothing announced, dropped by guard", \
+	  "If it should pass: add a track rule for its servers or clients, or remove its port from the guard.") \
 	X(MARTIAN, "martian", \
-	  "source address that no host can have there: reserved, our own, or without a route; dropped", \
-	  "Somebody forges packets; find the interface with tcpdump. Of a legal sender: add the route to it.") \
+	  "source address that is invalid: reserved, our own, or without a route; dropped", \
+	  "Somebody forges packets: find the interface with tcpdump. If the sender is legitimate, add a route to it.") \
 	X(SPOOFED, "spoofed", \
-	  "source address that doesn't belong behind that interface (rp_filter), dropped", \
-	  "Somebody forges packets. Where routes are asymmetric: rp_filter=2 for the interface, then reload.") \
+	  "source address that is not routed through that interface (rp_filter), dropped", \
+	  "Somebody forges packets, or routes are asymmetric: then set rp_filter=2 for the interface and reload.") \
 	X(SOURCE_ROUTED, "source_routed", \
 	  "packet with a source route (LSRR, SSRR), left to the kernel", \
 	  "Nothing: the kernel drops it unless accept_source_route is set.") \
