@@ -16,6 +16,15 @@ static __always_inline int begins(const struct packet *p)
 	return (p->flags & (TH_SYN | TH_ACK | TH_RST | TH_FIN)) == TH_SYN;
 }
 
+/* A packet without a flow: GO_ON where it has opened one. */
+static __always_inline int flow_none(struct __sk_buff *skb, const struct packet *p,
+				     int egress)
+{
+	if (begins(p))
+		return flow_begin(skb, egress);
+	return may_begin(p->flags) ? guard_stranger(skb, FTPNAT_PASS) : FTPNAT_PASS;
+}
+
 /* At egress: did a tracked packet come in by an interface of ours, up and down the stack? */
 static __always_inline int already_tracked(struct __sk_buff *skb,
 					   const struct ftpnat_flow *flow)
@@ -45,7 +54,7 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 	p = &s->packet;
 	if (!egress && skb->pkt_type != PACKET_HOST)
 		return FTPNAT_OTHER_HOST;
-	if (skb->vlan_present)
+	if (skb->vlan_present && skb->vlan_tci & VLAN_ID_MASK)
 		return FTPNAT_VLAN;
 	verdict = parse_packet(skb, p);
 	if (verdict == FTPNAT_TRUNCATED && !pull_headers(skb))
@@ -57,8 +66,8 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 	if (verdict != GO_ON)
 		return verdict;
 	if (source_routed(skb))
-		return begins(p) ? guard_stranger(skb, FTPNAT_SOURCE_ROUTED) :
-				   FTPNAT_SOURCE_ROUTED;
+		return may_begin(p->flags) ? guard_stranger(skb, FTPNAT_SOURCE_ROUTED) :
+					     FTPNAT_SOURCE_ROUTED;
 
 	flow = bpf_map_lookup_elem(&ftpnat_flows, &p->tuple);
 	if (flow && egress && already_tracked(skb, flow))
@@ -69,13 +78,15 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 			return verdict;
 	}
 	if (!flow || (begins(p) && flow_makes_room(TUPLE_OF_PACKET))) {
-		verdict = begins(p) ? flow_begin(skb, egress) : FTPNAT_PASS;
+		verdict = flow_none(skb, p, egress);
 		if (verdict != GO_ON)
 			return verdict;
 		flow = bpf_map_lookup_elem(&ftpnat_flows, &p->tuple);
 		if (!flow)
 			return FTPNAT_NO_MEMORY;
 	}
+	if (!egress && !(flow->flags & FTPNAT_FLOW_TRACKED) && untag(skb))
+		return FTPNAT_WRITE;
 	now = clock_seconds(&s->clock);
 	fresh = flow->seen == now;
 	flow->packets++;

@@ -79,9 +79,11 @@ __noinline int guard_stranger(struct __sk_buff *skb, int verdict)
  */
 struct guard_hidden {
 	__u32 l4;
-	__u32 room;   /* bytes of it that the first fragment has */
+	__u32 room;   /* bytes of it that are in this packet */
 	__u16 offset; /* of the fragment, in units of 8 bytes */
 	__u8 next;    /* protocol */
+	bool more;    /* fragments follow */
+	bool unknown; /* too many headers, or a fragment that doesn't have them all */
 };
 
 static __always_inline int guard_v4(struct __sk_buff *skb, struct packet *p,
@@ -94,10 +96,18 @@ static __always_inline int guard_v4(struct __sk_buff *skb, struct packet *p,
 	h->next = ip.protocol;
 	h->l4 = ETH_HLEN + ip.ihl * 4;
 	h->room = ETH_HLEN + bpf_ntohs(ip.tot_len) - h->l4;
-	h->offset = bpf_ntohs(ip.frag_off) & 0x1fff;
+	h->offset = bpf_ntohs(ip.frag_off) & IP_OFFSET;
+	h->more = ip.frag_off & bpf_htons(IP_MORE);
 	addr_from_v4(&p->tuple.src, ip.saddr);
 	addr_from_v4(&p->tuple.dst, ip.daddr);
 	return 1;
+}
+
+/* Extension headers that a TCP header may be behind; RFC 7112 wants them in the first fragment. */
+static __always_inline bool guard_skips(__u8 next)
+{
+	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING ||
+	       next == IPPROTO_DSTOPTS || next == IPPROTO_FRAGMENT || next == IPPROTO_AH;
 }
 
 static __always_inline int guard_v6(struct __sk_buff *skb, struct packet *p,
@@ -111,28 +121,65 @@ static __always_inline int guard_v6(struct __sk_buff *skb, struct packet *p,
 		return 0;
 	h->next = ip6.nexthdr;
 	h->l4 = ETH_HLEN + sizeof(ip6);
-	h->offset = 0;
-	end = h->l4 + bpf_ntohs(ip6.payload_len);
-	for (i = 0; i < GUARD_HEADERS; i++) {
-		if (h->next != IPPROTO_HOPOPTS && h->next != IPPROTO_ROUTING &&
-		    h->next != IPPROTO_DSTOPTS && h->next != IPPROTO_FRAGMENT)
+	end = ip6.payload_len ? h->l4 + bpf_ntohs(ip6.payload_len) :
+				skb->len; /* BIG TCP */
+	for (i = 0; i < GUARD_HEADERS && guard_skips(h->next) && !h->offset; i++) {
+		if (h->l4 + sizeof(b) > end ||
+		    bpf_skb_load_bytes(skb, h->l4, b, sizeof(b)))
 			break;
-		if (bpf_skb_load_bytes(skb, h->l4, b, sizeof(b)))
-			return 0;
 		if (h->next == IPPROTO_FRAGMENT) {
 			h->offset = (__u16)(b[2] << 8 | b[3]) >> 3;
+			h->more = b[3] & 1;
 			h->l4 += 8;
+		} else if (h->next == IPPROTO_AH) {
+			h->l4 += ((__u32)b[1] + 2) * 4;
 		} else {
 			h->l4 += ((__u32)b[1] + 1) * 8;
 		}
 		h->next = b[0];
-		if (h->offset)
-			break;
 	}
+	h->unknown = guard_skips(h->next) && !h->offset &&
+		     (i == GUARD_HEADERS || h->more);
 	h->room = end > h->l4 ? end - h->l4 : 0;
 	addr_from_v6(&p->tuple.src, &ip6.saddr);
 	addr_from_v6(&p->tuple.dst, &ip6.daddr);
 	return 1;
+}
+
+/* Behind a priority tag (VLAN 0), a second one: the kernel takes off both. */
+static __always_inline bool guard_hides_in_tags(struct __sk_buff *skb)
+{
+	__be16 tci;
+
+	return (skb->protocol == bpf_htons(ETH_P_8021Q) ||
+		skb->protocol == bpf_htons(ETH_P_8021AD)) &&
+	       !bpf_skb_load_bytes(skb, ETH_HLEN, &tci, sizeof(tci)) &&
+	       !(tci & bpf_htons(VLAN_ID_MASK));
+}
+
+/* Could this be the first packet of a connection to a port in the list, with what it shows? */
+static __always_inline bool guard_suspects(struct __sk_buff *skb, struct packet *p,
+					   const struct ftpnat_guard *guard,
+					   const struct guard_hidden *h)
+{
+	__u8 tcp[16] = {};
+
+	if (h->unknown)
+		return true;
+	/* the number of the protocol is the first fragment's in IPv6 (RFC 8200 section 4.5) */
+	if (h->offset)
+		return h->offset == 1 && (h->next == IPPROTO_TCP || p->v6);
+	if (h->next != IPPROTO_TCP)
+		return false;
+	if (h->room < 4 || bpf_skb_load_bytes(skb, h->l4, tcp, 4))
+		return h->more;
+	if (h->room >= GUARD_TCP_LEN &&
+	    !bpf_skb_load_bytes(skb, h->l4, tcp, GUARD_TCP_LEN) &&
+	    !may_begin(tcp[TCP_OFF_FLAGS]))
+		return false;
+	__builtin_memcpy(&p->tuple.sport, tcp, 2);
+	__builtin_memcpy(&p->tuple.dport, tcp + 2, 2);
+	return guard_has(guard, bpf_ntohs(p->tuple.sport), bpf_ntohs(p->tuple.dport));
 }
 
 /*
@@ -146,7 +193,7 @@ __noinline int guard_hidden(struct __sk_buff *skb, int verdict)
 	struct guard_hidden h = {};
 	struct ftpnat_guard *guard;
 	struct packet *p;
-	__u8 tcp[16] = {};
+	bool suspect;
 
 	if (!s)
 		return verdict;
@@ -155,30 +202,18 @@ __noinline int guard_hidden(struct __sk_buff *skb, int verdict)
 	if (!guard)
 		return verdict;
 	p = &s->packet;
-	if (skb->protocol == bpf_htons(ETH_P_IP)) {
-		if (!guard_v4(skb, p, &h))
-			return verdict;
-	} else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
-		if (!guard_v6(skb, p, &h))
-			return verdict;
-	}
-	if (h.next != IPPROTO_TCP || h.offset > 1)
+	__builtin_memset(&p->tuple, 0, sizeof(p->tuple));
+	p->v6 = skb->protocol == bpf_htons(ETH_P_IPV6);
+	if (guard_hides_in_tags(skb))
+		suspect = true;
+	else if (p->v6)
+		suspect = guard_v6(skb, p, &h) && guard_suspects(skb, p, guard, &h);
+	else if (skb->protocol == bpf_htons(ETH_P_IP))
+		suspect = guard_v4(skb, p, &h) && guard_suspects(skb, p, guard, &h);
+	else
+		suspect = false;
+	if (!suspect)
 		return verdict;
-	p->tuple.sport = 0;
-	p->tuple.dport = 0;
-	if (!h.offset) {
-		if (bpf_skb_load_bytes(skb, h.l4, tcp, 4))
-			return verdict;
-		if (h.room >= GUARD_TCP_LEN &&
-		    !bpf_skb_load_bytes(skb, h.l4, tcp, GUARD_TCP_LEN) &&
-		    (tcp[TCP_OFF_FLAGS] & (TH_SYN | TH_ACK | TH_RST | TH_FIN)) != TH_SYN)
-			return verdict;
-		__builtin_memcpy(&p->tuple.sport, tcp, 2);
-		__builtin_memcpy(&p->tuple.dport, tcp + 2, 2);
-		if (!guard_has(guard, bpf_ntohs(p->tuple.sport),
-			       bpf_ntohs(p->tuple.dport)))
-			return verdict;
-	}
 	event_refused(s, FTPNAT_GUARDED);
 	return FTPNAT_GUARDED;
 }

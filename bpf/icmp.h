@@ -213,6 +213,8 @@ __noinline int icmp_packet(struct __sk_buff *skb, int egress)
 	s->to.dst = reverse->to.dst;
 	s->to.sport = 0;
 	s->to.dport = 0;
+	if (!egress && untag(skb))
+		return FTPNAT_WRITE;
 	way = route(skb, egress);
 	if (way == FTPNAT_TOO_BIG || way == FTPNAT_TTL)
 		return FTPNAT_ICMP_DROPPED; /* RFC 1122 section 3.2.2: no error about an error */

@@ -32,7 +32,11 @@
 #define TCP_OFF_CSUM   16
 
 #define IP_DONT_FRAGMENT 0x4000
-#define IP_FRAGMENTED	 0x3fff /* MF and the offset */
+#define IP_MORE		 0x2000
+#define IP_OFFSET	 0x1fff /* in units of 8 bytes */
+#define IP_FRAGMENTED	 (IP_MORE | IP_OFFSET)
+
+#define VLAN_ID_MASK 0x0fff /* of a tag; 0: a priority tag, no VLAN */
 
 /* enough for Ethernet, the longest IPv4 header and the longest TCP header */
 #define HEADERS_MAX (ETH_HLEN + 60 + 60)
@@ -51,6 +55,21 @@ struct packet {
 	__u8 v6;
 	__u8 df; /* must not be cut on its way */
 };
+
+/* May a stack take this for the first packet of a connection, whatever other flags it has? */
+static __always_inline bool may_begin(__u8 flags)
+{
+	return (flags & (TH_SYN | TH_ACK)) == TH_SYN;
+}
+
+/*
+ * The kernel takes a priority tag off after TC. What we send on must not have it, either.
+ * All packet pointers are stale after it.
+ */
+static __always_inline long untag(struct __sk_buff *skb)
+{
+	return skb->vlan_present ? bpf_skb_vlan_pop(skb) : 0;
+}
 
 /* Makes the headers linear and writable; all packet pointers are stale after it. */
 static __always_inline long pull_headers(struct __sk_buff *skb)

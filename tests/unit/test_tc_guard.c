@@ -73,6 +73,10 @@ static const struct row rows[] = {
 	{ "from another port of the list", 1024, 80, SYN, false },
 	{ "with ECN", 40000, 2000, SYN | ECE | CWR, true },
 	{ "with PSH", 40000, 2000, SYN | PSH, true },
+	{ "SYN with FIN", 40000, 2000, SYN | FIN, true },
+	{ "SYN with FIN to another port", 40000, 80, SYN | FIN, false },
+	{ "SYN with RST", 40000, 2000, SYN | RST, true },
+	{ "SYN with all but ACK", 20, 80, SYN | FIN | RST | PSH | URG | ECE | CWR, true },
 	{ "SYN and ACK", 40000, 2000, SYN | ACK, false },
 	{ "ACK", 40000, 2000, ACK, false },
 	{ "FIN and ACK", 20, 2000, FIN | ACK, false },
@@ -152,6 +156,8 @@ static void test_fragments(void **state)
 		  false },
 		{ "without its flags", PSH | ACK, 2000, 0, true, 8, true },
 		{ "without its flags, to another port", SYN, 80, 0, true, 8, false },
+		{ "without its ports", PSH | ACK, 80, 0, true, 0, true },
+		{ "of a SYN with FIN", SYN | FIN, 2000, 0, true, 24, true },
 		{ "over the flags", PSH | ACK, 80, 1, false, 16, true },
 		{ "behind the header", PSH | ACK, 2000, 3, false, 24, false },
 	};
@@ -216,6 +222,27 @@ static void test_extension_headers(void **state)
 	packet_build(&packet, &spec);
 	extend(&packet, 44, 0, 3 << 3 | 1);
 	good &= runs("behind the header", &packet, TC_UNSPEC, FTPNAT_FRAGMENT);
+	packet_build(&packet, &spec);
+	extend(&packet, 44, 0, 1 << 3 | 1);
+	packet.byte[54] = 17;
+	good &= runs("over the flags, as if it were UDP", &packet, TC_SHOT,
+		     FTPNAT_GUARDED);
+	packet_build(&packet, &spec);
+	extend(&packet, 60, 1, 4);
+	extend(&packet, 44, 0, 1);
+	packet.byte[63] = 200; /* the options go on in the next fragment */
+	good &= runs("a first fragment without the TCP header", &packet, TC_SHOT,
+		     FTPNAT_GUARDED);
+	packet_build(&packet, &spec);
+	extend(&packet, 51, 1, 4);
+	packet.byte[55] = 0; /* AH counts in units of 4 bytes, less 2 */
+	good &= runs("an authentication header", &packet, TC_SHOT, FTPNAT_GUARDED);
+	for (int n = 7; n <= 28; n++) {
+		packet_build(&packet, &spec);
+		for (int i = 0; i < n; i++)
+			extend(&packet, 60, 1, 4);
+		good &= runs("many extension headers", &packet, TC_SHOT, FTPNAT_GUARDED);
+	}
 	spec.dport = 80;
 	packet_build(&packet, &spec);
 	extend(&packet, 60, 1, 4);
@@ -225,6 +252,41 @@ static void test_extension_headers(void **state)
 	packet_build(&packet, &spec);
 	extend(&packet, 60, 1, 4);
 	good &= runs("no SYN", &packet, TC_UNSPEC, FTPNAT_PASS);
+	assert_true(good);
+}
+
+/* Two tags in the frame: one more would be beside it, as the kernel has the outer one. */
+static void test_tags(void **state)
+{
+	static const struct {
+		const char *says;
+		uint16_t kind, tci;
+		bool refused;
+	} tags[] = {
+		{ "a priority tag in the frame", 0x8100, 0xe000, true },
+		{ "the same of a provider", 0x88a8, 0, true },
+		{ "another VLAN", 0x8100, 0xe005, false },
+	};
+	const struct packet_spec spec = {
+		.src = HOME4, .dst = HOST4, .sport = 40000, .dport = 2000, .flags = SYN
+	};
+	bool good = true;
+
+	(void)state;
+	configure();
+	for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
+		struct packet packet;
+
+		packet_build(&packet, &spec);
+		memmove(packet.byte + 16, packet.byte + 12, packet.len - 12);
+		packet.len += 4;
+		packet.byte[12] = (uint8_t)(tags[i].kind >> 8);
+		packet.byte[13] = (uint8_t)tags[i].kind;
+		packet.byte[14] = (uint8_t)(tags[i].tci >> 8);
+		packet.byte[15] = (uint8_t)tags[i].tci;
+		good &= runs(tags[i].says, &packet, tags[i].refused ? TC_SHOT : TC_UNSPEC,
+			     tags[i].refused ? FTPNAT_GUARDED : FTPNAT_PASS);
+	}
 	assert_true(good);
 }
 
@@ -422,10 +484,11 @@ static void test_second_hook(void **state)
 
 int main(void)
 {
-	static struct CMUnitTest tests[ARRAY_SIZE(rows) + 8];
+	static struct CMUnitTest tests[ARRAY_SIZE(rows) + 9];
 	static const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_fragments),
 		cmocka_unit_test(test_extension_headers),
+		cmocka_unit_test(test_tags),
 		cmocka_unit_test(test_passive),
 		cmocka_unit_test(test_tls_data_ports),
 		cmocka_unit_test(test_active_in_pieces),
