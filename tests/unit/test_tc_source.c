@@ -257,7 +257,9 @@ static bool strays(const char *says, const struct talk *talk, enum end from,
 	struct run run;
 	bool good;
 
-	spec.flags = RST | ACK;
+	spec.seq = talk->isn[from] + talk->sent[from];
+	spec.ack = talk->isn[!from] + talk->heard[!from];
+	spec.flags = reason == FTPNAT_FORWARDED ? ACK : RST | ACK;
 	spec.dst_mac = dataplane_mac(side);
 	packet_build(&packet, &spec);
 	flow_state(talk, from, &before);

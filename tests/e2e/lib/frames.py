@@ -48,4 +48,4 @@ def send(interface, data):
 
 
 def mac_of(node, interface):
-    return node.run(["cat", f"/sys/class/net/{interface}/address"]).stdout.strip()
+    return node.run(["ip", "-br", "link", "show", interface]).stdout.split()[2]
