@@ -24,7 +24,7 @@ def _carries(s, pair, what):
         one.send(b"more data")
         s.demand(lambda other=other: other.unread == b"more data", f"data does not get through after {what}")
         other.take()
-    s.stands(what, "data")
+    s.stands(what, pair)
     s.in_step()
 
 

@@ -45,7 +45,7 @@ def _forge(s, reader, wire, source, kind, offset, error=0):
     quoted = _quote(reader, offset)
     s.inject(wire, Icmp(source, ip_header(quoted)[0], kind, quoted, error))
     sender = s.peer(reader)
-    return [e for e in sender.wire.errors if e.quote.source == sender.local], sender
+    return [e for e in sender.wire.errors if (e.quote.source, e.quote.destination) == (sender.local, sender.remote)], sender
 
 
 def _acceptable(errors, sender):

@@ -2,7 +2,7 @@
 """A session that is attacked: what attackers do to it, and what must not come of it."""
 
 from rawtcp import ACK, PSH, RST, SYN
-from scene import Scene, shown
+from scene import Scene
 from world import CONTROL, Failed
 
 from forge import Packet, next_of, send
@@ -125,26 +125,20 @@ class Siege(Scene):
         if seen not in (None, count):
             raise Failed(f"{seen} data connections are announced after {after}, {count} before")
 
-    def state(self, kind="control"):
-        """State of the newest connection of the client; None with another gateway."""
+    def state(self, tcp):
+        """State of the connection of which this is the client's end; None with another gateway."""
         listed = self.world.listed("flows", self.rule)
         if listed is None:
             return None
-        port = str(self.client.local[1])
-        states = [entry["state"] for entry in listed if entry["kind"] == kind
-                  and (kind != "control" or entry["client"].rpartition(":")[2] == port)]
+        states = [entry["state"] for entry in listed if entry["client"].rpartition(":")[2] == str(tcp.local[1])]
         return states[0] if states else "gone"
 
-    def stands(self, after, kind="control"):
-        seen = self.state(kind)
+    def stands(self, after, pair=None):
+        """The control connection, or the data connection with these ends, is established."""
+        near = next(tcp for tcp in pair or (self.client,) if tcp.wire is self.near)
+        seen = self.state(near)
         if seen not in (None, "established"):
-            raise Failed(f"the {kind} connection is {seen} after {after}")
-
-    def silent(self, tcp, what):
-        """Nothing new is read there."""
-        self.world.settle()
-        if tcp.unread:
-            raise Failed(f"the {self.name(tcp)} reads {shown(tcp.unread)}: {what}")
+            raise Failed(f"the {'data' if pair else 'control'} connection is {seen} after {after}")
 
     def led_to(self, source, destination, port):
         """Whether a connection to `destination` comes to this port of a host."""
