@@ -86,25 +86,24 @@ static long source_try(__u32 i, struct source_walk *walk)
 /*
  * strict, and the route that the helper chose leads elsewhere. Does it lead to this
  * interface from where the packet goes on to, as policy routing may have it? Or by
- * another of its next hops?
+ * another of its next hops? *fib, what it chose, is used up (the stack has no room).
  */
 static __always_inline bool source_by_other_path(struct __sk_buff *skb, struct scratch *s,
-						 const struct bpf_fib_lookup *first,
-						 bool found)
+						 struct bpf_fib_lookup *fib, bool found)
 {
 	struct source_walk walk = { .skb = skb, .s = s };
 	struct source *source = &s->source;
-	struct bpf_fib_lookup fib;
+	__u32 metric = fib->rt_metric;
 
-	if (source_lookup(skb, &fib, &source->on, skb->ifindex, 0) >= 0 &&
-	    fib.ifindex != skb->ifindex &&
-	    fib_found(source_lookup(skb, &fib, &source->back, fib.ifindex, 0)) &&
-	    fib.ifindex == skb->ifindex)
+	if (source_lookup(skb, fib, &source->on, skb->ifindex, 0) >= 0 &&
+	    fib->ifindex != skb->ifindex &&
+	    fib_found(source_lookup(skb, fib, &source->back, fib->ifindex, 0)) &&
+	    fib->ifindex == skb->ifindex)
 		return true;
 	if (!found ||
-	    !fib_found(source_lookup(skb, &fib, &source->back, skb->ifindex,
+	    !fib_found(source_lookup(skb, fib, &source->back, skb->ifindex,
 				     BPF_FIB_LOOKUP_OUTPUT)) ||
-	    fib.ifindex != skb->ifindex || fib.rt_metric != first->rt_metric)
+	    fib->ifindex != skb->ifindex || fib->rt_metric != metric)
 		return false;
 	source->found = false;
 	bpf_loop(SOURCE_TRIES, source_try, &walk, 0);
