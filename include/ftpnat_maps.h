@@ -274,8 +274,8 @@ struct ftpnat_session {
 	__u8 again;    /* PASV, EPSV or AUTH: was refused, perhaps by another's reply */
 	__u8 busy;     /* a preliminary reply has come, and no final one since */
 	__u8 pad[3];
-	__u8 late;     /* newest of `commands`, younger than the server's present line */
-	__u16 others;  /* commands in flight that don't matter, behind all of them */
+	__u8 late;    /* newest of `commands`, younger than the server's present line */
+	__u16 others; /* commands in flight that don't matter, behind all of them */
 	__u16 mss[FTPNAT_DIR_MAX];  /* largest segment that each sender takes itself */
 	struct ftpnat_tuple client; /* client -> what it dialled */
 	struct ftpnat_tuple server; /* the same connection as the server sees it */

@@ -65,8 +65,7 @@ static int choose_port(struct alg_model *m, const struct alg_door *door, unsigne
  * the refusal.
  */
 static int announce(struct alg_model *m, struct alg_door *door, const struct place *p,
-		    const struct alg_addr *shown, unsigned min, unsigned max,
-		    char *text)
+		    const struct alg_addr *shown, unsigned min, unsigned max, char *text)
 {
 	enum alg_side reader = door->active ? ALG_SERVER : ALG_CLIENT;
 	struct alg_stream *stream = &m->stream[!reader];
@@ -211,14 +210,14 @@ static void client_line(struct alg_model *m, struct alg_stream *stream)
 			memmove(m->command, m->command + 1,
 				--m->commands * sizeof(*m->command));
 		command = &m->command[m->commands++];
-		*command = (struct alg_command){ .verb = verb,
-						 .refusal = -1,
-						 .number = ++m->commands_seen,
-						 .alone = m->commands == 1,
-						 .matters = verb == PASV ||
-							    verb == EPSV ||
-							    verb == EPSV_ALL ||
-							    verb == AUTH || verb == REIN };
+		*command =
+			(struct alg_command){ .verb = verb,
+					      .refusal = -1,
+					      .number = ++m->commands_seen,
+					      .alone = m->commands == 1,
+					      .matters = verb == PASV || verb == EPSV ||
+							 verb == EPSV_ALL ||
+							 verb == AUTH || verb == REIN };
 		if (len <= LINE_MAX_ADDRESS &&
 		    ((verb == PORT && find_port(s, len, args, &p)) ||
 		     (verb == EPRT && find_eprt(s, len, args, &p)))) {

@@ -58,9 +58,8 @@ static const struct row told[] = {
 	  .steps = { C("PASV\r\n"), S("426 Aborted.\r\n"),
 		     S("227 ($s,10,10)\r\n", "227 ($d,10,10)\r\n", OPENS) } },
 	{ "an empty line that the server answers", IN(KEEP4), .door = PASSIVE,
-	  .steps = { C("\r\nPASV\r\n"),
-		     S("500 ?\r\n227 ($s,10,10)\r\n", "500 ?\r\n227 ($d,10,10)\r\n",
-		       OPENS) } },
+	  .steps = { C("\r\nPASV\r\n"), S("500 ?\r\n227 ($s,10,10)\r\n",
+					  "500 ?\r\n227 ($d,10,10)\r\n", OPENS) } },
 	{ "421 while a reply is awaited", IN(KEEP4), .door = PASSIVE,
 	  .steps = { C("PASV\r\n"), S("421 Shutting down soon.\r\n"),
 		     S("227 ($s,10,10)\r\n", "227 ($d,10,10)\r\n", OPENS) } },
@@ -68,8 +67,9 @@ static const struct row told[] = {
 	  .steps = { C("PORT $c,7,208\r\n", OPENS), S("421 Shutting down soon.\r\n"),
 		     S("200 ok\r\n") } },
 	{ "an error too many, in pieces with the reply", IN(KEEP4), .door = PASSIVE,
-	  .steps = { C("PASV\r\n"), S("426 Aborted.\r\n22", "426 Aborted.\r\n",
-				      .also = { FTPNAT_REPEATED }),
+	  .steps = { C("PASV\r\n"),
+		     S("426 Aborted.\r\n22", "426 Aborted.\r\n",
+		       .also = { FTPNAT_REPEATED }),
 		     S("7 ($s,10,10)\r\n", "227 ($d,10,10)\r\n", OPENS) } },
 
 	/* ---- what still answers nothing ---- */
@@ -81,8 +81,7 @@ static const struct row told[] = {
 		     S("227 ($s,10,10)\r\n", "227 ($d,10,10)\r\n", OPENS),
 		     S("227 ($s,10,11)\r\n", UNASKED) } },
 	{ "a 229 after a refused PASV", IN(KEEP4),
-	  .steps = { C("PASV\r\n"), S("500 no\r\n"),
-		     S("229 (|||2570|)\r\n", UNASKED) } },
+	  .steps = { C("PASV\r\n"), S("500 no\r\n"), S("229 (|||2570|)\r\n", UNASKED) } },
 	{ "a 234 that nobody asked for ends no reading", IN(GROW4),
 	  .door = ACTIVE_MASQUERADE,
 	  .steps = { C("NOOP\r\n"), S("234 go\r\n"),
@@ -113,14 +112,14 @@ static void test_silence(void **state)
 						      S("200 ok\r\n"),
 						      { 0 } }));
 	dataplane_silence(60);
-	assert_true(talk_steps(&talk, "refused PORT gets its own reply",
-			       (const struct step[]){
-				       C("PORT 10,66,66,66,7,208\r\n",
-					 "PORT 0,0,0,0,0,0\r\n",
-					 .also = { FTPNAT_LINE_FOREIGN }),
-				       S("501 Bad.\r\n",
-					 "500 Data connections to another host are refused.\r\n"),
-				       { 0 } }));
+	assert_true(talk_steps(
+		&talk, "refused PORT gets its own reply",
+		(const struct step[]){
+			C("PORT 10,66,66,66,7,208\r\n", "PORT 0,0,0,0,0,0\r\n",
+			  .also = { FTPNAT_LINE_FOREIGN }),
+			S("501 Bad.\r\n",
+			  "500 Data connections to another host are refused.\r\n"),
+			{ 0 } }));
 }
 
 int main(void)
