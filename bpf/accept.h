@@ -41,9 +41,9 @@ static __always_inline int flow_near(const struct ftpnat_flow *flow, __u32 seq, 
 }
 
 /*
- * A segment of an established connection, the flags of which are ACK and what doesn't
- * matter: notes it. 0: its receiver would not accept it, or it is too old to matter.
- * Whoever can't see the connection has to guess both numbers.
+ * A segment of an established connection with ACK and no flag that matters: records it.
+ * 0: its receiver would not accept it, or it is too old to matter. An attacker that
+ * can't see the connection must guess both numbers.
  */
 static __always_inline int flow_follows(struct ftpnat_flow *flow, __u32 seq, __u32 end,
 					__u32 ack)
@@ -65,8 +65,8 @@ static __always_inline int flow_plain(const struct ftpnat_flow *flow, __u8 flags
 }
 
 /*
- * RFC 5961 section 4: a SYN never changes a connection that lives. While nothing has
- * answered, a SYN with another number may be what the receiver gets first.
+ * RFC 5961 section 4: a SYN never changes an existing connection. Before any answer, a
+ * SYN with another number may be the one that the receiver gets first.
  */
 static __always_inline int accept_syn(const struct tcp_segment *seg,
 				      struct ftpnat_flow *flow,
@@ -84,7 +84,7 @@ static __always_inline int accept_syn(const struct tcp_segment *seg,
 	return 0;
 }
 
-/* It has to acknowledge the SYN; one that acknowledges the first SYN goes before others. */
+/* It must acknowledge a SYN; one that acknowledges the first SYN takes precedence. */
 static __always_inline int accept_syn_ack(const struct tcp_segment *seg,
 					  struct ftpnat_flow *flow,
 					  struct ftpnat_flow *other,
@@ -106,7 +106,10 @@ static __always_inline int accept_syn_ack(const struct tcp_segment *seg,
 	return 1;
 }
 
-/* The opener's first ACK, perhaps with data: of the SYN-ACK, from behind the SYN it answers. */
+/*
+ * The opener's first ACK, perhaps with data: it must acknowledge the SYN-ACK and follow
+ * the SYN that was answered.
+ */
 static __always_inline int accept_first_ack(const struct tcp_segment *seg,
 					    struct ftpnat_flow *flow,
 					    struct ftpnat_flow *other,
@@ -131,9 +134,9 @@ static __always_inline int accept_first_ack(const struct tcp_segment *seg,
 }
 
 /*
- * RFC 5961 section 3: a reset has to have exactly the number that its receiver waits for:
- * what that has acknowledged, or what follows all that was sent. Before any answer it has
- * to acknowledge the SYN (RFC 9293 section 3.10.7.3).
+ * RFC 5961 section 3: a reset must have exactly the number that its receiver expects:
+ * the one that it has acknowledged, or the one after all that was sent. Before any
+ * answer it must acknowledge the SYN (RFC 9293 section 3.10.7.3).
  */
 static __always_inline int accept_reset(const struct tcp_segment *seg,
 					const struct ftpnat_flow *flow,
@@ -154,7 +157,7 @@ static __always_inline int accept_reset(const struct tcp_segment *seg,
 	return 1;
 }
 
-/* What has spoken on after its own end hasn't ended. */
+/* An end that sends more after its own end has not ended. */
 static __always_inline void speaks_on(const struct ftpnat_flow *flow, int more, int news,
 				      struct tcp_change *change)
 {

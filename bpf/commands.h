@@ -9,7 +9,7 @@
 #include "ftp_grammar.h"
 #include "scratch.h"
 
-/* Seconds of silence after which a missing reply is no longer waited for. */
+/* Seconds of silence after which a missing reply is no longer expected. */
 #define COMMANDS_QUIET 3
 #define TRANSFER_QUIET 60 /* the same while the reply that ends a transfer is missing */
 
@@ -74,7 +74,7 @@ static __always_inline int command_matters(__u8 command)
 	       command == FTP_COMMAND_REIN;
 }
 
-/* May the server's next lines hold an address that has to be changed, or a refusal? */
+/* May the server's next lines contain an address that must be changed, or a refusal? */
 static __always_inline int awaits_any(const struct ftpnat_session *session)
 {
 	return session->awaiting || session->again;
@@ -90,7 +90,7 @@ static __always_inline __u8 command_first(const struct ftpnat_session *session)
 	return session->command[i];
 }
 
-/* The oldest command is through, or one that doesn't matter in front of it. */
+/* Removes the oldest command, or one before it that doesn't matter. */
 static __always_inline void command_pop(struct ftpnat_session *session)
 {
 	__u32 i = bounded(session->first, FTPNAT_MAX_COMMANDS);
@@ -127,7 +127,7 @@ static __always_inline __u8 reply_names(__u16 code)
 	}
 }
 
-/* Is the code of a kind that says no? */
+/* Does the code refuse the command? */
 static __always_inline int reply_refuses(__u16 code)
 {
 	return code >= 400;
@@ -140,8 +140,9 @@ static __always_inline int reply_on_files(__u16 code)
 }
 
 /*
- * May a final reply of this code answer the command? Else the server said too much, or
- * too little before. Where replies are missing, one about files is another command's.
+ * May a final reply of this code answer the command? If not, the server has sent too
+ * many replies, or too few before. While replies are missing, a reply about files
+ * belongs to another command.
  */
 static __always_inline int command_fits(__u8 command, __u16 code)
 {
@@ -153,8 +154,8 @@ static __always_inline int command_fits(__u8 command, __u16 code)
 }
 
 /*
- * A final reply that doesn't name its command came: it is the oldest one's. Returns that
- * one, FTP_COMMAND_OTHER if it doesn't matter or the reply answers none.
+ * A final reply that doesn't name its command belongs to the oldest one. Returns that
+ * command, FTP_COMMAND_OTHER if it doesn't matter or the reply answers none.
  */
 static __always_inline __u8 command_answered(struct ftpnat_session *session, __u16 code)
 {
@@ -162,7 +163,7 @@ static __always_inline __u8 command_answered(struct ftpnat_session *session, __u
 
 	if (code == REPLY_CLOSING || !command_fits(command, code))
 		return FTP_COMMAND_OTHER;
-	/* no line answers what came after its start */
+	/* not a reply to a command sent after its start */
 	if (command != FTP_COMMAND_OTHER && session->commands <= session->late)
 		return FTP_COMMAND_OTHER;
 	/* should that have been one reply too many, its own may still come */
@@ -217,10 +218,10 @@ static __always_inline void command_push(struct ftpnat_session *session, __u8 co
 }
 
 /*
- * A final reply came whose code names the command that it answers: 227, 229, 234. That is
- * the oldest such one, wherever it waits, and all before it are through: servers answer
- * some commands not at all, and differ in how many replies an aborted transfer gets.
- * True if there was one.
+ * A final reply whose code names its command (227, 229, 234) answers the oldest such
+ * command, wherever it waits, and all before it are done: servers don't answer some
+ * commands, and differ in how many replies an aborted transfer gets. True if there was
+ * one.
  */
 __noinline int command_take(struct ftpnat_session *session, __u8 command)
 {
@@ -249,7 +250,9 @@ __noinline int command_take(struct ftpnat_session *session, __u8 command)
 	return 1;
 }
 
-/* Which command does a final reply of this code answer? NONE: a 227 or 229 that none asked for. */
+/*
+ * Which command does a final reply of this code answer? NONE: an unsolicited 227 or 229.
+ */
 static __always_inline __u8 reply_answers(struct ftpnat_session *session, __u16 code)
 {
 	__u8 named = reply_names(code);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Where a packet may come from. These programs run before the kernel validates a
- * packet's source, so they do it: fib_validate_source() with the helper that there is,
- * by the rp_filter and accept_local of the interface. What opens a flow is validated;
- * what belongs to one is compared with the interface that its direction comes in by,
- * and validated again only where that differs.
+ * packet's source, so they do it themselves: fib_validate_source() with the available
+ * helper, according to rp_filter and accept_local of the interface. A packet that opens
+ * a flow is validated. A packet of a flow is compared with the interface on which its
+ * direction arrives, and validated again only if that differs.
  */
 #ifndef FTPNAT_BPF_SOURCE_H
 #define FTPNAT_BPF_SOURCE_H
@@ -16,14 +16,14 @@
 #define LOOPBACK_IFINDEX 1 /* in every network namespace */
 
 /*
- * Next hops of a multipath route that are asked for. The kernel looks through all of
- * them; the helper names one, chosen by a hash. Two paths are missed once in 2^32
- * packets, four once in 10,000; the sender's next SYN is asked for anew.
+ * Lookups of a multipath route. The kernel checks all next hops; the helper returns one,
+ * chosen by a hash. With two paths one packet in 2^32 is wrongly refused, with four one
+ * in 10,000; the sender's next SYN is looked up again.
  */
 #define SOURCE_TRIES 32
 
 #define SOURCE_DST_BITS                                                                  \
-	0xff /* of the address dialled, varied for the hash: within a /24 */
+	0xff /* of the dialled address, varied for the hash: within a /24 */
 
 #define IPOPT_LIST_END 0
 #define IPOPT_NO_OP    1
@@ -31,7 +31,10 @@
 #define IPOPT_STRICT   137 /* SSRR */
 #define IPOPTS_MAX     40
 
-/* May no host have this address, whatever the routes say? RFC 1812 section 5.3.7, RFC 4291. */
+/*
+ * Is this address invalid for any host, whatever the routes are? RFC 1812 section 5.3.7,
+ * RFC 4291.
+ */
 static __always_inline bool addr_is_martian(const struct ftpnat_addr *a)
 {
 	if (addr_is_v4(a))
@@ -63,7 +66,7 @@ struct source_walk {
 	struct scratch *s;
 };
 
-/* Another next hop of the route, perhaps: what the hash is made of is varied. */
+/* Perhaps another next hop of the route: varies the inputs of the hash. */
 static long source_try(__u32 i, struct source_walk *walk)
 {
 	struct ftpnat_tuple *back = &walk->s->source.back;
@@ -111,8 +114,8 @@ static __always_inline bool source_by_other_path(struct __sk_buff *skb, struct s
 }
 
 /*
- * May a packet as the one in s->source come in by this interface, as its kernel sees it?
- * GO_ON, MARTIAN or SPOOFED. `bound`: 0 where the direction has come in by none before.
+ * May a packet like the one in s->source arrive on this interface, as the kernel decides
+ * it? GO_ON, MARTIAN or SPOOFED. `bound`: 0 if the direction has no interface yet.
  */
 __noinline int source_check(struct __sk_buff *skb, __u32 bound)
 {
@@ -139,9 +142,9 @@ __noinline int source_check(struct __sk_buff *skb, __u32 bound)
 	if (fib_found(rc) && (filter != FTPNAT_RP_STRICT || fib.ifindex == ifindex))
 		return GO_ON;
 	switch (rc) {
-	case BPF_FIB_LKUP_RET_UNSUPP_LWT: /* a tunnel: there is a route, and no more to see */
+	case BPF_FIB_LKUP_RET_UNSUPP_LWT: /* a tunnel: there is a route, more is unknown */
 		return GO_ON;
-	case BPF_FIB_LKUP_RET_FWD_DISABLED: /* no router: the helper can't tell */
+	case BPF_FIB_LKUP_RET_FWD_DISABLED: /* not a router: the helper returns no routes */
 		return bound && filter == FTPNAT_RP_STRICT ? FTPNAT_SPOOFED : GO_ON;
 	case BPF_FIB_LKUP_RET_BLACKHOLE:
 	case BPF_FIB_LKUP_RET_UNREACHABLE:
@@ -159,7 +162,10 @@ __noinline int source_check(struct __sk_buff *skb, __u32 bound)
 	return rc == BPF_FIB_LKUP_RET_NOT_FWDED ? FTPNAT_MARTIAN : FTPNAT_SPOOFED;
 }
 
-/* Is the source of a packet with tuple `t`, which goes on as `to`, one for this interface? */
+/*
+ * Is the source of a packet with tuple `t`, which leaves as `to`, valid on this
+ * interface?
+ */
 static __always_inline int source_of(struct __sk_buff *skb, struct scratch *s,
 				     const struct ftpnat_tuple *t,
 				     const struct ftpnat_addr *to, __u32 bound)
@@ -179,8 +185,8 @@ static __always_inline int source_opens(struct __sk_buff *skb, struct scratch *s
 }
 
 /*
- * A packet of a flow has come in by another interface than those before it, or is the
- * first of its direction: routes change, and so may the way that is bound to it.
+ * A packet of a flow arrived on another interface than the ones before, or is the first
+ * of its direction: routes change, and so may the interface of the direction.
  */
 static __noinline int source_moves(struct __sk_buff *skb, struct scratch *s,
 				   struct ftpnat_flow *flow)
@@ -192,7 +198,10 @@ static __noinline int source_moves(struct __sk_buff *skb, struct scratch *s,
 	return verdict;
 }
 
-/* GO_ON where the packet of a flow comes from where its sender is. The kernel has looked at egress. */
+/*
+ * GO_ON if the packet of a flow arrives where its sender is. At egress the kernel has
+ * validated it.
+ */
 static __always_inline int source_flow(struct __sk_buff *skb, struct scratch *s,
 				       struct ftpnat_flow *flow, int egress)
 {
@@ -201,7 +210,10 @@ static __always_inline int source_flow(struct __sk_buff *skb, struct scratch *s,
 	return source_moves(skb, s, flow);
 }
 
-/* Has the IPv4 packet in the scratch memory a source route? It is the kernel's then. */
+/*
+ * Does the IPv4 packet in the scratch memory have a source route? Then it is left to the
+ * kernel.
+ */
 __noinline int source_routed(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get();

@@ -189,8 +189,8 @@
 	  "packet with a source route (LSRR, SSRR), left to the kernel", \
 	  "Nothing: the kernel drops it unless accept_source_route is set.") \
 	X(IGNORED, "tcp_ignored", \
-	  "segment that its receiver will not accept, sent on and not believed", \
-	  "Nothing, if it is few. If it rises fast, somebody sends segments in the name of others: find out where they come in.")
+	  "segment that its receiver will not accept, forwarded and otherwise ignored", \
+	  "Nothing if there are few. If it rises fast, somebody forges segments: find out on which interface they arrive.")
 enum ftpnat_reason {
 #define X(symbol, string, meaning, advice) FTPNAT_##symbol,
 	FTPNAT_REASONS(X)

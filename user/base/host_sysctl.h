@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the host's sysctls say that the programs keep to as the kernel does. */
+/* Sysctls of the host that the programs follow as the kernel does. */
 #ifndef FTPNAT_HOST_SYSCTL_H
 #define FTPNAT_HOST_SYSCTL_H
 

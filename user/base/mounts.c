@@ -54,7 +54,7 @@ static bool find_mount_of(const char *dir, struct mount_entry *found)
 	return any;
 }
 
-/* Does the process have this mount, or one that gets what is mounted on it? */
+/* Does the process have this mount, or one to which mounts on it propagate? */
 static enum mount_life compare_with(const char *mountinfo, const struct mount_entry *own)
 {
 	_cleanup_fclose_ FILE *file = fopen(mountinfo, "re");

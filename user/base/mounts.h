@@ -10,9 +10,9 @@ enum mount_life {
 };
 
 /*
- * What becomes of a mount on DIR (absolute, without symbolic links). A mount namespace is
- * told by the ids of its mounts, which no other has: /proc/PID/mountinfo is readable where
- * /proc/PID/ns is not.
+ * The life of a mount on DIR (absolute, without symbolic links). A mount namespace is
+ * identified by the ids of its mounts, which no other has: /proc/PID/mountinfo is
+ * readable where /proc/PID/ns is not.
  */
 enum mount_life mount_life(const char *dir);
 
