@@ -130,6 +130,7 @@ $(BUILD)/%.bpf.o: tests/%.bpf.c $(BUILD)/.tools
 
 $(BUILD)/tests/lib/dataplane.o: $(BUILD)/ftpnat_tc.skel.h
 $(BUILD)/tests/lib/xdp.o: $(BUILD)/ftpnat_xdp.skel.h
+$(BUILD)/tests/test_map_table: $(BUILD)/ftpnat_tc.skel.h $(BUILD)/ftpnat_xdp.skel.h
 
 $(BUILD)/tests/lib/%.o: tests/unit/lib/%.c $(BUILD)/.tools
 	$(say) CC $@

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* All maps, shared by the TC and XDP objects; layouts in include/ftpnat_maps.h. */
+/*
+ * All maps, shared by the TC and XDP objects; layouts in include/ftpnat_maps.h, a table
+ * of them in include/ftpnat_map_table.h.
+ */
 #ifndef FTPNAT_BPF_MAPS_H
 #define FTPNAT_BPF_MAPS_H
 

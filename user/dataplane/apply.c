@@ -19,7 +19,7 @@ static const __u32 first = 0;
 /* Guards left in the slot from the configuration before the one in force. */
 static void clear_guards(const struct slot *slot)
 {
-	int fd = dataplane_map(slot->dataplane, "ftpnat_guards");
+	int fd = dataplane_map(slot->dataplane, FTPNAT_MAP_GUARDS);
 	struct ftpnat_guard_key key, next;
 
 	for (bool more = !bpf_map_get_next_key(fd, NULL, &next); more;) {
@@ -51,7 +51,7 @@ static int see_listen(const void *key, const void *value, void *arg)
 static int clear_listens(const struct slot *slot)
 {
 	_cleanup_free_ struct stale_listens *stale = calloc(1, sizeof(*stale));
-	int fd = dataplane_map(slot->dataplane, "ftpnat_listens");
+	int fd = dataplane_map(slot->dataplane, FTPNAT_MAP_LISTENS);
 	int err;
 
 	if (!stale)
@@ -78,7 +78,7 @@ static int see_flow(const void *key, const void *value, void *arg)
 static int begin_ids(struct slot *slot, const struct ftpnat_config *now)
 {
 	bool in_use[FTPNAT_MAX_RULES] = { false }, retired = false;
-	int rules_fd = dataplane_map(slot->dataplane, "ftpnat_rules"), err = 0;
+	int rules_fd = dataplane_map(slot->dataplane, FTPNAT_MAP_RULES), err = 0;
 
 	for (__u32 id = 0; now->layout && id < FTPNAT_MAX_RULES; id++) {
 		__u32 key = now->slot * FTPNAT_MAX_RULES + id;
@@ -88,7 +88,7 @@ static int begin_ids(struct slot *slot, const struct ftpnat_config *now)
 		retired = retired || (slot->ids.old[id].flags & FTPNAT_RULE_RETIRED);
 	}
 	if (retired)
-		err = map_walk(dataplane_map(slot->dataplane, "ftpnat_flows"), see_flow,
+		err = map_walk(dataplane_map(slot->dataplane, FTPNAT_MAP_FLOWS), see_flow,
 			       in_use);
 	if (err)
 		return err;
@@ -98,7 +98,7 @@ static int begin_ids(struct slot *slot, const struct ftpnat_config *now)
 
 static int put_rules(struct slot *slot)
 {
-	int fd = dataplane_map(slot->dataplane, "ftpnat_rules"), err = 0;
+	int fd = dataplane_map(slot->dataplane, FTPNAT_MAP_RULES), err = 0;
 	__u32 keys[FTPNAT_MAX_RULES], number = FTPNAT_MAX_RULES;
 
 	rule_ids_end(&slot->ids);
@@ -120,7 +120,7 @@ static int put_interface(const struct slot *slot, const char *name)
 	int err;
 
 	/* absent: only new programs have it */
-	bpf_map_lookup_elem(dataplane_map(slot->dataplane, "ftpnat_ifaddrs"), &ifindex,
+	bpf_map_lookup_elem(dataplane_map(slot->dataplane, FTPNAT_MAP_IFADDRS), &ifindex,
 			    &value);
 	value.slots |= 1u << slot->number;
 	err = host_interface_addrs(name, value.addr);
@@ -131,12 +131,12 @@ static int put_interface(const struct slot *slot, const char *name)
 	if (err)
 		return err_r(err, "can't read rp_filter of %s: %s (is /proc mounted?)",
 			     name, strerror(-err));
-	return slot_put(slot->dataplane, "ftpnat_ifaddrs", &ifindex, &value);
+	return slot_put(slot->dataplane, FTPNAT_MAP_IFADDRS, &ifindex, &value);
 }
 
 static int put_interfaces(const struct slot *slot)
 {
-	int fd = dataplane_map(slot->dataplane, "ftpnat_ifaddrs"), err = 0;
+	int fd = dataplane_map(slot->dataplane, FTPNAT_MAP_IFADDRS), err = 0;
 	struct ftpnat_ifaddr value;
 	__u32 key, next;
 
@@ -147,7 +147,7 @@ static int put_interfaces(const struct slot *slot)
 			continue;
 		value.slots &= ~(1u << slot->number);
 		if (value.slots)
-			err = slot_put(slot->dataplane, "ftpnat_ifaddrs", &key, &value);
+			err = slot_put(slot->dataplane, FTPNAT_MAP_IFADDRS, &key, &value);
 		else
 			bpf_map_delete_elem(fd, &key);
 	}
@@ -203,7 +203,8 @@ int apply_prepare(struct apply *apply, const struct dataplane *dataplane,
 	*apply = (struct apply){ .dataplane = dataplane, .config = config };
 	if (!slot)
 		return err_r(-ENOMEM, "out of memory");
-	if (bpf_map_lookup_elem(dataplane_map(dataplane, "ftpnat_config"), &first, next))
+	if (bpf_map_lookup_elem(dataplane_map(dataplane, FTPNAT_MAP_CONFIG), &first,
+				next))
 		return err_r(-errno, "can't read ftpnat_config: %s", strerror(errno));
 	apply->now = *next;
 	slot->dataplane = dataplane;
@@ -226,7 +227,7 @@ static int clear_stats(const struct dataplane *dataplane, __u32 id)
 	if (cpus < 0)
 		return err_r(cpus, "can't count CPUs: %s", strerror(-cpus));
 	zero = calloc((size_t)cpus, sizeof(*zero));
-	return zero ? slot_put(dataplane, "ftpnat_stats", &id, zero) : -ENOMEM;
+	return zero ? slot_put(dataplane, FTPNAT_MAP_STATS, &id, zero) : -ENOMEM;
 }
 
 int apply_commit(const struct apply *apply)
@@ -245,14 +246,14 @@ int apply_commit(const struct apply *apply)
 	 */
 	unseen.selectors[next->slot] = next->selectors[next->slot];
 	unseen.guards[next->slot] = next->guards[next->slot];
-	return err							     ?:
-		       slot_put(dataplane, "ftpnat_config", &first, &unseen) ?:
-		       slot_put(dataplane, "ftpnat_config", &first, next);
+	return err							       ?:
+		       slot_put(dataplane, FTPNAT_MAP_CONFIG, &first, &unseen) ?:
+		       slot_put(dataplane, FTPNAT_MAP_CONFIG, &first, next);
 }
 
 void apply_forget_interface(const struct dataplane *dataplane, __u32 ifindex)
 {
-	bpf_map_delete_elem(dataplane_map(dataplane, "ftpnat_ifaddrs"), &ifindex);
+	bpf_map_delete_elem(dataplane_map(dataplane, FTPNAT_MAP_IFADDRS), &ifindex);
 }
 
 int apply_check_claims(const struct instance *self, const struct config *config)

@@ -186,7 +186,7 @@ static void put(struct ftpnat_interface *interface, const struct dataplane *data
 void fastpath_put(struct ftpnat_state *state, const struct dataplane *dataplane,
 		  __u32 state_id)
 {
-	int links_fd = dataplane_map(dataplane, "ftpnat_links");
+	int links_fd = dataplane_map(dataplane, FTPNAT_MAP_LINKS);
 	enum config_xdp mode[FTPNAT_MAX_INTERFACES] = { CONFIG_XDP_OFF };
 
 	for (__u32 i = 0; i < state->interfaces; i++)

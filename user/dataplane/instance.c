@@ -9,25 +9,26 @@
 #include "dataplane/attach.h"
 #include "dataplane/fastpath.h"
 #include "dataplane/kernel_lacks.h"
+#include "dataplane/map_names.h"
 #include "dataplane/pin.h"
 
 static const __u32 first = 0;
 
-/* Is it a map of this name with values of this size? Its id, or 0. */
-static __u32 map_id(int fd, const char *name, __u32 value_size)
+/* Is it this map, with values of this size? Its id, or 0. */
+static __u32 map_id(int fd, enum ftpnat_map map, __u32 value_size)
 {
 	struct bpf_map_info info = { 0 };
 	__u32 len = sizeof(info);
 
 	if (bpf_obj_get_info_by_fd(fd, &info, &len) || info.value_size != value_size ||
-	    strcmp(info.name, name))
+	    strcmp(info.name, map_name(map)))
 		return 0;
 	return info.id;
 }
 
 static int read_state(int fd, __u32 *id, struct ftpnat_state *state)
 {
-	*id = map_id(fd, STATE_MAP, sizeof(*state));
+	*id = map_id(fd, FTPNAT_MAP_STATE, sizeof(*state));
 	if (!*id)
 		return -EPROTO;
 	if (bpf_map_lookup_elem(fd, &first, state))
@@ -88,7 +89,7 @@ static int see_orphan(int fd, __u32 id, const struct ftpnat_state *state, void *
 int instance_open(struct instance *instance, const char *dir, __u64 netns, __u64 bpffs)
 {
 	struct orphan_query orphan = { dir, netns, bpffs, instance };
-	int fd = pin_open(dir, STATE_MAP), err;
+	int fd = pin_open(dir, map_name(FTPNAT_MAP_STATE)), err;
 
 	instance->dir = dir;
 	if (fd == -ENOENT && netns) {
@@ -101,16 +102,16 @@ int instance_open(struct instance *instance, const char *dir, __u64 netns, __u64
 	if (fd == -ENOENT)
 		return fd;
 	if (fd < 0)
-		return err_r(fd, "can't open %s/" STATE_MAP ": %s", dir,
+		return err_r(fd, "can't open %s/%s: %s", dir, map_name(FTPNAT_MAP_STATE),
 			     kernel_bpf_strerror(fd));
 	instance->state_fd = fd;
 	err = read_state(fd, &instance->state_id, &instance->state);
 	if (err)
-		return err_r(err,
-			     "%s/" STATE_MAP
-			     " is not this version's: take it down with the version of "
-			     "ftpnat-load that created it",
-			     dir);
+		return err_r(
+			err,
+			"%s/%s is not this version's: take it down with the version of "
+			"ftpnat-load that created it",
+			dir, map_name(FTPNAT_MAP_STATE));
 	return 0;
 }
 
@@ -138,7 +139,8 @@ int instance_open_up(struct instance *instance, const char *dir)
 int instance_save(struct instance *instance)
 {
 	if (bpf_map_update_elem(instance->state_fd, &first, &instance->state, BPF_ANY))
-		return err_r(-errno, "can't write " STATE_MAP ": %s", strerror(errno));
+		return err_r(-errno, "can't write %s: %s", map_name(FTPNAT_MAP_STATE),
+			     strerror(errno));
 	return 0;
 }
 
@@ -199,7 +201,7 @@ int instance_remove(struct instance *instance)
 	state->complete = 0;
 	state->interfaces = 0;
 	err = instance_save(instance);
-	err = pin_unlink_all(instance->dir, STATE_MAP) ?: err;
+	err = pin_unlink_all(instance->dir, map_name(FTPNAT_MAP_STATE)) ?: err;
 	pin_remove_dir(instance->dir);
 	return err;
 }
@@ -224,8 +226,8 @@ static int see_claim(int fd, __u32 id, const struct ftpnat_state *state, void *a
 	config_fd = bpf_map_get_fd_by_id(state->config_id);
 	listens_fd = bpf_map_get_fd_by_id(state->listens_id);
 	if (config_fd < 0 || listens_fd < 0 ||
-	    !map_id(config_fd, "ftpnat_config", sizeof(config)) ||
-	    !map_id(listens_fd, "ftpnat_listens", sizeof(listen)) ||
+	    !map_id(config_fd, FTPNAT_MAP_CONFIG, sizeof(config)) ||
+	    !map_id(listens_fd, FTPNAT_MAP_LISTENS, sizeof(listen)) ||
 	    bpf_map_lookup_elem(config_fd, &first, &config))
 		return 0;
 	query->listen.slot = (__u16)config.slot;

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "dataplane/kernel_lacks.h"
+#include "dataplane/map_names.h"
 
 #define TAIL_LINES 10
 #define TAIL_LEN   2048
@@ -77,17 +78,17 @@ void kernel_log_start(void)
 static const char *limit_of(const char *map)
 {
 	static const struct {
-		const char *map;
+		enum ftpnat_map map;
 		const char *keys;
 	} table[] = {
-		{ "ftpnat_flows", "lower limits.control or limits.data" },
-		{ "ftpnat_queue", "lower limits.control or limits.data" },
-		{ "ftpnat_sessions", "lower limits.control" },
-		{ "ftpnat_expected", "lower limits.expected" },
+		{ FTPNAT_MAP_FLOWS, "lower limits.control or limits.data" },
+		{ FTPNAT_MAP_QUEUE, "lower limits.control or limits.data" },
+		{ FTPNAT_MAP_SESSIONS, "lower limits.control" },
+		{ FTPNAT_MAP_EXPECTED, "lower limits.expected" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-		if (!strcmp(map, table[i].map))
+		if (map_of_name(map) == table[i].map)
 			return table[i].keys;
 	return "see `dmesg`";
 }

@@ -41,19 +41,9 @@ static int size_maps(const struct ftpnat_tc *skel, const struct config_limits *l
 
 bool dataplane_is_state(const struct bpf_map *map)
 {
-	static const char *const names[] = {
-		"ftpnat_flows",	   "ftpnat_sessions", "ftpnat_expected", "ftpnat_config",
-		"ftpnat_rules",	   "ftpnat_servers",  "ftpnat_listens",	 "ftpnat_select",
-		"ftpnat_ifaddrs",  "ftpnat_usage",    "ftpnat_stats",	 "ftpnat_reasons",
-		"ftpnat_closed_c", "ftpnat_closed_d", "ftpnat_events",	 "ftpnat_hops",
-		"ftpnat_links",	   "ftpnat_tls",      "ftpnat_classes",	 "ftpnat_guards",
-		"ftpnat_expiry",   "ftpnat_queue",    STATE_MAP,
-	};
+	enum ftpnat_map id = map_of_name(bpf_map__name(map));
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(bpf_map__name(map), names[i]))
-			return true;
-	return false;
+	return id < FTPNAT_MAP_MAX && map_survives(id);
 }
 
 static int reuse_map(struct bpf_map *map, const char *dir)
@@ -106,11 +96,12 @@ static int bind_state(const struct ftpnat_tc *skel)
 
 	bpf_object__for_each_program(prog, skel->obj)
 		if (bpf_prog_bind_map(bpf_program__fd(prog), state_fd, NULL))
-			return err_r(-errno,
-				     "can't bind " STATE_MAP
-				     " to %s: %s (ftpnat needs Linux " KERNEL_LOWEST
-				     " or later)",
-				     bpf_program__name(prog), strerror(errno));
+			return err_r(
+				-errno,
+				"can't bind %s to %s: %s (ftpnat needs Linux " KERNEL_LOWEST
+				" or later)",
+				map_name(FTPNAT_MAP_STATE), bpf_program__name(prog),
+				strerror(errno));
 	return 0;
 }
 
@@ -166,18 +157,19 @@ int dataplane_load(struct dataplane *dataplane, const struct config_limits *limi
 	return bind_state(skel) ?: start_timer(skel);
 }
 
-int dataplane_map(const struct dataplane *dataplane, const char *name)
+int dataplane_map(const struct dataplane *dataplane, enum ftpnat_map map)
 {
-	return bpf_object__find_map_fd_by_name(dataplane->skel->obj, name);
+	return bpf_object__find_map_fd_by_name(dataplane->skel->obj, map_name(map));
 }
 
-int dataplane_map_id(const struct dataplane *dataplane, const char *name, __u32 *id)
+int dataplane_map_id(const struct dataplane *dataplane, enum ftpnat_map map, __u32 *id)
 {
 	struct bpf_map_info info = { 0 };
 	__u32 len = sizeof(info);
 
-	if (bpf_obj_get_info_by_fd(dataplane_map(dataplane, name), &info, &len))
-		return err_r(-errno, "can't read map %s: %s", name, strerror(errno));
+	if (bpf_obj_get_info_by_fd(dataplane_map(dataplane, map), &info, &len))
+		return err_r(-errno, "can't read map %s: %s", map_name(map),
+			     strerror(errno));
 	*id = info.id;
 	return 0;
 }

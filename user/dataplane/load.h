@@ -5,6 +5,7 @@
 
 #include "base/rtnl.h"
 #include "config/config.h"
+#include "dataplane/map_names.h"
 
 struct bpf_map;
 
@@ -25,15 +26,15 @@ void dataplane_close(struct dataplane *dataplane);
 int dataplane_load(struct dataplane *dataplane, const struct config_limits *limits,
 		   const char *dir);
 
-/* Descriptors, owned by the dataplane. The map's name must be one of bpf/maps.h. */
-int dataplane_map(const struct dataplane *dataplane, const char *name);
+/* Descriptors, owned by the dataplane. */
+int dataplane_map(const struct dataplane *dataplane, enum ftpnat_map map);
 
 /*
- * Is it one of bpf/maps.h? These survive a reload, and TC and XDP programs share them;
- * all others belong to the programs.
+ * Does it survive a reload? TC and XDP programs share these; all others are the programs'
+ * own.
  */
 bool dataplane_is_state(const struct bpf_map *map);
-int dataplane_map_id(const struct dataplane *dataplane, const char *name, __u32 *id);
+int dataplane_map_id(const struct dataplane *dataplane, enum ftpnat_map map, __u32 *id);
 int dataplane_prog(const struct dataplane *dataplane, enum tc_hook hook);
 
 /* Pin the maps that are not pinned yet, or all programs, in DIR. Report their errors. */

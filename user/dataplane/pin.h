@@ -8,7 +8,6 @@
 #include <stddef.h>
 
 #define PIN_DIR_DEFAULT "/sys/fs/bpf/ftpnat"
-#define STATE_MAP	"ftpnat_state"
 #define PIN_PATH_MAX	192 /* directory (ftpnat_state.pin) and a name */
 
 /*

@@ -12,7 +12,7 @@ int servers_walk(const struct view *view,
 		 int (*each)(const struct published_server *published, void *arg),
 		 void *arg)
 {
-	_cleanup_close_ int fd = view_map(view, "ftpnat_servers");
+	_cleanup_close_ int fd = view_map(view, FTPNAT_MAP_SERVERS);
 	__u32 slot = (view->config.slot & 1) * FTPNAT_MAX_SERVERS;
 	struct published_server published;
 	int err = fd < 0 ? fd : 0;
@@ -130,8 +130,8 @@ int servers_drain(const struct options *options, struct servers_drain *drain)
 
 	if (err)
 		return err;
-	d.rules_fd = view_map(&d.view, "ftpnat_rules");
-	d.servers_fd = view_map(&d.view, "ftpnat_servers");
+	d.rules_fd = view_map(&d.view, FTPNAT_MAP_RULES);
+	d.servers_fd = view_map(&d.view, FTPNAT_MAP_SERVERS);
 	if (d.rules_fd < 0 || d.servers_fd < 0)
 		return -ENODEV;
 	return servers_walk(&d.view, see_server, &d);

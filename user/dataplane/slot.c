@@ -12,11 +12,12 @@
 #include "base/util.h"
 #include "dataplane/servers.h"
 
-int slot_put(const struct dataplane *dataplane, const char *map, const void *key,
+int slot_put(const struct dataplane *dataplane, enum ftpnat_map map, const void *key,
 	     const void *value)
 {
 	if (bpf_map_update_elem(dataplane_map(dataplane, map), key, value, BPF_ANY))
-		return err_r(-errno, "can't write to map %s: %s", map, strerror(errno));
+		return err_r(-errno, "can't write to map %s: %s", map_name(map),
+			     strerror(errno));
 	return 0;
 }
 
@@ -45,7 +46,7 @@ static int put_listen(const struct slot *slot, const struct ftpnat_endpoint *end
 					       .slot = (__u16)slot->number };
 	const struct ftpnat_listen listen = { .rule = rule };
 
-	return slot_put(slot->dataplane, "ftpnat_listens", &key, &listen);
+	return slot_put(slot->dataplane, FTPNAT_MAP_LISTENS, &key, &listen);
 }
 
 /* What the server sees as the client, for `source: gateway` and `source: ADDRESS`. */
@@ -82,7 +83,7 @@ static __u16 still_drained(const struct slot *slot, __u16 id,
 	__u16 kept = FTPNAT_DRAINED_BY_HAND |
 		     (publish->health_checks ? FTPNAT_DRAINED_BY_HEALTH : 0);
 	const struct ftpnat_rule *old = &slot->ids.old[id];
-	int fd = dataplane_map(slot->dataplane, "ftpnat_servers");
+	int fd = dataplane_map(slot->dataplane, FTPNAT_MAP_SERVERS);
 
 	for (__u32 i = 0; i < old->servers; i++) {
 		__u32 key = !slot->number * FTPNAT_MAX_SERVERS + old->first_server + i;
@@ -112,7 +113,7 @@ static int put_server(struct slot *slot, const struct config_publish *publish,
 	rule->weight[ftpnat_addr_family(&server.addr)] += server.weight;
 	rule->servers++;
 	slot->servers++;
-	return slot_put(slot->dataplane, "ftpnat_servers", &key, &server);
+	return slot_put(slot->dataplane, FTPNAT_MAP_SERVERS, &key, &server);
 }
 
 static int put_class(struct slot *slot, struct ftpnat_rule *rule,
@@ -128,7 +129,7 @@ static int put_class(struct slot *slot, struct ftpnat_rule *rule,
 			FTPNAT_MAX_CLASSES);
 	slot->classes++;
 	rule->classes++;
-	return slot_put(slot->dataplane, "ftpnat_classes", &key, class);
+	return slot_put(slot->dataplane, FTPNAT_MAP_CLASSES, &key, class);
 }
 
 /* The classes of data_address_for; 227 names IPv4 addresses only. */
@@ -241,7 +242,7 @@ static int put_selector(struct slot *slot, const struct config_prefix *clients,
 		selector.server_mask = ftpnat_prefix_mask(&servers->prefix);
 	}
 	slot->selectors++;
-	return slot_put(slot->dataplane, "ftpnat_select", &key, &selector);
+	return slot_put(slot->dataplane, FTPNAT_MAP_SELECT, &key, &selector);
 }
 
 static int put_masquerade(struct slot *slot, const struct config_masquerade *masquerade)
@@ -317,7 +318,7 @@ static int put_guard(struct slot *slot, const struct config_guard *from)
 			(struct ftpnat_guard_ports){ .min = from->ports[i].ports.min,
 						     .max = from->ports[i].ports.max };
 	slot->guards++;
-	return slot_put(slot->dataplane, "ftpnat_guards", &key, &guard);
+	return slot_put(slot->dataplane, FTPNAT_MAP_GUARDS, &key, &guard);
 }
 
 int slot_fill_rules(struct slot *slot)
@@ -338,7 +339,7 @@ int slot_fill_rules(struct slot *slot)
 
 int slot_keep_classes(struct slot *slot, struct ftpnat_rule *rule)
 {
-	int fd = dataplane_map(slot->dataplane, "ftpnat_classes"), err = 0;
+	int fd = dataplane_map(slot->dataplane, FTPNAT_MAP_CLASSES), err = 0;
 	__u32 from = !slot->number * FTPNAT_MAX_CLASSES + rule->first_class;
 	__u32 number = rule->classes;
 

@@ -19,7 +19,7 @@ struct slot {
 };
 
 /* Writes an entry of a map. Reports its errors. */
-int slot_put(const struct dataplane *dataplane, const char *map, const void *key,
+int slot_put(const struct dataplane *dataplane, enum ftpnat_map map, const void *key,
 	     const void *value);
 
 /*

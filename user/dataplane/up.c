@@ -18,6 +18,7 @@
 #include "dataplane/attach.h"
 #include "dataplane/fastpath.h"
 #include "dataplane/instance.h"
+#include "dataplane/map_names.h"
 #include "dataplane/pin.h"
 #include "dataplane/up.h"
 
@@ -131,9 +132,9 @@ static int begin_state(struct run *run, const struct options *options)
 {
 	struct ftpnat_state *state = &run->instance.state;
 	int err =
-		dataplane_map_id(&run->dataplane, "ftpnat_config", &state->config_id) ?:
-			dataplane_map_id(&run->dataplane, "ftpnat_listens", &state->listens_id) ?:
-			dataplane_map_id(&run->dataplane, STATE_MAP,
+		dataplane_map_id(&run->dataplane, FTPNAT_MAP_CONFIG, &state->config_id) ?:
+			dataplane_map_id(&run->dataplane, FTPNAT_MAP_LISTENS, &state->listens_id) ?:
+			dataplane_map_id(&run->dataplane, FTPNAT_MAP_STATE,
 					 &run->instance.state_id);
 
 	if (err)
@@ -147,7 +148,7 @@ static int begin_state(struct run *run, const struct options *options)
 	state->interfaces = run->wanted.interfaces;
 	snprintf(state->pin, sizeof(state->pin), "%s", options->pin);
 	run->instance.dir = options->pin;
-	run->instance.state_fd = dup(dataplane_map(&run->dataplane, STATE_MAP));
+	run->instance.state_fd = dup(dataplane_map(&run->dataplane, FTPNAT_MAP_STATE));
 	return run->instance.state_fd < 0 ? -errno : 0;
 }
 
@@ -185,9 +186,9 @@ static int fresh_up(struct run *run, const struct options *options)
 	if (err)
 		return err;
 	undo = instance;
-	err = pin_make_dir(options->pin)				   ?:
-		      pin_new(options->pin, STATE_MAP, instance->state_fd) ?:
-		      dataplane_pin_maps(&run->dataplane, options->pin)	   ?:
+	err = pin_make_dir(options->pin) ?:
+		      pin_new(options->pin, map_name(FTPNAT_MAP_STATE), instance->state_fd) ?:
+		      dataplane_pin_maps(&run->dataplane, options->pin) ?:
 		      dataplane_pin_programs(&run->dataplane, options->pin);
 	if (err)
 		return err;

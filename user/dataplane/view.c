@@ -22,20 +22,20 @@ static const char *const reason_names[] = {
 };
 _Static_assert(ARRAY_SIZE(reason_names) == FTPNAT_REASON_MAX, "each reason has a name");
 
-int view_map(const struct view *view, const char *name)
+int view_map(const struct view *view, enum ftpnat_map map)
 {
-	int fd = pin_open(view->instance.dir, name);
+	int fd = pin_open(view->instance.dir, map_name(map));
 
 	if (fd < 0)
 		pr_err("can't open %s/%s: %s (`ftpnat-load up` repairs it)",
-		       view->instance.dir, name, strerror(-fd));
+		       view->instance.dir, map_name(map), strerror(-fd));
 	return fd;
 }
 
 static int read_rules(struct view *view)
 {
-	_cleanup_close_ int config_fd = view_map(view, "ftpnat_config");
-	_cleanup_close_ int rules_fd = view_map(view, "ftpnat_rules");
+	_cleanup_close_ int config_fd = view_map(view, FTPNAT_MAP_CONFIG);
+	_cleanup_close_ int rules_fd = view_map(view, FTPNAT_MAP_RULES);
 	int err = 0;
 
 	if (config_fd < 0 || rules_fd < 0)
@@ -64,16 +64,16 @@ void view_close(struct view *view)
 	instance_close(&view->instance);
 }
 
-int view_walk(const struct view *view, const char *name,
+int view_walk(const struct view *view, enum ftpnat_map map,
 	      int (*each)(const void *key, const void *value, void *arg), void *arg)
 {
-	_cleanup_close_ int fd = view_map(view, name);
+	_cleanup_close_ int fd = view_map(view, map);
 	int err;
 
 	if (fd < 0)
 		return fd;
 	err = map_walk(fd, each, arg);
-	return err ? err_r(err, "can't read %s: %s", name, strerror(-err)) : 0;
+	return err ? err_r(err, "can't read %s: %s", map_name(map), strerror(-err)) : 0;
 }
 
 const char *view_rule_name(const struct view *view, __u16 id)
@@ -118,7 +118,7 @@ static int count_listen(const void *key, const void *value, void *arg)
 
 int view_tables(const struct view *view, struct view_table tables[VIEW_TABLE_MAX])
 {
-	_cleanup_close_ int usage_fd = view_map(view, "ftpnat_usage");
+	_cleanup_close_ int usage_fd = view_map(view, FTPNAT_MAP_USAGE);
 	const struct ftpnat_config *config = &view->config;
 	struct listens_count listens = { .slot = (__u16)config->slot };
 	struct ftpnat_usage usage;
@@ -129,7 +129,7 @@ int view_tables(const struct view *view, struct view_table tables[VIEW_TABLE_MAX
 		return usage_fd;
 	if (bpf_map_lookup_elem(usage_fd, &first, &usage))
 		return err_r(-errno, "can't read ftpnat_usage: %s", strerror(errno));
-	err = view_walk(view, "ftpnat_listens", count_listen, &listens);
+	err = view_walk(view, FTPNAT_MAP_LISTENS, count_listen, &listens);
 	for (int id = 0; id < FTPNAT_MAX_RULES; id++) {
 		rules += view->rules[id].name[0] != '\0';
 		servers += view->rules[id].servers;

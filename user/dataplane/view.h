@@ -7,6 +7,7 @@
 
 #include "base/options.h"
 #include "dataplane/instance.h"
+#include "dataplane/map_names.h"
 
 struct view {
 	struct instance instance;
@@ -38,10 +39,10 @@ void view_close(struct view *view);
 #define _cleanup_view_ _cleanup_(view_close)
 
 /* Descriptor of one of the instance's maps. Reports its errors. */
-int view_map(const struct view *view, const char *name);
+int view_map(const struct view *view, enum ftpnat_map map);
 
 /* Calls map_walk() on one of the instance's maps. Reports its errors. */
-int view_walk(const struct view *view, const char *name,
+int view_walk(const struct view *view, enum ftpnat_map map,
 	      int (*each)(const void *key, const void *value, void *arg), void *arg);
 
 /* "?" for an id without a rule. */

@@ -240,8 +240,9 @@ static int open_object(const struct ftpnat_interface *interface,
 		bpf_program__set_flags(object->progs.ftpnat_xdp, BPF_F_XDP_HAS_FRAGS);
 	bpf_object__for_each_map(map, object->obj)
 		if (!err && dataplane_is_state(map))
-			err = bpf_map__reuse_fd(map, dataplane_map(dataplane,
-								   bpf_map__name(map)));
+			err = bpf_map__reuse_fd(
+				map, dataplane_map(dataplane,
+						   map_of_name(bpf_map__name(map))));
 	return err;
 }
 

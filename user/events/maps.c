@@ -8,8 +8,6 @@
 #include "base/log.h"
 #include "dataplane/pin.h"
 
-#define EVENTS_MAP "ftpnat_events"
-
 static __u32 map_id(int fd)
 {
 	struct bpf_map_info info = { 0 };
@@ -22,10 +20,10 @@ int event_maps_open(struct event_maps *maps, const struct view *view)
 {
 	*maps = (struct event_maps)EVENT_MAPS_INIT;
 	snprintf(maps->dir, sizeof(maps->dir), "%s", view->instance.dir);
-	maps->events_fd = view_map(view, EVENTS_MAP);
-	maps->config_fd = view_map(view, "ftpnat_config");
-	maps->rules_fd = view_map(view, "ftpnat_rules");
-	maps->reasons_fd = view_map(view, "ftpnat_reasons");
+	maps->events_fd = view_map(view, FTPNAT_MAP_EVENTS);
+	maps->config_fd = view_map(view, FTPNAT_MAP_CONFIG);
+	maps->rules_fd = view_map(view, FTPNAT_MAP_RULES);
+	maps->reasons_fd = view_map(view, FTPNAT_MAP_REASONS);
 	if (maps->events_fd < 0 || maps->config_fd < 0 || maps->rules_fd < 0 ||
 	    maps->reasons_fd < 0)
 		return -ENOENT;
@@ -66,7 +64,7 @@ int event_maps_lost(const struct event_maps *maps, __u64 *lost)
 
 bool event_maps_up(const struct event_maps *maps)
 {
-	_cleanup_close_ int fd = pin_open(maps->dir, EVENTS_MAP);
+	_cleanup_close_ int fd = pin_open(maps->dir, map_name(FTPNAT_MAP_EVENTS));
 
 	return map_id(fd) == maps->events_id;
 }

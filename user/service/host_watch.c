@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "dataplane/fastpath.h"
 #include "dataplane/instance.h"
+#include "dataplane/map_names.h"
 #include "dataplane/pin.h"
 #include "dataplane/xdp.h"
 
@@ -69,7 +70,8 @@ static bool interface_has_changed(const struct instance *instance,
 static bool host_has_changed(const struct options *options)
 {
 	_cleanup_instance_ struct instance instance = INSTANCE_INIT;
-	_cleanup_close_ int addrs_fd = pin_open(options->pin, "ftpnat_ifaddrs");
+	_cleanup_close_ int addrs_fd =
+		pin_open(options->pin, map_name(FTPNAT_MAP_IFADDRS));
 
 	if (addrs_fd < 0 || instance_open(&instance, options->pin, 0, 0) ||
 	    instance_check_layout(&instance))

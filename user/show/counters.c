@@ -16,8 +16,8 @@ _Static_assert(ARRAY_SIZE(stats_line_names) == FTPNAT_LINE_MAX, "each line has a
 
 int stats_read(const struct view *view, struct stats *stats)
 {
-	_cleanup_close_ int rules_fd = view_map(view, "ftpnat_stats");
-	_cleanup_close_ int reasons_fd = view_map(view, "ftpnat_reasons");
+	_cleanup_close_ int rules_fd = view_map(view, FTPNAT_MAP_STATS);
+	_cleanup_close_ int reasons_fd = view_map(view, FTPNAT_MAP_REASONS);
 	int err = 0;
 
 	_Static_assert(sizeof(stats->rule[0]) % 8 == 0, "counters only");

@@ -59,7 +59,7 @@ int verb_expected(const struct options *options)
 		listing.list = json_array();
 	else
 		table_begin(&listing.table, titles);
-	err = view_walk(&view, "ftpnat_expected", see_expected, &listing);
+	err = view_walk(&view, FTPNAT_MAP_EXPECTED, see_expected, &listing);
 	if (!options->json)
 		table_end(&listing.table);
 	else

@@ -180,7 +180,7 @@ int verb_flows(const struct options *options)
 		pr_err("no rule is named %s: see `ftpnat-load status`", options->rule);
 		return EXIT_RUNTIME;
 	}
-	flows_fd = view_map(&view, "ftpnat_flows");
+	flows_fd = view_map(&view, FTPNAT_MAP_FLOWS);
 	if (flows_fd < 0)
 		return EXIT_RUNTIME;
 	listing.flows_fd = flows_fd;
@@ -188,7 +188,7 @@ int verb_flows(const struct options *options)
 		printf("{\"schema\": 1, \"flows\": [");
 	else
 		table_begin(&listing.table, titles);
-	err = view_walk(&view, "ftpnat_flows", see_flow, &listing);
+	err = view_walk(&view, FTPNAT_MAP_FLOWS, see_flow, &listing);
 	if (options->json)
 		printf("%s]}\n", listing.printed ? "\n" : "");
 	else

@@ -112,7 +112,7 @@ int verb_servers(const struct options *options)
 		err = err_r(-ENOMEM, "out of memory");
 	err = err					    ?:
 		      servers_walk(&view, add_server, list) ?:
-		      view_walk(&view, "ftpnat_flows", count_flow, list);
+		      view_walk(&view, FTPNAT_MAP_FLOWS, count_flow, list);
 	if (err)
 		return EXIT_RUNTIME;
 	if (options->json)

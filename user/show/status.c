@@ -84,7 +84,7 @@ static const char *why_gone(struct status *status,
 static void check_transmits(struct status *status,
 			    const struct ftpnat_interface *interface)
 {
-	_cleanup_close_ int fd = view_map(status->view, "ftpnat_links");
+	_cleanup_close_ int fd = view_map(status->view, FTPNAT_MAP_LINKS);
 	struct ftpnat_link link = { 0 };
 	bool now = fastpath_transmits(interface, status->view->instance.state_id);
 	__u64 features;
@@ -165,7 +165,7 @@ static const char *see_xdp(struct status *status,
 static void check_addresses(struct status *status,
 			    const struct ftpnat_interface *interface)
 {
-	_cleanup_close_ int fd = view_map(status->view, "ftpnat_ifaddrs");
+	_cleanup_close_ int fd = view_map(status->view, FTPNAT_MAP_IFADDRS);
 	struct ftpnat_ifaddr shown;
 	char text[FTPNAT_ADDR_STRLEN];
 
@@ -296,8 +296,8 @@ static bool is_off(const char *sysctl)
 
 static int forwarded_families(const struct view *view, bool needed[FTPNAT_FAMILY_MAX])
 {
-	_cleanup_close_ int servers_fd = view_map(view, "ftpnat_servers");
-	_cleanup_close_ int select_fd = view_map(view, "ftpnat_select");
+	_cleanup_close_ int servers_fd = view_map(view, FTPNAT_MAP_SERVERS);
+	_cleanup_close_ int select_fd = view_map(view, FTPNAT_MAP_SELECT);
 	__u32 slot = view->config.slot & 1, key;
 
 	if (servers_fd < 0 || select_fd < 0)
