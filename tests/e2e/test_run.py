@@ -350,6 +350,28 @@ def test_journal_gets_fields(scene, tmp_path):
     assert "line_rewritten" not in service.log()
 
 
+def test_messages_carry_their_priority_where_the_journal_reads(scene):
+    lab, *_ = scene
+    service = Service(lab, JOURNAL_STREAM="LOG")
+    service.reload()
+    assert f"<6>ftpnat-load: reloaded {lab.gateway.path}" in service.log().splitlines()
+    with open(lab.gateway.path) as file:
+        good = file.read()
+    with open(lab.gateway.path, "w") as file:
+        file.write("nonsense")
+    service.reload()
+    with open(lab.gateway.path, "w") as file:
+        file.write(good)
+    assert "<3>ftpnat-load: reload failed: the previous configuration stays in force" in service.log().splitlines()
+
+
+def test_messages_carry_no_priority_elsewhere(scene):
+    lab, *_ = scene
+    service = Service(lab, JOURNAL_STREAM="1:1")
+    service.reload()
+    assert f"ftpnat-load: reloaded {lab.gateway.path}" in service.log().splitlines()
+
+
 def fields_of(datagram):
     """An entry in the journal's native protocol."""
     fields = {}

@@ -1,11 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Messages for people: one line on standard error, printed once, where the cause is known. */
+/*
+ * Messages for people: one line on standard error, printed once, where the cause is known.
+ * Where the journal reads, a line begins with its priority, as in sd-daemon(3).
+ */
 #ifndef FTPNAT_LOG_H
 #define FTPNAT_LOG_H
 
-#include <stdio.h>
+#include <stdbool.h>
+#include <syslog.h>
 
-#define pr_err(fmt, ...) fprintf(stderr, "ftpnat-load: " fmt "\n", ##__VA_ARGS__)
+/* `priority` is LOG_ERR, LOG_WARNING or LOG_INFO; the message has no newline. */
+void log_line(int priority, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#define pr_err(fmt, ...)  log_line(LOG_ERR, fmt, ##__VA_ARGS__)
+#define pr_warn(fmt, ...) log_line(LOG_WARNING, fmt, ##__VA_ARGS__)
+#define pr_info(fmt, ...) log_line(LOG_INFO, fmt, ##__VA_ARGS__)
+
+/* Is standard error connected to the journal? As systemd.exec(5) wants it asked. */
+bool log_to_journal(void);
 
 /* Say what failed and return the error: return err_r(-ENOENT, "no interface %s", name); */
 #define err_r(code, fmt, ...)                                                            \

@@ -177,10 +177,10 @@ static void put(struct ftpnat_interface *interface, const struct dataplane *data
 	if (err || mode == CONFIG_XDP_OFF)
 		fastpath_leave(interface, state_id);
 	if (interface->xdp_why[0] && interface->xdp_asked != CONFIG_XDP_AUTO)
-		pr_err("xdp: %s is not in force on %s: %s; TC carries its data connections "
-		       "(`xdp: auto` uses what is available)",
-		       config_xdp_str(interface->xdp_asked), interface->name,
-		       interface->xdp_why);
+		pr_warn("xdp: %s is not in force on %s: %s; TC carries its data connections "
+			"(`xdp: auto` uses what is available)",
+			config_xdp_str(interface->xdp_asked), interface->name,
+			interface->xdp_why);
 }
 
 void fastpath_put(struct ftpnat_state *state, const struct dataplane *dataplane,

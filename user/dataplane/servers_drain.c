@@ -18,15 +18,15 @@ static int print(const struct options *options, const struct servers_drain *drai
 	printf("%s %s: %s%s\n", drain->rule, options->servers.address, state,
 	       drain->changed ? "" : " already");
 	if (drain->drain && !drain->weight)
-		pr_err("rule %s has no %s server left for new connections: they are "
-		       "refused until one is resumed",
-		       drain->rule,
-		       ftpnat_family_str(ftpnat_addr_family(&drain->server.addr)));
+		pr_warn("rule %s has no %s server left for new connections: they are "
+			"refused until one is resumed",
+			drain->rule,
+			ftpnat_family_str(ftpnat_addr_family(&drain->server.addr)));
 	if (!drain->drain && drain->drained)
-		pr_err("%s failed its health checks: it gets new connections when "
-		       "`ftpnat-load run` finds it healthy, or when its rule is reloaded "
-		       "without `health`",
-		       options->servers.address);
+		pr_warn("%s failed its health checks: it gets new connections when "
+			"`ftpnat-load run` finds it healthy, or when its rule is reloaded "
+			"without `health`",
+			options->servers.address);
 	return 0;
 }
 

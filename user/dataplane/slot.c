@@ -180,9 +180,10 @@ static int put_data_host(const struct slot *slot, const struct config_publish *p
 	if (!err || old->data_host != rule->data_host)
 		return err;
 	memcpy(rule->data_address, old->data_address, sizeof(rule->data_address));
-	pr_err("rule %s: data_address stays %s, as resolved before: run `reload` when the name can "
-	       "be resolved again",
-	       publish->rule.name, ftpnat_addr_str(text, &rule->data_address[FTPNAT_V4]));
+	pr_warn("rule %s: data_address stays %s, as resolved before: run `reload` when the name can "
+		"be resolved again",
+		publish->rule.name,
+		ftpnat_addr_str(text, &rule->data_address[FTPNAT_V4]));
 	return 0;
 }
 

@@ -449,7 +449,7 @@ int verb_down(const struct options *options)
 	err = instance_open(&run.instance, options->pin, run.netns, run.bpffs);
 	if (err == -ENOENT) {
 		pin_remove_dir(options->pin);
-		pr_err("not up at %s: nothing to do", options->pin);
+		pr_info("not up at %s: nothing to do", options->pin);
 		return 0;
 	}
 	err = err ?: check_namespace(&run) ?: instance_remove(&run.instance);

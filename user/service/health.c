@@ -49,9 +49,9 @@ static void say(const struct health_target *target, const char *what, const char
 {
 	char text[FTPNAT_ENDPOINT_STRLEN];
 
-	pr_err("server %s of rule %s is %s%s%s",
-	       ftpnat_endpoint_str(text, &target->server.addr, target->server.port),
-	       target->rule, what, *why ? ": " : "", why);
+	log_line(*why ? LOG_WARNING : LOG_INFO, "server %s of rule %s is %s%s%s",
+		 ftpnat_endpoint_str(text, &target->server.addr, target->server.port),
+		 target->rule, what, *why ? ": " : "", why);
 }
 
 static void close_check(struct health_target *target)

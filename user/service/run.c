@@ -117,20 +117,20 @@ static void reload(struct service *service)
 		sd_notify(0, "READY=1\nSTATUS=The last reload failed; the previous "
 			     "configuration is in force.");
 	} else if (health_configure(&service->health, service->config)) {
-		pr_err("reloaded %s, but not all of its health checks could be started: "
-		       "reload again",
-		       service->options.config);
+		pr_warn("reloaded %s, but not all of its health checks could be started: "
+			"reload again",
+			service->options.config);
 		sd_notify(0, "READY=1\nSTATUS=The configuration is in force, but not all "
 			     "of its health checks are running.");
 	} else {
-		pr_err("reloaded %s", service->options.config);
+		pr_info("reloaded %s", service->options.config);
 		sd_notify(0, "READY=1\nSTATUS=Working.");
 	}
 }
 
 static void follow_host(void *arg)
 {
-	pr_err("interfaces, addresses or rp_filter have changed: reloading");
+	pr_info("interfaces, addresses or rp_filter have changed: reloading");
 	reload(arg);
 }
 
@@ -146,7 +146,7 @@ static int see_signal(sd_event_source *source, const struct signalfd_siginfo *si
 		reload(service);
 		return 0;
 	}
-	pr_err("exiting; the dataplane keeps working: `ftpnat-load down` takes it down");
+	pr_info("exiting; the dataplane keeps working: `ftpnat-load down` takes it down");
 	return sd_event_exit(service->event, 0);
 }
 
@@ -156,7 +156,7 @@ static int see_tick(sd_event_source *source, uint64_t usec, void *arg)
 
 	(void)usec;
 	if (!event_maps_up(&service->events.maps)) {
-		pr_err("%s was taken down: exiting", service->options.pin);
+		pr_info("%s was taken down: exiting", service->options.pin);
 		return sd_event_exit(service->event, 0);
 	}
 	if (service->http)

@@ -22,20 +22,6 @@
 #define MAX_FIELDS	  16
 #define LOGGED_PER_SECOND 10 /* refusals of one reason; the rest is summed up */
 
-/* Is standard error connected to the journal? See JOURNAL_STREAM in systemd.exec(5). */
-static bool is_journal(void)
-{
-	const char *stream = getenv("JOURNAL_STREAM");
-	char self[64];
-	struct stat st;
-
-	if (!stream || fstat(STDERR_FILENO, &st))
-		return false;
-	snprintf(self, sizeof(self), "%lu:%lu", (unsigned long)st.st_dev,
-		 (unsigned long)st.st_ino);
-	return !strcmp(stream, self);
-}
-
 /* ---- the log ---- */
 
 /* Of one entry of the journal. */
@@ -238,9 +224,9 @@ static int begin(struct run_events *events, sd_event *event)
 	int err = pin_lock_reader(events->maps.dir, !events->waiting, &events->lock_fd);
 
 	if (err == -EBUSY && !events->waiting)
-		pr_err("another command is reading the events of %s: the event log begins "
-		       "when it ends",
-		       events->maps.dir);
+		pr_info("another command is reading the events of %s: the event log begins "
+			"when it ends",
+			events->maps.dir);
 	events->waiting = err == -EBUSY;
 	if (err)
 		return events->waiting ? 0 : err;
@@ -266,7 +252,7 @@ int run_events_open(struct run_events *events, sd_event *event,
 	int err = view_open(&view, options) ?: event_maps_open(&events->maps, &view);
 
 	events->options = options;
-	events->journal = is_journal();
+	events->journal = log_to_journal();
 	return err ?: begin(events, event);
 }
 
