@@ -23,14 +23,16 @@ export PATH := $(PATH):/usr/sbin:/sbin
 LIBS      := libbpf libxdp jansson yaml-0.1 libmicrohttpd libsystemd ncursesw
 WARNINGS  := -Wall -Wextra -Werror -Wshadow
 CFLAGS    ?= -O2 -g
+# The same sources give the same files, wherever they are built.
+ANYWHERE  := -ffile-prefix-map=$(CURDIR)=.
 USER_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DFTPNAT_VERSION='"$(VERSION)"' $(WARNINGS) \
 	      -Wstrict-prototypes -Wmissing-prototypes -Iinclude -Iuser -I$(BUILD) \
-	      $(LIBS_CFLAGS) $(CFLAGS)
+	      $(LIBS_CFLAGS) $(CFLAGS) $(ANYWHERE)
 
 BPF_MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -std=gnu11 $(WARNINGS) -Wimplicit-int-conversion \
 	      -Wenum-conversion -Wimplicit-fallthrough -Wtype-limits -nostdinc \
-	      -Iinclude -Ibpf -idirafter /usr/include/$(BPF_MULTIARCH) -idirafter /usr/include
+	      -Iinclude -Ibpf -idirafter /usr/include/$(BPF_MULTIARCH) -idirafter /usr/include $(ANYWHERE)
 
 USER_SRC  := $(wildcard user/*.c user/*/*.c)
 USER_OBJ  := $(USER_SRC:%.c=$(BUILD)/%.o)
@@ -47,7 +49,7 @@ LIBS_LDLIBS = $(eval LIBS_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIBS_L
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all bpf tools unit man deb deb-check fuzz soak soak-model check check-kernels demo compare attacks bench bench-tools lint format install uninstall \
+.PHONY: all bpf tools unit man deb deb-check fuzz soak soak-model check check-kernels demo compare attacks check-reproducible bench bench-tools lint format install uninstall \
 	clean help
 
 all: $(PROGRAM) ## build ./ftpnat-load (default)
@@ -276,6 +278,14 @@ lint: $(BUILD)/ftpnat_tc.skel.h $(BUILD)/ftpnat_xdp.skel.h ## clang-format, clan
 	$(Q)scripts/check-headers $(BPF_CLANG) $(BPF_CFLAGS) -- $(wildcard include/*.h bpf/*.h)
 	$(say) LICENCES
 	$(Q)scripts/check-licences
+
+compile_commands.json: Makefile $(USER_SRC) ## how each source is compiled, for clangd and other tools
+	$(say) GEN $@
+	$(Q)scripts/compile-commands $(CC) $(USER_CFLAGS) -- $(USER_SRC) + \
+		$(BPF_CLANG) $(BPF_CFLAGS) -- $(wildcard bpf/*.bpf.c) > $@
+
+check-reproducible: ## build in two folders and compare
+	@scripts/check-reproducible
 
 format: ## format the C sources
 	@scripts/deps --check lint

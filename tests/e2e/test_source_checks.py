@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""How `make lint` rejects bad sources: includes against the order, headers that need others."""
+"""How the checks of `make lint` reject bad sources: includes against the order, headers that need
+others, builds that differ."""
 
 import os
 import subprocess
@@ -82,3 +83,23 @@ def test_headers_that_need_another_are_named(tmp_path):
     assert result.returncode == 1
     assert f"{tmp_path}/half.h: does not compile alone" in result.stderr
     assert "whole.h: does not" not in result.stderr
+
+
+@pytest.mark.slow
+def test_two_builds_of_the_sources_are_the_same():
+    result = subprocess.run([os.path.join(TOP, "scripts/check-reproducible")],
+                            capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_a_build_that_names_its_folder_is_refused(tmp_path):
+    for name in ("include", "bpf", "user", "scripts"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "scripts/deps").touch()
+    (tmp_path / "Makefile").write_text(
+        "all:\n\tmkdir build; touch build/ftpnat_xdp.bpf.o ftpnat-load; pwd > build/ftpnat_tc.bpf.o\n")
+    result = subprocess.run([os.path.join(TOP, "scripts/check-reproducible"), tmp_path],
+                            capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr == ("build/ftpnat_tc.bpf.o: differs between two builds of the same "
+                             "sources\n")
