@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "base/netdev.h"
 #include "base/netns.h"
-#include "base/table.h"
 #include "dataplane/attach.h"
 #include "dataplane/before.h"
 #include "dataplane/fastpath.h"
@@ -19,6 +18,7 @@
 #include "dataplane/pin.h"
 #include "dataplane/xdp.h"
 #include "show/status.h"
+#include "show/status_tables.h"
 
 static const char *const kind_names[] = {
 	[FTPNAT_PUBLISH] = "publish",
@@ -358,82 +358,16 @@ static int check_host(struct status *status)
 
 /* ---- output ---- */
 
-static const char *text_of(const json_t *entry, const char *key)
-{
-	return json_string_value(json_object_get(entry, key));
-}
-
-static void print_interfaces(const json_t *interfaces)
-{
-	static const char *const titles[] = { "INTERFACE", "HOOKS", "XDP", "NOTE", NULL };
-	_cleanup_table_ struct table table;
-	const json_t *entry, *hook;
-	size_t i, j;
-
-	table_begin(&table, titles);
-	json_array_foreach(interfaces, i, entry) {
-		char hooks[64] = "";
-
-		json_array_foreach(json_object_get(entry, "hooks"), j, hook)
-			snprintf(hooks + strlen(hooks), sizeof(hooks) - strlen(hooks),
-				 "%s%s", j ? "," : "", json_string_value(hook));
-		table_cell(&table, "%s", text_of(entry, "name"));
-		table_cell(&table, "%s", *hooks ? hooks : "-");
-		table_cell(&table, "%s", text_of(entry, "xdp"));
-		table_cell(&table, "%s", text_of(entry, "note"));
-	}
-}
-
-static void print_programs(const json_t *programs)
-{
-	static const char *const titles[] = { "PROGRAM", "ID", "VERIFIED INSTRUCTIONS",
-					      NULL };
-	_cleanup_table_ struct table table;
-	const json_t *entry;
-	size_t i;
-
-	table_begin(&table, titles);
-	json_array_foreach(programs, i, entry) {
-		table_cell(&table, "%s", text_of(entry, "name"));
-		table_cell(&table, "%lld",
-			   json_integer_value(json_object_get(entry, "id")));
-		table_cell(&table, "%lld",
-			   json_integer_value(json_object_get(entry, "verified_insns")));
-	}
-}
-
-static void print_rules(const json_t *rules)
-{
-	static const char *const titles[] = { "RULE", "KIND", "SERVERS", "NOTE", NULL };
-	_cleanup_table_ struct table table;
-	const json_t *entry;
-	size_t i;
-
-	table_begin(&table, titles);
-	json_array_foreach(rules, i, entry) {
-		const char *kind = text_of(entry, "kind");
-
-		table_cell(&table, "%s", text_of(entry, "name"));
-		table_cell(&table, "%s", kind);
-		if (strcmp(kind, "publish")) /* others have none to choose from */
-			table_cell(&table, "-");
-		else
-			table_cell(&table, "%lld",
-				   json_integer_value(json_object_get(entry, "servers")));
-		table_cell(&table, "%s", text_of(entry, "note"));
-	}
-}
-
 static void print_text(const struct status *status)
 {
 	const json_t *sentence;
 	size_t i;
 
-	print_interfaces(status->interfaces);
+	status_print_interfaces(status->interfaces);
 	putchar('\n');
-	print_programs(status->programs);
+	status_print_programs(status->programs);
 	putchar('\n');
-	print_rules(status->rules);
+	status_print_rules(status->rules);
 	putchar('\n');
 	view_tables_print(status->tables);
 	printf("\nkernel %s, layout %d\n", status->host.release, FTPNAT_LAYOUT);
