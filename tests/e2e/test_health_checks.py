@@ -237,7 +237,7 @@ def test_reload_whose_checks_cannot_start_says_what_is_in_force(make_lab, tmp_pa
     assert [rule["name"] for rule in scene.lab.gateway.listing("status")["rules"] if not rule["note"]] == ["renamed"]
     assert "but not all of its health checks could be started" in scene.service.log()
     assert "the previous configuration stays in force" not in scene.service.log()
-    assert not [line for line in scene.service.said if "configuration before" in line]
+    assert not [line for line in scene.service.said if "previous configuration" in line]
     assert sample(scene.service.get()[1], "ftpnat_config_last_reload_successful") == 1
     scene.service.reload(scene.config)
     assert "STATUS=Working." == [line for line in scene.service.said if line.startswith("STATUS")][-1]
