@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from clients import CLIENTS, Account
-from frames import QINQ, SYN, VLAN, frame, mac_of, send, tcp_packet
+from raw_frames import QINQ, SYN, VLAN, frame, mac_of, send, tcp_packet
 from lab import wait_until
 from scenes import exchange, need, pick, single
 from servers import TOP, Vsftpd

@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from frames import ACK, RST, frame, mac_of, send, tcp_packet
+from raw_frames import ACK, RST, frame, mac_of, send, tcp_packet
 from lab import run, wait_until
 from scenes import login, pick, single
 from servers import Vsftpd
