@@ -16,6 +16,9 @@
 #define ANSWER_TTL	   64
 #define ANSWER_TOS	   0xc0 /* RFC 1812 section 4.3.2.5: precedence 6 */
 #define QUOTED_HEADER	   20	/* of TCP: the helpers refuse to cut below it */
+#define QUOTED_MAX	   (IP_HEADER_MAX + QUOTED_HEADER)
+#define QUOTED_ROOM	   128 /* for QUOTED_MAX, power of two */
+#define QUOTED_FROM	   64  /* for the offset of the TCP header, power of two */
 
 struct icmp_header {
 	__u8 type;
@@ -45,8 +48,8 @@ static __always_inline __u16 neutral_csum(__u16 rest)
 static __always_inline __u32 quoted_sum(struct scratch *s, __u32 from, __u32 len,
 					__u32 seed)
 {
-	return (__u32)bpf_csum_diff(0, 0, (__be32 *)(s->answer + bounded(from, 64)), len,
-				    seed);
+	return (__u32)bpf_csum_diff(
+		0, 0, (__be32 *)(s->answer + bounded(from, QUOTED_FROM)), len, seed);
 }
 
 static __always_inline long write_answer_v4(struct __sk_buff *skb, struct scratch *s,
@@ -116,15 +119,15 @@ __noinline int answer_error(struct __sk_buff *skb, int why, int egress)
 	p = &s->packet;
 	tcp = p->l4 - ETH_HLEN; /* length of the IP header */
 	len = tcp + QUOTED_HEADER;
-	if (tcp < sizeof(struct iphdr) || tcp > 60 || tcp & 3)
+	if (tcp < sizeof(struct iphdr) || tcp > IP_HEADER_MAX || tcp & 3)
 		return FTPNAT_WRITE;
 	__builtin_memset(s->answer, 0, sizeof(s->answer));
-	if (bpf_skb_load_bytes(skb, ETH_HLEN, s->answer, bounded_len(len, 128)))
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, s->answer, bounded_len(len, QUOTED_ROOM)))
 		return FTPNAT_WRITE;
-	*(__be16 *)(s->answer + (bounded(tcp + TCP_OFF_CSUM, 128) & ~1U)) = 0;
+	*(__be16 *)(s->answer + (bounded(tcp + TCP_OFF_CSUM, QUOTED_ROOM) & ~1U)) = 0;
 	csum = neutral_csum(fold16(quoted_sum(s, tcp, QUOTED_HEADER, 0)));
-	*(__be16 *)(s->answer + (bounded(tcp + TCP_OFF_CSUM, 128) & ~1U)) = csum;
-	sum = quoted_sum(s, 0, 80, 0); /* zeros behind it */
+	*(__be16 *)(s->answer + (bounded(tcp + TCP_OFF_CSUM, QUOTED_ROOM) & ~1U)) = csum;
+	sum = quoted_sum(s, 0, QUOTED_MAX, 0); /* zeros behind it */
 
 	if (why == FTPNAT_TOO_BIG) {
 		icmp.type = p->v6 ? ICMPV6_PKT_TOOBIG : ICMP_DEST_UNREACH;

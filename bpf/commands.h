@@ -69,7 +69,7 @@ static __always_inline int awaits_address(__u8 command)
 /* Does the reply to this command cause anything? */
 static __always_inline int command_matters(__u8 command)
 {
-	return awaits_address(command) || (command & COMMAND_DOOR) ||
+	return awaits_address(command) || (command & COMMAND_EXPECTS) ||
 	       command == FTP_COMMAND_EPSV_ALL || command == FTP_COMMAND_AUTH ||
 	       command == FTP_COMMAND_REIN;
 }
@@ -150,7 +150,7 @@ static __always_inline int command_fits(__u8 command, __u16 code)
 		return command != FTP_COMMAND_PASV && command != FTP_COMMAND_EPSV &&
 		       command != FTP_COMMAND_AUTH;
 	return !reply_on_files(code) || (command & COMMAND_ALONE) ||
-	       !(command & (COMMAND_DOOR | COMMAND_REFUSED));
+	       !(command & (COMMAND_EXPECTS | COMMAND_REFUSED));
 }
 
 /*
@@ -195,7 +195,7 @@ static __always_inline void command_push(struct ftpnat_session *session, __u8 co
 
 	session->again = FTP_COMMAND_NONE;
 	if (!command_matters(command)) {
-		if (session->others < 65535)
+		if (session->others < (__u16)~0U)
 			session->others++;
 		return;
 	}
@@ -204,7 +204,7 @@ static __always_inline void command_push(struct ftpnat_session *session, __u8 co
 		command_pop(session); /* more in flight than any client sends */
 	}
 	if (!session->commands && !session->others &&
-	    command & (COMMAND_DOOR | COMMAND_REFUSED))
+	    command & (COMMAND_EXPECTS | COMMAND_REFUSED))
 		command |= COMMAND_ALONE;
 	session->command[i] = command;
 	session->ahead[i] = session->others;

@@ -54,7 +54,7 @@ static long try_port(__u32 attempt, struct flow_new **search)
 	rc = map_insert(&ftpnat_flows, &new->reverse, new->entry);
 	if (rc == -EEXIST)
 		return 0;
-	new->done = rc ? -1 : 1;
+	new->done = rc ? SEARCH_NO_MEMORY : SEARCH_FOUND;
 	return 1;
 }
 
@@ -137,11 +137,11 @@ static __always_inline int flow_open(struct flow_new *new)
 	if (!flow_reserve(usage, config, new))
 		return new->kind == FTPNAT_CONTROL ? FTPNAT_CONTROL_FULL :
 						     FTPNAT_DATA_FULL;
-	new->done = 0;
+	new->done = SEARCH_ON;
 	bpf_loop(PORT_TRIES, try_port, &new, 0);
-	if (new->done != 1) {
+	if (new->done != SEARCH_FOUND) {
 		__sync_fetch_and_sub(&usage->flows[new->kind & 1], 1);
-		return new->done ? FTPNAT_NO_MEMORY : FTPNAT_NO_PORT;
+		return new->done == SEARCH_NO_MEMORY ? FTPNAT_NO_MEMORY : FTPNAT_NO_PORT;
 	}
 	flow_image(new, &new->to, new->flags, FTPNAT_TCP_SYN, new->isn, new->ifindex);
 	rc = bpf_map_update_elem(&ftpnat_flows, &new->key, new->entry, BPF_NOEXIST);

@@ -11,11 +11,11 @@
 #include "config.h"
 #include "count.h"
 
-#define DOOR_TRIES 64 /* random ports */
+#define EXPECTATION_TRIES 64 /* random ports */
 
 /* Removes an expectation; 0 for the one caller that did. */
-static __always_inline long expected_remove(struct ftpnat_expected_key *key,
-					    enum ftpnat_reason why)
+static __always_inline long expectation_remove(struct ftpnat_expected_key *key,
+					       enum ftpnat_reason why)
 {
 	struct ftpnat_usage *usage = usage_get();
 	long rc = bpf_map_delete_elem(&ftpnat_expected, key);
@@ -28,17 +28,17 @@ static __always_inline long expected_remove(struct ftpnat_expected_key *key,
 	return 0;
 }
 
-static int expected_expire(void *map, struct ftpnat_expected_key *key,
-			   struct ftpnat_expected *e)
+static int expectation_expire(void *map, struct ftpnat_expected_key *key,
+			      struct ftpnat_expected *e)
 {
 	(void)map;
 	(void)e;
-	expected_remove(key, FTPNAT_EXPECTED_EXPIRED);
+	expectation_remove(key, FTPNAT_EXPECTED_EXPIRED);
 	return 0;
 }
 
 /* Has it expired? Its timer may have got no memory (6.18). */
-static __always_inline int expected_stale(const struct ftpnat_expected *e)
+static __always_inline int expectation_stale(const struct ftpnat_expected *e)
 {
 	struct ftpnat_config *config = config_get();
 
@@ -46,20 +46,20 @@ static __always_inline int expected_stale(const struct ftpnat_expected *e)
 	       seconds_since(e->created, now_seconds()) > config->timeout_expected;
 }
 
-/* Closes the session's door if it still stands; another session's is left alone. */
-static __always_inline void door_close(struct ftpnat_session *session, __u32 id,
-				       enum ftpnat_reason why)
+/* Closes the session's expectation if it still stands; another session's is left alone. */
+static __always_inline void expectation_close(struct ftpnat_session *session, __u32 id,
+					      enum ftpnat_reason why)
 {
 	struct scratch *s = scratch_get();
 	struct ftpnat_expected *e;
 
-	if (!s || !(session->flags & FTPNAT_SESSION_DOOR))
+	if (!s || !(session->flags & FTPNAT_SESSION_EXPECTS))
 		return;
-	session->flags &= ~FTPNAT_SESSION_DOOR;
-	s->door = session->door;
-	e = bpf_map_lookup_elem(&ftpnat_expected, &s->door);
+	session->flags &= ~FTPNAT_SESSION_EXPECTS;
+	s->closed_expectation = session->expectation;
+	e = bpf_map_lookup_elem(&ftpnat_expected, &s->closed_expectation);
 	if (e && e->session == id)
-		expected_remove(&s->door, why);
+		expectation_remove(&s->closed_expectation, why);
 }
 
 /* Is this a published control port? Such a port can't be a data port. */
@@ -75,9 +75,9 @@ static __always_inline int is_listen(const struct ftpnat_expected_key *key)
 }
 
 /* Attempt 0: the port as it is, if it is in the range; then random ones. */
-static long try_announce(__u32 attempt, struct announcement **announcement)
+static long try_expect(__u32 attempt, struct expectation_new **search)
 {
-	struct announcement *a = *announcement;
+	struct expectation_new *a = *search;
 	__u16 port = bpf_ntohs(a->key.dport);
 	int rc;
 
@@ -94,30 +94,30 @@ static long try_announce(__u32 attempt, struct announcement **announcement)
 	rc = map_insert(&ftpnat_expected, &a->key, a->value);
 	if (rc == -EEXIST)
 		return 0;
-	a->done = rc ? -1 : 1;
+	a->done = rc ? SEARCH_NO_MEMORY : SEARCH_FOUND;
 	return 1;
 }
 
 /* Small ranges are searched completely after the random tries. */
-static long try_next(__u32 i, struct announcement **announcement)
+static long try_next(__u32 i, struct expectation_new **search)
 {
-	struct announcement *a = *announcement;
+	struct expectation_new *a = *search;
 	__u32 port = a->port_min + i;
 
 	if (port > a->port_max)
 		return 1;
 	a->key.dport = bpf_htons(port);
-	return try_announce(0, announcement);
+	return try_expect(0, search);
 }
 
 #define PORTS_SEARCHED 1024
 
 /*
- * Opens a door for the session: GO_ON, or LINE_NO_PORT / LINE_FULL. The door
+ * Opens an expectation for the session: GO_ON, or LINE_NO_PORT / LINE_FULL. The expectation
  * that the session had is closed first, so its port is free again.
  */
-static __always_inline int door_open(struct ftpnat_session *session, __u32 id,
-				     struct announcement *a)
+static __always_inline int expectation_open(struct ftpnat_session *session, __u32 id,
+					    struct expectation_new *a)
 {
 	struct ftpnat_config *config = config_get();
 	struct ftpnat_usage *usage = usage_get();
@@ -125,28 +125,29 @@ static __always_inline int door_open(struct ftpnat_session *session, __u32 id,
 
 	if (!config || !usage)
 		return FTPNAT_LINE_FULL;
-	door_close(session, id, FTPNAT_EXPECTED_REPLACED);
+	expectation_close(session, id, FTPNAT_EXPECTED_REPLACED);
 	if (__sync_fetch_and_add(&usage->expected, 1) >= config->limit_expected) {
 		__sync_fetch_and_sub(&usage->expected, 1);
 		return FTPNAT_LINE_FULL;
 	}
-	a->done = 0;
-	bpf_loop(DOOR_TRIES, try_announce, &a, 0);
-	if (!a->done)
+	a->done = SEARCH_ON;
+	bpf_loop(EXPECTATION_TRIES, try_expect, &a, 0);
+	if (a->done == SEARCH_ON)
 		bpf_loop(PORTS_SEARCHED, try_next, &a, 0);
-	if (a->done != 1) {
+	if (a->done != SEARCH_FOUND) {
 		__sync_fetch_and_sub(&usage->expected, 1);
-		return a->done ? FTPNAT_LINE_FULL : FTPNAT_LINE_NO_PORT;
+		return a->done == SEARCH_NO_MEMORY ? FTPNAT_LINE_FULL :
+						     FTPNAT_LINE_NO_PORT;
 	}
 	e = bpf_map_lookup_elem(&ftpnat_expected, &a->key);
 	if (e) {
-		/* without a timer it closes with its session, and expected_stale() sees to its time */
+		/* without a timer it closes with its session, and expectation_stale() sees to its time */
 		if (!bpf_timer_init(&e->timer, &ftpnat_expected, CLOCK_MONOTONIC) &&
-		    !bpf_timer_set_callback(&e->timer, expected_expire))
+		    !bpf_timer_set_callback(&e->timer, expectation_expire))
 			bpf_timer_start(&e->timer, config->timeout_expected * SECOND, 0);
 	}
-	session->door = a->key;
-	session->flags |= FTPNAT_SESSION_DOOR;
+	session->expectation = a->key;
+	session->flags |= FTPNAT_SESSION_EXPECTS;
 	count(FTPNAT_EXPECTED);
 	return GO_ON;
 }

@@ -121,6 +121,12 @@ static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, int
 	return redirect_hop(skb, hop);
 }
 
+enum front_result {
+	FRONT_DONE,    /* checksum included */
+	FRONT_NO_CSUM, /* without the TCP checksum */
+	FRONT_SHORT,   /* nothing is written: the linear part is too short */
+};
+
 /* Sequence numbers of the front's TCP header; p->seq and p->ack follow. */
 static __always_inline void front_move(void *tcp, struct packet *p, __u32 seq, __u32 ack,
 				       struct front_change *change)
@@ -136,14 +142,13 @@ static __always_inline void front_move(void *tcp, struct packet *p, __u32 seq, _
 }
 
 /*
- * Rewrites the front of a packet. 1: with its checksum; 0: the helpers must do it, they
- * know whether it is still to be computed; -1: not all of it can be written here.
+ * Rewrites the front of a packet. The checksum is left to the helpers if the card may
+ * still have to compute it.
  */
-static __always_inline int front_translate(struct __sk_buff *skb, struct packet *p,
-					   int v6, const struct ftpnat_tuple *to,
-					   const struct ftpnat_hop *hop,
-					   const struct sending *moved,
-					   struct front_change *change)
+static __always_inline enum front_result
+front_translate(struct __sk_buff *skb, struct packet *p, int v6,
+		const struct ftpnat_tuple *to, const struct ftpnat_hop *hop,
+		const struct sending *moved, struct front_change *change)
 {
 	void *front = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 	__u32 len = v6 ? FRONT_V6 : FRONT_V4;
@@ -151,22 +156,23 @@ static __always_inline int front_translate(struct __sk_buff *skb, struct packet 
 	int finished;
 
 	if ((void *)(check + 1) > end)
-		return -1;
+		return FRONT_SHORT;
 	finished = !skb->gso_size && !csum_unfinished(p, v6, *check);
 	*change = front_write(front, v6, &p->tuple, to, hop);
 	if (moved)
 		front_move(front + len - FRONT_TCP, p, moved->seq, moved->ack, change);
 	if (finished)
 		*check = csum_changed(*check, change->addrs + change->ports);
-	return finished;
+	return finished ? FRONT_DONE : FRONT_NO_CSUM;
 }
 
 /* Sends a packet with a rewritten front: FORWARDED or WRITE. */
 static __always_inline int front_send(struct __sk_buff *skb, const struct packet *p,
-				      const struct ftpnat_hop *hop, int finished,
+				      const struct ftpnat_hop *hop,
+				      enum front_result result,
 				      const struct front_change *change)
 {
-	if (finished)
+	if (result == FRONT_DONE)
 		/* of a card that sums the whole packet (CHECKSUM_COMPLETE) */
 		bpf_csum_update(skb, p->v6 ? HOP_LIMIT_LESS_ONE : ~fold32(change->addrs));
 	else if (bpf_l4_csum_replace(skb, p->l4 + TCP_OFF_CSUM, 0, fold32(change->addrs),
@@ -190,13 +196,13 @@ static __noinline int forward_front(struct __sk_buff *skb, struct packet *p,
 				    const struct sending *moved)
 {
 	struct front_change change;
-	int finished;
+	enum front_result result;
 
 	if (!front_usual(p))
 		return GO_ON;
-	finished = p->v6 ? front_translate(skb, p, 1, to, hop, moved, &change) :
-			   front_translate(skb, p, 0, to, hop, moved, &change);
-	return finished < 0 ? GO_ON : front_send(skb, p, hop, finished, &change);
+	result = p->v6 ? front_translate(skb, p, 1, to, hop, moved, &change) :
+			 front_translate(skb, p, 0, to, hop, moved, &change);
+	return result == FRONT_SHORT ? GO_ON : front_send(skb, p, hop, result, &change);
 }
 
 /* Sends a copy as it is; if that fails it is lost, as any packet may be. */

@@ -11,7 +11,7 @@
 #include "open.h"
 
 /* Is this the first packet of a connection? */
-static __always_inline int begins(const struct packet *p)
+static __always_inline int is_syn(const struct packet *p)
 {
 	return (p->flags & (TH_SYN | TH_ACK | TH_RST | TH_FIN)) == TH_SYN;
 }
@@ -20,7 +20,7 @@ static __always_inline int begins(const struct packet *p)
 static __always_inline int flow_none(struct __sk_buff *skb, const struct packet *p,
 				     int egress)
 {
-	if (begins(p))
+	if (is_syn(p))
 		return flow_begin(skb, egress);
 	return may_begin(p->flags) ? guard_stranger(skb, FTPNAT_PASS) : FTPNAT_PASS;
 }
@@ -77,7 +77,7 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 		if (verdict != GO_ON)
 			return verdict;
 	}
-	if (!flow || (begins(p) && flow_makes_room(TUPLE_OF_PACKET))) {
+	if (!flow || (is_syn(p) && flow_makes_room(TUPLE_OF_PACKET))) {
 		verdict = flow_none(skb, p, egress);
 		if (verdict != GO_ON)
 			return verdict;
@@ -117,7 +117,7 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 		flow->xdp = FTPNAT_XDP_UNKNOWN; /* another interface, perhaps */
 	}
 	if (way == FTPNAT_TOO_BIG || way == FTPNAT_TTL) {
-		if (begins(p))
+		if (is_syn(p))
 			flow_undo();
 		return answer_error(skb, way, egress);
 	}
@@ -130,7 +130,7 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 }
 
 /* The only exit: every packet is counted under a reason, which determines its verdict. */
-static __always_inline int leave(int reason)
+static __always_inline int act(int reason)
 {
 	count(reason);
 	switch (reason) {
@@ -157,13 +157,13 @@ static __always_inline int leave(int reason)
 SEC("tc")
 int ftpnat_ingress(struct __sk_buff *skb)
 {
-	return leave(handle(skb, 0));
+	return act(handle(skb, 0));
 }
 
 SEC("tc")
 int ftpnat_egress(struct __sk_buff *skb)
 {
-	return leave(handle(skb, 1));
+	return act(handle(skb, 1));
 }
 
 /*

@@ -135,7 +135,7 @@ static __always_inline int handle(struct xdp_md *ctx)
 }
 
 /* The only exit: every packet is counted under a reason, which determines its verdict. */
-static __always_inline int leave(int reason)
+static __always_inline int act(int reason)
 {
 	count(reason);
 	switch (reason) {
@@ -152,7 +152,7 @@ static __always_inline int leave(int reason)
 SEC("xdp")
 int ftpnat_xdp(struct xdp_md *ctx)
 {
-	return leave(handle(ctx));
+	return act(handle(ctx));
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -56,7 +56,7 @@ static __always_inline int parse_icmp(struct __sk_buff *skb, struct packet *p,
 		addr_from_v4(&p->tuple.dst, ip.daddr);
 		q->ip = p->l4 + ICMP_LEN;
 		if (bpf_skb_load_bytes(skb, q->ip, &ip, sizeof(ip)) || ip.ihl < 5 ||
-		    ip.protocol != IPPROTO_TCP || ip.frag_off & bpf_htons(0x1fff))
+		    ip.protocol != IPPROTO_TCP || ip.frag_off & bpf_htons(IP_OFFSET))
 			return FTPNAT_PASS;
 		q->l4 = q->ip + ip.ihl * 4;
 		addr_from_v4(&q->tuple.src, ip.saddr);

@@ -22,18 +22,18 @@ static __always_inline void count_line(__u16 rule, enum ftpnat_line line)
 		stats->lines[line & 3] += 1;
 }
 
-/* Opens the door described in s->announcement; the port found is in its key. */
-static __always_inline int announce(struct ftpnat_session *session, struct scratch *s,
-				    __u16 min, __u16 max)
+/* Opens the expectation described in s->expectation; the port found is in its key. */
+static __always_inline int expect(struct ftpnat_session *session, struct scratch *s,
+				  __u16 min, __u16 max)
 {
 	__u32 i;
 
-	/* whatever is said of another door from now on, it isn't said of this one */
+	/* replies to earlier commands do not concern the new expectation */
 	for (i = 0; i < FTPNAT_MAX_COMMANDS; i++)
-		session->command[i] &= (__u8)~COMMAND_DOOR;
-	s->announcement.port_min = min;
-	s->announcement.port_max = max;
-	return door_open(session, s->segment.session, &s->announcement);
+		session->command[i] &= (__u8)~COMMAND_EXPECTS;
+	s->expectation.port_min = min;
+	s->expectation.port_max = max;
+	return expectation_open(session, s->segment.session, &s->expectation);
 }
 
 /* Does a line name a host other than its sender, which the rule does not allow? */
@@ -47,14 +47,15 @@ static __always_inline int is_foreign(const struct ftpnat_rule *rule,
 	       addr_is_v4(named) != addr_is_v4(own);
 }
 
-/* What the doors of both modes have in common; ends and ports of the connection are to come. */
-static __always_inline void describe(struct ftpnat_session *session, struct scratch *s,
-				     enum ftpnat_mode mode, __u16 port)
+/* What the expectations of both modes have in common; ends and ports of the connection are to come. */
+static __always_inline void expectation_fill(struct ftpnat_session *session,
+					     struct scratch *s, enum ftpnat_mode mode,
+					     __u16 port)
 {
-	struct ftpnat_expected *e = (struct ftpnat_expected *)s->announcement.value;
+	struct ftpnat_expected *e = (struct ftpnat_expected *)s->expectation.value;
 
-	s->announcement.key.dport = bpf_htons(port);
-	s->announcement.key.pad = 0;
+	s->expectation.key.dport = bpf_htons(port);
+	s->expectation.key.pad = 0;
 	e->dport = bpf_htons(port);
 	e->session = s->segment.session;
 	e->created = s->segment.now;

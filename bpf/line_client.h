@@ -10,12 +10,12 @@
  * PORT or EPRT: the server will connect to the client. GO_ON with the text that the
  * server must read instead (none: unchanged), else the reason of the refusal.
  */
-static __always_inline int announce_active(struct ftpnat_session *session,
-					   const struct ftpnat_rule *rule,
-					   struct scratch *s, const struct ftp_line *line)
+static __always_inline int expect_active(struct ftpnat_session *session,
+					 const struct ftpnat_rule *rule,
+					 struct scratch *s, const struct ftp_line *line)
 {
-	struct ftpnat_expected *e = (struct ftpnat_expected *)s->announcement.value;
-	struct ftpnat_expected_key *key = &s->announcement.key;
+	struct ftpnat_expected *e = (struct ftpnat_expected *)s->expectation.value;
+	struct ftpnat_expected_key *key = &s->expectation.key;
 	const struct ftpnat_addr *named = (const struct ftpnat_addr *)line->addr;
 	int keep = addr_equal(&session->client.src, &session->server.src);
 	int verdict;
@@ -33,14 +33,14 @@ static __always_inline int announce_active(struct ftpnat_session *session,
 	e->src = session->client.dst;
 	e->sport = rule->kind == FTPNAT_PUBLISH ? bpf_htons(FTP_DATA_PORT) : 0;
 	e->dst = *named;
-	describe(session, s, FTPNAT_ACTIVE, line->port);
+	expectation_fill(session, s, FTPNAT_ACTIVE, line->port);
 	if (keep) {
 		key->dst = *named;
-		verdict = announce(session, s, line->port, line->port);
+		verdict = expect(session, s, line->port, line->port);
 	} else if (rule->kind == FTPNAT_PUBLISH) {
-		verdict = announce(session, s, FTP_FIRST_DATA_PORT, 65535);
+		verdict = expect(session, s, FTP_FIRST_DATA_PORT, PORT_MAX);
 	} else {
-		verdict = announce(session, s, rule->data_port_min, rule->data_port_max);
+		verdict = expect(session, s, rule->data_port_min, rule->data_port_max);
 	}
 	if (verdict != GO_ON)
 		return verdict;
@@ -86,9 +86,10 @@ static __always_inline int client_line(struct ftpnat_session *session, struct sc
 			return 0;
 		count_line(session->rule, command == FTP_COMMAND_EPRT ? FTPNAT_LINE_EPRT :
 									FTPNAT_LINE_PORT);
-		verdict = announce_active(session, rule, s, line);
+		verdict = expect_active(session, rule, s, line);
 		if (verdict != GO_ON && session->flags & FTPNAT_SESSION_TRACKED) {
-			line_is(s, verdict); /* no door; the guard may see to the rest */
+			/* no expectation is opened; a guard may drop the data connection */
+			line_is(s, verdict);
 		} else if (verdict != GO_ON) {
 			/* the server must refuse it; we then replace its reply */
 			line_is(s, verdict);
@@ -101,7 +102,7 @@ static __always_inline int client_line(struct ftpnat_session *session, struct sc
 				s->segment.outcome.text_len = ftp_write_port(
 					s->segment.outcome.text, s->addr_none.w, 0);
 		} else {
-			command |= COMMAND_DOOR;
+			command |= COMMAND_EXPECTS;
 			line_is(s, s->segment.outcome.text_len ? FTPNAT_LINE_REWRITTEN :
 								 FTPNAT_LINE_UNCHANGED);
 		}

@@ -65,14 +65,13 @@ data_address(const struct ftpnat_rule *rule, struct scratch *s)
 	return &rule->data_address[FTPNAT_V4];
 }
 
-/* 227 or 229: the client will connect to the server. As announce_active(). */
-static __always_inline int announce_passive(struct ftpnat_session *session,
-					    const struct ftpnat_rule *rule,
-					    struct scratch *s,
-					    const struct ftp_line *line)
+/* 227 or 229: the client will connect to the server. As expect_active(). */
+static __always_inline int expect_passive(struct ftpnat_session *session,
+					  const struct ftpnat_rule *rule,
+					  struct scratch *s, const struct ftp_line *line)
 {
-	struct ftpnat_expected *e = (struct ftpnat_expected *)s->announcement.value;
-	struct ftpnat_expected_key *key = &s->announcement.key;
+	struct ftpnat_expected *e = (struct ftpnat_expected *)s->expectation.value;
+	struct ftpnat_expected_key *key = &s->expectation.key;
 	const struct ftpnat_addr *named = (const struct ftpnat_addr *)line->addr;
 	const struct ftpnat_addr *shown = &session->client.dst;
 	const struct ftpnat_addr *server = &session->server.dst;
@@ -103,16 +102,16 @@ static __always_inline int announce_passive(struct ftpnat_session *session,
 	e->src = session->server.src;
 	e->sport = 0;
 	e->dst = *named;
-	describe(session, s, FTPNAT_PASSIVE, line->port);
+	expectation_fill(session, s, FTPNAT_PASSIVE, line->port);
 	if (rule->kind == FTPNAT_PUBLISH) {
-		verdict = announce(session, s, rule->data_port_min, rule->data_port_max);
+		verdict = expect(session, s, rule->data_port_min, rule->data_port_max);
 	} else {
 		/*
 		 * the server isn't translated: the client can reach the address that it
 		 * named
 		 */
 		key->dst = *named;
-		verdict = announce(session, s, line->port, line->port);
+		verdict = expect(session, s, line->port, line->port);
 	}
 	if (verdict != GO_ON)
 		return verdict;
@@ -173,11 +172,11 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 	if (command == FTP_COMMAND_REIN && line->code < 300) {
 		/* RFC 959: as right after the connection was made */
 		session->flags &= ~FTPNAT_SESSION_EPSV;
-		door_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
+		expectation_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
 	}
-	if (command & COMMAND_DOOR && !(command & COMMAND_REFUSED) &&
+	if (command & COMMAND_EXPECTS && !(command & COMMAND_REFUSED) &&
 	    reply_refuses(line->code))
-		door_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
+		expectation_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
 	if (line->code != 227 && line->code != 229)
 		return 0;
 	if (line->form != FTP_FORM_ADDRESS) {
@@ -188,7 +187,7 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 	if (!rule)
 		return 0;
 	count_line(session->rule, line->code == 227 ? FTPNAT_LINE_227 : FTPNAT_LINE_229);
-	verdict = announce_passive(session, rule, s, line);
+	verdict = expect_passive(session, rule, s, line);
 	if (verdict == GO_ON) {
 		line_is(s, s->segment.outcome.text_len ? FTPNAT_LINE_REWRITTEN :
 							 FTPNAT_LINE_UNCHANGED);
@@ -197,7 +196,7 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 	line_is(s, verdict);
 	if (session->stream[FTPNAT_FROM_SERVER].reply ||
 	    session->flags & FTPNAT_SESSION_TRACKED)
-		return 0; /* as above; no door was opened */
+		return 0; /* as above; no expectation was opened */
 	refusal_write(&s->segment, refusal_index(verdict));
 	return 1;
 }

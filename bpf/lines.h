@@ -26,7 +26,7 @@ __noinline int session_line(struct ftpnat_session *session)
 	}
 	session->spoken = s->segment.now;
 	if (session->closing) /* a late retransmission */
-		door_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
+		expectation_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
 	return whole;
 }
 

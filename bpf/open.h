@@ -18,7 +18,7 @@
  * holds a session under TLS? Or does it leave without such a port? Sets its destination
  * in s->flow.
  */
-__noinline int tls_door(int leaves)
+__noinline int tls_expects(int leaves)
 {
 	struct scratch *s = scratch_get();
 	struct ftpnat_session *session = 0;
@@ -72,8 +72,8 @@ static __noinline int data_open(struct __sk_buff *skb, struct scratch *s, int eg
 	key->dport = p->tuple.dport;
 	key->pad = 0;
 	e = bpf_map_lookup_elem(&ftpnat_expected, key);
-	if (e && expected_stale(e)) {
-		expected_remove(key, FTPNAT_EXPECTED_EXPIRED);
+	if (e && expectation_stale(e)) {
+		expectation_remove(key, FTPNAT_EXPECTED_EXPIRED);
 		e = 0;
 	}
 	new->flags = FTPNAT_FLOW_CLIENT;
@@ -88,13 +88,13 @@ static __noinline int data_open(struct __sk_buff *skb, struct scratch *s, int eg
 			new->flags = FTPNAT_FLOW_ACTIVE;
 		if (e->tracked)
 			new->flags |= FTPNAT_FLOW_TRACKED;
-	} else if (!tls_door(leaves)) {
+	} else if (!tls_expects(leaves)) {
 		return FTPNAT_PASS;
 	}
 	new->key = p->tuple;
 	new->isn = p->seq;
-	new->port_min = 1024;
-	new->port_max = 65535;
+	new->port_min = PORT_UNPRIVILEGED;
+	new->port_max = PORT_MAX;
 	new->kind = FTPNAT_DATA;
 	new->now = now_seconds();
 	verdict = source_opens(skb, s, egress);
@@ -112,8 +112,8 @@ static __noinline int data_open(struct __sk_buff *skb, struct scratch *s, int eg
 		__sync_fetch_and_add(&session->data_flows, 1);
 	if (!e) {
 		count(FTPNAT_TLS_DATA);
-	} else if (expected_remove(key, FTPNAT_EXPECTED_USED)) {
-		/* another SYN was faster through the same door */
+	} else if (expectation_remove(key, FTPNAT_EXPECTED_USED)) {
+		/* another SYN was faster through the same expectation */
 		struct ftpnat_tuple *owner_key =
 			new->flags &FTPNAT_FLOW_CLIENT ? &new->key : &new->reverse;
 		struct ftpnat_flow *owner = bpf_map_lookup_elem(&ftpnat_flows, owner_key);
@@ -170,8 +170,8 @@ static __always_inline int control_open(struct __sk_buff *skb, struct scratch *s
 
 	new->session = 0; /* flow_open() finds one */
 	new->isn = p->seq;
-	new->port_min = 1024;
-	new->port_max = 65535;
+	new->port_min = PORT_UNPRIVILEGED;
+	new->port_max = PORT_MAX;
 	new->now = now_seconds();
 	verdict = flow_open(new);
 	stats = rule_stats(new->rule);

@@ -22,8 +22,10 @@
 #include "tcp.h"
 #include "verdict.h"
 
-#define FTP_DATA_PORT	    20
+#define FTP_DATA_PORT	    20	 /* RFC 959 section 3.2 */
 #define FTP_FIRST_DATA_PORT 1024 /* RFC 2577 section 3: no data connection to one below */
+#define PORT_UNPRIVILEGED   1024 /* the lowest source port to choose */
+#define PORT_MAX	    65535
 
 #define TCP_OFF_SEQ    4
 #define TCP_OFF_ACK    8
@@ -33,13 +35,16 @@
 
 #define IP_DONT_FRAGMENT 0x4000
 #define IP_MORE		 0x2000
-#define IP_OFFSET	 0x1fff /* in units of 8 bytes */
+#define IP_OFFSET	 0x1fff /* of a fragment, in units of 8 bytes: RFC 791 section 3.1 */
 #define IP_FRAGMENTED	 (IP_MORE | IP_OFFSET)
+
+#define IP_HEADER_MAX  60 /* four bits of 4 byte words */
+#define TCP_HEADER_MAX 60
 
 #define VLAN_ID_MASK 0x0fff /* of a tag; 0: a priority tag, no VLAN */
 
 /* enough for Ethernet, the longest IPv4 header and the longest TCP header */
-#define HEADERS_MAX (ETH_HLEN + 60 + 60)
+#define HEADERS_MAX (ETH_HLEN + IP_HEADER_MAX + TCP_HEADER_MAX)
 
 struct packet {
 	struct ftpnat_tuple tuple;

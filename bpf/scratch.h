@@ -15,6 +15,9 @@
 #define PAYLOAD_LEN                                                                      \
 	16384 /* of a piece, power of two: a map's value per CPU is 32 KiB at most */
 
+/* State of the search for an unused key of a map. */
+enum search { SEARCH_ON, SEARCH_FOUND, SEARCH_NO_MEMORY };
+
 /* A connection about to be entered into ftpnat_flows, and the result. */
 struct flow_new {
 	struct ftpnat_tuple key;     /* as the first packet shows it */
@@ -33,7 +36,7 @@ struct flow_new {
 	__u8 flags;    /* of the entry of the first packet */
 	__u32 ifindex; /* that the first packet came in by; 0: this host's own */
 	__u32 now;
-	int done; /* of the search for a port: 1 found, 0 not yet, -1 no memory */
+	enum search done; /* for a port */
 	/* zeroed image of an entry; not a struct ftpnat_flow, whose timer only hashes may hold */
 	__u64 entry[sizeof(struct ftpnat_flow) / 8];
 };
@@ -105,12 +108,12 @@ struct segment {
 	struct sending send;
 };
 
-/* A door about to be opened: ports to search, and what came of it. */
-struct announcement {
+/* An expectation about to be opened: ports to search, and what came of it. */
+struct expectation_new {
 	struct ftpnat_expected_key key;
 	__u16 port_min;
 	__u16 port_max;
-	int done; /* 1 entered, 0 not yet, -1 no memory */
+	enum search done;
 	__u64 value[sizeof(struct ftpnat_expected) /
 		    8]; /* zeroed image, as flow_new.entry */
 };
@@ -198,7 +201,7 @@ struct scratch {
 	struct tcp_options options;
 	struct tcp_change change; /* flow_change() */
 	struct flow_new flow;
-	struct announcement announcement;
+	struct expectation_new expectation;
 	struct server_walk server_walk;
 	struct selector_walk selector_walk;
 	struct class_walk class_walk;
@@ -213,17 +216,17 @@ struct scratch {
 	__u8 answer[192] __attribute__((aligned(8)));
 
 	/* keys, each of the one function that is named */
-	struct ftpnat_expected_key expected_key; /* data_open() */
-	struct ftpnat_expected_key door;	 /* door_close() */
-	struct ftpnat_tls_key tls_key;		 /* tls_*(), set by each */
-	struct ftpnat_tuple removed;		 /* flow_remove(): the other direction */
-	struct ftpnat_tuple undo;		 /* flow_undo(): the other direction */
-	struct ftpnat_tuple changed;		 /* flow_change(): the other direction */
-	struct ftpnat_tuple looked;		 /* flow_look(): the other direction */
-	struct ftpnat_tuple session_other;	 /* session_get(): the other direction */
-	struct ftpnat_tuple hairpin;		 /* is_hairpin() */
-	struct ftpnat_tuple refused;		 /* flow_begin(): as its event shows it */
-	struct making_room room;		 /* flow_makes_room() */
+	struct ftpnat_expected_key expected_key;       /* data_open() */
+	struct ftpnat_expected_key closed_expectation; /* expectation_close() */
+	struct ftpnat_tls_key tls_key;		       /* tls_*(), set by each */
+	struct ftpnat_tuple removed;	   /* flow_remove(): the other direction */
+	struct ftpnat_tuple undo;	   /* flow_undo(): the other direction */
+	struct ftpnat_tuple changed;	   /* flow_change(): the other direction */
+	struct ftpnat_tuple looked;	   /* flow_look(): the other direction */
+	struct ftpnat_tuple session_other; /* session_get(): the other direction */
+	struct ftpnat_tuple hairpin;	   /* is_hairpin() */
+	struct ftpnat_tuple refused;	   /* flow_begin(): as its event shows it */
+	struct making_room room;	   /* flow_makes_room() */
 };
 
 struct payload {

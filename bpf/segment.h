@@ -217,7 +217,7 @@ static __always_inline void line_end(struct scan *c)
 	    !(c->session->flags & FTPNAT_SESSION_TRACKED) &&
 	    seq_before(seg->scan.line + line->span_start, seg->scan.fresh))
 		stream->parser.line.form = FTP_FORM_MALFORMED;
-	/* a door opened for a line that can't be changed would be the wrong one */
+	/* an expectation opened for a line that can't be changed would be the wrong one */
 	if ((seg->scan.releasing || line->form == FTP_FORM_ADDRESS ||
 	     (client && line->command == FTP_COMMAND_AUTH) ||
 	     (!client && awaits_any(c->session))) &&

@@ -146,7 +146,7 @@ static __always_inline struct ftpnat_session *session_get(struct scratch *s,
 static __always_inline void session_close(struct ftpnat_session *session, __u32 id)
 {
 	session->closing = 1;
-	door_close(session, id, FTPNAT_EXPECTED_CLOSED);
+	expectation_close(session, id, FTPNAT_EXPECTED_CLOSED);
 	tls_forget(session, id);
 }
 
@@ -157,7 +157,7 @@ static __always_inline void session_remove(__u32 id, const struct ftpnat_tuple *
 
 	if (!session)
 		return;
-	door_close(session, id, FTPNAT_EXPECTED_CLOSED);
+	expectation_close(session, id, FTPNAT_EXPECTED_CLOSED);
 	tls_forget(session, id);
 	bpf_map_delete_elem(&ftpnat_sessions, &id);
 }

@@ -88,7 +88,7 @@ __noinline int tls_claim(struct ftpnat_session *session, __u32 id)
 
 /*
  * Do the `tls_data_ports` of the session of this id have the port, for this client? What
- * leaves anyhow needs no door: of a masqueraded client it only has to be translated.
+ * leaves anyhow needs no expectation: of a masqueraded client it only has to be translated.
  */
 static __always_inline struct ftpnat_session *tls_leads(const struct scratch *s,
 							const __u32 *id, int leaves)

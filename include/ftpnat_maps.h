@@ -85,14 +85,14 @@ struct ftpnat_flow {
 	__u16 hop; /* index into ftpnat_hops + 1, good in the second `seen` only; 0: none */
 	__u8 kind; /* enum ftpnat_kind */
 	__u8 flags;
-	__u8 xdp;    /* enum ftpnat_xdp_way */
+	__u8 xdp;    /* enum ftpnat_xdp_state */
 	__u8 wscale; /* shift of the larger window of both ends; before, of its sender's */
 	__u8 pad[2];
 	__u32 tcp; /* FTPNAT_TCP_*, changed by atomic operations */
 };
 
 /* May XDP send packets of this direction to their next hop? */
-enum ftpnat_xdp_way { FTPNAT_XDP_UNKNOWN, FTPNAT_XDP_YES, FTPNAT_XDP_NO };
+enum ftpnat_xdp_state { FTPNAT_XDP_UNKNOWN, FTPNAT_XDP_YES, FTPNAT_XDP_NO };
 
 /* ---- ftpnat_expiry[0], ftpnat_queue: connections by the time to look at them ---- */
 
@@ -248,14 +248,14 @@ struct ftpnat_stream {
 
 /* ftpnat_session.command: enum ftp_command, with */
 #define COMMAND_REFUSED 0x80 /* it was changed so that the server refuses it */
-#define COMMAND_DOOR	0x40 /* the session's door was opened for it */
+#define COMMAND_EXPECTS 0x40 /* the session's expectation belongs to it */
 #define COMMAND_ALONE	0x20 /* with one of these: no reply was missing when it was sent */
 
 /* ftpnat_session.flags */
-#define FTPNAT_SESSION_DOOR   0x01 /* `door` is an expectation that may still stand */
-#define FTPNAT_SESSION_OPAQUE 0x02 /* TLS: not parsed */
-#define FTPNAT_SESSION_EPSV   0x04 /* EPSV ALL was accepted: no other mode from now on */
-#define FTPNAT_SESSION_SPOKEN 0x08 /* the client has sent something */
+#define FTPNAT_SESSION_EXPECTS 0x01 /* `expectation` may still be in ftpnat_expected */
+#define FTPNAT_SESSION_OPAQUE  0x02 /* TLS: not parsed */
+#define FTPNAT_SESSION_EPSV    0x04 /* EPSV ALL was accepted: no other mode from now on */
+#define FTPNAT_SESSION_SPOKEN  0x08 /* the client has sent something */
 #define FTPNAT_SESSION_TRACKED                                                           \
 	0x10 /* of a track rule: lines are read, never changed nor held back */
 
@@ -279,7 +279,7 @@ struct ftpnat_session {
 	__u16 mss[FTPNAT_DIR_MAX];  /* largest segment that each sender takes itself */
 	struct ftpnat_tuple client; /* client -> what it dialled */
 	struct ftpnat_tuple server; /* the same connection as the server sees it */
-	struct ftpnat_expected_key door;
+	struct ftpnat_expected_key expectation;
 	__u8 command[FTPNAT_MAX_COMMANDS]; /* with COMMAND_* */
 	__u16 ahead[FTPNAT_MAX_COMMANDS]; /* others in front of it, behind the one before */
 	struct ftpnat_stream stream[FTPNAT_DIR_MAX];
