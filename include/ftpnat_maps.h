@@ -16,7 +16,7 @@
 
 #include "ftpnat_reasons.h"
 
-#define FTPNAT_LAYOUT 4
+#define FTPNAT_LAYOUT 5
 
 /* Capacities that are part of the layout (limits: of the configuration are not). */
 #define FTPNAT_MAX_RULES	256  /* rule ids 0..255, kept by name over a reload */
@@ -310,6 +310,7 @@ enum ftpnat_source { FTPNAT_SOURCE_KEEP, FTPNAT_SOURCE_ADDRESS };
 #define FTPNAT_RULE_RETIRED 0x01 /* removed, its sessions continue */
 #define FTPNAT_RULE_FOREIGN 0x02 /* foreign_data: allow */
 #define FTPNAT_RULE_NO_TLS  0x04 /* tls: deny */
+#define FTPNAT_RULE_HEALTH  0x08 /* its servers are checked by `run` */
 
 enum ftpnat_family { FTPNAT_V4, FTPNAT_V6, FTPNAT_FAMILY_MAX };
 
@@ -413,6 +414,10 @@ struct ftpnat_ifaddr {
 	__u8 pad[2];
 };
 
+/* ftpnat_config.service */
+#define FTPNAT_SERVICE_HEALTH  0x01 /* `health` of a rule */
+#define FTPNAT_SERVICE_METRICS 0x02 /* `metrics` */
+
 /* ftpnat_config[0] */
 struct ftpnat_config {
 	__u32 layout;	    /* FTPNAT_LAYOUT */
@@ -424,7 +429,8 @@ struct ftpnat_config {
 	__u32 timeout[FTPNAT_KIND_MAX]; /* idle, seconds */
 	__u32 timeout_closing;
 	__u32 timeout_expected;
-	__u32 period; /* shortest of them: seconds between checks */
+	__u32 period;  /* shortest of them: seconds between checks */
+	__u32 service; /* FTPNAT_SERVICE_*: what only `run` does */
 };
 
 /* ---- what is counted ---- */
@@ -517,8 +523,8 @@ struct ftpnat_state {
 	__u64 bpffs;	 /* device of the bpffs that holds the pins */
 	__u32 config_id; /* map ids, for the other instances to look into */
 	__u32 listens_id;
-	__u32 complete; /* all is created; before that, `up` starts afresh */
-	__u32 pad;
+	__u32 complete;	 /* all is created; before that, `up` starts afresh */
+	__u32 select_id; /* 0: of a version without it */
 	char pin[128];
 	struct ftpnat_interface interface[FTPNAT_MAX_INTERFACES];
 };

@@ -122,7 +122,7 @@ def test_drain_and_resume(make_lab):
             session = login(lab.client, vips[0], servers[0])
             living[session.server_name()] = session
     drain(lab, "drain", ends[2])
-    assert states(lab)[ends[2]][0] == "drained" and states(lab)[ends[0]][0] == "up"
+    assert states(lab)[ends[2]][0] == "drained" and states(lab)[ends[0]][0] == "unchecked"
     assert met() == {servers[0].name, servers[1].name}
     with lab.client.inside():  # existing sessions continue, with new data connections
         for _ in range(2):
@@ -142,7 +142,7 @@ def test_drain_and_resume(make_lab):
         drain(lab, "resume", end)
     assert "already" in drain(lab, "resume", ends[0]).stdout
     assert met(60) == {server.name for server in servers}
-    assert {state for state, _ in states(lab).values()} == {"up"}
+    assert {state for state, _ in states(lab).values()} == {"unchecked"}
 
     for arguments in (("drain", "nothing", ends[0]), ("drain", "files", "10.2.9.9"),
                       ("resume", "files", "10.2.1.2:2121")):

@@ -12,7 +12,7 @@ from servers import Pyftpdlib
 
 pytestmark = pytest.mark.ftpnat
 
-WORDS = {"reasons", "degraded"}  # described as text, not key by key
+WORDS = {"reasons", "degraded", "hints"}  # described as text, not key by key
 
 
 def described():
@@ -28,7 +28,8 @@ def described():
 @pytest.fixture(scope="module")
 def live(make_shared_lab):
     """A gateway with a session, and a data connection announced in it."""
-    lab, server, vips = single(make_shared_lab, Pyftpdlib)
+    guard = {"guard": [{"interface": "c1", "ports": [9]}]}
+    lab, server, vips = single(make_shared_lab, Pyftpdlib, config=guard)
     with lab.client.inside():
         session = login(lab.client, vips[0], server)
         session.sendcmd("EPSV")

@@ -124,9 +124,9 @@ def test_servers_count_their_control_connections(up):
                    "10.9.0.11:30000", kind=DATA)
     assert listing(up, "servers")["servers"] == [
         {"rule": "files", "address": "10.9.0.10:21", "weight": 1, "connections": 0,
-         "state": "up", "drained_by": []},
+         "state": "unchecked", "drained_by": []},
         {"rule": "files", "address": "10.9.0.11:21", "weight": 1, "connections": 2,
-         "state": "up", "drained_by": []},
+         "state": "unchecked", "drained_by": []},
     ]
 
 

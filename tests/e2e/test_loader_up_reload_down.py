@@ -81,11 +81,13 @@ def test_clsact_of_ours_stays_while_others_use_it(host):
     assert "dev v1 parent ffff:fff1" not in host.tc("qdisc", "show")
 
 
+OTHER = CONFIG.replace("2121", "2122").replace("192.168.5.0", "192.168.6.0")
+
+
 def test_two_instances_side_by_side(host):
     before = host.everything()
-    other = CONFIG.replace("2121", "2122").replace("192.168.5.0", "192.168.6.0")
     host.up()
-    host.up(config=other, pin=host.pin + "-2")
+    host.up(config=OTHER, pin=host.pin + "-2")
     assert host.programs("v0", "ingress") == ["ftpnat_ingress"] * 2
     first = host.status()["programs"][0]["id"]
     assert host.load("down", pin=host.pin + "-2").returncode == 0
@@ -97,7 +99,7 @@ def test_two_instances_side_by_side(host):
 def test_clsact_goes_with_the_last_of_two_instances(host):
     before = host.everything()
     host.up()
-    host.up(config=CONFIG.replace("2121", "2122"), pin=host.pin + "-2")
+    host.up(config=OTHER, pin=host.pin + "-2")
     assert host.load("down").returncode == 0
     assert host.programs("v0", "ingress") == ["ftpnat_ingress"]
     assert host.load("down", pin=host.pin + "-2").returncode == 0
@@ -286,7 +288,7 @@ def test_not_root(host):
 MACHINE = """\
 mount -t tmpfs tmpfs /run/netns
 ip netns add here
-umount -l /sys/fs/bpf 2>/dev/null || true
+while umount -l /sys/fs/bpf; do :; done 2>/dev/null
 status=0
 "$@" || status=$?
 [ "$(stat -f -c %T /sys/fs/bpf)" != bpf_fs ] || echo mounted

@@ -225,7 +225,7 @@ def test_two_instances(host):
     host.up(config=config("native"))
     chained = sees_chaining(host)
     first = prog_id(host, "v0")
-    done = host.load("up", config=config("native", CONFIG.replace("2121", "2122")), pin=host.pin + "-2")
+    done = host.load("up", config=config("native", CONFIG.replace("2121", "2122").replace("192.168.5.0", "192.168.6.0")), pin=host.pin + "-2")
     assert done.returncode == 0
     if not chained:
         assert REFUSED in done.stderr

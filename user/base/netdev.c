@@ -48,6 +48,17 @@ void netdev_driver(const char *name, char driver[NETDEV_DRIVER_LEN])
 		 known ? info.driver : "");
 }
 
+enum netdev_link netdev_link(const char *name)
+{
+	struct ifreq ifr = { 0 };
+
+	if (if_ioctl(name, SIOCGIFFLAGS, &ifr))
+		return NETDEV_LINK_UP;
+	if (!(ifr.ifr_flags & IFF_UP))
+		return NETDEV_LINK_DOWN;
+	return ifr.ifr_flags & IFF_RUNNING ? NETDEV_LINK_UP : NETDEV_LINK_NO_CARRIER;
+}
+
 /* ---- interfaces on top of others ---- */
 
 static bool is_vlan(const char *driver)

@@ -21,6 +21,11 @@ bool netdev_is_upper(const char *name);
 /* Is a VLAN of this network namespace on top of it? */
 bool netdev_has_vlan(const char *name);
 
+enum netdev_link { NETDEV_LINK_UP, NETDEV_LINK_DOWN, NETDEV_LINK_NO_CARRIER };
+
+/* Up also where the kernel can't be asked. */
+enum netdev_link netdev_link(const char *name);
+
 /* 0 or -errno; -EAFNOSUPPORT: not an Ethernet device. */
 int netdev_mac(const char *name, __u8 mac[6]);
 

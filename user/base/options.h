@@ -7,10 +7,10 @@
 
 #include "base/addr.h"
 
-#define RUN_DIR "/run/ftpnat" /* sockets of `run` */
+#define RUN_DIR "/run/ftpnat" /* files of `run` */
 
 /* Exit codes; 0 is done. */
-enum { EXIT_RUNTIME = 1, EXIT_USAGE = 2 };
+enum { EXIT_RUNTIME = 1, EXIT_USAGE = 2, EXIT_DEGRADED = 3 };
 
 struct options {
 	const char *config;

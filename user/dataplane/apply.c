@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "dataplane/apply.h"
 
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -175,6 +176,17 @@ static uint32_t shortest(const struct config_timeouts *timeouts)
 	return timeouts->closing < idle ? timeouts->closing : idle;
 }
 
+/* What of the configuration only `run` does. */
+static __u32 service_of(const struct config *config)
+{
+	__u32 service = config->metrics ? FTPNAT_SERVICE_METRICS : 0;
+
+	for (size_t i = 0; i < config->publish_n; i++)
+		if (config->publish[i].health_checks)
+			service |= FTPNAT_SERVICE_HEALTH;
+	return service;
+}
+
 /* ftpnat_config as it will be, from what it is. */
 static void fill_config(struct ftpnat_config *next, const struct config *config,
 			const struct slot *slot)
@@ -191,6 +203,7 @@ static void fill_config(struct ftpnat_config *next, const struct config *config,
 	next->timeout_closing = config->timeouts.closing;
 	next->period = shortest(&config->timeouts);
 	next->timeout_expected = config->timeouts.expected;
+	next->service = service_of(config);
 }
 
 int apply_prepare(struct apply *apply, const struct dataplane *dataplane,
@@ -256,31 +269,65 @@ void apply_forget_interface(const struct dataplane *dataplane, __u32 ifindex)
 	bpf_map_delete_elem(dataplane_map(dataplane, FTPNAT_MAP_IFADDRS), &ifindex);
 }
 
-int apply_check_claims(const struct instance *self, const struct config *config)
+static int check_listen(const struct instance *self, const struct config *config,
+			const struct config_listen *listen)
 {
-	for (size_t i = 0; i < config->publish_n; i++)
-		for (size_t j = 0; j < config->publish[i].listens_n; j++) {
-			const struct config_listen *listen =
-				&config->publish[i].listens[j];
-			const struct ftpnat_listen_key key = {
-				.addr = listen->endpoint.addr,
-				.port = listen->endpoint.port
-			};
-			char text[FTPNAT_ENDPOINT_STRLEN], dir[sizeof(self->state.pin)];
-			int err = instance_claims(self, &key, dir);
+	const struct ftpnat_listen_key key = { .addr = listen->endpoint.addr,
+					       .port = listen->endpoint.port };
+	char text[FTPNAT_ENDPOINT_STRLEN], dir[sizeof(self->state.pin)];
+	int err = instance_claims(self, &key, dir);
 
-			if (err < 0)
-				return err_r(err, "can't look for other instances: %s",
-					     strerror(-err));
-			if (err)
-				return err_r(
-					-EADDRINUSE,
-					"%s:%u:%u: listen %s is already owned by another "
-					"instance at %s",
-					config->path, listen->at.line, listen->at.column,
-					ftpnat_endpoint_str(text, &listen->endpoint.addr,
-							    listen->endpoint.port),
-					dir);
-		}
-	return 0;
+	if (err < 0)
+		return err_r(err, "can't look for other instances: %s", strerror(-err));
+	if (!err)
+		return 0;
+	ftpnat_endpoint_str(text, &listen->endpoint.addr, listen->endpoint.port);
+	return err_r(-EADDRINUSE,
+		     "%s:%u:%u: listen %s is already owned by another instance at %s",
+		     config->path, listen->at.line, listen->at.column, text, dir);
+}
+
+static int check_clients(const struct instance *self, const struct config *config,
+			 const struct ftpnat_state *wanted,
+			 const struct config_prefix *clients, __u16 port)
+{
+	const struct ftpnat_selector selector = {
+		.addr = clients->prefix.addr,
+		.mask = ftpnat_prefix_mask(&clients->prefix),
+		.port = htons(port),
+	};
+	char text[FTPNAT_PREFIX_STRLEN], dir[sizeof(self->state.pin)];
+	char interface[FTPNAT_IFNAME_LEN];
+	int err = instance_claims_clients(self, &selector, wanted, dir, interface);
+
+	if (err < 0)
+		return err_r(err, "can't look for other instances: %s", strerror(-err));
+	if (!err)
+		return 0;
+	ftpnat_prefix_str(text, &clients->prefix);
+	return err_r(-EADDRINUSE,
+		     "%s:%u:%u: clients %s (control port %u) on %s are already owned by "
+		     "another instance at %s",
+		     config->path, clients->at.line, clients->at.column, text, port,
+		     interface, dir);
+}
+
+int apply_check_claims(const struct instance *self, const struct config *config,
+		       const struct ftpnat_state *wanted)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < config->publish_n; i++)
+		for (size_t j = 0; !err && j < config->publish[i].listens_n; j++)
+			err = check_listen(self, config, &config->publish[i].listens[j]);
+	for (size_t i = 0; i < config->masquerade_n; i++) {
+		const struct config_masquerade *rule = &config->masquerade[i];
+
+		for (size_t j = 0; j < rule->clients_n; j++)
+			for (size_t k = 0; !err && k < rule->control_ports_n; k++)
+				err = check_clients(self, config, wanted,
+						    &rule->clients[j],
+						    rule->control_ports[k].port);
+	}
+	return err;
 }

@@ -27,7 +27,11 @@ int apply_commit(const struct apply *apply);
 /* After its programs were detached. */
 void apply_forget_interface(const struct dataplane *dataplane, __u32 ifindex);
 
-/* Does another instance own one of the listens? Reports. */
-int apply_check_claims(const struct instance *self, const struct config *config);
+/*
+ * Does another instance own one of the listens, or clients of a masquerade rule on one of
+ * the `wanted` interfaces? Reports.
+ */
+int apply_check_claims(const struct instance *self, const struct config *config,
+		       const struct ftpnat_state *wanted);
 
 #endif

@@ -206,6 +206,19 @@ int instance_remove(struct instance *instance)
 	return err;
 }
 
+/* The configuration in force of another instance of this network namespace; false: not one. */
+static bool read_other(const struct instance *self, __u32 id,
+		       const struct ftpnat_state *state, struct ftpnat_config *config)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (id == self->state_id || state->netns != self->state.netns || !state->complete)
+		return false;
+	fd = bpf_map_get_fd_by_id(state->config_id);
+	return fd >= 0 && map_id(fd, FTPNAT_MAP_CONFIG, sizeof(*config)) &&
+	       !bpf_map_lookup_elem(fd, &first, config);
+}
+
 struct claim_query {
 	const struct instance *self;
 	struct ftpnat_listen_key listen;
@@ -215,20 +228,15 @@ struct claim_query {
 static int see_claim(int fd, __u32 id, const struct ftpnat_state *state, void *arg)
 {
 	struct claim_query *query = arg;
-	_cleanup_close_ int config_fd = -1, listens_fd = -1;
+	_cleanup_close_ int listens_fd = -1;
 	struct ftpnat_config config;
 	struct ftpnat_listen listen;
 
 	(void)fd;
-	if (id == query->self->state_id || state->netns != query->self->state.netns ||
-	    !state->complete)
+	if (!read_other(query->self, id, state, &config))
 		return 0;
-	config_fd = bpf_map_get_fd_by_id(state->config_id);
 	listens_fd = bpf_map_get_fd_by_id(state->listens_id);
-	if (config_fd < 0 || listens_fd < 0 ||
-	    !map_id(config_fd, FTPNAT_MAP_CONFIG, sizeof(config)) ||
-	    !map_id(listens_fd, FTPNAT_MAP_LISTENS, sizeof(listen)) ||
-	    bpf_map_lookup_elem(config_fd, &first, &config))
+	if (listens_fd < 0 || !map_id(listens_fd, FTPNAT_MAP_LISTENS, sizeof(listen)))
 		return 0;
 	query->listen.slot = (__u16)config.slot;
 	if (bpf_map_lookup_elem(listens_fd, &query->listen, &listen))
@@ -243,4 +251,79 @@ int instance_claims(const struct instance *self, const struct ftpnat_listen_key 
 	struct claim_query query = { .self = self, .listen = *listen, .dir = dir };
 
 	return for_each_state(see_claim, &query);
+}
+
+struct clients_query {
+	const struct instance *self;
+	const struct ftpnat_selector *selector;
+	const struct ftpnat_state *wanted;
+	char *dir;
+	char *interface;
+};
+
+/* An interface that both have; NULL: none. */
+static const char *shared_interface(const struct ftpnat_state *a,
+				    const struct ftpnat_state *b)
+{
+	for (__u32 i = 0; i < a->interfaces && i < FTPNAT_MAX_INTERFACES; i++)
+		for (__u32 j = 0; j < b->interfaces && j < FTPNAT_MAX_INTERFACES; j++)
+			if (a->interface[i].ifindex == b->interface[j].ifindex)
+				return a->interface[i].name;
+	return NULL;
+}
+
+/* The longer prefix lies in the shorter one, or they have nothing in common. */
+static bool clients_overlap(const struct ftpnat_selector *a,
+			    const struct ftpnat_selector *b)
+{
+	if (a->port != b->port || a->any_client || b->any_client || a->by_server ||
+	    b->by_server)
+		return false;
+	for (int i = 0; i < 4; i++)
+		if ((a->addr.w[i] ^ b->addr.w[i]) & a->mask.w[i] & b->mask.w[i])
+			return false;
+	return true;
+}
+
+static int see_clients(int fd, __u32 id, const struct ftpnat_state *state, void *arg)
+{
+	struct clients_query *query = arg;
+	const char *interface = shared_interface(query->wanted, state);
+	_cleanup_close_ int select_fd = -1;
+	struct ftpnat_config config;
+	struct ftpnat_selector other;
+	__u32 slot, key;
+
+	(void)fd;
+	if (!interface || !state->select_id ||
+	    !read_other(query->self, id, state, &config))
+		return 0;
+	select_fd = bpf_map_get_fd_by_id(state->select_id);
+	if (select_fd < 0 || !map_id(select_fd, FTPNAT_MAP_SELECT, sizeof(other)))
+		return 0;
+	slot = config.slot & 1;
+	for (__u32 i = 0; i < config.selectors[slot]; i++) {
+		key = slot * FTPNAT_MAX_SELECTORS + i;
+		if (bpf_map_lookup_elem(select_fd, &key, &other) ||
+		    !clients_overlap(query->selector, &other))
+			continue;
+		memcpy(query->dir, state->pin, sizeof(state->pin));
+		memcpy(query->interface, interface, FTPNAT_IFNAME_LEN);
+		return 1;
+	}
+	return 0;
+}
+
+int instance_claims_clients(const struct instance *self,
+			    const struct ftpnat_selector *selector,
+			    const struct ftpnat_state *wanted, char *dir,
+			    char interface[FTPNAT_IFNAME_LEN])
+{
+	struct clients_query query = { .self = self,
+				       .selector = selector,
+				       .wanted = wanted,
+				       .dir = dir,
+				       .interface = interface };
+
+	return for_each_state(see_clients, &query);
 }

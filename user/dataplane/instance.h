@@ -67,4 +67,13 @@ int instance_remove(struct instance *instance);
 int instance_claims(const struct instance *self, const struct ftpnat_listen_key *listen,
 		    char *dir);
 
+/*
+ * Does another one claim clients and control port of the selector, on one of the
+ * interfaces? 1 and the names; 0: none does.
+ */
+int instance_claims_clients(const struct instance *self,
+			    const struct ftpnat_selector *selector,
+			    const struct ftpnat_state *wanted, char *dir,
+			    char interface[FTPNAT_IFNAME_LEN]);
+
 #endif

@@ -183,6 +183,15 @@ int pin_open(const char *dir, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
+__u32 pin_map_id(const char *dir, const char *name)
+{
+	_cleanup_close_ int fd = pin_open(dir, name);
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	return fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) ? 0 : info.id;
+}
+
 int pin_new(const char *dir, const char *name, int fd)
 {
 	char path[PIN_PATH_MAX];

@@ -42,6 +42,9 @@ void pin_remove_dir(const char *dir);
 /* Descriptor of a pinned map or program, or -errno. */
 int pin_open(const char *dir, const char *name);
 
+/* Id of a pinned map; 0: there is none. */
+__u32 pin_map_id(const char *dir, const char *name);
+
 /* Pin what is not pinned yet under this name. Reports its errors. */
 int pin_new(const char *dir, const char *name, int fd);
 

@@ -35,13 +35,15 @@ void server_set_drained(struct ftpnat_server *server, __u16 drained)
 	server->weight = drained ? 0 : server->full_weight;
 }
 
-const char *server_state(__u16 drained)
+const char *server_state(__u16 drained, bool checked)
 {
 	bool by_hand = drained & FTPNAT_DRAINED_BY_HAND;
 
 	if (drained & FTPNAT_DRAINED_BY_HEALTH)
 		return by_hand ? "drained, down (health)" : "down (health)";
-	return by_hand ? "drained" : "up";
+	if (by_hand)
+		return "drained";
+	return checked ? "up" : "unchecked";
 }
 
 /* ---- drain, resume ---- */

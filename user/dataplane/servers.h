@@ -25,8 +25,8 @@ int servers_walk(const struct view *view,
 /* Sets the weight that goes with it. */
 void server_set_drained(struct ftpnat_server *server, __u16 drained);
 
-/* "up", or what has drained it. */
-const char *server_state(__u16 drained);
+/* What has drained it, else "up", or "unchecked" if nobody checks it. */
+const char *server_state(__u16 drained, bool checked);
 
 struct servers_drain {
 	const char *rule;

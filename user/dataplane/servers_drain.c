@@ -8,7 +8,7 @@
 
 static int print(const struct options *options, const struct servers_drain *drain)
 {
-	const char *state = server_state(drain->drained);
+	const char *state = server_state(drain->drained, true);
 
 	if (options->json)
 		return view_print_json(json_pack(

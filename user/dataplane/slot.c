@@ -198,7 +198,8 @@ static int put_publish(struct slot *slot, const struct config_publish *publish)
 							       FTPNAT_SOURCE_ADDRESS;
 	rule->modes = publish->modes;
 	rule->flags = (publish->foreign_data ? FTPNAT_RULE_FOREIGN : 0) |
-		      (publish->tls_deny ? FTPNAT_RULE_NO_TLS : 0);
+		      (publish->tls_deny ? FTPNAT_RULE_NO_TLS : 0) |
+		      (publish->health_checks ? FTPNAT_RULE_HEALTH : 0);
 	if (publish->modes & 1 << FTPNAT_PASSIVE && !publish->tls_deny) {
 		rule->tls_port_min = publish->tls_data.ports.min;
 		rule->tls_port_max = publish->tls_data.ports.max;

@@ -20,6 +20,7 @@
 #include "dataplane/instance.h"
 #include "dataplane/map_names.h"
 #include "dataplane/pin.h"
+#include "dataplane/service_files.h"
 #include "dataplane/up.h"
 
 /* One run of up, reload or down. */
@@ -134,6 +135,7 @@ static int begin_state(struct run *run, const struct options *options)
 	int err =
 		dataplane_map_id(&run->dataplane, FTPNAT_MAP_CONFIG, &state->config_id) ?:
 			dataplane_map_id(&run->dataplane, FTPNAT_MAP_LISTENS, &state->listens_id) ?:
+			dataplane_map_id(&run->dataplane, FTPNAT_MAP_SELECT, &state->select_id) ?:
 			dataplane_map_id(&run->dataplane, FTPNAT_MAP_STATE,
 					 &run->instance.state_id);
 
@@ -415,7 +417,7 @@ int up_apply(const struct options *options, const struct config *config, const c
 	if (err && (err != -ENOENT || !may_start))
 		return EXIT_RUNTIME;
 	run.instance.state.netns = run.netns;
-	if (apply_check_claims(&run.instance, config))
+	if (apply_check_claims(&run.instance, config, &run.wanted))
 		return EXIT_RUNTIME;
 	err = err ? fresh_up(&run, options) : reload(&run, options);
 	return err ? EXIT_RUNTIME : 0;
@@ -443,6 +445,7 @@ int verb_down(const struct options *options)
 {
 	_cleanup_(run_end) struct run run = RUN_INIT;
 	int err = begin(&run, options, "down", false);
+	__u32 events_id;
 
 	if (err)
 		return EXIT_RUNTIME;
@@ -452,6 +455,10 @@ int verb_down(const struct options *options)
 		pr_info("not up at %s: nothing to do", options->pin);
 		return 0;
 	}
+	events_id = pin_map_id(options->pin, map_name(FTPNAT_MAP_EVENTS));
 	err = err ?: check_namespace(&run) ?: instance_remove(&run.instance);
-	return err ? EXIT_RUNTIME : 0;
+	if (err)
+		return EXIT_RUNTIME;
+	service_remove_files(options->pin, events_id);
+	return 0;
 }

@@ -11,8 +11,8 @@
 #include <sys/un.h>
 
 #include "base/log.h"
-#include "base/options.h"
 #include "base/util.h"
+#include "dataplane/service_files.h"
 #include "ftpnat_maps.h"
 
 #define SEND_BUFFER (4 << 20) /* for each reader */
@@ -21,8 +21,7 @@ static struct sockaddr_un address_of(__u32 events_id)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
-	snprintf(address.sun_path, sizeof(address.sun_path), RUN_DIR "/events-%u",
-		 events_id);
+	service_socket(events_id, address.sun_path, sizeof(address.sun_path));
 	return address;
 }
 

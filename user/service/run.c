@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <time.h>
@@ -15,6 +14,7 @@
 #include "base/log.h"
 #include "base/netns.h"
 #include "config/load.h"
+#include "dataplane/service_files.h"
 #include "dataplane/up.h"
 #include "service/health.h"
 #include "service/host_watch.h"
@@ -34,6 +34,7 @@ struct service {
 	struct host_watch watch;
 	time_t reloaded; /* when a configuration was put in force */
 	bool failed;	 /* the last reload did */
+	int lock_fd;	 /* says that there is a `run`, and how its last reload ended */
 };
 
 static void service_end(struct service *service)
@@ -44,6 +45,7 @@ static void service_end(struct service *service)
 	run_events_close(&service->events);
 	config_free(service->config);
 	sd_event_unref(service->event);
+	close_fd(&service->lock_fd);
 }
 
 /* ---- what the endpoint serves ---- */
@@ -112,6 +114,7 @@ static void reload(struct service *service)
 {
 	sd_notify(0, "RELOADING=1");
 	service->failed = put_in_force(service, false) != 0;
+	service_note(service->lock_fd, service->failed);
 	if (service->failed) {
 		pr_err("reload failed: the previous configuration stays in force");
 		sd_notify(0, "READY=1\nSTATUS=The last reload failed; the previous "
@@ -192,19 +195,18 @@ static int prepare(struct service *service)
 int verb_run(const struct options *options)
 {
 	_cleanup_(service_end) struct service service = { .options = *options,
-							  .events = RUN_EVENTS_INIT };
+							  .events = RUN_EVENTS_INIT,
+							  .lock_fd = -1 };
 	int err = up_need_root("run");
 
 	if (!err && options->netns)
 		err = netns_enter(options->netns);
 	service.options.netns = NULL;
-	if (err || prepare(&service))
+	if (err || service_lock(options->pin, &service.lock_fd) || prepare(&service))
 		return EXIT_RUNTIME;
 	err = put_in_force(&service, true);
 	if (err)
 		return err;
-	if (mkdir(RUN_DIR, 0700) && errno != EEXIST)
-		return err_r(EXIT_RUNTIME, "can't make " RUN_DIR ": %s", strerror(errno));
 	if (run_events_open(&service.events, service.event, &service.options))
 		return EXIT_RUNTIME;
 	health_open(&service.health, service.event, &service.options);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/table.h"
 #include "dataplane/servers.h"
+#include "dataplane/service_files.h"
 #include "dataplane/view.h"
 
 struct listed_server {
@@ -13,6 +14,7 @@ struct listed_server {
 };
 
 struct server_list {
+	bool running; /* `run`, which checks them */
 	size_t number;
 	struct listed_server server[FTPNAT_MAX_SERVERS];
 };
@@ -59,6 +61,14 @@ static json_t *drained_by(const struct ftpnat_server *server)
 	return list;
 }
 
+static const char *state_of(const struct view *view, const struct server_list *list,
+			    const struct published_server *published)
+{
+	return server_state(published->server.drained,
+			    list->running && (view->rules[published->rule].flags &
+					      FTPNAT_RULE_HEALTH));
+}
+
 static void print_text(const struct view *view, const struct server_list *list)
 {
 	static const char *const titles[] = { "RULE",	     "ADDRESS", "WEIGHT",
@@ -76,7 +86,7 @@ static void print_text(const struct view *view, const struct server_list *list)
 			   ftpnat_endpoint_str(text, &server->addr, server->port));
 		table_cell(&table, "%u", server->full_weight);
 		table_cell(&table, "%u", listed->connections);
-		table_cell(&table, "%s", server_state(server->drained));
+		table_cell(&table, "%s", state_of(view, list, &listed->published));
 	}
 }
 
@@ -96,7 +106,7 @@ static json_t *to_json(const struct view *view, const struct server_list *list)
 				  view_rule_name(view, listed->published.rule), "address",
 				  text, "weight", (int)server->full_weight, "connections",
 				  (json_int_t)listed->connections, "state",
-				  server_state(server->drained), "drained_by",
+				  state_of(view, list, &listed->published), "drained_by",
 				  drained_by(server)));
 	}
 	return json_pack("{s:i, s:o}", "schema", 1, "servers", array);
@@ -106,10 +116,15 @@ int verb_servers(const struct options *options)
 {
 	_cleanup_free_ struct server_list *list = calloc(1, sizeof(*list));
 	_cleanup_view_ struct view view;
+	struct service_state service;
 	int err = view_open(&view, options);
 
 	if (!err && !list)
 		err = err_r(-ENOMEM, "out of memory");
+	if (!err) {
+		service_look(options->pin, &service);
+		list->running = service.running;
+	}
 	err = err					    ?:
 		      servers_walk(&view, add_server, list) ?:
 		      view_walk(&view, FTPNAT_MAP_FLOWS, count_flow, list);

@@ -3,7 +3,6 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <net/if.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -17,6 +16,7 @@
 #include "dataplane/kernel_lacks.h"
 #include "dataplane/pin.h"
 #include "dataplane/xdp.h"
+#include "show/sentences.h"
 #include "show/status.h"
 #include "show/status_tables.h"
 
@@ -32,26 +32,13 @@ struct status {
 	json_t *interfaces;
 	json_t *programs;
 	json_t *rules;
+	json_t *guards;
 	json_t *degraded;
+	json_t *hints;
 	struct view_table tables[VIEW_TABLE_MAX];
 	struct utsname host;
 	bool elsewhere; /* not in the instance's network namespace */
 };
-
-static void __attribute__((format(printf, 2, 3)))
-degraded(struct status *status, const char *format, ...)
-{
-	char *text;
-	va_list args;
-
-	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = NULL;
-	va_end(args);
-	if (text)
-		json_array_append_new(status->degraded, json_string(text));
-	free(text);
-}
 
 /* ---- interfaces ---- */
 
@@ -66,12 +53,12 @@ static const char *why_gone(struct status *status,
 	if (if_indextoname(interface->ifindex, name))
 		return NULL;
 	if (if_nametoindex(interface->name)) {
-		degraded(status,
+		sentence(status->degraded,
 			 "Interface %s was recreated: `ftpnat-load up` attaches to it.",
 			 interface->name);
 		return "recreated";
 	}
-	degraded(status,
+	sentence(status->degraded,
 		 "Interface %s is gone: `ftpnat-load up` attaches when it is back.",
 		 interface->name);
 	return "gone";
@@ -92,25 +79,25 @@ static void check_transmits(struct status *status,
 		    (link.flags & FTPNAT_LINK_XMIT);
 
 	if (said && !now)
-		degraded(
-			status,
+		sentence(
+			status->degraded,
 			"%s no longer transmits frames from XDP, so data connections lose "
 			"packets: run `ftpnat-load reload`.",
 			interface->name);
 	else if (!said && now)
-		degraded(
-			status,
+		sentence(
+			status->degraded,
 			"%s now transmits frames from XDP: `ftpnat-load reload` starts using it.",
 			interface->name);
 	else if (!said && netdev_xdp_features(interface->ifindex, &features) == -ENOENT)
-		degraded(
-			status,
+		sentence(
+			status->degraded,
 			"Before Linux 6.3 the kernel does not report whether %s transmits frames "
 			"from XDP: TC sends them.",
 			interface->name);
 	else if (!said)
-		degraded(
-			status,
+		sentence(
+			status->degraded,
 			"%s does not transmit frames from XDP: TC sends them (veth: `ethtool -K PEER "
 			"gro on`, then `ftpnat-load reload`).",
 			interface->name);
@@ -127,20 +114,20 @@ static const char *see_xdp(struct status *status,
 
 	snprintf(note, size, "%s", interface->xdp_why);
 	if (err) {
-		degraded(status, "The XDP programs of %s can't be listed: %s.",
+		sentence(status->degraded, "The XDP programs of %s can't be listed: %s.",
 			 interface->name, strerror(-err));
 		return "?";
 	}
 	if (attached.mode == CONFIG_XDP_OFF && interface->xdp_why[0]) {
 		if (asked != CONFIG_XDP_AUTO)
-			degraded(
-				status,
+			sentence(
+				status->degraded,
 				"XDP is not %s on %s (%s): TC carries its data connections.",
 				config_xdp_str(asked), interface->name,
 				interface->xdp_why);
 	} else if (attached.mode == CONFIG_XDP_OFF && asked != CONFIG_XDP_OFF) {
-		degraded(
-			status,
+		sentence(
+			status->degraded,
 			"The XDP program of %s was removed: `ftpnat-load up` attaches it again.",
 			interface->name);
 	} else if (attached.mode != CONFIG_XDP_OFF) {
@@ -152,8 +139,8 @@ static const char *see_xdp(struct status *status,
 		else
 			snprintf(note, size, "alone: chaining is not available");
 		if (fastpath_mac_is_new(interface))
-			degraded(
-				status,
+			sentence(
+				status->degraded,
 				"The MAC address of %s has changed, so XDP leaves its frames to TC: "
 				"`ftpnat-load reload`.",
 				interface->name);
@@ -174,11 +161,23 @@ static void check_addresses(struct status *status,
 	for (int i = 0; i < FTPNAT_FAMILY_MAX; i++) {
 		if (ftpnat_addr_is_none(&shown.addr[i]) || host_is_local(&shown.addr[i]))
 			continue;
-		degraded(status,
+		sentence(status->degraded,
 			 "%s has lost its address %s, which rules may still use: "
 			 "`ftpnat-load reload`.",
 			 interface->name, ftpnat_addr_str(text, &shown.addr[i]));
 	}
+}
+
+static void check_link(struct status *status, const char *name)
+{
+	enum netdev_link link = netdev_link(name);
+
+	if (link == NETDEV_LINK_DOWN)
+		sentence(status->degraded, "Interface %s is down: `ip link set %s up`.",
+			 name, name);
+	else if (link == NETDEV_LINK_NO_CARRIER)
+		sentence(status->degraded,
+			 "Interface %s has no carrier: look at its cable or peer.", name);
 }
 
 static void add_interface(struct status *status, const struct ftpnat_interface *interface)
@@ -198,16 +197,17 @@ static void add_interface(struct status *status, const struct ftpnat_interface *
 		snprintf(end, sizeof(note) - strlen(note), "%s%s",
 			 *note && *before ? "; " : "", before);
 		check_addresses(status, interface);
+		check_link(status, interface->name);
 	}
 	if (err)
-		degraded(status, "The filters of %s can't be listed: %s.",
+		sentence(status->degraded, "The filters of %s can't be listed: %s.",
 			 interface->name, strerror(-err));
 	for (enum tc_hook hook = 0; !err && !gone && hook < TC_HOOK_MAX; hook++) {
 		if (id[hook])
 			json_array_append_new(hooks, json_string(tc_hook_names[hook]));
 		else
-			degraded(
-				status,
+			sentence(
+				status->degraded,
 				"The %s filter of %s was removed: `ftpnat-load up` attaches it again.",
 				tc_hook_names[hook], interface->name);
 	}
@@ -230,11 +230,12 @@ static int add_interfaces(struct status *status)
 	if (status->elsewhere) {
 		bool lives = netns_find(state->netns, how, sizeof(how));
 
-		degraded(status, "The interfaces are in another network namespace%s%s.",
+		sentence(status->degraded,
+			 "The interfaces are in another network namespace%s%s.",
 			 lives ? ": use --netns " : ", which is gone", how);
 	}
 	if (!state->complete)
-		degraded(status,
+		sentence(status->degraded,
 			 "A command was interrupted: run `ftpnat-load up`, or `down`.");
 	for (__u32 i = 0; i < state->interfaces && i < FTPNAT_MAX_INTERFACES; i++)
 		add_interface(status, &state->interface[i]);
@@ -250,11 +251,12 @@ static void add_program(struct status *status, const char *name)
 	__u32 len = sizeof(info);
 
 	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len)) {
-		degraded(status, "Program %s is not pinned: run `ftpnat-load up`.", name);
+		sentence(status->degraded,
+			 "Program %s is not pinned: run `ftpnat-load up`.", name);
 		return;
 	}
 	if (!info.jited_prog_len)
-		degraded(status,
+		sentence(status->degraded,
 			 "Program %s is interpreted, which is slow: `sysctl -w "
 			 "net.core.bpf_jit_enable=1`, then `ftpnat-load up`.",
 			 name);
@@ -283,6 +285,38 @@ static void add_rules(struct status *status)
 				  retired ? "removed, existing connections continue" :
 					    ""));
 	}
+}
+
+static json_t *guarded_ports(const struct ftpnat_guard *guard)
+{
+	json_t *list = json_array();
+	char text[16];
+
+	for (__u32 i = 0; i < guard->number && i < FTPNAT_MAX_GUARD_PORTS; i++) {
+		const struct ftpnat_guard_ports *ports = &guard->ports[i];
+
+		if (ports->min == ports->max)
+			snprintf(text, sizeof(text), "%u", ports->min);
+		else
+			snprintf(text, sizeof(text), "%u-%u", ports->min, ports->max);
+		json_array_append_new(list, json_string(text));
+	}
+	return list;
+}
+
+static int see_guard(const void *key, const void *value, void *arg)
+{
+	const struct ftpnat_guard_key *at = key;
+	struct status *status = arg;
+	char name[IF_NAMESIZE];
+
+	if (at->slot != (status->view->config.slot & 1))
+		return 0;
+	if (status->elsewhere || !if_indextoname(at->ifindex, name))
+		snprintf(name, sizeof(name), "%u", at->ifindex);
+	json_array_append_new(status->guards, json_pack("{s:s, s:o}", "interface", name,
+							"ports", guarded_ports(value)));
+	return 0;
 }
 
 /* ---- what the host must do for us ---- */
@@ -338,17 +372,18 @@ static int check_host(struct status *status)
 
 	for (enum ftpnat_family family = 0; family < FTPNAT_FAMILY_MAX; family++)
 		if (needed[family] && is_off(forwarding[family].file))
-			degraded(status, "%s forwarding is off: `sysctl -w %s=1`.",
+			sentence(status->degraded,
+				 "%s forwarding is off: `sysctl -w %s=1`.",
 				 ftpnat_family_str(family), forwarding[family].sysctl);
 	if (kernel_is_old())
-		degraded(status,
+		sentence(status->degraded,
 			 "Linux %s is older than " KERNEL_LOWEST
 			 ", the oldest that ftpnat is tested with.",
 			 status->host.release);
 	for (int i = VIEW_TABLE_CONTROL; i <= VIEW_TABLE_EXPECTED; i++)
 		if (status->tables[i].used >= status->tables[i].size)
-			degraded(
-				status,
+			sentence(
+				status->degraded,
 				"Table %s is full (%u): new entries are refused until there "
 				"is room (limits.%s).",
 				status->tables[i].name, status->tables[i].size,
@@ -360,7 +395,7 @@ static int check_host(struct status *status)
 
 static void print_text(const struct status *status)
 {
-	const json_t *sentence;
+	const json_t *said;
 	size_t i;
 
 	status_print_interfaces(status->interfaces);
@@ -369,22 +404,29 @@ static void print_text(const struct status *status)
 	putchar('\n');
 	status_print_rules(status->rules);
 	putchar('\n');
+	if (json_array_size(status->guards)) {
+		status_print_guards(status->guards);
+		putchar('\n');
+	}
 	view_tables_print(status->tables);
 	printf("\nkernel %s, layout %d\n", status->host.release, FTPNAT_LAYOUT);
-	json_array_foreach(status->degraded, i, sentence)
-		printf("degraded: %s\n", json_string_value(sentence));
+	json_array_foreach(status->hints, i, said)
+		printf("hint: %s\n", json_string_value(said));
+	json_array_foreach(status->degraded, i, said)
+		printf("degraded: %s\n", json_string_value(said));
 	if (!json_array_size(status->degraded))
 		printf("all is well\n");
 }
 
 static json_t *to_json(const struct status *status)
 {
-	return json_pack("{s:i, s:O, s:O, s:O, s:o, s:{s:s, s:i}, s:O}", "schema", 1,
-			 "interfaces", status->interfaces, "programs", status->programs,
-			 "rules", status->rules, "tables",
-			 view_tables_json(status->tables), "features", "kernel",
-			 status->host.release, "layout", FTPNAT_LAYOUT, "degraded",
-			 status->degraded);
+	return json_pack("{s:i, s:O, s:O, s:O, s:O, s:o, s:{s:s, s:i}, s:O, s:O}",
+			 "schema", 1, "interfaces", status->interfaces, "programs",
+			 status->programs, "rules", status->rules, "guards",
+			 status->guards, "tables", view_tables_json(status->tables),
+			 "features", "kernel", status->host.release, "layout",
+			 FTPNAT_LAYOUT, "degraded", status->degraded, "hints",
+			 status->hints);
 }
 
 static void status_end(struct status *status)
@@ -392,7 +434,9 @@ static void status_end(struct status *status)
 	json_decref(status->interfaces);
 	json_decref(status->programs);
 	json_decref(status->rules);
+	json_decref(status->guards);
 	json_decref(status->degraded);
+	json_decref(status->hints);
 }
 
 static int look(struct status *status, const struct view *view)
@@ -403,7 +447,9 @@ static int look(struct status *status, const struct view *view)
 				   .interfaces = json_array(),
 				   .programs = json_array(),
 				   .rules = json_array(),
-				   .degraded = json_array() };
+				   .guards = json_array(),
+				   .degraded = json_array(),
+				   .hints = json_array() };
 	err = view_tables(view, status->tables) ?: add_interfaces(status);
 	if (err)
 		return err;
@@ -411,7 +457,12 @@ static int look(struct status *status, const struct view *view)
 	add_program(status, "ftpnat_ingress");
 	add_program(status, "ftpnat_egress");
 	add_rules(status);
-	return check_host(status);
+	sentences_service(view, status->degraded);
+	err = view_walk(view, FTPNAT_MAP_GUARDS, see_guard, status);
+	if (!err && !status->elsewhere)
+		err = sentences_servers(view, status->degraded) ?:
+			      sentences_addresses(view, status->degraded, status->hints);
+	return err ?: check_host(status);
 }
 
 int status_degraded(const struct view *view, json_t **sentences)
@@ -433,7 +484,8 @@ int verb_status(const struct options *options)
 	if (err)
 		return EXIT_RUNTIME;
 	if (options->json)
-		return view_print_json(to_json(&status));
-	print_text(&status);
-	return 0;
+		err = view_print_json(to_json(&status));
+	else
+		print_text(&status);
+	return err ?: json_array_size(status.degraded) ? EXIT_DEGRADED : 0;
 }

@@ -70,3 +70,22 @@ void status_print_rules(const json_t *rules)
 		table_cell(&table, "%s", text_of(entry, "note"));
 	}
 }
+
+void status_print_guards(const json_t *guards)
+{
+	static const char *const titles[] = { "GUARD", "PORTS", NULL };
+	_cleanup_table_ struct table table;
+	const json_t *entry, *ports;
+	size_t i, j;
+
+	table_begin(&table, titles);
+	json_array_foreach(guards, i, entry) {
+		char text[512] = "";
+
+		json_array_foreach(json_object_get(entry, "ports"), j, ports)
+			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s",
+				 j ? "," : "", json_string_value(ports));
+		table_cell(&table, "%s", text_of(entry, "interface"));
+		table_cell(&table, "%s", text);
+	}
+}

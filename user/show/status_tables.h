@@ -8,5 +8,6 @@
 void status_print_interfaces(const json_t *interfaces);
 void status_print_programs(const json_t *programs);
 void status_print_rules(const json_t *rules);
+void status_print_guards(const json_t *guards);
 
 #endif

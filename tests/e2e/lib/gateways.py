@@ -85,7 +85,11 @@ class FtpnatGateway(Gateway):
         return left + [line for line in qdiscs.splitlines() if "clsact" in line]
 
     def listing(self, verb):
-        return json.loads(self.load("-j", verb).stdout)
+        done = self.load("-j", verb, check=verb != "status")
+        assert done.returncode in (0, 3), done.stdout
+        said = json.loads(done.stdout)
+        assert verb != "status" or done.returncode == (3 if said["degraded"] else 0)
+        return said
 
     def stats(self):
         return self.listing("stats")

@@ -34,7 +34,7 @@ def put(host, name, key, value):
 
 def put_flow(host, key, to, *, kind=CONTROL, flags=0, tcp=SYN | ACK, packets=0, size=0,
              created=0, seen=0, rule=0, session=1):
-    value = struct.pack("=QQ36sIIIIIH4xBB4xI", packets, size, tuple_bytes(*to), session, 0, created, seen, seen,
+    value = struct.pack("=QQ8x36sIII4xIH4xBB4xI", packets, size, tuple_bytes(*to), session, created, seen, seen,
                         rule, kind, flags, tcp)
     put(host, "ftpnat_flows", tuple_bytes(*key), value)
 

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "dataplane/service_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "base/options.h"
+#include "base/util.h"
+
+#define FAILED_WORD "failed" /* behind the number of the process */
+
+/* Named after the folder. */
+static void lock_path(const char *dir, char *path, size_t size)
+{
+	snprintf(path, size, RUN_DIR "/run%s", dir);
+	for (char *c = path + strlen(RUN_DIR) + 1; *c; c++)
+		if (*c == '/')
+			*c = '-';
+}
+
+static void read_state(int fd, struct service_state *state)
+{
+	char text[32] = "", *end;
+
+	if (pread(fd, text, sizeof(text) - 1, 0) <= 0)
+		return;
+	state->pid = (int)strtol(text, &end, 10);
+	state->reload_failed = strstr(end, FAILED_WORD) != NULL;
+}
+
+int service_lock(const char *dir, int *lock_fd)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+
+	if (mkdir(RUN_DIR, 0700) && errno != EEXIST)
+		return err_r(-errno, "can't make " RUN_DIR ": %s", strerror(errno));
+	lock_path(dir, path, sizeof(path));
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_r(-errno, "can't open %s: %s", path, strerror(errno));
+	if (fcntl(fd, F_OFD_SETLK, &whole)) {
+		struct service_state other = { 0 };
+
+		read_state(fd, &other);
+		return err_r(-EBUSY,
+			     "`ftpnat-load run` already serves %s (process %d): end that "
+			     "one first, or name another instance with --pin",
+			     dir, other.pid);
+	}
+	service_note(fd, false);
+	*lock_fd = TAKE_FD(fd);
+	return 0;
+}
+
+void service_note(int lock_fd, bool reload_failed)
+{
+	char text[32];
+	int len = snprintf(text, sizeof(text), "%d%s\n", (int)getpid(),
+			   reload_failed ? " " FAILED_WORD : "");
+
+	if (!ftruncate(lock_fd, 0) && pwrite(lock_fd, text, (size_t)len, 0) != len)
+		pr_err("can't write to a file in " RUN_DIR ": %s", strerror(errno));
+}
+
+void service_look(const char *dir, struct service_state *state)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+
+	*state = (struct service_state){ 0 };
+	lock_path(dir, path, sizeof(path));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fcntl(fd, F_OFD_GETLK, &whole) || whole.l_type == F_UNLCK)
+		return;
+	state->running = true;
+	read_state(fd, state);
+}
+
+void service_socket(__u32 events_id, char *path, size_t size)
+{
+	snprintf(path, size, RUN_DIR "/events-%u", events_id);
+}
+
+void service_remove_files(const char *dir, __u32 events_id)
+{
+	struct service_state state;
+	char path[PATH_MAX];
+
+	service_look(dir, &state);
+	if (state.running) /* it removes them itself, when it sees the end */
+		return;
+	lock_path(dir, path, sizeof(path));
+	unlink(path);
+	service_socket(events_id, path, sizeof(path));
+	unlink(path);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What `run` leaves in RUN_DIR for the other commands: a file that it holds locked as long
+ * as it lives, with its last reload's outcome in it, and the socket of its events.
+ */
+#ifndef FTPNAT_SERVICE_FILES_H
+#define FTPNAT_SERVICE_FILES_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct service_state {
+	bool running;
+	bool reload_failed; /* of the one that runs */
+	int pid;	    /* as in its own pid namespace */
+};
+
+/* Become the `run` of the instance at DIR. Reports, also that there is one already. */
+int service_lock(const char *dir, int *lock_fd);
+
+/* For service_look(): how the last reload ended. */
+void service_note(int lock_fd, bool reload_failed);
+
+void service_look(const char *dir, struct service_state *state);
+
+/* Where the `run` of the instance with this map of events passes them on. */
+void service_socket(__u32 events_id, char *path, size_t size);
+
+/* Remove what a killed `run` left. */
+void service_remove_files(const char *dir, __u32 events_id);
+
+#endif

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "show/sentences.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/hostaddr.h"
+#include "dataplane/servers.h"
+#include "dataplane/service_files.h"
+
+#define PATIENCE 3 /* seconds without an answer to a SYN, which is sent again after one */
+
+void sentence(json_t *list, const char *format, ...)
+{
+	_cleanup_free_ char *text = NULL;
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		text = NULL;
+	va_end(args);
+	if (text)
+		json_array_append_new(list, json_string(text));
+}
+
+/* ---- servers ---- */
+
+/* What the connections of one server show. */
+struct server_news {
+	struct published_server published;
+	__u32 unanswered; /* new sessions */
+	__u32 asked;	  /* when the first of them began */
+	__u32 answered;	  /* when the last session began that it answered; 0: none */
+};
+
+struct server_check {
+	const struct view *view;
+	int flows_fd;
+	__u32 now;
+	size_t number;
+	struct server_news server[FTPNAT_MAX_SERVERS];
+};
+
+static int add_server(const struct published_server *published, void *arg)
+{
+	struct server_check *check = arg;
+
+	if (check->number < FTPNAT_MAX_SERVERS)
+		check->server[check->number++].published = *published;
+	return 0;
+}
+
+static struct server_news *server_of(struct server_check *check,
+				     const struct ftpnat_flow *client)
+{
+	for (size_t i = 0; i < check->number; i++) {
+		const struct published_server *published = &check->server[i].published;
+
+		if (published->rule == client->rule &&
+		    published->server.port == client->to.dport &&
+		    ftpnat_addr_equal(&published->server.addr, &client->to.dst))
+			return &check->server[i];
+	}
+	return NULL;
+}
+
+/* The client's ACK shows it, else the server's own direction. */
+static bool is_answered(const struct server_check *check,
+			const struct ftpnat_flow *client)
+{
+	const struct ftpnat_tuple key = { .src = client->to.dst,
+					  .dst = client->to.src,
+					  .sport = client->to.dport,
+					  .dport = client->to.sport };
+	struct ftpnat_flow server;
+
+	return (client->tcp & FTPNAT_TCP_ACK) ||
+	       bpf_map_lookup_elem(check->flows_fd, &key, &server) || server.packets;
+}
+
+static int see_flow(const void *key, const void *value, void *arg)
+{
+	const struct ftpnat_flow *client = value;
+	struct server_check *check = arg;
+	struct server_news *server;
+
+	(void)key;
+	if (!(client->flags & FTPNAT_FLOW_CLIENT) || client->kind != FTPNAT_CONTROL)
+		return 0;
+	server = server_of(check, client);
+	if (!server)
+		return 0;
+	if (is_answered(check, client)) {
+		if (client->created > server->answered)
+			server->answered = client->created;
+	} else if (client->created + PATIENCE <= check->now) {
+		if (!server->unanswered++ || client->created < server->asked)
+			server->asked = client->created;
+	}
+	return 0;
+}
+
+/* It may be reached, and is it? */
+static void check_server(const struct server_check *check, const struct server_news *news,
+			 json_t *degraded)
+{
+	const struct ftpnat_server *server = &news->published.server;
+	const struct ftpnat_rule *rule = &check->view->rules[news->published.rule];
+	const struct ftpnat_endpoint end = { .addr = server->addr, .port = server->port };
+	struct ftpnat_addr source;
+	char text[FTPNAT_ENDPOINT_STRLEN];
+	int err = host_source_towards(&end, &source);
+
+	ftpnat_endpoint_str(text, &server->addr, server->port);
+	if (err)
+		sentence(degraded,
+			 "No route to server %s of rule %s (%s): look at `ip route`.",
+			 text, rule->name, strerror(-err));
+	if (server->drained & FTPNAT_DRAINED_BY_HEALTH)
+		sentence(degraded,
+			 "Server %s of rule %s fails its health checks: the log of "
+			 "`ftpnat-load run` says why.",
+			 text, rule->name);
+	if (news->unanswered && news->answered <= news->asked)
+		sentence(
+			degraded,
+			"%u new sessions to server %s of rule %s without an answer: is it "
+			"up, does its firewall let them in%s?",
+			news->unanswered, text, rule->name,
+			rule->source == FTPNAT_SOURCE_KEEP ?
+				", does its route to the clients lead through this gateway "
+				"(else `source: gateway`)" :
+				"");
+}
+
+/* Is a server left for new connections of each family? */
+static void check_rule(const struct server_check *check, __u16 id, json_t *degraded)
+{
+	const struct ftpnat_rule *rule = &check->view->rules[id];
+	unsigned int all[FTPNAT_FAMILY_MAX] = { 0 }, down[FTPNAT_FAMILY_MAX] = { 0 };
+
+	for (size_t i = 0; i < check->number; i++) {
+		const struct ftpnat_server *server = &check->server[i].published.server;
+		enum ftpnat_family family = ftpnat_addr_family(&server->addr);
+
+		if (check->server[i].published.rule != id)
+			continue;
+		all[family]++;
+		if (server->drained & FTPNAT_DRAINED_BY_HEALTH)
+			down[family]++;
+	}
+	for (enum ftpnat_family family = 0; family < FTPNAT_FAMILY_MAX; family++)
+		if (all[family] && !rule->weight[family])
+			sentence(
+				degraded,
+				"Rule %s has no %s server left for new connections, %u down "
+				"and %u drained: `ftpnat-load servers` lists them, `servers "
+				"resume %s ADDRESS` brings one back.",
+				rule->name, ftpnat_family_str(family), down[family],
+				all[family] - down[family], rule->name);
+}
+
+int sentences_servers(const struct view *view, json_t *degraded)
+{
+	_cleanup_free_ struct server_check *check = calloc(1, sizeof(*check));
+	_cleanup_close_ int flows_fd = view_map(view, FTPNAT_MAP_FLOWS);
+	int err;
+
+	if (!check || flows_fd < 0)
+		return check ? flows_fd : -ENOMEM;
+	check->view = view;
+	check->flows_fd = flows_fd;
+	check->now = view_now();
+	err = servers_walk(view, add_server, check) ?:
+		      view_walk(view, FTPNAT_MAP_FLOWS, see_flow, check);
+	for (size_t i = 0; !err && i < check->number; i++)
+		check_server(check, &check->server[i], degraded);
+	for (__u16 id = 0; !err && id < FTPNAT_MAX_RULES; id++)
+		if (view->rules[id].servers &&
+		    !(view->rules[id].flags & FTPNAT_RULE_RETIRED))
+			check_rule(check, id, degraded);
+	return err;
+}
+
+/* ---- addresses ---- */
+
+static void check_translated(const struct ftpnat_rule *rule, json_t *degraded)
+{
+	char text[FTPNAT_ADDR_STRLEN];
+
+	for (int family = 0; family < FTPNAT_FAMILY_MAX; family++) {
+		const struct ftpnat_addr *to = &rule->address[family];
+
+		if (ftpnat_addr_is_none(to) || host_is_local(to))
+			continue;
+		ftpnat_addr_str(text, to);
+		sentence(
+			degraded,
+			"Rule %s translates to %s, which is not an address of this host, so "
+			"answers don't come back: `ip address add %s dev INTERFACE`, or `to: "
+			"interface`.",
+			rule->name, text, text);
+	}
+}
+
+struct listen_check {
+	const struct view *view;
+	json_t *hints;
+};
+
+static int see_listen(const void *key, const void *value, void *arg)
+{
+	const struct ftpnat_listen_key *listen = key;
+	const struct ftpnat_listen *to = value;
+	const struct listen_check *check = arg;
+	char text[FTPNAT_ENDPOINT_STRLEN];
+
+	if (listen->slot != (check->view->config.slot & 1) ||
+	    host_is_local(&listen->addr))
+		return 0;
+	sentence(
+		check->hints,
+		"Rule %s listens at %s, which is not an address of this host: it must be "
+		"routed here, or `ip address add`.",
+		view_rule_name(check->view, to->rule),
+		ftpnat_endpoint_str(text, &listen->addr, listen->port));
+	return 0;
+}
+
+int sentences_addresses(const struct view *view, json_t *degraded, json_t *hints)
+{
+	struct listen_check check = { view, hints };
+
+	for (int id = 0; id < FTPNAT_MAX_RULES; id++)
+		if (view->rules[id].kind == FTPNAT_MASQUERADE &&
+		    !(view->rules[id].flags & FTPNAT_RULE_RETIRED))
+			check_translated(&view->rules[id], degraded);
+	return view_walk(view, FTPNAT_MAP_LISTENS, see_listen, &check);
+}
+
+/* ---- run ---- */
+
+void sentences_service(const struct view *view, json_t *degraded)
+{
+	__u32 wanted = view->config.service;
+	struct service_state state;
+
+	service_look(view->instance.dir, &state);
+	if (state.reload_failed)
+		sentence(
+			degraded,
+			"The last reload of `ftpnat-load run` failed, the configuration "
+			"before it is in force: its log says why, and so does `ftpnat-load "
+			"check`.");
+	if (state.running)
+		return;
+	if (wanted & FTPNAT_SERVICE_HEALTH)
+		sentence(
+			degraded,
+			"Nobody checks the servers, as `health` asks: start `ftpnat-load "
+			"run` (`systemctl start ftpnat`).");
+	if (wanted & FTPNAT_SERVICE_METRICS)
+		sentence(
+			degraded,
+			"Nobody serves `metrics`: start `ftpnat-load run` (`systemctl start "
+			"ftpnat`).");
+}
