@@ -126,6 +126,18 @@ def test_missing_interface_is_named_and_nothing_is_left(host):
     assert host.everything() == before
 
 
+@pytest.mark.parametrize("verb", ["up", "reload"])
+def test_interface_without_ethernet_header_is_refused(host, verb):
+    host.up()
+    if verb == "up":
+        host.load("down")
+    host.ip("tuntap", "add", "t0", "mode", "tun")
+    before = host.everything()
+    refused(host.load(verb, config=CONFIG.replace("v1", "t0")), 1, "ftpnat.yaml:1:", "t0 have no Ethernet header",
+            "remove it from interfaces")
+    assert host.everything() == before
+
+
 def test_interface_listed_twice_is_a_configuration_error(host):
     before = host.everything()
     refused(host.load("up", config=CONFIG.replace("v1", "v0")), 2, "ftpnat.yaml:1:", "v0")

@@ -99,6 +99,16 @@ bool netdev_has_vlan(const char *name)
 
 /* ---- addresses ---- */
 
+int netdev_has_ethernet_header(const char *name)
+{
+	struct ifreq ifr = { 0 };
+	int err = if_ioctl(name, SIOCGIFHWADDR, &ifr);
+
+	return err   ?:
+		       ifr.ifr_hwaddr.sa_family == ARPHRD_ETHER ||
+			       ifr.ifr_hwaddr.sa_family == ARPHRD_LOOPBACK;
+}
+
 int netdev_mac(const char *name, __u8 mac[6])
 {
 	struct ifreq ifr = { 0 };

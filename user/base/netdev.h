@@ -26,6 +26,12 @@ enum netdev_link { NETDEV_LINK_UP, NETDEV_LINK_DOWN, NETDEV_LINK_NO_CARRIER };
 /* Up also where the kernel can't be asked. */
 enum netdev_link netdev_link(const char *name);
 
+/*
+ * 1: its packets have an Ethernet header, as those of `lo` do; 0: they have none, or
+ * another one (PPP, WireGuard, tun, IP tunnels); -errno.
+ */
+int netdev_has_ethernet_header(const char *name);
+
 /* 0 or -errno; -EAFNOSUPPORT: not an Ethernet device. */
 int netdev_mac(const char *name, __u8 mac[6]);
 

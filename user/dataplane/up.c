@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/netdev.h"
 #include "base/netns.h"
 #include "base/options.h"
 #include "base/util.h"
@@ -56,6 +57,22 @@ int up_need_root(const char *verb)
 
 /* ---- interfaces ---- */
 
+static int check_header(const struct config *config, const struct config_interface *from)
+{
+	int has = netdev_has_ethernet_header(from->name);
+
+	if (has < 0)
+		return err_r(has, "can't find out the type of %s: %s", from->name,
+			     strerror(-has));
+	if (!has)
+		return err_r(-EAFNOSUPPORT,
+			     "%s:%u:%u: packets of %s have no Ethernet header (PPP, "
+			     "WireGuard, tun or another tunnel), and ftpnat only works "
+			     "with Ethernet: remove it from interfaces",
+			     config->path, from->at.line, from->at.column, from->name);
+	return 0;
+}
+
 static int find_interfaces(struct run *run)
 {
 	const struct config *config = run->config;
@@ -65,6 +82,7 @@ static int find_interfaces(struct run *run)
 	for (size_t i = 0; i < config->interfaces_n; i++) {
 		const struct config_interface *from = &config->interfaces[i];
 		struct ftpnat_interface *to = &run->wanted.interface[i];
+		int err;
 
 		to->ifindex = if_nametoindex(from->name);
 		if (!to->ifindex)
@@ -73,6 +91,9 @@ static int find_interfaces(struct run *run)
 				"%s:%u:%u: no interface %s in this network namespace "
 				"(see `ip link`)",
 				config->path, from->at.line, from->at.column, from->name);
+		err = check_header(config, from);
+		if (err)
+			return err;
 		memcpy(to->name, from->name, sizeof(to->name));
 		to->xdp_asked = (__u8)config->xdp;
 		run->wanted.interfaces++;
