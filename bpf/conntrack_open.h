@@ -6,6 +6,7 @@
 #ifndef FTPNAT_BPF_CONNTRACK_OPEN_H
 #define FTPNAT_BPF_CONNTRACK_OPEN_H
 
+#include "host_ports.h"
 #include "sweep.h"
 
 #define PORT_TRIES    64 /* source ports, the random ones after the packet's own */
@@ -31,23 +32,35 @@ static __always_inline void flow_image(struct flow_new *new,
 	flow->tcp = tcp;
 }
 
+/* The search for a source port, see try_port(). */
+struct port_search {
+	struct __sk_buff *skb;
+	struct flow_new *new;
+};
+
 /*
  * One try to enter the reverse direction: attempt 0 keeps the port, the others take
- * random ones.
+ * random ones. On an own address, the first half of them spares the ports of connect().
  */
-static long try_port(__u32 attempt, struct flow_new **search)
+static long try_port(__u32 attempt, struct port_search *search)
 {
-	struct flow_new *new = *search;
+	struct ftpnat_config *config = config_get();
+	struct flow_new *new = search->new;
 	int rc;
 
-	if (attempt && new->flags & FTPNAT_FLOW_TRACKED)
+	if (!config || (attempt && new->flags &FTPNAT_FLOW_TRACKED))
 		return 1;
-	if (attempt) {
-		__u32 range = (__u32) new->port_max - new->port_min + 1;
-
-		new->to.sport = bpf_htons(new->port_min + bpf_get_prandom_u32() % range);
-	}
+	if (attempt && new->own && attempt < PORT_TRIES / 2)
+		new->to.sport = bpf_htons(port_pick(config, new->port_min, new->port_max,
+						    bpf_get_prandom_u32()));
+	else if (attempt)
+		new->to.sport = bpf_htons(
+			port_any(new->port_min, new->port_max, bpf_get_prandom_u32()));
+	else if (new->own && port_is_local(config, bpf_ntohs(new->to.sport)))
+		return 0;
 	tuple_swap(&new->reverse, &new->to);
+	if (new->own && socket_has(search->skb, &new->reverse))
+		return 0;
 	flow_image(new, &new->key, new->flags ^ FTPNAT_FLOW_CLIENT, 0, 0, 0);
 	/* the other direction's `to` leads back: the key with its ends swapped */
 	tuple_swap(&((struct ftpnat_flow *)new->entry)->to, &new->key);
@@ -123,8 +136,9 @@ static __always_inline int session_begin(struct flow_new *new)
  * source port if the packet's is taken. GO_ON, or the reason of the refusal, in which
  * case nothing is left behind.
  */
-static __always_inline int flow_open(struct flow_new *new)
+static __always_inline int flow_open(struct __sk_buff *skb, struct flow_new *new)
 {
+	struct port_search search = { .skb = skb, .new = new };
 	struct ftpnat_config *config = config_get();
 	struct ftpnat_usage *usage = usage_get();
 	enum ftpnat_reason opened;
@@ -138,7 +152,7 @@ static __always_inline int flow_open(struct flow_new *new)
 		return new->kind == FTPNAT_CONTROL ? FTPNAT_CONTROL_FULL :
 						     FTPNAT_DATA_FULL;
 	new->done = SEARCH_ON;
-	bpf_loop(PORT_TRIES, try_port, &new, 0);
+	bpf_loop(PORT_TRIES, try_port, &search, 0);
 	if (new->done != SEARCH_FOUND) {
 		__sync_fetch_and_sub(&usage->flows[new->kind & 1], 1);
 		return new->done == SEARCH_NO_MEMORY ? FTPNAT_NO_MEMORY : FTPNAT_NO_PORT;

@@ -100,10 +100,11 @@ static __noinline int data_open(struct __sk_buff *skb, struct scratch *s, int eg
 	verdict = source_opens(skb, s, egress);
 	if (verdict != GO_ON)
 		return verdict;
+	new->own = is_own(skb, new);
 	/* RFC 959: from port 20, to a port that the client may use again and again */
 	if (e && e->sport)
 		flow_makes_room(TUPLE_OF_REPLIES);
-	verdict = flow_open(new);
+	verdict = flow_open(skb, new);
 	if (verdict != GO_ON)
 		return verdict;
 
@@ -167,13 +168,14 @@ static __always_inline int control_open(struct __sk_buff *skb, struct scratch *s
 		verdict = source_opens(skb, s, egress);
 	if (verdict != GO_ON)
 		return verdict;
+	new->own = is_own(skb, new);
 
 	new->session = 0; /* flow_open() finds one */
 	new->isn = p->seq;
 	new->port_min = PORT_UNPRIVILEGED;
 	new->port_max = PORT_MAX;
 	new->now = now_seconds();
-	verdict = flow_open(new);
+	verdict = flow_open(skb, new);
 	stats = rule_stats(new->rule);
 	if (verdict == GO_ON && stats)
 		stats->sessions += 1;

@@ -39,6 +39,13 @@ static __always_inline int is_local(struct __sk_buff *skb, const struct ftpnat_t
 	return bpf_fib_lookup(skb, &fib, sizeof(fib), 0) == BPF_FIB_LKUP_RET_NOT_FWDED;
 }
 
+/* Will the new flow have an address of the gateway as its source, in place of its own? */
+static __always_inline bool is_own(struct __sk_buff *skb, const struct flow_new *new)
+{
+	return !addr_equal(&new->to.src, &new->key.src) &&
+	       is_local(skb, &new->key, &new->to.src);
+}
+
 static __always_inline __u32 addr_hash(const struct ftpnat_addr *addr)
 {
 	__u32 hash = addr->w[0] * 0x9e3779b1 + addr->w[1];

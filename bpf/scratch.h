@@ -35,6 +35,7 @@ struct flow_new {
 	__u8 kind;
 	__u8 flags;    /* of the entry of the first packet */
 	__u32 ifindex; /* that the first packet came in by; 0: this host's own */
+	bool own;      /* the translated source is an address of the gateway */
 	__u32 now;
 	enum search done; /* for a port */
 	/* zeroed image of an entry; not a struct ftpnat_flow, whose timer only hashes may hold */

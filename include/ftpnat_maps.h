@@ -429,6 +429,8 @@ struct ftpnat_config {
 	__u32 timeout[FTPNAT_KIND_MAX]; /* idle, seconds */
 	__u32 timeout_closing;
 	__u32 timeout_expected;
+	__u16 local_port_min; /* ip_local_port_range, both included; 0: not known */
+	__u16 local_port_max;
 	__u32 period;  /* shortest of them: seconds between checks */
 	__u32 service; /* FTPNAT_SERVICE_*: what only `run` does */
 };

@@ -7,7 +7,8 @@
 
 #include "base/util.h"
 
-#define CONF "/proc/sys/net/ipv4/conf/%s/%s"
+#define CONF  "/proc/sys/net/ipv4/conf/%s/%s"
+#define PORTS "/proc/sys/net/ipv4/ip_local_port_range"
 
 /* Of the current network namespace. */
 static int read_conf(const char *interface, const char *name, int *value)
@@ -49,5 +50,19 @@ int host_source_filter(const char *interface, struct ftpnat_ifaddr *out)
 	else
 		out->rp_filter = rp_filter == 1 ? FTPNAT_RP_STRICT : FTPNAT_RP_LOOSE;
 	out->accept_local = accept_local != 0;
+	return 0;
+}
+
+int host_local_ports(__u16 *min, __u16 *max)
+{
+	_cleanup_fclose_ FILE *file = fopen(PORTS, "re");
+	char text[32], *rest;
+
+	if (!file)
+		return -errno;
+	if (!fgets(text, sizeof(text), file))
+		return -EIO;
+	*min = (__u16)strtoul(text, &rest, 10);
+	*max = (__u16)strtoul(rest, NULL, 10);
 	return 0;
 }

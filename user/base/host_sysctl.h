@@ -11,4 +11,7 @@
  */
 int host_source_filter(const char *interface, struct ftpnat_ifaddr *out);
 
+/* ip_local_port_range, where connect() of the host takes its ports; 0 or -errno. */
+int host_local_ports(__u16 *min, __u16 *max);
+
 #endif

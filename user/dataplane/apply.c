@@ -228,6 +228,11 @@ int apply_prepare(struct apply *apply, const struct dataplane *dataplane,
 		return err;
 	memcpy(apply->reused, slot->ids.reused, sizeof(apply->reused));
 	fill_config(next, config, slot);
+	err = host_local_ports(&next->local_port_min, &next->local_port_max);
+	if (err)
+		return err_r(err,
+			     "can't read ip_local_port_range: %s (is /proc mounted?)",
+			     strerror(-err));
 	return 0;
 }
 

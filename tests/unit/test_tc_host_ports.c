@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Source ports on the gateway's own address: neither its sockets' nor those of connect(). */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+#include "base/util.h"
+#include "lib/talk.h"
+
+#define LOCAL_MIN 32768
+#define LOCAL_MAX 60999
+
+static void local_ports(uint16_t min, uint16_t max)
+{
+	dataplane_config()->local_port_min = min;
+	dataplane_config()->local_port_max = max;
+	dataplane_apply();
+}
+
+/* The source port that the server sees of a client that dials from `sport`; 0: refused. */
+static uint16_t seen_port(enum scene_id id, uint16_t sport)
+{
+	const struct scene *scene = scene_get(id);
+	struct packet_spec spec;
+	struct packet packet;
+	struct talk talk;
+	struct run run;
+	uint8_t *tcp;
+
+	talk_init(&talk, scene);
+	spec = talk_syn(&talk);
+	spec.sport = sport;
+	if (talk_hook(&talk, CLIENT) == INGRESS)
+		spec.dst_mac = dataplane_mac(talk_side(&talk, CLIENT));
+	packet_build(&packet, &spec);
+	dataplane_run(&run, talk_hook(&talk, CLIENT), talk_side(&talk, CLIENT), &packet,
+		      0);
+	tcp = run.packet.byte + packet_tcp(&run.packet);
+	return run.action == TC_SHOT ? 0 : (uint16_t)(tcp[0] << 8 | tcp[1]);
+}
+
+static const enum scene_id own_address[] = { MASQ4, MASQ6, IFACE4, IFACE6 };
+
+/* What connect() of the host may take is left to it. */
+static void test_local_range(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(own_address); i++) {
+		scene_configure(scene_get(own_address[i]), NULL);
+		local_ports(LOCAL_MIN, LOCAL_MAX);
+		for (uint16_t n = 0; n < 30; n++) {
+			uint16_t seen = seen_port(own_address[i], (uint16_t)(40000 + n));
+
+			assert_in_range(seen, 1024, 65535);
+			assert_true(seen < LOCAL_MIN || seen > LOCAL_MAX);
+		}
+		assert_int_equal(seen_port(own_address[i], LOCAL_MIN - 1), LOCAL_MIN - 1);
+		assert_int_equal(seen_port(own_address[i], LOCAL_MAX + 1), LOCAL_MAX + 1);
+	}
+}
+
+/* Where the host's range is all that there is, it is used all the same. */
+static void test_local_range_is_everything(void **state)
+{
+	(void)state;
+	scene_configure(scene_get(MASQ4), NULL);
+	local_ports(1024, 65535);
+	for (uint16_t n = 0; n < 30; n++)
+		assert_in_range(seen_port(MASQ4, (uint16_t)(40000 + n)), 1024, 65535);
+}
+
+/* A client that keeps its address keeps its port. */
+static void test_source_is_kept(void **state)
+{
+	(void)state;
+	scene_configure(scene_get(KEEP4), NULL);
+	local_ports(LOCAL_MIN, LOCAL_MAX);
+	assert_int_equal(seen_port(KEEP4, 40000), 40000);
+	scene_configure(scene_get(KEEP6), NULL);
+	local_ports(LOCAL_MIN, LOCAL_MAX);
+	assert_int_equal(seen_port(KEEP6, 40000), 40000);
+}
+
+static socklen_t sockaddr_of(struct sockaddr_storage *sa, const char *text, uint16_t port)
+{
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)sa;
+	struct sockaddr_in *in = (struct sockaddr_in *)sa;
+
+	memset(sa, 0, sizeof(*sa));
+	if (inet_pton(AF_INET6, text, &in6->sin6_addr) == 1) {
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons(port);
+		return sizeof(*in6);
+	}
+	assert_int_equal(inet_pton(AF_INET, text, &in->sin_addr), 1);
+	in->sin_family = AF_INET;
+	in->sin_port = htons(port);
+	return sizeof(*in);
+}
+
+/* A socket of the host at the address that clients get; NULL: it listens. */
+static int host_socket(const char *own, uint16_t port, const char *server)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sockaddr_of(&sa, own, port);
+	int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sa, len), 0);
+	if (!server) {
+		assert_int_equal(listen(fd, 1), 0);
+		return fd;
+	}
+	len = sockaddr_of(&sa, server, 21);
+	assert_int_equal(connect(fd, (struct sockaddr *)&sa, len), -1);
+	assert_int_equal(errno, EINPROGRESS);
+	return fd;
+}
+
+/* The port of a connection that the host itself has to this server isn't given to a client. */
+static void test_sockets(void **state)
+{
+	static const enum scene_id ids[] = { MASQ4, MASQ6 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		const struct scene *scene = scene_get(ids[i]);
+		_cleanup_close_ int connected = -1, listening = -1;
+
+		scene_configure(scene, NULL);
+		assert_int_equal(seen_port(ids[i], 2000), 2000);
+		dataplane_forget();
+		connected = host_socket(scene->seen, 2000, scene->server);
+		listening = host_socket(scene->seen, 3000, NULL);
+		assert_int_not_equal(seen_port(ids[i], 2000), 2000);
+		assert_int_equal(seen_port(ids[i], 3000), 3000);
+		assert_int_equal(seen_port(ids[i], 2001), 2001);
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_local_range),
+		cmocka_unit_test(test_local_range_is_everything),
+		cmocka_unit_test(test_source_is_kept),
+		cmocka_unit_test(test_sockets),
+	};
+
+	return cmocka_run_group_tests_name("tc_host_ports", tests, dataplane_setup,
+					   dataplane_teardown);
+}
