@@ -253,6 +253,7 @@ bench: ## measure ftpnat, nftables and plain forwarding; writes docs/bench, with
 	@scripts/deps build bench
 	@$(MAKE) --no-print-directory $(JOBS) bench-tools
 	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/bench/bench.py $(if $(QUICK),--quick)
+	$(if $(QUICK),,@scripts/readme-figures)
 
 # ---- style ----
 

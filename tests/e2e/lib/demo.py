@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""`make demo`: files through the gateway, and each address line before and after it."""
+"""`make demo`: what plain NAT does to FTP, then files through ftpnat, line by line."""
 
 import os
 import shutil
@@ -28,6 +28,19 @@ masquerade:
 
 timeouts: {{closing: 1s}}         # only so that the list below stays short
 """
+PLAIN_NAT = """\
+table inet plain_nat {{
+	chain prerouting {{
+		type nat hook prerouting priority dstnat
+		ip daddr {vip4} tcp dport 21 dnat ip to {server4}
+	}}
+	chain postrouting {{
+		type nat hook postrouting priority srcnat
+		ip saddr 10.1.0.0/16 oifname != lo masquerade
+	}}
+}}
+"""
+PLAIN_WAIT = 2  # seconds that a client waits for a connection that plain NAT doesn't make
 PORTS = (30000, 30999)
 ROUNDS = [("v4", "PASV"), ("v4", "EPSV"), ("v4", "PORT"), ("v4", "EPRT"),
           ("v6", "EPSV"), ("v6", "EPRT")]
@@ -55,13 +68,26 @@ def indented(text):
         print(f"  {line}")
 
 
-def show(sender, sent, receiver, got):
-    """One address line on both sides of the gateway."""
+def why_unchanged(kind, method):
+    """Why the other end can use an address line as it was sent."""
+    if kind == "plain NAT":
+        return "nothing translates it"
+    if kind == "masquerade":
+        return "the client reaches this server under its own address"
+    if method in ACTIVE:
+        return "the server sees this client under its own address"
+    return "a 229 names no address, and the port is free on the gateway"
+
+
+def show(sender, sent, receiver, got, reason):
+    """One address line on both sides of the gateway; the reason if it is the same."""
     mark = colour("33", got) if got != sent else got
     if _colours and shutil.get_terminal_size().columns < 2 * COLUMN + 28:
         print(f"    {sender} sent  {sent}\n    {receiver} got   {mark}")
     else:
         print(f"    {sender} sent  {sent:{COLUMN}} {receiver} got  {mark}")
+    if got == sent:
+        print(colour("2", f"           unchanged: {reason}"))
 
 
 def as_it_should(kind, method, before, after):
@@ -91,7 +117,7 @@ def one_round(lab, kind, server, dial, family, method):
     for sender, sent, receiver, got in ends:
         lines = list(zip(filter(address_of, sent), filter(address_of, got)))
         for before, after in lines:
-            show(sender, before, receiver, after)
+            show(sender, before, receiver, after, why_unchanged(kind, method))
             if not as_it_should(kind, method, address_of(before), address_of(after)):
                 problems.append(f"{kind}, IP{family}: wrong address line: {after}")
         if not lines:
@@ -99,6 +125,42 @@ def one_round(lab, kind, server, dial, family, method):
     print(f"    {SIZE >> 20} MiB up, {SIZE >> 20} MiB down, compared by SHA-256: "
           + (colour("31", "FAILED") if problems else colour("32", "equal")))
     return problems
+
+
+def what_failed(said):
+    """The server's refusal, or what curl makes of the failure."""
+    for start in ("< 5", "< 4", "curl: ("):
+        lines = [line for line in said.splitlines() if line.startswith(start)]
+        if lines:
+            return lines[-1].removeprefix("< ")
+    return "curl failed"
+
+
+def plain_nat(lab, inner, outer, vips):
+    """The same two conversations through the kernel's NAT without an FTP helper."""
+    rules = PLAIN_NAT.format(vip4=vips[0], server4=inner.addresses[0])
+    title("First without ftpnat: plain NAT by nftables")
+    indented(rules)
+    done = lab.gw.run(["nft", "-f", "-"], input=rules, check=False)
+    if done.returncode:
+        print("  This kernel has no NAT for nftables, so this part is left out.")
+        return
+    for server, host, method in ((inner, vips[0], "PASV"), (outer, outer.addresses[0], "PORT")):
+        with Tap(lab.client) as near, Tap(server.node) as far:
+            try:
+                exchange(Curl(patience=PLAIN_WAIT), lab.client, server, Account(host, server),
+                         method, SIZE)
+                result = colour("32", "it worked here")
+            except (ClientError, AssertionError) as error:
+                result = colour("31", f"no transfer: {what_failed(str(error))}")
+        ends = [("client", near.sent(), "server", far.received())]
+        if method not in ACTIVE:
+            ends = [("server", far.sent(), "client", near.received())]
+        for sender, sent, receiver, got in ends:
+            for before, after in zip(filter(address_of, sent), filter(address_of, got)):
+                show(sender, before, receiver, after, why_unchanged("plain NAT", method))
+        print(f"    {result}")
+    lab.gw.run(["nft", "delete", "table", "inet", "plain_nat"])
 
 
 def listings(lab, server, vips):
@@ -126,15 +188,20 @@ def listings(lab, server, vips):
 
 
 def demo(lab):
-    lab.servers[1].ip("route del default", "route del ::/0")  # the world knows only the gateway
+    # as on the Internet: an inside address is nowhere to be reached
+    lab.servers[1].ip("route del default", "route del ::/0")
+    lab.client.ip(f"route add unreachable {lab.servers[0].ip4}",
+                  f"route add unreachable {lab.servers[0].ip6}")
     inner, outer = Pyftpdlib(lab.servers[0], "inner").start(), Pyftpdlib(lab.servers[1], "outer").start()
     vips = lab.vips()
     title("The lab")
     print(f"""\
   client {lab.client.ip4}     gateway {lab.client.gw4} | {lab.servers[0].gw4} | {lab.servers[1].gw4}
          {lab.client.ip6}          {lab.client.gw6} | {lab.servers[0].gw6} | {lab.servers[1].gw6}
-  our server {inner.addresses[0]}, {inner.addresses[1]}: published as {vips[0]}, {vips[1]}
+  our server {inner.addresses[0]}, {inner.addresses[1]}: published as {vips[0]}, {vips[1]};
+         the client has no route to its own addresses
   a server of the world {outer.addresses[0]}, {outer.addresses[1]}: has no route to the client""")
+    plain_nat(lab, inner, outer, vips)
     config = CONFIG.format(vip4=vips[0], vip6=vips[1], server4=inner.addresses[0],
                            server6=inner.addresses[1], ports=PORTS)
     with open(lab.gateway.path, "w") as file:
