@@ -11,7 +11,9 @@ _ftpnat_load_help() {
 		part == "verbs" && /^  [a-z]/ { at = $1; if (verb == "") print $1 }
 		part == "verbs" && at == verb {
 			while (match($0, /--[a-z]+/)) {
-				print substr($0, RSTART, RLENGTH)
+				word = substr($0, RSTART, RLENGTH)
+				if (word != "--json") # an option of all verbs
+					print word
 				$0 = substr($0, RSTART + RLENGTH)
 			}
 		}

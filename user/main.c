@@ -171,12 +171,42 @@ static int set_option(struct options *options, int option, char **argv)
 	}
 }
 
+/* Do the words differ in one letter added, left out or replaced, or in two swapped? */
+static bool one_slip_apart(const char *a, const char *b)
+{
+	size_t same = 0;
+
+	while (a[same] && a[same] == b[same])
+		same++;
+	a += same;
+	b += same;
+	if (!*a || !*b)
+		return strlen(a) + strlen(b) == 1;
+	return !strcmp(a + 1, b) || !strcmp(a, b + 1) || !strcmp(a + 1, b + 1) ||
+	       (a[0] == b[1] && a[1] == b[0] && !strcmp(a + 2, b + 2));
+}
+
+/* NULL: none is near. */
+static const char *nearest_verb(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (one_slip_apart(name, verbs[i].name))
+			return verbs[i].name;
+	return NULL;
+}
+
 static const struct verb *find_verb(const char *name)
 {
+	const char *near;
+
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		if (!strcmp(name, verbs[i].name))
 			return &verbs[i];
-	pr_err("unknown verb %s: " SEE_HELP, name);
+	near = nearest_verb(name);
+	if (near)
+		pr_err("unknown verb %s, did you mean %s? " SEE_HELP, name, near);
+	else
+		pr_err("unknown verb %s: " SEE_HELP, name);
 	return NULL;
 }
 
@@ -213,7 +243,7 @@ static int set_servers(struct options *options, int argc, char **argv)
 
 static int end_output(int err)
 {
-	if (!err && (fflush(stdout) || ferror(stdout)))
+	if ((!err || err == EXIT_DEGRADED) && (fflush(stdout) || ferror(stdout)))
 		return err_r(EXIT_RUNTIME, "can't write to standard output: %s",
 			     strerror(errno));
 	return err;
@@ -228,6 +258,9 @@ static int run_verb(struct options *options, int argc, char **argv)
 	verb = find_verb(argv[0]);
 	if (!verb)
 		return EXIT_USAGE;
+	if (verb->run != verb_check && geteuid())
+		return err_r(EXIT_RUNTIME, "must be root: try `sudo ftpnat-load %s`",
+			     verb->name);
 	if (argc > 1 && verb->run == verb_servers)
 		return set_servers(options, argc, argv)	    ?:
 			       check_options(options, verb) ?:

@@ -63,7 +63,9 @@ def by_bash(line):
                          words=" ".join(map(shlex.quote, line.split(" "))))
     done = subprocess.run(["bash", "--norc", "-c", script], capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
-    return {word for word in done.stdout.split() if word}
+    words = done.stdout.split()
+    assert len(words) == len(set(words)), "offered twice"
+    return set(words)
 
 
 def by_zsh(line, folder):
@@ -89,6 +91,7 @@ def test_verbs_are_those_of_the_program(complete):
     assert complete("") == set(help_text()[0])
     assert complete("ev") == {"events"}
     assert complete("--json ev") == {"events"}
+    assert "--json" in complete("events --")
     assert complete("-p /sys/fs/bpf/ftpnat ev") == {"events"}
 
 

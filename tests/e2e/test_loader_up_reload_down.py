@@ -287,12 +287,14 @@ def test_reload_that_fails_changes_nothing(host, other, code, words):
 
 # ---- where it can't work ----
 
-def test_not_root(host):
+@pytest.mark.parametrize("verb", ["up", "reload", "down", "status", "stats", "flows", "expected", "servers",
+                                  "events", "top", "metrics", "run"])
+def test_not_root(host, verb):
     before = host.everything()
     program = shutil.copy(COMMAND, host.dir)
     done = sh("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", program,
-              "-c", host.write(CONFIG), "-p", host.pin, "up", check=False)
-    refused(done, 1, "must be root")
+              "-c", host.write(CONFIG), "-p", host.pin, verb, check=False)
+    refused(done, 1, f"must be root: try `sudo ftpnat-load {verb}`")
     assert host.everything() == before
 
 
@@ -439,7 +441,11 @@ def test_program_that_the_verifier_refuses(host):
 
 @pytest.mark.parametrize("argv, words", [
     ([], "no verb"),
-    (["upp"], "unknown verb upp"),
+    (["upp"], "unknown verb upp, did you mean up?"),
+    (["chekc"], "unknown verb chekc, did you mean check?"),
+    (["statu"], "unknown verb statu, did you mean status?"),
+    (["flaws"], "unknown verb flaws, did you mean flows?"),
+    (["nonsense"], "unknown verb nonsense: see"),
     (["up", "now"], "no argument now"),
     (["up", "--quick"], "unknown option --quick"),
     (["up", "-c"], "needs a value"),

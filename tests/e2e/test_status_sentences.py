@@ -85,6 +85,16 @@ def test_servers_drained(host, drained):
     assert degraded(host) == []
 
 
+@pytest.mark.parametrize("rule, server, words", [
+    ("flies", SERVERS[0], "no publish rule flies"),
+    ("lan", SERVERS[0], "no publish rule lan"),
+    ("files", "10.9.0.99", "no server 10.9.0.99 in rule files"),
+])
+def test_drain_of_what_is_not_there(host, rule, server, words):
+    host.up()
+    refused(host.load("servers", "drain", rule, server), 1, words, "`ftpnat-load servers` lists them")
+
+
 def test_new_sessions_without_an_answer(host):
     host.up()
     unanswered(host, number=12)

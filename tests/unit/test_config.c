@@ -204,14 +204,14 @@ static const struct row rows[] = {
 		  "10.9.0.10:21") "    source: keep\n"
 				  "    data_ports: 1024-65535\n" RULE_END
 				  "    tls: pass\n"
-				  "    health: {interval: 10, timeout: 5, rise: 2, fall: 3}\n"
+				  "    health: {interval: 10s, timeout: 5s, rise: 2, fall: 3}\n"
 				  "  - name: more\n"
 				  "    listen: [\"192.0.2.11:21\"]\n"
 				  "    servers:\n" SERVER(
 					  "10.9.0.11:21") "    source: keep\n"
 							  "    data_ports: 1024-65535\n" RULE_END
 							  "    tls: pass\n"
-							  "    health: {interval: 60, timeout: 2, rise: 4, fall: 5}\n" DEFAULT_END },
+							  "    health: {interval: 60s, timeout: 2s, rise: 4, fall: 5}\n" DEFAULT_END },
 	{ "anchors and aliases",
 	  INTERFACES "publish:\n"
 		     "  - name: &name files\n"
@@ -496,8 +496,11 @@ static void test_explained(void **state)
 		{ LAN ", modes: active}\n", "Passive mode is refused", "TLS" },
 		{ DMZ "}\n", "to servers of 10.0.0.0/8 on ports 21 or 49 are read",
 		  "from clients" },
-		{ DMZ "}\n", "A guard drops the data connections of sessions under TLS",
+		{ DMZ "}\n" GUARDS,
+		  "A guard drops the data connections of sessions under TLS",
 		  "that session's server" },
+		{ DMZ "}\n", "on ports 21 or 49 are read", "A guard drops" },
+		{ LAN "}\n", "are translated too", "A guard drops" },
 		{ DMZ ", tls_data_ports: 60000-60099}\n",
 		  "connections to ports 60000-60099 of that session's server pass any guard",
 		  "see tls_data_ports" },

@@ -233,11 +233,14 @@ static void explain_health(json_t *list, const struct config_health *health)
 }
 
 /* masquerade, track: to which ports clients of sessions under TLS may connect */
-static void explain_tls_data(json_t *list, const struct config_ports *tls_data)
+static void explain_tls_data(json_t *list, const struct config_ports *tls_data,
+			     bool guarded)
 {
 	struct sentence s;
 
 	if (!tls_data->ports.min) {
+		if (!guarded)
+			return;
 		say(list,
 		    "A guard drops the data connections of sessions under TLS, because their "
 		    "announcements can't be read: see tls_data_ports.");
@@ -268,7 +271,8 @@ static void explain_publish(json_t *list, const struct config_publish *publish)
 	explain_tls(list, publish);
 }
 
-static void explain_masquerade(json_t *list, const struct config_masquerade *masquerade)
+static void explain_masquerade(json_t *list, const struct config_masquerade *masquerade,
+			       bool guarded)
 {
 	struct sentence s;
 
@@ -307,11 +311,11 @@ static void explain_masquerade(json_t *list, const struct config_masquerade *mas
 		say(list,
 		    "While a client holds a session under TLS, its connections to that "
 		    "session's server on ports from 1024 up are translated too.");
-		explain_tls_data(list, &masquerade->tls_data);
+		explain_tls_data(list, &masquerade->tls_data, guarded);
 	}
 }
 
-static void explain_track(json_t *list, const struct config_track *track)
+static void explain_track(json_t *list, const struct config_track *track, bool guarded)
 {
 	struct sentence s;
 
@@ -330,7 +334,7 @@ static void explain_track(json_t *list, const struct config_track *track)
 		      s.out);
 	}
 	end(&s);
-	explain_tls_data(list, &track->tls_data);
+	explain_tls_data(list, &track->tls_data, guarded);
 }
 
 static void explain_guard(json_t *list, const struct config_guard *guard)
@@ -372,10 +376,10 @@ json_t *config_explain(const struct config *cfg)
 				&cfg->publish[i]);
 	for (size_t i = 0; i < cfg->masquerade_n; i++)
 		explain_masquerade(rule(all, "masquerade", cfg->masquerade[i].rule.name),
-				   &cfg->masquerade[i]);
+				   &cfg->masquerade[i], cfg->guard_n > 0);
 	for (size_t i = 0; i < cfg->track_n; i++)
-		explain_track(rule(all, "track", cfg->track[i].rule.name),
-			      &cfg->track[i]);
+		explain_track(rule(all, "track", cfg->track[i].rule.name), &cfg->track[i],
+			      cfg->guard_n > 0);
 	for (size_t i = 0; i < cfg->guard_n; i++)
 		explain_guard(rule(all, "guard", cfg->guard[i].interface),
 			      &cfg->guard[i]);

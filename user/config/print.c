@@ -98,12 +98,17 @@ static json_t *modes_value(uint8_t modes)
 	return array;
 }
 
-static json_t *health_value(const struct config_health *health)
+static json_t *seconds_value(uint32_t seconds, bool for_people)
+{
+	return for_people ? json_sprintf("%us", seconds) : json_integer(seconds);
+}
+
+static json_t *health_value(const struct config_health *health, bool for_people)
 {
 	json_t *object = json_object();
 
-	set(&object, "interval", json_integer(health->interval));
-	set(&object, "timeout", json_integer(health->timeout));
+	set(&object, "interval", seconds_value(health->interval, for_people));
+	set(&object, "timeout", seconds_value(health->timeout, for_people));
 	set(&object, "rise", json_integer(health->rise));
 	set(&object, "fall", json_integer(health->fall));
 	return object;
@@ -115,7 +120,7 @@ static void set_tls_data_ports(json_t **object, const struct config_ports *tls_d
 		set(object, "tls_data_ports", ports_value(&tls_data->ports));
 }
 
-static json_t *publish_value(const struct config_publish *publish)
+static json_t *publish_value(const struct config_publish *publish, bool for_people)
 {
 	json_t *object = json_object(), *listens = json_array(), *servers = json_array();
 
@@ -161,7 +166,7 @@ static json_t *publish_value(const struct config_publish *publish)
 	set(&object, "tls", json_string(publish->tls_deny ? "deny" : "pass"));
 	set_tls_data_ports(&object, &publish->tls_data);
 	if (publish->health_checks)
-		set(&object, "health", health_value(&publish->health));
+		set(&object, "health", health_value(&publish->health, for_people));
 	return object;
 }
 
@@ -212,11 +217,6 @@ static json_t *guard_value(const struct config_guard *guard)
 }
 
 /* Seconds are a number for programs and have a unit for people. */
-static json_t *seconds_value(uint32_t seconds, bool for_people)
-{
-	return for_people ? json_sprintf("%us", seconds) : json_integer(seconds);
-}
-
 static json_t *config_value(const struct config *cfg, bool for_people)
 {
 	json_t *object = json_object(), *array = json_array(), *entry;
@@ -226,16 +226,16 @@ static json_t *config_value(const struct config *cfg, bool for_people)
 	set(&object, "interfaces", array);
 	set(&object, "xdp", json_string(config_xdp_str(cfg->xdp)));
 
-#define RULES(kind)                                                                      \
+#define RULES(kind, ...)                                                                 \
 	do {                                                                             \
 		if (!cfg->kind##_n)                                                      \
 			break;                                                           \
 		array = json_array();                                                    \
 		for (size_t i = 0; i < cfg->kind##_n; i++)                               \
-			add(&array, kind##_value(&cfg->kind[i]));                        \
+			add(&array, kind##_value(&cfg->kind[i], ##__VA_ARGS__));         \
 		set(&object, #kind, array);                                              \
 	} while (0)
-	RULES(publish);
+	RULES(publish, for_people);
 	RULES(masquerade);
 	RULES(track);
 	RULES(guard);

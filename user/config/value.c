@@ -65,9 +65,10 @@ int config_value_list(struct config_parser *p, const struct config_key *key,
 
 	if (node->type != YAML_SEQUENCE_NODE && key->list_only) {
 		if (node->type == YAML_MAPPING_NODE)
-			return config_error_at(p->err, p->cfg, config_yaml_mark(node),
-					       -EINVAL, "%s: is a mapping; accepted: %s",
-					       key->name, key->accepted);
+			return config_error_at(
+				p->err, p->cfg, config_yaml_mark(node), -EINVAL,
+				"%s: is a mapping (is `- ` missing in front?); accepted: %s",
+				key->name, key->accepted);
 		ret = config_value_text(p, key, node, &text);
 		return ret ? ret : config_value_bad(p, key, node, "is not a list");
 	}
@@ -93,6 +94,16 @@ int config_value_list(struct config_parser *p, const struct config_key *key,
 	return ret;
 }
 
+/* As YAML 1.1 has it: no, false and off are one. */
+static bool means_off(const struct config_key *key, const char *text)
+{
+	bool off = false;
+
+	for (unsigned int i = 0; i < key->names_n; i++)
+		off = off || !strcmp(key->names[i], "off");
+	return off && (!strcasecmp(text, "no") || !strcasecmp(text, "false"));
+}
+
 int config_value_choice(struct config_parser *p, const struct config_key *key,
 			const yaml_node_t *node, void *out)
 {
@@ -108,7 +119,10 @@ int config_value_choice(struct config_parser *p, const struct config_key *key,
 			return 0;
 		}
 	}
-	return config_value_bad(p, key, node, "is not one of the choices");
+	return config_value_bad(p, key, node,
+				means_off(key, text) ?
+					"is not one of the choices (did you mean off?)" :
+					"is not one of the choices");
 }
 
 int config_value_flag(struct config_parser *p, const struct config_key *key,
@@ -258,6 +272,31 @@ int config_value_address_of_227(struct config_parser *p, const struct config_key
 	return ret;
 }
 
+/* What is wrong with a text that does not parse as one. */
+static const char *endpoint_fault(const char *text)
+{
+	const char *colon = strrchr(text, ':');
+	char host[FTPNAT_ENDPOINT_STRLEN];
+	struct ftpnat_addr addr;
+	uint16_t port;
+	size_t len;
+
+	if (!ftpnat_addr_parse(text, &addr))
+		return "has no port";
+	len = colon ? (size_t)(colon - text) : strlen(text);
+	if (colon && len > 2 && text[0] == '[' && colon[-1] == ']') {
+		text++;
+		len -= 2;
+	}
+	snprintf(host, sizeof(host), "%.*s", (int)len, text);
+	if (colon && colon[1] && !colon[1 + strspn(colon + 1, "0123456789")] &&
+	    ftpnat_port_parse(colon + 1, &port) && !ftpnat_addr_parse(host, &addr))
+		return "has a port out of range";
+	if (isalpha((unsigned char)host[0]) && !strchr(host, ':'))
+		return "is a host name, where an address is needed";
+	return "is not an address with port";
+}
+
 int config_value_endpoint(struct config_parser *p, const struct config_key *key,
 			  const yaml_node_t *node, void *out)
 {
@@ -265,8 +304,14 @@ int config_value_endpoint(struct config_parser *p, const struct config_key *key,
 	int ret = config_value_text(p, key, node, &text);
 
 	if (!ret && ftpnat_endpoint_parse(text, out))
-		ret = config_value_bad(p, key, node, "is not an address with port");
+		ret = config_value_bad(p, key, node, endpoint_fault(text));
 	return ret;
+}
+
+static bool is_any_address(const struct ftpnat_addr *addr)
+{
+	return ftpnat_addr_is_none(addr) ||
+	       (ftpnat_addr_is_v4(addr) && !addr->w[3]); /* 0.0.0.0 */
 }
 
 int config_value_unicast(struct config_parser *p, const struct config_key *key,
@@ -275,9 +320,12 @@ int config_value_unicast(struct config_parser *p, const struct config_key *key,
 	struct ftpnat_endpoint *endpoint = out;
 	int ret = config_value_endpoint(p, key, node, endpoint);
 
-	if (!ret && !ftpnat_addr_is_unicast(&endpoint->addr))
-		ret = config_value_bad(p, key, node, "is not the address of a host");
-	return ret;
+	if (ret || ftpnat_addr_is_unicast(&endpoint->addr))
+		return ret;
+	if (is_any_address(&endpoint->addr))
+		return config_value_bad(p, key, node,
+					"means all addresses: list each one instead");
+	return config_value_bad(p, key, node, "is not the address of a host");
 }
 
 int config_value_prefix(struct config_parser *p, const struct config_key *key,
@@ -294,7 +342,7 @@ int config_value_prefix(struct config_parser *p, const struct config_key *key,
 	case 0:
 		return 0;
 	case -ERANGE:
-		snprintf(is, sizeof(is), "has bits set after its length, '%s' has none",
+		snprintf(is, sizeof(is), "has host bits set (did you mean '%s'?)",
 			 ftpnat_prefix_str(meant, prefix));
 		return config_value_bad(p, key, node, is);
 	default:

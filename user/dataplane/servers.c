@@ -105,8 +105,10 @@ static int see_server(const struct published_server *published, void *arg)
 				       server->drained & ~drain->by;
 	int err = 0;
 
-	if (strcmp(rule->name, drain->rule) ||
-	    !ftpnat_addr_equal(&server->addr, &drain->server.addr) ||
+	if (strcmp(rule->name, drain->rule))
+		return 0;
+	drain->rule_found = true;
+	if (!ftpnat_addr_equal(&server->addr, &drain->server.addr) ||
 	    (drain->server.port && drain->server.port != server->port))
 		return 0;
 	if (drained != server->drained) {

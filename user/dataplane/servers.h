@@ -35,6 +35,7 @@ struct servers_drain {
 	bool drain;		       /* or resume */
 
 	/* what came of it */
+	bool rule_found;
 	unsigned int found;
 	unsigned int changed;
 	__u16 drained; /* the servers found, by whom now */

@@ -30,6 +30,19 @@ static int print(const struct options *options, const struct servers_drain *drai
 	return 0;
 }
 
+/* Is it the rule or the server that there isn't? */
+static int no_such_server(const struct options *options,
+			  const struct servers_drain *drain)
+{
+	if (!drain->rule_found)
+		return err_r(EXIT_RUNTIME,
+			     "no publish rule %s: `ftpnat-load servers` lists them",
+			     drain->rule);
+	return err_r(EXIT_RUNTIME,
+		     "no server %s in rule %s: `ftpnat-load servers` lists them",
+		     options->servers.address, drain->rule);
+}
+
 int verb_servers_drain(const struct options *options)
 {
 	struct servers_drain drain = { .rule = options->servers.rule,
@@ -46,9 +59,6 @@ int verb_servers_drain(const struct options *options)
 	if (servers_drain(options, &drain))
 		return EXIT_RUNTIME;
 	if (!drain.found)
-		return err_r(EXIT_RUNTIME,
-			     "no server %s in a publish rule %s: see `ftpnat-load "
-			     "servers`",
-			     options->servers.address, drain.rule);
+		return no_such_server(options, &drain);
 	return print(options, &drain);
 }

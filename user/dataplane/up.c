@@ -48,13 +48,6 @@ static void run_end(struct run *run)
 	close_fd(&run->lock_fd);
 }
 
-int up_need_root(const char *verb)
-{
-	if (geteuid() == 0)
-		return 0;
-	return err_r(-EPERM, "must be root: try `sudo ftpnat-load %s`", verb);
-}
-
 /* ---- interfaces ---- */
 
 static int check_header(const struct config *config, const struct config_interface *from)
@@ -131,13 +124,12 @@ static int attach_all(struct run *run)
 	return err ?: attach_switch(wishes, state->interfaces, instance->state_id);
 }
 
-/* The start of up, reload and down: root, namespace, interfaces, bpffs, lock. */
-static int begin(struct run *run, const struct options *options, const char *verb,
-		 bool mount)
+/* The start of up, reload and down: namespace, interfaces, bpffs, lock. */
+static int begin(struct run *run, const struct options *options, bool mount)
 {
-	int err = up_need_root(verb);
+	int err = 0;
 
-	if (!err && options->netns)
+	if (options->netns)
 		err = netns_enter(options->netns);
 	if (!err && run->config)
 		err = find_interfaces(run);
@@ -421,14 +413,13 @@ static int open_instance(struct run *run, const struct options *options)
 	return err ?: -ENOENT;
 }
 
-int up_apply(const struct options *options, const struct config *config, const char *verb,
-	     bool may_start)
+int up_apply(const struct options *options, const struct config *config, bool may_start)
 {
 	_cleanup_(run_end) struct run run = RUN_INIT;
 	int err;
 
 	run.config = config;
-	err = begin(&run, options, verb, may_start);
+	err = begin(&run, options, may_start);
 	if (err)
 		return EXIT_RUNTIME;
 	err = open_instance(&run, options);
@@ -444,28 +435,28 @@ int up_apply(const struct options *options, const struct config *config, const c
 	return err ? EXIT_RUNTIME : 0;
 }
 
-static int up_or_reload(const struct options *options, const char *verb, bool may_start)
+static int up_or_reload(const struct options *options, bool may_start)
 {
 	_cleanup_config_ struct config *config = NULL;
 
 	return config_load_or_report(options->config, &config) ?:
-		       up_apply(options, config, verb, may_start);
+		       up_apply(options, config, may_start);
 }
 
 int verb_up(const struct options *options)
 {
-	return up_or_reload(options, "up", true);
+	return up_or_reload(options, true);
 }
 
 int verb_reload(const struct options *options)
 {
-	return up_or_reload(options, "reload", false);
+	return up_or_reload(options, false);
 }
 
 int verb_down(const struct options *options)
 {
 	_cleanup_(run_end) struct run run = RUN_INIT;
-	int err = begin(&run, options, "down", false);
+	int err = begin(&run, options, false);
 	__u32 events_id;
 
 	if (err)

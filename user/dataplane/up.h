@@ -6,14 +6,10 @@
 #include "base/options.h"
 #include "config/config.h"
 
-/* -EPERM with a message when we aren't root. */
-int up_need_root(const char *verb);
-
 /*
  * Put the configuration in force: a reload where the instance is up, else, with
  * `may_start`, a fresh start. What fails changes nothing. An exit code; reports its errors.
  */
-int up_apply(const struct options *options, const struct config *config, const char *verb,
-	     bool may_start);
+int up_apply(const struct options *options, const struct config *config, bool may_start);
 
 #endif

@@ -96,8 +96,7 @@ static int put_in_force(struct service *service, bool may_start)
 	    metrics_http_open(&http, service->event, &config->metrics_listen,
 			      read_metrics, service))
 		return EXIT_RUNTIME;
-	err = up_apply(&service->options, config, may_start ? "run" : "reload",
-		       may_start);
+	err = up_apply(&service->options, config, may_start);
 	if (err)
 		return err;
 	if (!same) {
@@ -197,9 +196,9 @@ int verb_run(const struct options *options)
 	_cleanup_(service_end) struct service service = { .options = *options,
 							  .events = RUN_EVENTS_INIT,
 							  .lock_fd = -1 };
-	int err = up_need_root("run");
+	int err = 0;
 
-	if (!err && options->netns)
+	if (options->netns)
 		err = netns_enter(options->netns);
 	service.options.netns = NULL;
 	if (err || service_lock(options->pin, &service.lock_fd) || prepare(&service))
