@@ -20,7 +20,7 @@ struct tcp_segment {
 	__u32 end; /* behind it, SYN and FIN counted */
 	__u32 ack;
 	__u8 flags;  /* TH_* */
-	__u8 wscale; /* of a SYN: the window's shift, at most WINDOW_MAX_SHIFT */
+	__u8 offers; /* of a SYN: FTPNAT_OFFERS_*, the shift at most WINDOW_MAX_SHIFT */
 	__u16 pad;
 };
 
@@ -64,6 +64,13 @@ static __always_inline int flow_plain(const struct ftpnat_flow *flow, __u8 flags
 	       (flags & (TH_SYN | TH_FIN | TH_RST | TH_ACK)) == TH_ACK;
 }
 
+static __always_inline void accept_offers(const struct tcp_segment *seg,
+					  struct ftpnat_flow *flow)
+{
+	flow->offers = seg->offers;
+	flow->wscale = seg->offers & FTPNAT_OFFERS_SHIFT;
+}
+
 /*
  * RFC 5961 section 4: a SYN never changes an existing connection. Before any answer, a
  * SYN with another number may be the one that the receiver gets first.
@@ -76,7 +83,7 @@ static __always_inline int accept_syn(const struct tcp_segment *seg,
 	    flow->tcp & FTPNAT_TCP_ACK)
 		return 0;
 	if (seg->seq + 1 == flow->end) {
-		flow->wscale = seg->wscale;
+		accept_offers(seg, flow);
 		return 1;
 	}
 	if (!(other->tcp & FTPNAT_TCP_SYN))
@@ -101,7 +108,7 @@ static __always_inline int accept_syn_ack(const struct tcp_segment *seg,
 		return 0;
 	flow->end = seg->seq + 1;
 	flow->ack = seg->ack;
-	flow->wscale = seg->wscale;
+	accept_offers(seg, flow);
 	change->add = FTPNAT_TCP_ESTABLISHED;
 	return 1;
 }
@@ -122,6 +129,7 @@ static __always_inline int accept_first_ack(const struct tcp_segment *seg,
 	if (other->ack != flow->end) { /* that SYN's options were not kept */
 		wscale = WINDOW_MAX_SHIFT;
 		flow->mss = MSS_DEFAULT;
+		flow->offers = WINDOW_MAX_SHIFT;
 	}
 	if (seg->seq - other->ack > 0x10000U << (wscale & 15))
 		return 0;
@@ -210,6 +218,52 @@ static __always_inline int flow_accepts(const struct tcp_segment *seg,
 	if (other->tcp & FTPNAT_TCP_FIN && seg->ack == other->end)
 		change->add_other |= FTPNAT_TCP_FINISHED;
 	return 1;
+}
+
+/* A segment of a control connection, both of whose ends the session knows. */
+struct control_offer {
+	__u32 seq; /* sender's */
+	__u32 len; /* of its payload */
+	__u32 ack; /* in the other direction's stream, as its receiver counts */
+	__u32 tsval;
+	__u32 said; /* what the sender may have acknowledged, see stream_said() */
+	__u8 flags;
+	__u8 has_ts;
+	__u8 is_signed; /* TCP-MD5 or TCP-AO */
+	__u8 pad;
+};
+
+/*
+ * RFC 9293 section 3.10.7.4, RFC 7323 section 5.3, RFC 5961 section 5: 0, or the reason for
+ * which the receiver discards the segment. No RST, no SYN. Of a retransmission the
+ * receiver takes nothing, but it has to see it.
+ */
+static __always_inline int control_unacceptable(const struct control_offer *offer,
+						const struct ftpnat_session *session,
+						const struct ftpnat_stream *stream,
+						const struct ftpnat_stream *other,
+						__u8 receiver_shift, __u8 sender_shift)
+{
+	__u32 end = offer->seq + offer->len;
+
+	if (!(offer->flags & TH_ACK))
+		return FTPNAT_BAD_FLAGS;
+	if (offer->is_signed)
+		return FTPNAT_BAD_OPTION;
+	if (session->timestamps &&
+	    (!offer->has_ts ||
+	     (stream->clocked && seq_before(offer->tsval, stream->ts_recent))))
+		return FTPNAT_BAD_TIMESTAMP;
+	if (seq_before(offer->said, offer->ack) ||
+	    (seq_before(offer->ack, other->acked) &&
+	     other->acked - offer->ack > 0x10000U << (sender_shift & 15)))
+		return FTPNAT_BAD_ACK;
+	if (!seq_near(offer->seq, stream->next, 0x10000U << (receiver_shift & 15)))
+		return FTPNAT_BAD_SEQUENCE;
+	/* before its receiver has spoken, nobody knows its window */
+	if (stream->heard && offer->len && seq_before(stream->edge, end))
+		return FTPNAT_BAD_WINDOW;
+	return 0;
 }
 
 #endif

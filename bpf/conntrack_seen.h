@@ -103,7 +103,7 @@ __noinline int flow_look(struct __sk_buff *skb)
 	seg.ack = p->ack;
 	seg.flags = p->flags;
 	if (p->flags & TH_SYN && !options_read(skb, &s->packet, &s->options))
-		seg.wscale = option_wscale(&s->options);
+		seg.offers = options_offered(&s->options);
 	if (!flow_accepts(&seg, flow, other, &s->change))
 		return 0;
 	flow_change();

@@ -6,7 +6,7 @@
 #ifndef FTPNAT_BPF_CONTROL_H
 #define FTPNAT_BPF_CONTROL_H
 
-#include "compose.h"
+#include "control_check.h"
 #include "conntrack_seen.h"
 #include "control_options.h"
 #include "session.h"
@@ -67,6 +67,7 @@ static __noinline int acknowledge(struct scan *c, __u32 seq)
 		seq = said;
 	if (seq_before(stream->taken, seg->send.upto))
 		stream->taken = seg->send.upto;
+	control_window(c, stream, stream->taken, bpf_ntohs(stream->window));
 	tuple_swap(&back, &c->s->came);
 	answer_options(o, stream->tsval);
 	if (strip_payload(c) || write_headers(skb, p, &back, seq, stream->taken) ||
@@ -116,8 +117,6 @@ static __always_inline int control_payload(struct scan *c)
 
 	seg->start = p->seq;
 	seg->end = p->seq + p->len;
-	if (pieces_load(c))
-		return FTPNAT_WRITE;
 	/* what is lost before it may hold an address line that moves it */
 	if (seq_before(stream->next, p->seq) && stream->tls != FTPNAT_TLS_LOST)
 		return FTPNAT_AHEAD;
@@ -159,6 +158,17 @@ static __always_inline int control_payload(struct scan *c)
 	return GO_ON;
 }
 
+/* A segment that isn't believed goes on as if it were of no interest. */
+static __always_inline void control_unread(struct scan *c)
+{
+	struct packet *p = &c->s->packet;
+
+	if (!(p->flags & TH_ACK))
+		return;
+	c->s->segment.send.ack = stream_unmap(c->other, p->ack, 0);
+	unmap_sack(&c->s->options, c->other);
+}
+
 /*
  * The ACK of a packet: updates the other direction and sets seg->send.ack for the
  * receiver.
@@ -174,7 +184,6 @@ static __always_inline void control_ack(struct scan *c)
 			 other->window != bpf_htons(p->window);
 	if (!seq_before(stream_map(other, other->next) + 1, p->ack))
 		stream_acked(other, p->ack);
-	other->heard = 1;
 	other->window = bpf_htons(p->window);
 	if (o->timestamp)
 		other->tsval = option_get32(o, o->timestamp - 1 + 2);
@@ -186,6 +195,7 @@ static __always_inline void control_ack(struct scan *c)
 		seg->send.ack = stream_unmap_ack(other, p->ack);
 		unmap_sack(o, other);
 	}
+	control_window(c, other, seg->send.ack, p->window);
 }
 
 /* RST: does it have the number that its receiver waits for, or follow all that was sent? */
@@ -241,14 +251,25 @@ static __always_inline int control_locked(struct scan *c, struct ftpnat_flow *fl
 	seg->send.news = 0;
 	seg->send.twice = 0;
 	seg->tcp_flags = p->flags;
-	if (p->flags & TH_ACK)
-		control_ack(c);
 	seg->send.seq = stream_map_held(c->stream, p->seq);
 	__builtin_memset(&c->s->change, 0, sizeof(c->s->change));
-	if (p->flags & TH_RST) {
-		control_reset(c);
+	verdict = control_check(c);
+	if (verdict != GO_ON || p->flags & TH_RST) {
+		control_unread(c);
+		if (verdict == GO_ON)
+			control_reset(c);
+		else if (verdict == FTPNAT_BAD_WINDOW && !c->stream->window)
+			return ask(c); /* a probe, the byte of which nobody takes */
+		else if (p->len)
+			return verdict;
+		else
+			count(FTPNAT_IGNORED);
 		return GO_ON;
 	}
+	if (control_ttl(c))
+		return FTPNAT_WRITE;
+	control_ack(c);
+	control_clock(c);
 	if (flow->seen != seg->now)
 		flow->seen = seg->now;
 	if (p->len || p->flags & TH_FIN)

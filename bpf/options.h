@@ -14,6 +14,8 @@
 #define OPT_WSCALE    3
 #define OPT_SACK      5
 #define OPT_TIMESTAMP 8
+#define OPT_MD5	      19 /* RFC 2385 */
+#define OPT_AO	      29 /* RFC 5925 */
 
 struct tcp_options {
 	__u8 len; /* bytes of options in the packet */
@@ -24,6 +26,7 @@ struct tcp_options {
 	__u8 sack_len; /* of the option, its two first bytes included */
 	__u8 changed;
 	__u8 wscale;
+	__u8 is_signed; /* for whoever shares a key */
 	__u8 old[OPTIONS_LEN] __attribute__((aligned(8)));
 	__u8 new[OPTIONS_LEN] __attribute__((aligned(8)));
 };
@@ -51,12 +54,18 @@ static __always_inline void option_set32(struct tcp_options *o, __u32 i, __be32 
 	o->new[bounded(i + 3, OPTIONS_LEN)] = (__u8)v;
 }
 
-/* The shift of a SYN's window option, RFC 7323 section 2.3; 0 where it has none. */
-static __always_inline __u8 option_wscale(const struct tcp_options *o)
+/* What a SYN offers: FTPNAT_OFFERS_*. */
+static __always_inline __u8 options_offered(const struct tcp_options *o)
 {
-	__u8 shift = o->wscale ? option_byte(o, o->wscale - 1 + 2) : 0;
+	__u8 offers = o->timestamp ? FTPNAT_OFFERS_TIMESTAMPS : 0;
+	__u8 shift;
 
-	return shift < WINDOW_MAX_SHIFT ? shift : WINDOW_MAX_SHIFT;
+	if (!o->wscale)
+		return offers;
+	shift = option_byte(o, o->wscale - 1 + 2);
+	if (shift > WINDOW_MAX_SHIFT)
+		shift = WINDOW_MAX_SHIFT; /* RFC 7323 section 2.3 */
+	return offers | FTPNAT_OFFERS_WINDOW | shift;
 }
 
 /* The options of nearly every segment: NOP, NOP, timestamp (RFC 7323 appendix A). */
@@ -85,6 +94,8 @@ static long walk_option(__u32 i, struct tcp_options **options)
 		o->mss = o->at + 1;
 	else if (kind == OPT_WSCALE && len == 3)
 		o->wscale = o->at + 1;
+	else if (kind == OPT_MD5 || kind == OPT_AO)
+		o->is_signed = 1;
 	else if (kind == OPT_TIMESTAMP && len == 10)
 		o->timestamp = o->at + 1;
 	else if (kind == OPT_SACK && len >= 10) {
@@ -109,6 +120,7 @@ __noinline int options_read(struct __sk_buff *skb, struct packet *p,
 	o->sack = 0;
 	o->timestamp = 0;
 	o->wscale = 0;
+	o->is_signed = 0;
 	o->changed = 0;
 	if (!len || len > OPTIONS_MAX)
 		return 0;

@@ -40,7 +40,7 @@ static __always_inline int is_local(struct __sk_buff *skb, const struct ftpnat_t
 }
 
 /* Will the new flow have an address of the gateway as its source, in place of its own? */
-static __always_inline bool is_own(struct __sk_buff *skb, const struct flow_new *new)
+static __noinline bool is_own(struct __sk_buff *skb, const struct flow_new *new)
 {
 	return !addr_equal(&new->to.src, &new->key.src) &&
 	       is_local(skb, &new->key, &new->to.src);

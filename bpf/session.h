@@ -135,6 +135,14 @@ static __always_inline struct ftpnat_session *session_get(struct scratch *s,
 	blank->server = client->to;
 	blank->mss[FTPNAT_FROM_CLIENT] = client->mss;
 	blank->mss[FTPNAT_FROM_SERVER] = server->mss;
+	/* what the SYN-ACK offers, the SYN has offered (RFC 7323 sections 2.2 and 3.2) */
+	blank->timestamps = !!(server->offers & FTPNAT_OFFERS_TIMESTAMPS);
+	blank->wscale[FTPNAT_FROM_CLIENT] = 0;
+	blank->wscale[FTPNAT_FROM_SERVER] = 0;
+	if (server->offers & FTPNAT_OFFERS_WINDOW) {
+		blank->wscale[FTPNAT_FROM_CLIENT] = client->offers & FTPNAT_OFFERS_SHIFT;
+		blank->wscale[FTPNAT_FROM_SERVER] = server->offers & FTPNAT_OFFERS_SHIFT;
+	}
 	/* as the server's SYN-ACK has it, which nothing has changed since */
 	stream_begin(&blank->stream[FTPNAT_FROM_CLIENT], server->ack);
 	stream_begin(&blank->stream[FTPNAT_FROM_SERVER], server->end);

@@ -56,6 +56,11 @@ enum ftpnat_kind { FTPNAT_CONTROL, FTPNAT_DATA, FTPNAT_KIND_MAX };
 #define FTPNAT_FLOW_TRACKED                                                              \
 	0x80 /* of a track rule: nothing is translated, the stack sends it on */
 
+/* ftpnat_flow.offers */
+#define FTPNAT_OFFERS_SHIFT	 0x0f /* of its windows, where both offer it (RFC 7323) */
+#define FTPNAT_OFFERS_WINDOW	 0x10
+#define FTPNAT_OFFERS_TIMESTAMPS 0x20
+
 /* ftpnat_flow.tcp: what this direction has shown so far that its receiver accepts */
 #define FTPNAT_TCP_SYN	       0x01
 #define FTPNAT_TCP_ACK	       0x02
@@ -87,7 +92,8 @@ struct ftpnat_flow {
 	__u8 flags;
 	__u8 xdp;    /* enum ftpnat_xdp_state */
 	__u8 wscale; /* shift of the larger window of both ends; before, of its sender's */
-	__u8 pad[2];
+	__u8 offers; /* FTPNAT_OFFERS_* of its sender's SYN */
+	__u8 pad[1];
 	__u32 tcp; /* FTPNAT_TCP_*, changed by atomic operations */
 };
 
@@ -236,7 +242,10 @@ struct ftpnat_stream {
 	__u8 fin;	  /* the sender has finished: held bytes left with its FIN */
 	__u32 tls_record; /* sender's: start of the TLS record at hand */
 	__u16 tls_len;	  /* of its body, as far as the header says yet */
-	__u16 pad2;
+	__u8 ttl;	  /* sender's: the highest that was seen */
+	__u8 clocked;	  /* ts_recent is known */
+	__u32 edge;	  /* sender's: end of the widest window that it was told */
+	__u32 ts_recent;  /* sender's timestamp, as its receiver keeps it (RFC 7323) */
 	struct ftp_parser parser;
 	struct ftpnat_edit edit[FTPNAT_MAX_EDITS];
 	__u8 held[FTPNAT_HELD_LEN];
@@ -266,14 +275,15 @@ struct ftpnat_session {
 	__u32 spoken;	  /* when either end last finished a line */
 	__u16 rule;
 	__u8 flags;
-	__u8 first;    /* oldest command that matters and has no final reply yet */
-	__u8 commands; /* number of them */
-	__u8 awaiting; /* of these, PASV, EPSV and refused ones */
-	__u8 closing;  /* both ends have finished: nothing can be announced any more */
-	__u8 greeted;  /* the greeting, a reply to nothing, has come */
-	__u8 again;    /* PASV, EPSV or AUTH: was refused, perhaps by another's reply */
-	__u8 busy;     /* a preliminary reply has come, and no final one since */
-	__u8 pad[3];
+	__u8 first;	 /* oldest command that matters and has no final reply yet */
+	__u8 commands;	 /* number of them */
+	__u8 awaiting;	 /* of these, PASV, EPSV and refused ones */
+	__u8 closing;	 /* both ends have finished: nothing can be announced any more */
+	__u8 greeted;	 /* the greeting, a reply to nothing, has come */
+	__u8 again;	 /* PASV, EPSV or AUTH: was refused, perhaps by another's reply */
+	__u8 busy;	 /* a preliminary reply has come, and no final one since */
+	__u8 timestamps; /* both ends send them */
+	__u8 wscale[FTPNAT_DIR_MAX]; /* shift of each sender's windows */
 	__u8 late;    /* newest of `commands`, younger than the server's present line */
 	__u16 others; /* commands in flight that don't matter, behind all of them */
 	__u16 mss[FTPNAT_DIR_MAX];  /* largest segment that each sender takes itself */

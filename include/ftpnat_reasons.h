@@ -190,7 +190,28 @@
 	  "Nothing: the kernel drops it unless accept_source_route is set.") \
 	X(IGNORED, "tcp_ignored", \
 	  "segment that its receiver will not accept, forwarded and otherwise ignored", \
-	  "Nothing if there are few. If it rises fast, somebody forges segments: find out on which interface they arrive.")
+	  "Nothing if there are few. If it rises fast, somebody forges segments: find out on which interface they arrive.") \
+	X(BAD_CHECKSUM, "tcp_checksum", \
+	  "control segment with a wrong checksum, dropped", \
+	  "If it rises, look for a broken link or card; or somebody sends what the other end will not read.") \
+	X(BAD_FLAGS, "tcp_flags", \
+	  "control segment without ACK, dropped", \
+	  "Look at its sender with tcpdump: no TCP sends such a segment.") \
+	X(BAD_OPTION, "tcp_option", \
+	  "control segment signed with TCP-MD5 or TCP-AO, dropped", \
+	  "Nothing: no FTP server takes such a segment, and it can't be translated.") \
+	X(BAD_TIMESTAMP, "tcp_timestamp", \
+	  "control segment with an old timestamp, or without one that was agreed on, dropped", \
+	  "Nothing, if it is few: a link delivers late. Else look at its sender with tcpdump.") \
+	X(BAD_ACK, "tcp_ack", \
+	  "control segment that acknowledges what was never sent, or what is long past, dropped", \
+	  "Nothing, if it is few. If it rises fast, somebody sends segments in the name of others.") \
+	X(BAD_SEQUENCE, "tcp_sequence", \
+	  "control segment far from what its receiver waits for, dropped", \
+	  "Nothing, if it is few. If it rises fast, somebody sends segments in the name of others.") \
+	X(BAD_WINDOW, "tcp_window", \
+	  "control segment beyond its receiver's window, dropped", \
+	  "Nothing: its sender repeats it when the window opens.")
 enum ftpnat_reason {
 #define X(symbol, string, meaning, advice) FTPNAT_##symbol,
 	FTPNAT_REASONS(X)

@@ -170,7 +170,7 @@ static bool run_row(const char *says, int n, const struct row *row,
 		       !!(row->flags & FIN),
 		.ack = row->flags & ACK ? isn[!from] + row->ack : 0,
 		.flags = row->flags,
-		.wscale = row->wscale,
+		.offers = row->wscale,
 	};
 	struct tcp_change change;
 	bool ignored = !flow_accepts(&seg, &flow[from], &flow[!from], &change);

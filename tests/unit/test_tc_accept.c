@@ -203,6 +203,208 @@ static void test_control(void **state)
 	assert_true(good);
 }
 
+/* What makes a segment with a line one that its receiver discards: it is dropped, whole. */
+static const struct flaw {
+	const char *says;
+	enum ftpnat_reason reason;
+	uint8_t flags;
+	uint32_t seq, ack; /* more than the right ones */
+	int32_t clock;	   /* 0: the next */
+	bool no_options, bad_checksum;
+	uint8_t option;
+} flaws[] = {
+	{ "a wrong checksum", FTPNAT_BAD_CHECKSUM, .bad_checksum = true },
+	{ "no ACK flag", FTPNAT_BAD_FLAGS, .flags = PSH },
+	{ "no ACK flag, with FIN", FTPNAT_BAD_FLAGS, .flags = PSH | FIN },
+	{ "TCP-MD5", FTPNAT_BAD_OPTION, .option = 19 },
+	{ "TCP-AO", FTPNAT_BAD_OPTION, .option = 29 },
+	{ "an old timestamp", FTPNAT_BAD_TIMESTAMP, .clock = -1000 },
+	{ "no timestamp", FTPNAT_BAD_TIMESTAMP, .no_options = true },
+	{ "an ACK of one byte more than was sent", FTPNAT_BAD_ACK, .ack = 1 },
+	{ "an ACK far ahead", FTPNAT_BAD_ACK, .ack = 0x40000000 },
+	{ "an ACK far behind", FTPNAT_BAD_ACK, .ack = -0x20000u },
+	{ "far ahead", FTPNAT_BAD_SEQUENCE, .seq = 0x20000 },
+	{ "half the space away", FTPNAT_BAD_SEQUENCE, .seq = 0x80000000 },
+	{ "far behind", FTPNAT_BAD_SEQUENCE, .seq = -0x20000u },
+	{ "behind the window", FTPNAT_BAD_WINDOW, .seq = SERVER_WINDOW },
+};
+
+static void flawed(struct packet *packet, const struct talk *talk, enum end from,
+		   const struct flaw *row, const char *line)
+{
+	struct packet_spec in = talk_sent(talk, from);
+
+	in.flags = row->flags ? row->flags : PSH | ACK;
+	in.seq = talk->isn[from] + talk->sent[from] + row->seq;
+	in.ack = talk->isn[!from] + talk->heard[!from] + row->ack;
+	in.payload = line;
+	if (row->option) {
+		in.options.byte[0] = row->option;
+		in.options.byte[1] = 16;
+		in.options.len = 16;
+	} else if (!row->no_options) {
+		option_timestamps(&in.options,
+				  talk->clock[from] +
+					  (row->clock ? (uint32_t)row->clock : 1),
+				  talk->clock[!from]);
+	}
+	packet_build(packet, &in);
+	if (row->bad_checksum)
+		packet->byte[packet_tcp(packet) + 16] ^= 1;
+}
+
+/* The session but for its lock: parsers, clocks, windows, what is acknowledged. */
+static struct ftpnat_session session_of(const struct talk *talk)
+{
+	const struct ftpnat_tuple key = tuple(talk->scene->client, talk->client_port,
+					      talk->scene->dialled,
+					      talk->scene->dialled_port);
+	struct ftpnat_session session;
+	struct ftpnat_flow flow;
+
+	assert_true(dataplane_flow(&key, &flow));
+	assert_true(dataplane_session(flow.session, &session));
+	return session;
+}
+
+static void test_line(void **state)
+{
+	static const struct step before[] = {
+		S("220 hello\r\n"),    C("NOOP\r\n"), S("200 ok\r\n"),
+		C(NULL, .flags = ACK), { 0 },
+	};
+	static const struct step after[] = {
+		C("EPSV\r\n"),
+		S("229 (|||2570|)\r\n", .also = { FTPNAT_EXPECTED }),
+		{ 0 },
+	};
+	const struct flaw *row = *state;
+	bool good = true;
+
+	for (size_t i = 0; i < ARRAY_SIZE(routed); i++) {
+		for (enum end from = CLIENT; from <= SERVER; from++) {
+			struct ftpnat_session was, is;
+			struct counters counters;
+			struct packet packet;
+			struct talk talk;
+			struct run run;
+
+			talk_begin(&talk, routed[i]);
+			good &= talk_steps(&talk, row->says, before);
+			was = session_of(&talk);
+			flawed(&packet, &talk, from, row,
+			       from == CLIENT ? "PASV\r\n" : "500 no\r\n");
+			dataplane_counters(&counters);
+			dataplane_run(&run, INGRESS, talk_side(&talk, from), &packet, 0);
+			good &= run.action == TC_SHOT;
+			good &= dataplane_counted(row->says, &counters, row->reason,
+						  NULL);
+			good &= !dataplane_copy(&packet);
+			is = session_of(&talk);
+			assert_memory_equal(&was, &is, sizeof(was));
+			good &= talk_steps(&talk, row->says, after);
+			assert_int_equal(dataplane_doors(), 1);
+		}
+	}
+	assert_true(good);
+}
+
+/* The same without a line: it goes on, and the session is as before. */
+static void test_no_line(void **state)
+{
+	const struct flaw *row = *state;
+	bool good = true;
+
+	for (size_t i = 0; i < ARRAY_SIZE(routed); i++) {
+		for (enum end from = CLIENT; from <= SERVER; from++) {
+			struct ftpnat_session was, is;
+			struct counters counters;
+			struct packet packet;
+			struct talk talk;
+			struct run run;
+
+			if (row->reason == FTPNAT_BAD_WINDOW ||
+			    (row->bad_checksum && !(row->flags & FIN)))
+				continue;
+			talk_begin(&talk, routed[i]);
+			good &= talk_step(&talk, row->says, &(struct step)C("NOOP\r\n"));
+			was = session_of(&talk);
+			flawed(&packet, &talk, from, row, NULL);
+			dataplane_counters(&counters);
+			dataplane_run(&run, INGRESS, talk_side(&talk, from), &packet, 0);
+			good &= run.action == TC_REDIRECT;
+			good &= dataplane_counted(row->says, &counters, FTPNAT_FORWARDED,
+						  ignored);
+			is = session_of(&talk);
+			assert_memory_equal(&was, &is, sizeof(was));
+			good &= talk_step(&talk, row->says,
+					  &(struct step)S("200 ok\r\n"));
+		}
+	}
+	assert_true(good);
+}
+
+/* A line that would not get as far as those before it does so all the same. */
+static void test_ttl(void **state)
+{
+	static const struct {
+		uint8_t ttl, becomes;
+		const char *line;
+	} rows[] = { { 64, 63, "NOOP\r\n" },
+		     { 2, 63, "NOOP\r\n" },
+		     { 200, 199, "NOOP\r\n" },
+		     { 64, 199, "NOOP\r\n" },
+		     { 10, 9, NULL } };
+	bool good = true;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(routed); i++) {
+		for (enum end from = CLIENT; from <= SERVER; from++) {
+			struct talk talk;
+
+			talk_begin(&talk, routed[i]);
+			for (size_t n = 0; n < ARRAY_SIZE(rows); n++) {
+				struct packet_spec in = talk_sent(&talk, from);
+				struct packet_spec out = talk_heard(&talk, from);
+
+				in.flags = out.flags = PSH | ACK;
+				in.ttl = rows[n].ttl;
+				out.ttl = rows[n].becomes;
+				in.payload = out.payload = rows[n].line;
+				in.seq = out.seq = talk.isn[from] + talk.sent[from];
+				in.ack = out.ack = talk.isn[!from] + talk.sent[!from];
+				option_timestamps(&in.options, ++talk.clock[from],
+						  talk.clock[!from]);
+				out.options = in.options;
+				talk.sent[from] += rows[n].line ? 6 : 0;
+				good &= check_from("TTL", &talk, from, &in, &out,
+						   FTPNAT_FORWARDED, NULL);
+			}
+		}
+	}
+	assert_true(good);
+}
+
+/* What the sender has left to its card is no wrong checksum. */
+static void test_unfinished_checksum(void **state)
+{
+	bool good = true;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(routed); i++) {
+		static const struct flaw none = { .says = "GSO", .bad_checksum = true };
+		struct packet packet;
+		struct talk talk;
+		struct run run;
+
+		talk_begin(&talk, routed[i]);
+		flawed(&packet, &talk, CLIENT, &none, "NOOP\r\nNOOP\r\nNOOP\r\n");
+		dataplane_run(&run, INGRESS, talk_side(&talk, CLIENT), &packet, 12);
+		good &= run.action == TC_REDIRECT;
+	}
+	assert_true(good);
+}
+
 /* A reset with the right number ends a session: behind all that was said, or acknowledged. */
 static void test_control_reset(void **state)
 {
@@ -266,10 +468,12 @@ static void test_client_that_crashed(void **state)
 
 int main(void)
 {
-	static struct CMUnitTest tests[2 * ARRAY_SIZE(blind) + 8];
+	static struct CMUnitTest tests[2 * ARRAY_SIZE(blind) + 2 * ARRAY_SIZE(flaws) + 8];
 	static const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_xdp),
 		cmocka_unit_test(test_xdp_after_the_end),
+		cmocka_unit_test(test_ttl),
+		cmocka_unit_test(test_unfinished_checksum),
 		cmocka_unit_test(test_control_reset),
 		cmocka_unit_test(test_client_that_crashed),
 	};
@@ -277,6 +481,10 @@ int main(void)
 		rows_as_tests(tests, blind, ARRAY_SIZE(blind), sizeof(*blind), test_data);
 
 	n += rows_as_tests(tests + n, blind, BLIND_CONTROL, sizeof(*blind), test_control);
+	n += rows_as_tests(tests + n, flaws, ARRAY_SIZE(flaws), sizeof(*flaws),
+			   test_line);
+	n += rows_as_tests(tests + n, flaws, ARRAY_SIZE(flaws), sizeof(*flaws),
+			   test_no_line);
 	memcpy(tests + n, others, sizeof(others));
 	n += ARRAY_SIZE(others);
 	return _cmocka_run_group_tests("tc_accept", tests, n, dataplane_setup,

@@ -468,6 +468,7 @@ static void test_own_answer_is_left_alone(void **state)
 	(void)state;
 	scene_configure(&scene, NULL);
 	talk_init(&talk, &scene);
+	talk.timestamps = false;
 	talk_open(&talk);
 	assert_true(talk_steps(&talk, "a piece", steps));
 	spec = talk_sent(&talk, CLIENT);

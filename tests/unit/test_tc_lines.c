@@ -326,7 +326,10 @@ static void test_refusal_in_several_lines(void **state)
 	char *last;
 
 	(void)state;
-	talk_begin(&talk, KEEP4);
+	scene_configure(scene_get(KEEP4), NULL);
+	talk_init(&talk, scene_get(KEEP4));
+	talk.timestamps = false;
+	talk_open(&talk);
 	assert_true(talk_step(&talk, "PORT",
 			      &(struct step)C("PORT 10,66,66,66,7,208\r\n",
 					      "PORT 0,0,0,0,0,0\r\n",

@@ -284,6 +284,7 @@ static void test_binding(void **state)
 		filter(OUTER, FTPNAT_RP_STRICT, false);
 		filter(INNER, FTPNAT_RP_STRICT, false);
 		talk_init(&talk, scene_get(names[i]));
+		talk.timestamps = false;
 		talk_open(&talk);
 		assert_int_equal(bound(&talk, CLIENT), dataplane_ifindex(OUTER));
 		assert_int_equal(bound(&talk, SERVER), dataplane_ifindex(INNER));
@@ -308,6 +309,7 @@ static void test_route_change(void **state)
 	filter(OUTER, FTPNAT_RP_STRICT, false);
 	filter(INNER, FTPNAT_RP_STRICT, false);
 	talk_init(&talk, scene_get(KEEP4));
+	talk.timestamps = false;
 	talk_open(&talk);
 	dataplane_sh("ip route add 198.51.100.7/32 via 10.9.0.254");
 	good = strays("where the route leads now", &talk, CLIENT, FTPNAT_FORWARDED);

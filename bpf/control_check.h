@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Would the receiver take a control segment at all? Its checksum, and what the session
+ * knows of both ends: see accept.h. Before that nothing of the segment is believed.
+ */
+#ifndef FTPNAT_BPF_CONTROL_CHECK_H
+#define FTPNAT_BPF_CONTROL_CHECK_H
+
+#include "compose.h"
+
+/*
+ * Is the checksum still to be computed (CHECKSUM_PARTIAL)? Where the field looks so, the
+ * kernel tells: for such a packet its helper leaves the field alone when data change.
+ */
+static __noinline int csum_partial(struct __sk_buff *skb, const struct packet *p,
+				   __be16 check)
+{
+	__u32 at = p->l4 + TCP_OFF_CSUM;
+	__be16 now = 0;
+
+	if (bpf_l4_csum_replace(skb, at, 0, bpf_htons(1), 2) ||
+	    bpf_skb_load_bytes(skb, at, &now, sizeof(now)))
+		return 0;
+	if (now == check)
+		return 1;
+	bpf_skb_store_bytes(skb, at, &check, sizeof(check), 0);
+	return 0;
+}
+
+/* The sum of the pseudo header and the whole segment, whose payload is in c->in. */
+static __always_inline int csum_holds(struct scan *c, const struct tcphdr *tcp)
+{
+	struct scratch *s = c->s;
+	const struct packet *p = &s->packet;
+	/* ::ffff twice, in front of IPv4 addresses, adds nothing */
+	__u32 sum = (__u32)bpf_csum_diff(0, 0, (__be32 *)&p->tuple.src, 32, 0);
+
+	sum = (__u32)bpf_csum_diff(0, 0, (__be32 *)tcp, sizeof(*tcp), sum);
+	if (s->options.len)
+		sum = (__u32)bpf_csum_diff(0, 0, (__be32 *)s->options.old, OPTIONS_MAX,
+					   sum);
+	if (p->len)
+		sum = payload_sum(s, c->in, p->len, sum);
+	return fold16((__u64)sum + bpf_htons(IPPROTO_TCP) +
+		      bpf_htons((__u16)(p->ip_len - (p->l4 - ETH_HLEN)))) == 0xffff;
+}
+
+/*
+ * The card or the kernel may have verified it; of a GSO frame the kernel has. What is
+ * longer than PAYLOAD_LEN otherwise has come by no wire.
+ */
+static __noinline int control_csum(struct scan *c)
+{
+	const struct packet *p = &c->s->packet;
+	struct tcphdr tcp;
+
+	if (c->skb->gso_size || p->len > PAYLOAD_LEN ||
+	    bpf_csum_level(c->skb, BPF_CSUM_LEVEL_QUERY) >= 0)
+		return 1;
+	if (bpf_skb_load_bytes(c->skb, p->l4, &tcp, sizeof(tcp)))
+		return 0;
+	if (csum_unfinished(p, p->v6, tcp.check) && csum_partial(c->skb, p, tcp.check))
+		return 1;
+	return csum_holds(c, &tcp);
+}
+
+/* Notes the window that the sender of a stream is told. */
+static __always_inline void control_window(struct scan *c, struct ftpnat_stream *stream,
+					   __u32 ack, __u16 window)
+{
+	__u8 dir = c->s->segment.dir & 1;
+	/* of who receives that stream */
+	__u8 shift = c->session->wscale[stream == c->stream ? !dir : dir];
+	__u32 edge = ack + ((__u32)window << (shift & 15));
+
+	if (!stream->heard || seq_before(stream->edge, edge))
+		stream->edge = edge;
+	stream->heard = 1;
+}
+
+/* GO_ON, or the reason for which the receiver discards the segment. */
+static __noinline int control_check(struct scan *c)
+{
+	struct packet *p = &c->s->packet;
+	struct tcp_options *o = &c->s->options;
+	struct ftpnat_session *session = c->session;
+	__u8 dir = c->s->segment.dir & 1;
+	struct control_offer offer = {
+		.seq = p->seq,
+		.len = p->len,
+		.ack = p->ack,
+		.flags = p->flags,
+		.has_ts = !!o->timestamp,
+		.is_signed = o->is_signed,
+	};
+	int verdict;
+
+	if (p->len && pieces_load(c))
+		return FTPNAT_WRITE;
+	if ((p->len || p->flags & (TH_FIN | TH_RST)) && !control_csum(c))
+		return FTPNAT_BAD_CHECKSUM;
+	if (p->flags & TH_RST)
+		return GO_ON;
+	if (o->timestamp)
+		offer.tsval = bpf_ntohl(option_get32(o, o->timestamp - 1 + 2));
+	offer.said = stream_said(c->other);
+	verdict = control_unacceptable(&offer, session, c->stream, c->other,
+				       session->wscale[!dir], session->wscale[dir]);
+	return verdict ? verdict : GO_ON;
+}
+
+/* RFC 7323 section 4.3: of a segment that is accepted, and not ahead of what is acknowledged. */
+static __always_inline void control_clock(struct scan *c)
+{
+	struct ftpnat_stream *stream = c->stream;
+	struct tcp_options *o = &c->s->options;
+
+	if (!o->timestamp || seq_before(stream->acked, c->s->segment.send.seq))
+		return;
+	stream->ts_recent = bpf_ntohl(option_get32(o, o->timestamp - 1 + 2));
+	stream->clocked = 1;
+}
+
+/*
+ * A segment with payload must get as far as those before it: else its sender could say
+ * something else to the receiver than to us. Not in a loop: the translated packet is no
+ * packet of this flow. 0 or -1.
+ */
+static __always_inline int control_ttl(struct scan *c)
+{
+	struct packet *p = &c->s->packet;
+	__u8 highest = c->stream->ttl;
+
+	if (!p->len || c->session->flags & FTPNAT_SESSION_TRACKED)
+		return 0;
+	if (p->ttl >= highest) {
+		c->stream->ttl = p->ttl;
+		return 0;
+	}
+	return write_ttl(c->skb, p, highest) ? -1 : 0;
+}
+
+#endif
