@@ -49,7 +49,7 @@ LIBS_LDLIBS = $(eval LIBS_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIBS_L
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all bpf tools unit man deb deb-check fuzz soak soak-model check check-kernels demo compare attacks check-reproducible bench bench-tools lint format install uninstall \
+.PHONY: all bpf tools unit man deb deb-check fuzz soak soak-model check check-kernels demo compare attacks check-reproducible bench bench-tools fuzz-packets lint format install uninstall \
 	clean help
 
 all: $(PROGRAM) ## build ./ftpnat-load (default)
@@ -231,6 +231,9 @@ demo: ## install what is missing, build, show FTP through the gateway (root)
 
 compare: ## compare the kernel's FTP helper with ftpnat, case by case; writes docs/compare.md (root)
 	@scripts/compare
+
+fuzz-packets: all ## sessions under random and mutated packets, until interrupted (root)
+	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/attacks/fuzz.py --forever $(if $(SEED),--seed $(SEED))
 
 attacks: ## attacks on the kernel helper and on ftpnat, into docs/attacks.md (root)
 	@scripts/attacks

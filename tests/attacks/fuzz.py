@@ -15,6 +15,7 @@ import argparse
 import os
 import random
 import re
+import struct
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -25,7 +26,7 @@ from forge import ETH_P_8021AD, ETH_P_8021Q, MD5, Packet, extension, option, sen
 from ground import CAUTIOUS, FULL, GROW, GROW6, LIMITED, PUBLISH, PUBLISH6, TRACK, TRACK6, Ground, configuration  # noqa: E402
 from ground import GATEWAYS_ATTACKED  # noqa: E402
 from lab import Lab, wait_until  # noqa: E402
-from rawtcp import ACK, FIN, PSH, RST, SYN, ip_header, ip_packet  # noqa: E402
+from rawtcp import ACK, FIN, PSH, RST, SYN, fold, ip_header, ip_packet, parse_tcp, pseudo, total  # noqa: E402
 from siege import Siege  # noqa: E402
 from world import Failed  # noqa: E402
 
@@ -53,6 +54,14 @@ class Raw:
         return self.packet
 
 
+def discards(receiver, tcp, packet):
+    """Would the receiver discard it, translated and whole?"""
+    arriving = packet.but(source=receiver.remote, destination=receiver.local, headers=(), ip_options=b"", offset=None, cut=None,
+                          seq=packet.seq - tcp.iss - len(tcp.sent) + receiver.irs + len(receiver.got),
+                          ack=packet.ack - tcp.irs - len(tcp.got) + receiver.iss + len(receiver.sent))
+    return receiver.refuses(parse_tcp(arriving.build())[0])
+
+
 class Fuzzer:
     def __init__(self, ground, seed):
         self.ground, self.random = ground, random.Random(seed)
@@ -64,7 +73,7 @@ class Fuzzer:
         """(packet, link) such that its receiver discards it, whatever else is done to it."""
         choose = self.random
         link = tcp.wire
-        kind = choose.choice(("seq", "seq", "seq", "checksum", "ack", "no ack", "clock", "md5", "link"))
+        kind = choose.choice(("seq", "seq", "checksum", "no ack", "ack") if not self.ground.is_ours else ("seq", "seq", "seq", "checksum", "ack", "no ack", "clock", "md5", "link"))
         flags = choose.choice((packet.flags, ACK | PSH, ACK, RST, RST | ACK, FIN | ACK, SYN, SYN | ACK, choose.randrange(256)))
         if kind == "seq":
             packet = packet.but(seq=packet.seq + choose.randrange(*FAR), flags=flags)
@@ -104,10 +113,13 @@ class Fuzzer:
         return packet
 
     def one(self, siege):
-        tcp = self.random.choice(siege.ends)
+        index = self.random.randrange(len(siege.ends))
+        tcp, receiver = siege.ends[index], siege.ends[index ^ 1]
         packet = siege.next(tcp, self.random.choice(TEXTS))
         packet, link = self.flaw(siege, tcp, packet)
-        self.put(link, self.mutate(packet, siege.six))
+        packet = self.mutate(packet, siege.six)
+        if link is not tcp.wire or packet.tcp_error or discards(receiver, tcp, packet):
+            self.put(link, packet)
 
     def put(self, link, packet):
         try:
@@ -122,10 +134,12 @@ class Fuzzer:
         """A datagram or segment of no rule: (its packet, what must arrive behind the IP header)."""
         source, destination = FOREIGN[number & 1]
         body = self.random.randbytes(self.random.randrange(20, 600))
-        if number & 2:
+        if number & 2 and self.ground.is_ours:  # a firewall has its own mind about segments without a SYN
             packet = Packet((source, 5000), (destination, 5001), seq=number, ack=7, flags=ACK | PSH, payload=body)
             return Raw(packet.build())
-        return Raw(ip_packet(source, destination, 17, b"\x13\x88\x13\x89" + (8 + len(body)).to_bytes(2, "big") + b"\0\0" + body))
+        udp = struct.pack("!HHHH", 5000, 5001, 8 + len(body), 0) + body
+        check = fold(total(udp) + pseudo(source, destination, 17, len(udp))) or 0xFFFF
+        return Raw(ip_packet(source, destination, 17, udp[:6] + check.to_bytes(2, "big") + body))
 
     @staticmethod
     def behind_header(packet):

@@ -138,7 +138,7 @@ def fragmented_chain(s, count, inwards):
 
 # ---- the same tags on what belongs to a rule ----
 
-TAGS = {"802.1Q": ((ETH_P_8021Q, 0xA000),), "802.1ad": ((ETH_P_8021AD, 0),), "two tags": ((ETH_P_8021AD, 0), (ETH_P_8021Q, 0))}
+TAGS = {"802.1Q": ((ETH_P_8021Q, 0xA000),), "802.1ad": ((ETH_P_8021AD, 0),)}
 
 
 @attack(GUARD, "client with priority-tagged frames,", "nobody: a client with QoS",

@@ -9,17 +9,22 @@ takes it out there.
 
 import pytest
 
+import fuzz
 from attacks import attacks, play, unmet
 from ground import GATEWAYS_ATTACKED, Ground
 
 ATTACKS = attacks()
 UNMET = unmet()
+FUZZER = "fuzz-packets"  # its name in `unmet`
+FUZZED = 30000  # packets
 
 
 def parameters():
-    return [pytest.param(entry, id=entry.id, marks=[pytest.mark.xfail(strict=True, reason=f"unmet: {UNMET[entry.id]}")]
-                         if entry.id in UNMET else [])
-            for entry in ATTACKS]
+    return [pytest.param(entry, id=entry.id, marks=known(entry.id)) for entry in ATTACKS]
+
+
+def known(name):
+    return [pytest.mark.xfail(strict=True, reason=f"unmet: {UNMET[name]}")] if name in UNMET else []
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +42,16 @@ def test_each_attack_has_a_name_of_its_own():
 
 
 def test_unmet_names_attacks():
-    assert not set(UNMET) - {entry.id for entry in ATTACKS}
+    assert not set(UNMET) - {entry.id for entry in ATTACKS} - {FUZZER}
 
 
 @pytest.mark.parametrize("entry", parameters())
 def test_attack(ground, entry):
     withstood, seen = play(ground, entry)
     assert withstood, f"{seen}\n{entry.attacker}: {entry.promise}"
+
+
+@pytest.mark.ftpnat
+@pytest.mark.parametrize("seed", [pytest.param(14, marks=known(FUZZER))])
+def test_sessions_outlive_mutated_packets(ground, seed):
+    assert fuzz.run(ground, seed, FUZZED) > FUZZED / 2
