@@ -10,6 +10,7 @@ import random
 from attacks import ACCEPTANCE, attack
 from forge import MD5, TCP_AO, option, timestamps
 from rawtcp import ACK, FIN, PSH, RST, SYN, WINDOW, parse_tcp
+from scene import shown
 from sources import EVERY, GROW, GROW6, PUBLISH, PUBLISH6
 from world import Failed
 
@@ -106,7 +107,7 @@ FLAWS = {
 }
 
 
-@attack(ACCEPTANCE, "two FINs with the next sequence number and", "on the path of copies: sees the session",
+@attack(ACCEPTANCE, "two FINs with the next sequence number and", "sees the session",
         "A FIN counts only where its receiver accepts it.", EVERY, {name: (flaw,) for name, flaw in FLAWS.items()})
 def discarded_fins(s, flaw):
     line, end = s.pending()
@@ -158,7 +159,7 @@ def _injected(s, name, names, receiver):
     before = receiver.accepted
     s.inject(tcp.wire, packet)
     if receiver.accepted != before:
-        raise Failed(f"the {s.name(receiver)} gets a segment that it accepts: {receiver.last_in}")
+        raise Failed(f"the {s.name(receiver)} accepts something: {shown(receiver.last_in.payload)}")
     return True
 
 

@@ -103,7 +103,8 @@ class StrictTcp(Tcp):
         if {MD5, TCP_AO} & set(segment.options):
             return "option"  # no key is known, so it is somebody else's
         if self.irs is None:
-            wrong_ack = segment.flags & ACK and segment.ack != (self.iss + 1) % 2**32
+            acked = difference(segment.ack, self.iss + 1)  # data in the SYN, too (RFC 7413)
+            wrong_ack = segment.flags & ACK and not 0 <= acked <= len(self.sent)
             bare_reset = segment.flags & RST and not segment.flags & ACK
             return "ACK" if wrong_ack or bare_reset else None
         return self._refusal_synchronized(segment)

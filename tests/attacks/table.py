@@ -105,12 +105,13 @@ def write_markdown(path, entries, results):
     kind = None
     for (this, group), indices in grouped(entries, results).items():
         if this != kind:
+            lines += [""] if kind else []
             kind = this
-            lines += ["", f"## {TITLES[kind]}", "",
+            lines += [f"## {TITLES[kind]}", "",
                       f"| attack | variants | attacker | promise | {' | '.join(NAMES[name] for name in results)} |",
                       f"|---|---|---|---|{'---|' * len(results)}"]
         first = entries[indices[0]]
-        row = [group, str(len(indices)), first.attacker, first.promise]
+        row = [group.rstrip(",: "), str(len(indices)), first.attacker, first.promise]
         row += [verdict(entries, indices, result) for result in results.values()]
         lines.append(f"| {' | '.join(map(cell, row))} |")
     with open(path, "w") as file:
