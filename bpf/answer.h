@@ -20,6 +20,14 @@
 #define QUOTED_ROOM	   128 /* for QUOTED_MAX, power of two */
 #define QUOTED_FROM	   64  /* for the offset of the TCP header, power of two */
 
+/*
+ * RFC 1812 section 4.3.2.8, RFC 4443 section 2.4(f): errors are rationed, of each kind and
+ * on each CPU, a hundred a second and fifty at once. What one costs is random, so that
+ * nobody can count the errors for others by those that he gets (CVE-2020-25705).
+ */
+#define ANSWER_TOKENS 75	 /* at most; an error costs one or two of them */
+#define ANSWER_EARNS  6666667ULL /* nanoseconds for each */
+
 struct icmp_header {
 	__u8 type;
 	__u8 code;
@@ -102,6 +110,23 @@ static __always_inline long write_answer_v6(struct __sk_buff *skb, struct scratc
 	       bpf_skb_store_bytes(skb, ETH_HLEN + sizeof(ip6), icmp, sizeof(*icmp), 0);
 }
 
+static __always_inline bool answer_allowed(struct answer_ration *ration)
+{
+	__u64 now = bpf_ktime_get_coarse_ns();
+	__u64 earned = (now - ration->since) / ANSWER_EARNS;
+	__u32 cost = 1 + (bpf_get_prandom_u32() & 1);
+
+	if (earned) {
+		ration->since = now;
+		earned += ration->tokens;
+		ration->tokens = earned < ANSWER_TOKENS ? (__u32)earned : ANSWER_TOKENS;
+	}
+	if (ration->tokens < cost)
+		return false;
+	ration->tokens -= cost;
+	return true;
+}
+
 /*
  * Answers the packet in the scratch memory; returns `why` (TOO_BIG or TTL) unless it
  * fails.
@@ -116,6 +141,9 @@ __noinline int answer_error(struct __sk_buff *skb, int why, int egress)
 
 	if (!s)
 		return FTPNAT_NO_MEMORY;
+	if (!answer_allowed(why == FTPNAT_TOO_BIG ? &s->answer_ration.size :
+						    &s->answer_ration.hops))
+		return FTPNAT_UNANSWERED;
 	p = &s->packet;
 	tcp = p->l4 - ETH_HLEN; /* length of the IP header */
 	len = tcp + QUOTED_HEADER;

@@ -189,6 +189,13 @@ struct source {
 	bool found;		  /* by another next hop of the route */
 };
 
+/* Of the ICMP errors that are sent, see answer_allowed(). */
+struct answer_ration {
+	__u64 since; /* nanoseconds */
+	__u32 tokens;
+	__u32 pad;
+};
+
 struct scratch {
 	/* most packets need only these few cache lines */
 	struct packet packet;
@@ -211,6 +218,10 @@ struct scratch {
 	struct payload_sum payload_sum;
 	struct refused_events refused_events;
 	struct source source;
+	struct {
+		struct answer_ration hops;
+		struct answer_ration size;
+	} answer_ration;
 	struct ftpnat_addr addr_none; /* always zero: an address that no server accepts */
 	struct ftpnat_tls tls;	      /* zeroed image of an entry, but for its first id */
 	/* start of a packet that an ICMP error quotes */

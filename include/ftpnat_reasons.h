@@ -211,7 +211,10 @@
 	  "Nothing, if it is few. If it rises fast, somebody sends segments in the name of others.") \
 	X(BAD_WINDOW, "tcp_window", \
 	  "control segment beyond its receiver's window, dropped", \
-	  "Nothing: its sender repeats it when the window opens.")
+	  "Nothing: its sender repeats it when the window opens.") \
+	X(UNANSWERED, "unanswered", \
+	  "packet dropped without the ICMP error that is due, because these are rationed", \
+	  "If it rises, somebody floods: see ttl_exceeded and too_big.")
 enum ftpnat_reason {
 #define X(symbol, string, meaning, advice) FTPNAT_##symbol,
 	FTPNAT_REASONS(X)

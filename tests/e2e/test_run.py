@@ -84,6 +84,28 @@ def test_connection_stays_open_for_the_next_request(scene):
             assert got.startswith(b"HTTP/1.1 200")
 
 
+def test_slow_clients_keep_nobody_out(scene):
+    """A hundred connections whose requests never end; those that are waited for longest go."""
+    lab, *_ = scene
+    service = Service(lab)
+    with contextlib.ExitStack() as stack:
+        with lab.gw.inside():
+            slow = [stack.enter_context(socket.create_connection(("127.0.0.1", 9821), 10)) for _ in range(100)]
+        for _ in range(3):
+            for sock in slow:
+                with contextlib.suppress(OSError):
+                    sock.sendall(b"G")
+            assert service.get()[0] == 200
+        shut = 0
+        for sock in slow:
+            sock.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                with contextlib.suppress(ConnectionError):
+                    sock.recv(100)
+                shut += 1
+        assert shut >= len(slow) - 48
+
+
 def test_without_metrics_nobody_listens(scene):
     lab, server, vips, config = scene
     lab.gateway.write({"publish": config["publish"]})

@@ -163,6 +163,40 @@ static void test_ttl_1(void **state)
 	assert_true(good);
 }
 
+/* ICMP errors are rationed: sooner or later, a flood gets none. */
+static void test_flood_is_not_answered(void **state)
+{
+	static const enum scene_id ids[] = { KEEP4, KEEP6 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		struct packet_spec in;
+		struct packet packet;
+		struct counters before, after;
+		int answered = 0;
+		struct talk talk;
+		struct run run;
+
+		talk_begin(&talk, ids[i]);
+		in = talk_sent(&talk, CLIENT);
+		in.seq = talk.isn[CLIENT] + talk.sent[CLIENT];
+		in.ack = talk.isn[SERVER] + talk.heard[SERVER];
+		in.flags = ACK;
+		in.ttl = 1;
+		packet_build(&packet, &in);
+		dataplane_counters(&before);
+		do
+			dataplane_run(&run, INGRESS, scene_get(ids[i])->client_side,
+				      &packet, 0);
+		while (run.action == TC_REDIRECT && ++answered < 5000);
+		assert_int_equal(run.action, TC_SHOT);
+		dataplane_counters(&after);
+		assert_int_equal(after.reason[FTPNAT_UNANSWERED] -
+					 before.reason[FTPNAT_UNANSWERED],
+				 1);
+	}
+}
+
 /* A SYN that dies here must not take a place in the table. */
 static void test_syn_with_ttl_1_opens_nothing(void **state)
 {
@@ -353,6 +387,7 @@ int main(void)
 		cmocka_unit_test(test_gso),
 		cmocka_unit_test(test_too_big),
 		cmocka_unit_test(test_too_big_without_df),
+		cmocka_unit_test(test_flood_is_not_answered), /* last: nothing is left */
 	};
 
 	return cmocka_run_group_tests_name("tc_forward", tests, dataplane_setup,

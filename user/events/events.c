@@ -56,7 +56,7 @@ static int print_json(json_t *entry)
 {
 	if (!entry)
 		return err_r(-ENOMEM, "out of memory");
-	json_dumpf(entry, stdout, JSON_ENSURE_ASCII); /* flush() reports errors */
+	event_json_print(stdout, entry); /* flush() reports errors */
 	putchar('\n');
 	json_decref(entry);
 	return 0;

@@ -123,3 +123,19 @@ void event_print(FILE *out, const struct ftpnat_event *e,
 			fprintf(out, " => %s", w.real);
 	}
 }
+
+/* Jansson leaves DEL as it is; outside of strings there is none. */
+static int print_escaped(const char *buffer, size_t size, void *arg)
+{
+	for (size_t i = 0; i < size; i++)
+		if (buffer[i] == 0x7f)
+			fputs("\\u007f", arg);
+		else
+			fputc(buffer[i], arg);
+	return 0;
+}
+
+int event_json_print(FILE *out, const json_t *entry)
+{
+	return json_dump_callback(entry, print_escaped, out, JSON_ENSURE_ASCII);
+}

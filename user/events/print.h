@@ -28,4 +28,7 @@ void event_print(FILE *out, const struct ftpnat_event *e,
 json_t *event_json(const struct ftpnat_event *e, const struct ftpnat_line_event *line,
 		   const char *rule);
 
+/* On one line of ASCII, without the newline, and without a control character: terminals see it. */
+int event_json_print(FILE *out, const json_t *entry);
+
 #endif

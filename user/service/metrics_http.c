@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "base/hostaddr.h"
 #include "base/log.h"
@@ -13,11 +14,19 @@
 #include "service/metrics.h"
 
 #define BACKLOG		32
-#define MAX_CONNECTIONS 32U
-#define IDLE_SECONDS	10U
+#define MAX_CONNECTIONS 64U
+#define MAX_WAITING	48U /* above, the one that is waited for longest goes first */
+#define REQUEST_SECONDS 10U /* for a request, to its last byte */
+
+/* A connection, and since when its next request is waited for. */
+struct waiting {
+	int fd; /* 0: none */
+	time_t since;
+};
 
 struct metrics_http {
 	struct MHD_Daemon *daemon;
+	struct waiting waiting[MAX_CONNECTIONS];
 	sd_event_source *source;
 	metrics_http_fn read;
 	void *arg;
@@ -67,6 +76,87 @@ static enum MHD_Result answer_metrics(const struct metrics_http *http,
 		      MHD_RESPMEM_MUST_FREE);
 }
 
+/*
+ * MHD's own timeout begins anew with each byte. Who sends a byte now and then must not
+ * keep others out: it shuts the connection, and MHD then finds it closed.
+ */
+static void shut(struct waiting *waiting)
+{
+	shutdown(waiting->fd, SHUT_RDWR);
+	waiting->fd = 0;
+}
+
+static time_t seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+static int fd_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	return info ? info->connect_fd : 0;
+}
+
+static struct waiting *find_waiting(struct metrics_http *http, int fd)
+{
+	for (size_t i = 0; i < MAX_CONNECTIONS; i++)
+		if (http->waiting[i].fd == fd)
+			return &http->waiting[i];
+	return NULL;
+}
+
+/* The next request of the connection may take as long again. */
+static void answered(struct metrics_http *http, struct MHD_Connection *connection)
+{
+	struct waiting *waiting = find_waiting(http, fd_of(connection));
+
+	if (waiting)
+		waiting->since = seconds();
+}
+
+static void forget_waiting(struct metrics_http *http, struct MHD_Connection *connection)
+{
+	struct waiting *waiting = find_waiting(http, fd_of(connection));
+
+	if (waiting)
+		waiting->fd = 0;
+}
+
+static void begin_waiting(struct metrics_http *http, int fd)
+{
+	struct waiting *oldest = NULL, *place = find_waiting(http, 0);
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < MAX_CONNECTIONS; i++) {
+		struct waiting *waiting = &http->waiting[i];
+
+		if (!waiting->fd)
+			continue;
+		n++;
+		if (!oldest || waiting->since < oldest->since)
+			oldest = waiting;
+	}
+	if (n >= MAX_WAITING)
+		shut(oldest);
+	if (place)
+		*place = (struct waiting){ .fd = fd, .since = seconds() };
+}
+
+static void see_connection(void *arg, struct MHD_Connection *connection, void **context,
+			   enum MHD_ConnectionNotificationCode what)
+{
+	(void)context;
+	if (what == MHD_CONNECTION_NOTIFY_STARTED)
+		begin_waiting(arg, fd_of(connection));
+	else
+		forget_waiting(arg, connection);
+}
+
 static enum MHD_Result handle(void *arg, struct MHD_Connection *connection,
 			      const char *url, const char *method, const char *version,
 			      const char *upload, size_t *upload_size, void **state)
@@ -80,6 +170,7 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *connection,
 		return MHD_YES;
 	}
 	*upload_size = 0;
+	answered(arg, connection);
 	if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
 		return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
 				   "only GET and HEAD\n");
@@ -138,8 +229,9 @@ int metrics_http_open(struct metrics_http **out, sd_event *event,
 	http->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, handle, http,
 					MHD_OPTION_LISTEN_SOCKET, fd,
 					MHD_OPTION_CONNECTION_LIMIT, MAX_CONNECTIONS,
-					MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
-					MHD_OPTION_END);
+					MHD_OPTION_CONNECTION_TIMEOUT, REQUEST_SECONDS,
+					MHD_OPTION_NOTIFY_CONNECTION, see_connection,
+					http, MHD_OPTION_END);
 	if (!http->daemon)
 		return err_r(-EIO, "metrics: the HTTP server can't be started");
 	TAKE_FD(fd); /* the daemon's now */
@@ -165,5 +257,10 @@ void metrics_http_close(struct metrics_http *http)
 
 void metrics_http_tend(struct metrics_http *http)
 {
+	time_t now = seconds();
+
+	for (size_t i = 0; i < MAX_CONNECTIONS; i++)
+		if (http->waiting[i].fd && now - http->waiting[i].since > REQUEST_SECONDS)
+			shut(&http->waiting[i]);
 	MHD_run(http->daemon);
 }

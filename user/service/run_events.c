@@ -18,9 +18,10 @@
 #include "dataplane/pin.h"
 #include "events/print.h"
 
-#define ROUND		  1024 /* events at once: requests and signals shall not wait */
-#define MAX_FIELDS	  16
-#define LOGGED_PER_SECOND 10 /* refusals of one reason; the rest is summed up */
+#define ROUND		   1024 /* events at once: requests and signals shall not wait */
+#define MAX_FIELDS	   16
+#define REFUSED_PER_SECOND 10  /* refusals of one reason that are logged ... */
+#define LOGGED_PER_SECOND  200 /* ... and events of another; the rest is summed up */
 
 /* ---- the log ---- */
 
@@ -111,7 +112,7 @@ static void log_event(const struct run_events *events, const struct ftpnat_event
 	if (events->journal || events->options->json)
 		entry = event_json(e, line, rule);
 	if (!events->journal && events->options->json) {
-		json_dumpf(entry, stderr, JSON_ENSURE_ASCII);
+		event_json_print(stderr, entry);
 		fputc('\n', stderr);
 	} else {
 		out = open_memstream(&text, &len);
@@ -157,10 +158,15 @@ static void log_lost(struct run_events *events)
 }
 
 /* Anybody can cause any number of refusals. */
+static unsigned int logged_per_second(__u32 reason)
+{
+	return priority_of(reason) == LOG_INFO ? LOGGED_PER_SECOND : REFUSED_PER_SECOND;
+}
+
 static bool is_flood(struct run_events *events, __u32 reason)
 {
-	return priority_of(reason) != LOG_INFO && reason < FTPNAT_REASON_MAX &&
-	       events->logged[reason]++ >= LOGGED_PER_SECOND;
+	return reason < FTPNAT_REASON_MAX &&
+	       events->logged[reason]++ >= logged_per_second(reason);
 }
 
 static void log_floods(struct run_events *events)
@@ -171,9 +177,9 @@ static void log_floods(struct run_events *events)
 		unsigned int logged = events->logged[reason];
 
 		events->logged[reason] = 0;
-		if (logged <= LOGGED_PER_SECOND)
+		if (logged <= logged_per_second(reason))
 			continue;
-		logged -= LOGGED_PER_SECOND;
+		logged -= logged_per_second(reason);
 		snprintf(text, sizeof(text), "%s: %u more of these within a second",
 			 view_reason_name(reason), logged);
 		log_count(events, view_reason_name(reason), logged, text);
