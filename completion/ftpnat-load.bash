@@ -56,7 +56,9 @@ _ftpnat_load() {
 			instance+=("${words[i]}" "${words[i + 1]}")
 			i=$((i + 1))
 			;;
-		-c | --config | --rule | --client | --watch | --count) i=$((i + 1)) ;;
+		-c | --config | --rule | --client | --server | --port | --kind | --state | --reason | --watch | --count)
+			i=$((i + 1))
+			;;
 		-*) ;;
 		*) if [[ -z $verb ]]; then verb=${words[i]}; else arguments+=("${words[i]}"); fi ;;
 		esac
@@ -79,7 +81,15 @@ _ftpnat_load() {
 		mapfile -t COMPREPLY < <(compgen -W "$(_ftpnat_load_live RULE "${instance[@]}")" -- "$cur")
 		return
 		;;
-	--client | --watch | --count) return ;;
+	--kind)
+		mapfile -t COMPREPLY < <(compgen -W "control data" -- "$cur")
+		return
+		;;
+	--state)
+		mapfile -t COMPREPLY < <(compgen -W "new established closing closed" -- "$cur")
+		return
+		;;
+	--client | --server | --port | --reason | --watch | --count) return ;;
 	esac
 
 	if [[ $cur == -* ]]; then

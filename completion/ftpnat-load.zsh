@@ -50,10 +50,14 @@ _ftpnat_load() {
 		[[ -n ${(M)verbs:#$verb:*} ]] && break
 		verb=
 	done
+	local -a filters=('--rule[only of this rule]:rule:_ftpnat_load_rules'
+		'--client[only of these clients]:address or prefix:'
+		'--server[only of these servers]:address or prefix:' '--port[only with this port]:port:')
+	local kinds='--kind[control or data connections]:kind:(control data)'
 	case $verb in
-	flows) options=('--rule[only of this rule]:rule:_ftpnat_load_rules'
-		'--client[only of this client]:address:') ;;
-	events) options=('--rule[only of this rule]:rule:_ftpnat_load_rules'
+	flows) options=($filters $kinds '--state[only in this state]:state:(new established closing closed)') ;;
+	expected) options=($filters) ;;
+	events) options=($filters $kinds '--reason[only for this reason]:reason:'
 		'--count[end after so many]:number:') ;;
 	stats) options=('--watch[again every so many seconds]:seconds:') ;;
 	esac

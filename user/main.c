@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include "base/util.h"
 #include "config/config.h"
 #include "dataplane/pin.h"
+#include "dataplane/view.h"
 
 #define SEE_HELP "see `ftpnat-load --help`"
 
@@ -29,15 +31,16 @@ static const struct verb {
 	{ "status", "", "interfaces, programs, rules, occupancy, and what is wrong",
 	  verb_status },
 	{ "stats", "[--watch SECONDS]", "counters per rule and per reason", verb_stats },
-	{ "flows", "[--rule NAME] [--client ADDRESS]", "control and data connections",
+	{ "flows", "[--rule --client --server --port --kind --state]",
+	  "control and data connections; with filters, those that match all",
 	  verb_flows },
-	{ "expected", "", "announced data connections that have not arrived yet",
-	  verb_expected },
+	{ "expected", "[--rule --client --server --port]",
+	  "announced data connections that have not arrived yet", verb_expected },
 	{ "servers", "[drain | resume RULE ADDRESS]",
 	  "published servers, their connections and weight; drain: no new sessions for\n"
 	  "            this server until resume; existing ones continue",
 	  verb_servers },
-	{ "events", "[--rule NAME] [--count N]",
+	{ "events", "[--rule --client --server --port --kind --reason] [--count N]",
 	  "follow events: first those in the buffer, then new ones; with\n"
 	  "            --json one object per line. Each event is printed once",
 	  verb_events },
@@ -50,7 +53,17 @@ static const struct verb {
 };
 
 /* Long options without a letter. */
-enum { OPT_RULE = 256, OPT_CLIENT, OPT_WATCH, OPT_COUNT };
+enum {
+	OPT_RULE = 256,
+	OPT_CLIENT,
+	OPT_SERVER,
+	OPT_PORT,
+	OPT_KIND,
+	OPT_STATE,
+	OPT_REASON,
+	OPT_WATCH,
+	OPT_COUNT
+};
 
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' },
@@ -61,6 +74,11 @@ static const struct option long_options[] = {
 	{ "version", no_argument, NULL, 'V' },
 	{ "rule", required_argument, NULL, OPT_RULE },
 	{ "client", required_argument, NULL, OPT_CLIENT },
+	{ "server", required_argument, NULL, OPT_SERVER },
+	{ "port", required_argument, NULL, OPT_PORT },
+	{ "kind", required_argument, NULL, OPT_KIND },
+	{ "state", required_argument, NULL, OPT_STATE },
+	{ "reason", required_argument, NULL, OPT_REASON },
 	{ "watch", required_argument, NULL, OPT_WATCH },
 	{ "count", required_argument, NULL, OPT_COUNT },
 	{ 0 },
@@ -84,7 +102,8 @@ static void print_help(void)
 	       "  -j, --json             one JSON document instead of text (events: one per line)\n"
 	       "  -h, --help             this text\n"
 	       "  -V, --version          version\n\n"
-	       "Exit codes: 0 done, 1 failed at run time, 2 wrong usage or configuration.\n");
+	       "Exit codes: 0 done, 1 failed at run time, 2 wrong usage or configuration,\n"
+	       "3 (status) something is wrong.\n");
 }
 
 static int set_pin(struct options *options, char *dir)
@@ -130,13 +149,77 @@ static int set_count(struct options *options, const char *text)
 	return 0;
 }
 
-static int set_client(struct options *options, const char *text)
+/* Host bits don't matter here. */
+static int set_prefix(const char *option, const char *text, struct ftpnat_prefix *prefix,
+		      bool *given)
 {
-	if (ftpnat_addr_parse(text, &options->client_addr))
-		return err_r(EXIT_USAGE, "--client %s: an IPv4 or IPv6 address is needed",
+	if (ftpnat_prefix_parse(text, prefix) == -EINVAL)
+		return err_r(EXIT_USAGE, "%s %s: an address or prefix is needed", option,
 			     text);
-	options->client = text;
+	*given = true;
 	return 0;
+}
+
+static int set_port(const char *text, __be16 *port)
+{
+	uint16_t number;
+
+	if (ftpnat_port_parse(text, &number))
+		return err_r(EXIT_USAGE, "--port %s: a number from 1 to 65535 is needed",
+			     text);
+	*port = htons(number);
+	return 0;
+}
+
+/* One of `words`, which ends with NULL. */
+static int set_word(const char *option, const char *text, const char *const *words,
+		    const char **word)
+{
+	char all[128] = "";
+
+	*word = text;
+	for (; *words; words++) {
+		if (!strcmp(text, *words))
+			return 0;
+		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s",
+			 *all ? ", " : "", *words);
+	}
+	return err_r(EXIT_USAGE, "%s %s: one of %s is needed", option, text, all);
+}
+
+static int set_reason(const char *text, const char **reason)
+{
+	*reason = text;
+	for (__u32 i = 0; i < FTPNAT_REASON_MAX; i++)
+		if (!strcmp(text, view_reason_name(i)))
+			return 0;
+	return err_r(EXIT_USAGE,
+		     "--reason %s: not a reason, see REASONS in ftpnat-load(8)", text);
+}
+
+static int set_filter(struct filter *filter, int option, const char *text)
+{
+	static const char *const kinds[] = { "control", "data", NULL };
+	static const char *const states[] = { "new", "established", "closing", "closed",
+					      NULL };
+
+	switch (option) {
+	case OPT_CLIENT:
+		return set_prefix("--client", text, &filter->client, &filter->by_client);
+	case OPT_SERVER:
+		return set_prefix("--server", text, &filter->server, &filter->by_server);
+	case OPT_PORT:
+		return set_port(text, &filter->port);
+	case OPT_KIND:
+		return set_word("--kind", text, kinds, &filter->kind);
+	case OPT_STATE:
+		return set_word("--state", text, states, &filter->state);
+	case OPT_REASON:
+		return set_reason(text, &filter->reason);
+	default:
+		filter->rule = text;
+		return 0;
+	}
 }
 
 static int set_option(struct options *options, int option, char **argv)
@@ -154,10 +237,13 @@ static int set_option(struct options *options, int option, char **argv)
 		options->json = true;
 		return 0;
 	case OPT_RULE:
-		options->rule = optarg;
-		return 0;
 	case OPT_CLIENT:
-		return set_client(options, optarg);
+	case OPT_SERVER:
+	case OPT_PORT:
+	case OPT_KIND:
+	case OPT_STATE:
+	case OPT_REASON:
+		return set_filter(&options->filter, option, optarg);
 	case OPT_WATCH:
 		return set_watch(options, optarg);
 	case OPT_COUNT:
@@ -214,11 +300,19 @@ static const struct verb *find_verb(const char *name)
 static int check_options(const struct options *options, const struct verb *verb)
 {
 	bool flows = verb->run == verb_flows, events = verb->run == verb_events;
+	const struct filter *filter = &options->filter;
 
-	if ((options->rule && !flows && !events) || (options->client && !flows))
+	if ((filter->rule || filter->by_client || filter->by_server || filter->port) &&
+	    !flows && !events && verb->run != verb_expected)
 		return err_r(EXIT_USAGE,
-			     "--rule and --client belong to flows, --rule also to "
-			     "events: " SEE_HELP);
+			     "--rule, --client, --server and --port belong to flows, "
+			     "expected and events: " SEE_HELP);
+	if (filter->kind && !flows && !events)
+		return err_r(EXIT_USAGE, "--kind belongs to flows and events: " SEE_HELP);
+	if (filter->state && !flows)
+		return err_r(EXIT_USAGE, "--state belongs to flows: " SEE_HELP);
+	if (filter->reason && !events)
+		return err_r(EXIT_USAGE, "--reason belongs to events: " SEE_HELP);
 	if (options->watch && verb->run != verb_stats)
 		return err_r(EXIT_USAGE, "--watch belongs to stats: " SEE_HELP);
 	if (options->count && !events)

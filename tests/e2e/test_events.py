@@ -292,6 +292,24 @@ def test_down_ends_it(make_lab):
     assert "was taken down" in follower.lines()[-1]
 
 
+@pytest.mark.parametrize("argv, expected", [
+    (["--reason", "control_opened"], ["control_opened"] * 2),
+    (["--client", "10.1.1.0/24", "--reason", "control_closed", "--kind", "control"], ["control_closed"] * 2),
+    (["--server", "10.2.0.0/16", "--reason", "control_opened"], ["control_opened"] * 2),
+], ids=["reason", "client-and-kind", "server"])
+def test_filters(make_lab, argv, expected):
+    lab = make_lab()
+    server = Vsftpd(lab.server).start()
+    vips = lab.vips()
+    lab.gateway.up({"publish": [publish("files", vips, [server])], "timeouts": {"closing": "1s"}})
+    follower = Follower(lab, "--json", *argv, "--count", "2")
+    with lab.client.inside():
+        for _ in range(2):
+            login(lab.client, vips[0], server).quit()
+    assert follower.ended() == 0
+    assert [entry["reason"] for entry in follower.entries()] == expected
+
+
 def test_not_up(host):  # noqa: F811
     refused(host.load("events"), 1, "not up at")
 
@@ -299,7 +317,7 @@ def test_not_up(host):  # noqa: F811
 @pytest.mark.parametrize("argv, words", [
     (["events", "--count", "0"], "--count 0: a number"),
     (["events", "--count", "many"], "--count many: a number"),
-    (["events", "--client", "10.0.0.1"], "belong to flows"),
+    (["events", "--state", "new"], "belongs to flows"),
     (["flows", "--count", "1"], "--count belongs to events"),
 ])
 def test_wrong_usage(host, argv, words):  # noqa: F811

@@ -83,6 +83,49 @@ def test_flows_are_filtered_by_rule_and_client(up):
     assert len(clients()) == 3
 
 
+@pytest.mark.parametrize("argv, ports", [
+    (["--client", "198.51.100.0/25"], [1, 2, 3]),
+    (["--client", "198.51.100.7/25"], [1, 2, 3]),
+    (["--client", "198.51.100.128/25"], []),
+    (["--client", "::/0"], []),
+    (["--server", "10.9.0.10/31"], [1, 2]),
+    (["--server", "10.9.0.12"], [3]),
+    (["--port", "40002"], [2]),
+    (["--port", "2121"], [1, 2, 3]),
+    (["--port", "990"], [3]),
+    (["--kind", "data"], [2]),
+    (["--state", "new"], [3]),
+    (["--state", "established", "--kind", "control"], [1]),
+    (["--state", "new", "--kind", "data"], []),
+    (["--client", "198.51.100.8", "--server", "10.9.0.0/24", "--port", "21", "--kind", "data"], [2]),
+])
+def test_flows_are_filtered(up, argv, ports):
+    for number, (client, server, tcp, kind) in enumerate([
+            ("198.51.100.7", "10.9.0.10:21", SYN | ACK, 0), ("198.51.100.8", "10.9.0.11:21", SYN | ACK, DATA),
+            ("198.51.100.9", "10.9.0.12:990", SYN, 0)], start=40001):
+        put_connection(up, f"{client}:{number}", "192.0.2.10:2121", f"{client}:{number}", server, kind=kind,
+                       tcp=(tcp, tcp))
+    found = [int(flow["client"].rsplit(":", 1)[1]) - 40000 for flow in listing(up, "flows", *argv)["flows"]]
+    assert sorted(found) == ports
+
+
+@pytest.mark.parametrize("argv, words", [
+    (["flows", "--client", "10.0.0"], "--client 10.0.0: an address or prefix"),
+    (["flows", "--port", "0"], "--port 0: a number"),
+    (["flows", "--kind", "both"], "--kind both: one of control, data"),
+    (["flows", "--state", "old"], "--state old: one of new, established, closing, closed"),
+    (["flows", "--reason", "no_port"], "--reason belongs to events"),
+    (["events", "--reason", "none_such"], "not a reason, see REASONS"),
+    (["events", "--state", "new"], "--state belongs to flows"),
+    (["expected", "--kind", "data"], "--kind belongs to flows and events"),
+    (["stats", "--server", "10.9.0.10"], "belong to flows, expected and events"),
+])
+def test_filters_that_make_no_sense(host, argv, words):
+    done = host.load(*argv)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+
+
 def test_flows_of_a_rule_that_is_none(up):
     done = up.load("flows", "--rule", "lam")
     assert (done.returncode, done.stdout) == (1, "")
@@ -111,6 +154,9 @@ def test_expected(up, mode, peer, destination, client):
     value = struct.pack("=16x16s16s2s2sIIHBx", address(peer), dst, b"\0\0", dport, 1,
                         int(time.monotonic()) - 3, 0, mode)
     put(up, "ftpnat_expected", key, value)
+    for argv, shown in ((["--client", client], 1), (["--client", "203.0.113.0/24"], 0), (["--rule", "lan"], 0),
+                        (["--port", "1"], 0)):
+        assert len(listing(up, "expected", *argv)["expected"]) == shown, argv
     (entry,) = listing(up, "expected")["expected"]
     assert 3 <= entry.pop("age") <= 8
     assert entry == {"rule": "files", "client": client, "public": public, "real": destination,

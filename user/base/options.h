@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "base/addr.h"
+#include "base/filter.h"
 
 #define RUN_DIR "/run/ftpnat" /* files of `run` */
 
@@ -18,9 +18,7 @@ struct options {
 	const char *netns; /* NULL: where we are */
 	bool json;
 
-	const char *rule;   /* flows, events; NULL: all */
-	const char *client; /* flows; NULL: all */
-	struct ftpnat_addr client_addr;
+	struct filter filter; /* flows, expected, events */
 
 	struct {
 		bool drain;	  /* or resume */

@@ -122,6 +122,16 @@ static int print_event(const struct follower *f, const struct ftpnat_event *e,
 }
 
 /* For libbpf: an error ends this round, the event counts as read. */
+static bool is_wanted(const struct filter *filter, const struct ftpnat_event *e,
+		      const char *rule)
+{
+	return filter_word(filter->rule, rule) &&
+	       filter_word(filter->kind,
+			   e->kind == FTPNAT_CONTROL ? "control" : "data") &&
+	       filter_word(filter->reason, view_reason_name(e->reason)) &&
+	       filter_ends(filter, &e->client, &e->server);
+}
+
 static int see_event(void *arg, void *data, size_t size)
 {
 	struct follower *f = arg;
@@ -138,7 +148,7 @@ static int see_event(void *arg, void *data, size_t size)
 	if (err)
 		return err;
 	event_maps_rule(&f->maps, e->rule, rule);
-	if (f->options->rule && strcmp(f->options->rule, rule))
+	if (!is_wanted(&f->options->filter, e, rule))
 		return 0;
 	err = print_event(f, e, event_line(data, size), rule) ?: flush();
 	if (!err && ++f->printed == f->options->count)

@@ -7,6 +7,7 @@
 
 struct listing {
 	const struct view *view;
+	const struct filter *filter;
 	__u32 now;
 	json_t *list; /* or NULL: text */
 	struct table table;
@@ -22,24 +23,33 @@ static int see_expected(const void *key_bytes, const void *value, void *arg)
 	const char *mode = config_mode_str(active ? FTPNAT_ACTIVE : FTPNAT_PASSIVE);
 	__u32 age = listing->now > expected->created ? listing->now - expected->created :
 						       0;
+	const struct ftpnat_tuple dialled = { .src = active ? expected->dst : key->peer,
+					      .dst = key->dst,
+					      .dport = key->dport };
+	const struct ftpnat_tuple real = { .src = expected->src,
+					   .dst = active ? key->peer : expected->dst,
+					   .dport = expected->dport };
 	char client[FTPNAT_ADDR_STRLEN], public[FTPNAT_ENDPOINT_STRLEN],
-		real[FTPNAT_ENDPOINT_STRLEN];
+		goes_to[FTPNAT_ENDPOINT_STRLEN];
 
-	ftpnat_addr_str(client, active ? &expected->dst : &key->peer);
+	if (!filter_word(listing->filter->rule, rule) ||
+	    !filter_ends(listing->filter, &dialled, &real))
+		return 0;
+	ftpnat_addr_str(client, &dialled.src);
 	ftpnat_endpoint_str(public, &key->dst, key->dport);
-	ftpnat_endpoint_str(real, &expected->dst, expected->dport);
+	ftpnat_endpoint_str(goes_to, &expected->dst, expected->dport);
 	if (listing->list) {
 		json_array_append_new(listing->list,
 				      json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "rule",
 						rule, "client", client, "public", public,
-						"real", real, "mode", mode, "age",
+						"real", goes_to, "mode", mode, "age",
 						(json_int_t)age));
 		return 0;
 	}
 	table_cell(&listing->table, "%s", rule);
 	table_cell(&listing->table, "%s", client);
 	table_cell(&listing->table, "%s", public);
-	table_cell(&listing->table, "%s", real);
+	table_cell(&listing->table, "%s", goes_to);
 	table_cell(&listing->table, "%s", mode);
 	table_cell(&listing->table, "%us", age);
 	return 0;
@@ -50,7 +60,9 @@ int verb_expected(const struct options *options)
 	static const char *const titles[] = { "RULE", "CLIENT", "PUBLIC", "REAL",
 					      "MODE", "AGE",	NULL };
 	_cleanup_view_ struct view view;
-	struct listing listing = { .view = &view, .now = view_now() };
+	struct listing listing = { .view = &view,
+				   .filter = &options->filter,
+				   .now = view_now() };
 	int err = view_open(&view, options);
 
 	if (err)

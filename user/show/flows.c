@@ -121,14 +121,11 @@ static void print_text(struct listing *listing, const struct connection *c)
 static bool is_wanted(const struct listing *listing, const struct ftpnat_tuple *key,
 		      const struct ftpnat_flow *flow)
 {
-	const struct options *options = listing->options;
+	const struct filter *filter = &listing->options->filter;
 
-	if (!(flow->flags & FTPNAT_FLOW_CLIENT))
-		return false;
-	if (options->rule &&
-	    strcmp(options->rule, view_rule_name(listing->view, flow->rule)))
-		return false;
-	return !options->client || ftpnat_addr_equal(&key->src, &options->client_addr);
+	return (flow->flags & FTPNAT_FLOW_CLIENT) &&
+	       filter_word(filter->rule, view_rule_name(listing->view, flow->rule)) &&
+	       filter_ends(filter, key, &flow->to);
 }
 
 static int see_flow(const void *key_bytes, const void *value, void *arg)
@@ -147,6 +144,9 @@ static int see_flow(const void *key_bytes, const void *value, void *arg)
 	if (bpf_map_lookup_elem(listing->flows_fd, &back, &server))
 		memset(&server, 0, sizeof(server));
 	describe(listing, key, client, &server, &connection);
+	if (!filter_word(listing->options->filter.kind, connection.kind) ||
+	    !filter_word(listing->options->filter.state, connection.state))
+		return 0;
 	if (listing->options->json)
 		err = print_json(listing, &connection);
 	else
@@ -176,8 +176,9 @@ int verb_flows(const struct options *options)
 
 	if (err)
 		return EXIT_RUNTIME;
-	if (options->rule && !rule_known(&view, options->rule)) {
-		pr_err("no rule is named %s: see `ftpnat-load status`", options->rule);
+	if (options->filter.rule && !rule_known(&view, options->filter.rule)) {
+		pr_err("no rule is named %s: see `ftpnat-load status`",
+		       options->filter.rule);
 		return EXIT_RUNTIME;
 	}
 	flows_fd = view_map(&view, FTPNAT_MAP_FLOWS);
