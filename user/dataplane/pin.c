@@ -66,7 +66,7 @@ static int mount_bpffs(const char *dir)
 			     dir, strerror(errno));
 	if (life == MOUNT_UNKNOWN)
 		pr_err("mounted bpffs on " BPFFS
-		       "; without /proc it is unknown whether it outlives this command");
+		       "; without /proc/self/mountinfo it is unknown whether it outlives this command");
 	return 0;
 }
 
