@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The steps of up and reload, for callers that do more. */
+/* The steps of up, for callers that do more. */
 #ifndef FTPNAT_UP_H
 #define FTPNAT_UP_H
 
@@ -7,9 +7,9 @@
 #include "config/config.h"
 
 /*
- * Put the configuration in force: a reload where the instance is up, else, with
- * `may_start`, a fresh start. What fails changes nothing. An exit code; reports its errors.
+ * Put the configuration in force: a fresh start, or a reload where the instance is up.
+ * What fails changes nothing. An exit code; reports its errors.
  */
-int up_apply(const struct options *options, const struct config *config, bool may_start);
+int up_apply(const struct options *options, const struct config *config);
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/netns.h"
 #include "config/load.h"
+#include "dataplane/reload.h"
 #include "dataplane/service_files.h"
 #include "dataplane/up.h"
 #include "service/health.h"
@@ -96,7 +97,8 @@ static int put_in_force(struct service *service, bool may_start)
 	    metrics_http_open(&http, service->event, &config->metrics_listen,
 			      read_metrics, service))
 		return EXIT_RUNTIME;
-	err = up_apply(&service->options, config, may_start);
+	err = may_start ? up_apply(&service->options, config) :
+			  reload_apply(&service->options, config);
 	if (err)
 		return err;
 	if (!same) {

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "dataplane/change.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/netdev.h"
+#include "base/netns.h"
+#include "dataplane/attach.h"
+#include "dataplane/fastpath.h"
+#include "dataplane/pin.h"
+
+void change_end(struct change *change)
+{
+	dataplane_close(&change->dataplane);
+	instance_close(&change->instance);
+	close_fd(&change->lock_fd);
+}
+
+static int check_header(const struct config *config, const struct config_interface *from)
+{
+	int has = netdev_has_ethernet_header(from->name);
+
+	if (has < 0)
+		return err_r(has, "can't find out the type of %s: %s", from->name,
+			     strerror(-has));
+	if (!has)
+		return err_r(-EAFNOSUPPORT,
+			     "%s:%u:%u: packets of %s have no Ethernet header (PPP, "
+			     "WireGuard, tun or another tunnel), and ftpnat only works "
+			     "with Ethernet: remove it from interfaces",
+			     config->path, from->at.line, from->at.column, from->name);
+	return 0;
+}
+
+static int find_interfaces(struct change *change)
+{
+	const struct config *config = change->config;
+
+	if (config->interfaces_n > FTPNAT_MAX_INTERFACES)
+		return err_r(-E2BIG, "more than %d interfaces", FTPNAT_MAX_INTERFACES);
+	for (size_t i = 0; i < config->interfaces_n; i++) {
+		const struct config_interface *from = &config->interfaces[i];
+		struct ftpnat_interface *to = &change->wanted.interface[i];
+		int err;
+
+		to->ifindex = if_nametoindex(from->name);
+		if (!to->ifindex)
+			return err_r(
+				-ENODEV,
+				"%s:%u:%u: no interface %s in this network namespace "
+				"(see `ip link`)",
+				config->path, from->at.line, from->at.column, from->name);
+		err = check_header(config, from);
+		if (err)
+			return err;
+		memcpy(to->name, from->name, sizeof(to->name));
+		to->xdp_asked = (__u8)config->xdp;
+		change->wanted.interfaces++;
+	}
+	return 0;
+}
+
+struct ftpnat_interface *state_interface(struct ftpnat_state *state, __u32 ifindex)
+{
+	for (__u32 i = 0; i < state->interfaces; i++)
+		if (state->interface[i].ifindex == ifindex)
+			return &state->interface[i];
+	return NULL;
+}
+
+static int save_instance(void *arg)
+{
+	return instance_save(arg);
+}
+
+int change_attach(struct change *change)
+{
+	struct instance *instance = &change->instance;
+	struct ftpnat_state *state = &instance->state;
+	struct attach_wish wishes[FTPNAT_MAX_INTERFACES];
+	int err = 0;
+
+	for (__u32 i = 0; !err && i < state->interfaces; i++) {
+		wishes[i].interface = &state->interface[i];
+		for (enum tc_hook hook = 0; hook < TC_HOOK_MAX; hook++)
+			wishes[i].prog_fd[hook] =
+				dataplane_prog(&change->dataplane, hook);
+		err = attach_clsact(&state->interface[i], save_instance, instance);
+	}
+	return err ?: attach_switch(wishes, state->interfaces, instance->state_id);
+}
+
+int change_begin(struct change *change, const struct options *options, bool mount)
+{
+	int err = 0;
+
+	if (options->netns)
+		err = netns_enter(options->netns);
+	if (!err && change->config)
+		err = find_interfaces(change);
+	return err				      ?:
+		       netns_cookie(&change->netns)   ?:
+		       pin_check(options->pin, mount) ?:
+		       pin_lock(options->pin, &change->lock_fd, &change->bpffs);
+}
+
+int change_check_claims(struct change *change)
+{
+	change->instance.state.netns = change->netns;
+	return apply_check_claims(&change->instance, change->config, &change->wanted);
+}
+
+int change_record(struct change *change, const struct options *options)
+{
+	struct ftpnat_state *state = &change->instance.state;
+	int err =
+		dataplane_map_id(&change->dataplane, FTPNAT_MAP_CONFIG, &state->config_id) ?:
+			dataplane_map_id(&change->dataplane, FTPNAT_MAP_LISTENS, &state->listens_id) ?:
+			dataplane_map_id(&change->dataplane, FTPNAT_MAP_SELECT, &state->select_id) ?:
+			dataplane_map_id(&change->dataplane, FTPNAT_MAP_STATE,
+					 &change->instance.state_id);
+
+	if (err)
+		return err;
+	state->layout = FTPNAT_LAYOUT;
+	state->netns = change->netns;
+	state->bpffs = change->bpffs;
+	if (change->instance.state_fd >= 0)
+		return 0;
+	memcpy(state->interface, change->wanted.interface, sizeof(state->interface));
+	state->interfaces = change->wanted.interfaces;
+	snprintf(state->pin, sizeof(state->pin), "%s", options->pin);
+	change->instance.dir = options->pin;
+	change->instance.state_fd =
+		dup(dataplane_map(&change->dataplane, FTPNAT_MAP_STATE));
+	return change->instance.state_fd < 0 ? -errno : 0;
+}
+
+void change_fast_path(struct change *change)
+{
+	struct instance *instance = &change->instance;
+
+	for (__u32 i = 0; i < instance->state.interfaces; i++) {
+		struct ftpnat_interface *interface = &instance->state.interface[i];
+		const struct ftpnat_interface *wanted =
+			state_interface(&change->wanted, interface->ifindex);
+
+		interface->xdp_asked = wanted ? wanted->xdp_asked : CONFIG_XDP_OFF;
+	}
+	fastpath_put(&instance->state, &change->dataplane, instance->state_id);
+}
+
+int change_check_namespace(struct change *change)
+{
+	struct ftpnat_state *state = &change->instance.state;
+	char how[64];
+
+	if (state->netns == change->netns)
+		return 0;
+	if (netns_find(state->netns, how, sizeof(how)))
+		return err_r(
+			-EXDEV,
+			"the instance at %s belongs to another network namespace: use --netns %s",
+			change->instance.dir, how);
+	state->interfaces = 0; /* gone with their namespace */
+	return 0;
+}
+
+int change_open(struct change *change, const struct options *options)
+{
+	int err =
+		instance_open(&change->instance, options->pin, change->netns, change->bpffs) ?:
+			change_check_namespace(change);
+
+	if (err == -ENOENT)
+		pin_remove_dir(options->pin); /* a command was killed early, or late */
+	if (err)
+		return err;
+	if (change->instance.state.netns == change->netns &&
+	    change->instance.state.complete && !change->instance.unpinned)
+		return 0;
+	/* Its namespace is gone, or its pins are, or a command was killed over it. */
+	err = instance_remove(&change->instance);
+	instance_close(&change->instance);
+	change->instance = (struct instance)INSTANCE_INIT;
+	return err ?: -ENOENT;
+}

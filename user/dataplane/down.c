@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <errno.h>
+
+#include "base/log.h"
+#include "dataplane/change.h"
+#include "dataplane/map_names.h"
+#include "dataplane/pin.h"
+#include "dataplane/service_files.h"
+
+int verb_down(const struct options *options)
+{
+	_cleanup_change_ struct change change = CHANGE_INIT;
+	int err = change_begin(&change, options, false);
+	__u32 events_id;
+
+	if (err)
+		return EXIT_RUNTIME;
+	err = instance_open(&change.instance, options->pin, change.netns, change.bpffs);
+	if (err == -ENOENT) {
+		pin_remove_dir(options->pin);
+		pr_info("not up at %s: nothing to do", options->pin);
+		return 0;
+	}
+	events_id = pin_map_id(options->pin, map_name(FTPNAT_MAP_EVENTS));
+	err = err ?: change_check_namespace(&change) ?: instance_remove(&change.instance);
+	if (err)
+		return EXIT_RUNTIME;
+	service_remove_files(options->pin, events_id);
+	return 0;
+}
