@@ -266,7 +266,7 @@ static __always_inline int control_locked(struct scan *c, struct ftpnat_flow *fl
 			count(FTPNAT_IGNORED);
 		return GO_ON;
 	}
-	if (control_ttl(c))
+	if (control_ttl(c) || (p->flags & TH_URG && control_urgent(c)))
 		return FTPNAT_WRITE;
 	control_ack(c);
 	control_clock(c);
@@ -283,6 +283,24 @@ static __always_inline int control_locked(struct scan *c, struct ftpnat_flow *fl
 	if (seg->send.news && pass_ack(c))
 		return FTPNAT_WRITE;
 	return verdict == FTPNAT_ANSWERED ? acknowledge(c, ack) : verdict;
+}
+
+/*
+ * TCP Fast Open (RFC 7413) would have lines in SYNs, before there is a session: without
+ * its option and its data the connection works as any other. 0 or -1.
+ */
+static __noinline int control_fastopen(struct scan *c)
+{
+	struct tcp_options *o = &c->s->options;
+	__u8 flags = c->s->packet.flags;
+
+	option_forget(o, o->fastopen, o->fastopen_len);
+	if (!c->len)
+		return 0;
+	return pieces_load(c) || strip_payload(c) ||
+			       write_flags(c->skb, &c->s->packet, flags) ?
+		       -1 :
+		       0;
 }
 
 /*
@@ -317,9 +335,13 @@ __noinline int control_packet(struct __sk_buff *skb, struct ftpnat_flow *flow, i
 	s->came = p->tuple;
 	options_read(skb, p, o);
 
-	if (p->flags & TH_SYN && way == FTPNAT_TRACKED)
-		return way;
 	if (p->flags & TH_SYN) {
+		c.in = bpf_map_lookup_elem(&ftpnat_payload, &in);
+		c.len = p->len;
+		if (!c.in || control_fastopen(&c))
+			return FTPNAT_WRITE;
+		if (way == FTPNAT_TRACKED)
+			return options_write(skb, p, o) ? FTPNAT_WRITE : way;
 		mss = lower_mss(o);
 		if (p->seq + 1 == flow->end)
 			flow->mss = mss;

@@ -121,6 +121,47 @@ static __always_inline void control_clock(struct scan *c)
 	stream->clocked = 1;
 }
 
+#define SYNCH_MAX    4	  /* bytes of IAC IP IAC DM (RFC 959 section 3.5, RFC 1123) */
+#define TELNET_FIRST 0xf0 /* of Telnet's commands */
+
+/* Is the urgent byte Telnet's Synch, in front of a line, which all receivers read the same way? */
+static __always_inline int urgent_is_synch(const struct scan *c, __u16 pointer)
+{
+	const struct ftpnat_stream *stream = c->stream;
+	__u32 i;
+
+	if (!c->len || c->len > SYNCH_MAX || pointer > c->len ||
+	    stream->parser.length > SYNCH_MAX ||
+	    stream->held_len != stream->parser.length)
+		return 0;
+	for (i = 0; i < SYNCH_MAX; i++)
+		if ((i < c->len && c->in->byte[i] < TELNET_FIRST) ||
+		    (i < stream->held_len && stream->held[i] < TELNET_FIRST))
+			return 0;
+	return 1;
+}
+
+/*
+ * RFC 6093: a receiver may take an urgent byte out of the stream, and another one not. So
+ * a segment is urgent only for Telnet's Synch. 0 or -1.
+ */
+static __noinline int control_urgent(struct scan *c)
+{
+	struct packet *p = &c->s->packet;
+	__be16 pointer;
+
+	if (bpf_skb_load_bytes(c->skb, p->l4 + TCP_OFF_URGENT, &pointer, sizeof(pointer)))
+		return -1;
+	if (c->session->flags & FTPNAT_SESSION_TRACKED ||
+	    urgent_is_synch(c, bpf_ntohs(pointer)))
+		return 0;
+	c->s->segment.tcp_flags &= ~TH_URG;
+	return write_flags(c->skb, p, p->flags & ~TH_URG) ||
+			       write_tcp16(c->skb, p, TCP_OFF_URGENT, pointer, 0) ?
+		       -1 :
+		       0;
+}
+
 /*
  * A segment with payload must get as far as those before it: else its sender could say
  * something else to the receiver than to us. Not in a loop: the translated packet is no

@@ -21,17 +21,23 @@ static __always_inline __u16 lower_mss(struct tcp_options *o)
 	return (__u16)mss;
 }
 
-static __noinline int forget_sack(struct tcp_options *o)
+/* An option at `at`, one more than where it stands, becomes NOPs. */
+static __noinline int option_forget(struct tcp_options *o, __u32 at, __u32 len)
 {
 	__u32 i;
 
-	if (!o->sack)
+	if (!at)
 		return 0;
 	o->changed = 1;
 	for (i = 0; i < OPTIONS_MAX; i++)
-		if (i < o->sack_len)
-			o->new[bounded(o->sack - 1 + i, OPTIONS_LEN)] = OPT_NOP;
+		if (i < len)
+			o->new[bounded(at - 1 + i, OPTIONS_LEN)] = OPT_NOP;
 	return 0;
+}
+
+static __always_inline void forget_sack(struct tcp_options *o)
+{
+	option_forget(o, o->sack, o->sack_len);
 }
 
 #define SACK_BLOCKS 4

@@ -8,14 +8,16 @@
 #define OPTIONS_MAX 40
 #define OPTIONS_LEN 64 /* of the buffers: power of two */
 
-#define OPT_END	      0
-#define OPT_NOP	      1
-#define OPT_MSS	      2
-#define OPT_WSCALE    3
-#define OPT_SACK      5
-#define OPT_TIMESTAMP 8
-#define OPT_MD5	      19 /* RFC 2385 */
-#define OPT_AO	      29 /* RFC 5925 */
+#define OPT_END	       0
+#define OPT_NOP	       1
+#define OPT_MSS	       2
+#define OPT_WSCALE     3
+#define OPT_SACK       5
+#define OPT_TIMESTAMP  8
+#define OPT_MD5	       19 /* RFC 2385 */
+#define OPT_AO	       29 /* RFC 5925 */
+#define OPT_FASTOPEN   34 /* RFC 7413 */
+#define OPT_EXPERIMENT 254
 
 struct tcp_options {
 	__u8 len; /* bytes of options in the packet */
@@ -27,6 +29,8 @@ struct tcp_options {
 	__u8 changed;
 	__u8 wscale;
 	__u8 is_signed; /* for whoever shares a key */
+	__u8 fastopen;
+	__u8 fastopen_len;
 	__u8 old[OPTIONS_LEN] __attribute__((aligned(8)));
 	__u8 new[OPTIONS_LEN] __attribute__((aligned(8)));
 };
@@ -94,7 +98,10 @@ static long walk_option(__u32 i, struct tcp_options **options)
 		o->mss = o->at + 1;
 	else if (kind == OPT_WSCALE && len == 3)
 		o->wscale = o->at + 1;
-	else if (kind == OPT_MD5 || kind == OPT_AO)
+	else if (kind == OPT_FASTOPEN || kind == OPT_EXPERIMENT) {
+		o->fastopen = o->at + 1;
+		o->fastopen_len = len;
+	} else if (kind == OPT_MD5 || kind == OPT_AO)
 		o->is_signed = 1;
 	else if (kind == OPT_TIMESTAMP && len == 10)
 		o->timestamp = o->at + 1;
@@ -121,6 +128,7 @@ __noinline int options_read(struct __sk_buff *skb, struct packet *p,
 	o->timestamp = 0;
 	o->wscale = 0;
 	o->is_signed = 0;
+	o->fastopen = 0;
 	o->changed = 0;
 	if (!len || len > OPTIONS_MAX)
 		return 0;

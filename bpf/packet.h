@@ -32,6 +32,7 @@
 #define TCP_OFF_FLAGS  13
 #define TCP_OFF_WINDOW 14
 #define TCP_OFF_CSUM   16
+#define TCP_OFF_URGENT 18
 
 #define IP_DONT_FRAGMENT 0x4000
 #define IP_MORE		 0x2000

@@ -215,8 +215,13 @@ static __always_inline void line_end(struct scan *c)
 	/* an address whose start has left can't be replaced any more */
 	if (line->form == FTP_FORM_ADDRESS && !seg->scan.releasing &&
 	    !(c->session->flags & FTPNAT_SESSION_TRACKED) &&
-	    seq_before(seg->scan.line + line->span_start, seg->scan.fresh))
+	    seq_before(seg->scan.line + line->span_start, seg->scan.fresh)) {
+		if (c->session->flags & FTPNAT_SESSION_HELLO) {
+			seg->scan.full = 1; /* nobody who speaks TLS writes such a line */
+			return;
+		}
 		stream->parser.line.form = FTP_FORM_MALFORMED;
+	}
 	/* an expectation opened for a line that can't be changed would be the wrong one */
 	if ((seg->scan.releasing || line->form == FTP_FORM_ADDRESS ||
 	     (client && line->command == FTP_COMMAND_AUTH) ||
@@ -259,7 +264,7 @@ static __always_inline int line_undecided(const struct scan *c)
 	const struct ftp_parser *p = &c->stream->parser;
 
 	if (!p->length || p->length >= FTPNAT_HELD_LEN ||
-	    c->session->flags & FTPNAT_SESSION_TRACKED)
+	    c->session->flags & (FTPNAT_SESSION_TRACKED | FTPNAT_SESSION_HELLO))
 		return 0;
 	if (c->s->segment.dir == FTPNAT_FROM_CLIENT)
 		return ftp_may_become_command_address(p) ||
@@ -343,8 +348,10 @@ static __always_inline int segment_scan(struct scan *c)
 	    !(c->session->flags & FTPNAT_SESSION_SPOKEN)) {
 		c->session->flags |= FTPNAT_SESSION_SPOKEN;
 		if (tls_hello(c->session, c->in, fresh) && !tls_denied(c->session))
-			tls_implicit(c->session);
+			c->session->flags |= FTPNAT_SESSION_HELLO;
 	}
+	if (seg->dir == FTPNAT_FROM_SERVER && c->session->flags & FTPNAT_SESSION_HELLO)
+		tls_answer(c->session, raw_byte(c, stream->next));
 	if (stream->tls) {
 		int clear = tls_follow(c->skb, stream);
 

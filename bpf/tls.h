@@ -11,6 +11,7 @@
 #include "events.h"
 #include "tls_sessions.h"
 
+#define TLS_ALERT	  0x15
 #define TLS_HANDSHAKE	  0x16
 #define TLS_CLIENT_HELLO  1
 #define TLS_FIRST_TYPE	  0x14 /* change_cipher_spec ... */
@@ -84,6 +85,17 @@ __noinline int tls_end(struct ftpnat_session *session)
 	session->flags &= ~FTPNAT_SESSION_OPAQUE;
 	tls_tell(session, FTPNAT_CLEAR);
 	return 0;
+}
+
+/*
+ * What looks like a ClientHello was the first that the client said, and this is the first
+ * byte that the server says: a record of TLS, or the client's bytes were lines to it.
+ */
+static __always_inline void tls_answer(struct ftpnat_session *session, __u8 byte)
+{
+	session->flags &= ~FTPNAT_SESSION_HELLO;
+	if (byte == TLS_ALERT || byte == TLS_HANDSHAKE)
+		tls_implicit(session);
 }
 
 /* Implicit TLS: a ClientHello as the first bytes, to a server that hasn't greeted. */

@@ -267,6 +267,8 @@ struct ftpnat_stream {
 #define FTPNAT_SESSION_SPOKEN  0x08 /* the client has sent something */
 #define FTPNAT_SESSION_TRACKED                                                           \
 	0x10 /* of a track rule: lines are read, never changed nor held back */
+#define FTPNAT_SESSION_HELLO                                                             \
+	0x20 /* the client began with a ClientHello, the server hasn't answered yet */
 
 struct ftpnat_session {
 	__u32 lock;

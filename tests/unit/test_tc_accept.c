@@ -344,6 +344,76 @@ static void test_no_line(void **state)
 	assert_true(good);
 }
 
+/* An urgent byte is read by some and not by others: only Telnet's Synch stays urgent. */
+static void test_urgent(void **state)
+{
+	static const struct step steps[] = {
+		C("NOOP\r\n", .flags = URG | PSH | ACK, .becomes_flags = PSH | ACK),
+		S("200 ok\r\n", .flags = URG | PSH | ACK, .becomes_flags = PSH | ACK),
+		C(NULL, .flags = URG | ACK, .becomes_flags = ACK),
+		C("N\xff", .flags = URG | PSH | ACK, .becomes_flags = PSH | ACK),
+		C("OOP\r\n"),
+		C("\xff\xf4\xff", .flags = URG | PSH | ACK),
+		C("\xf2"
+		  "ABOR\r\n"),
+		{ 0 },
+	};
+	bool good = true;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(routed); i++) {
+		struct talk talk;
+
+		talk_begin(&talk, routed[i]);
+		good &= talk_steps(&talk, "urgent", steps);
+	}
+	assert_true(good);
+}
+
+/* Fast Open: its option and its data are taken out of both SYNs. */
+static void test_fast_open(void **state)
+{
+	static const struct options asks = { 4, { 34, 2, 1, 1 } };
+	static const struct options nothing = { 4, { 1, 1, 1, 1 } };
+	static const struct step steps[] = {
+		C(NULL, .flags = ACK), S("220 hello\r\n"), C("NOOP\r\n"), { 0 }
+	};
+	bool good = true;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(routed); i++) {
+		static const enum ftpnat_reason opens[] = { FTPNAT_CONTROL_OPENED,
+							    FTPNAT_REASON_MAX };
+		struct packet_spec in, out;
+		struct talk talk;
+
+		scene_configure(scene_get(routed[i]), NULL);
+		talk_init(&talk, scene_get(routed[i]));
+		talk.timestamps = false;
+		in = talk_syn(&talk);
+		out = talk_syn_heard(&talk);
+		in.options = asks;
+		out.options = nothing;
+		in.payload = "USER a\r\n";
+		good &= check_from("SYN", &talk, CLIENT, &in, &out, FTPNAT_FORWARDED,
+				   opens);
+		talk.sent[CLIENT] = talk.heard[CLIENT] = 1;
+		in = talk_sent(&talk, SERVER);
+		out = talk_heard(&talk, SERVER);
+		in.flags = out.flags = SYN | ACK;
+		in.seq = out.seq = talk.isn[SERVER];
+		in.ack = out.ack = talk.isn[CLIENT] + 1;
+		in.options = asks;
+		out.options = nothing;
+		in.payload = "220 hello\r\n";
+		good &= check_from("SYN-ACK", &talk, SERVER, &in, &out, FTPNAT_FORWARDED,
+				   NULL);
+		talk.sent[SERVER] = talk.heard[SERVER] = 1;
+		good &= talk_steps(&talk, "as any other", steps);
+	}
+	assert_true(good);
+}
+
 /* A line that would not get as far as those before it does so all the same. */
 static void test_ttl(void **state)
 {
@@ -472,6 +542,8 @@ int main(void)
 	static const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_xdp),
 		cmocka_unit_test(test_xdp_after_the_end),
+		cmocka_unit_test(test_urgent),
+		cmocka_unit_test(test_fast_open),
 		cmocka_unit_test(test_ttl),
 		cmocka_unit_test(test_unfinished_checksum),
 		cmocka_unit_test(test_control_reset),
