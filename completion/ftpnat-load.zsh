@@ -67,6 +67,7 @@ _ftpnat_load() {
 		'(-p --pin)'{-p,--pin}'[directory of this instance in bpffs]:folder:_files -/' \
 		'(-n --netns)'{-n,--netns}'[network namespace]:namespace:_ftpnat_load_namespaces' \
 		'(-j --json)'{-j,--json}'[JSON instead of text]' \
+		'(-v --verbose)'{-v,--verbose}'[report each step]' \
 		'(- *)'{-h,--help}'[what it can do]' \
 		'(- *)'{-V,--version}'[version]' \
 		'1:verb:->verb' '2:what:->what' '3:rule:->rule' '4:server:->server'

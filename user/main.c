@@ -70,6 +70,7 @@ static const struct option long_options[] = {
 	{ "pin", required_argument, NULL, 'p' },
 	{ "netns", required_argument, NULL, 'n' },
 	{ "json", no_argument, NULL, 'j' },
+	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ "rule", required_argument, NULL, OPT_RULE },
@@ -100,6 +101,7 @@ static void print_help(void)
 	       ")\n"
 	       "  -n, --netns NAME|PATH  act on another network namespace\n"
 	       "  -j, --json             one JSON document instead of text (events: one per line)\n"
+	       "  -v, --verbose          report each step, too\n"
 	       "  -h, --help             this text\n"
 	       "  -V, --version          version\n\n"
 	       "Exit codes: 0 done, 1 failed at run time, 2 wrong usage or configuration,\n"
@@ -235,6 +237,9 @@ static int set_option(struct options *options, int option, char **argv)
 		return 0;
 	case 'j':
 		options->json = true;
+		return 0;
+	case 'v':
+		setlogmask(LOG_UPTO(LOG_DEBUG));
 		return 0;
 	case OPT_RULE:
 	case OPT_CLIENT:
@@ -372,7 +377,8 @@ int main(int argc, char **argv)
 	int option, err;
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":c:p:n:jhV", long_options, NULL)) !=
+	setlogmask(LOG_UPTO(LOG_INFO));
+	while ((option = getopt_long(argc, argv, ":c:p:n:jvhV", long_options, NULL)) !=
 	       -1) {
 		if (option == 'h') {
 			print_help();

@@ -38,6 +38,19 @@ def test_up_twice_is_harmless(host):
     assert json.loads(again)["id"] == json.loads(maps)["id"], "connections live in this map"
 
 
+def test_verbose_reports_each_step(host):
+    done = host.load("--verbose", "up")
+    assert done.returncode == 0
+    for words in ("loaded the programs", "added a clsact qdisc to v0", "attached to v0 ingress",
+                  "attached to v1 egress", "ftpnat.yaml is in force"):
+        assert words in done.stderr
+    done = host.load("-v", "reload")
+    assert done.returncode == 0 and f"with the maps at {host.pin}" in done.stderr
+    done = host.load("down", "-v")
+    assert done.returncode == 0
+    assert "detached from v0 ingress" in done.stderr and f"removed the instance at {host.pin}" in done.stderr
+
+
 def test_down_when_not_up_is_harmless(host):
     done = host.load("down")
     assert done.returncode == 0

@@ -28,6 +28,8 @@ void log_line(int priority, const char *format, ...)
 	char *text, prefix[8] = "";
 	va_list args;
 
+	if (!(setlogmask(0) & LOG_MASK(priority)))
+		return;
 	va_start(args, format);
 	if (vasprintf(&text, format, args) < 0)
 		text = NULL;

@@ -9,13 +9,17 @@
 #include <stdbool.h>
 #include <syslog.h>
 
-/* `priority` is LOG_ERR, LOG_WARNING or LOG_INFO; the message has no newline. */
+/*
+ * `priority` is LOG_ERR, LOG_WARNING, LOG_INFO or LOG_DEBUG (with -v); the message has no
+ * newline. Priorities that setlogmask(3) leaves out are not printed.
+ */
 void log_line(int priority, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-#define pr_err(fmt, ...)  log_line(LOG_ERR, fmt, ##__VA_ARGS__)
-#define pr_warn(fmt, ...) log_line(LOG_WARNING, fmt, ##__VA_ARGS__)
-#define pr_info(fmt, ...) log_line(LOG_INFO, fmt, ##__VA_ARGS__)
+#define pr_err(fmt, ...)   log_line(LOG_ERR, fmt, ##__VA_ARGS__)
+#define pr_warn(fmt, ...)  log_line(LOG_WARNING, fmt, ##__VA_ARGS__)
+#define pr_info(fmt, ...)  log_line(LOG_INFO, fmt, ##__VA_ARGS__)
+#define pr_debug(fmt, ...) log_line(LOG_DEBUG, fmt, ##__VA_ARGS__)
 
 /* Is standard error connected to the journal? As systemd.exec(5) wants it asked. */
 bool log_to_journal(void);

@@ -264,9 +264,13 @@ int apply_commit(const struct apply *apply)
 	 */
 	unseen.selectors[next->slot] = next->selectors[next->slot];
 	unseen.guards[next->slot] = next->guards[next->slot];
-	return err							       ?:
-		       slot_put(dataplane, FTPNAT_MAP_CONFIG, &first, &unseen) ?:
-		       slot_put(dataplane, FTPNAT_MAP_CONFIG, &first, next);
+	if (!err)
+		err = slot_put(dataplane, FTPNAT_MAP_CONFIG, &first, &unseen);
+	if (!err)
+		err = slot_put(dataplane, FTPNAT_MAP_CONFIG, &first, next);
+	if (!err)
+		pr_debug("%s is in force", apply->config->path);
+	return err;
 }
 
 void apply_forget_interface(const struct dataplane *dataplane, __u32 ifindex)

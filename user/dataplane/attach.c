@@ -66,6 +66,8 @@ int attach_clsact(struct ftpnat_interface *interface, int (*save)(void *arg), vo
 			     err == -ENOENT || err == -EOPNOTSUPP ?
 				     "the kernel lacks CONFIG_NET_SCH_INGRESS" :
 				     strerror(-err));
+	if (interface->made_clsact)
+		pr_debug("added a clsact qdisc to %s", interface->name);
 	return 0;
 }
 
@@ -166,9 +168,13 @@ static int check_answer(const struct tc_change *change)
 	char name[IF_NAMESIZE] = "?";
 	int err = change->err;
 
+	if_indextoname(change->ifindex, name);
+	if (!err)
+		pr_debug("%s %s %s",
+			 change->prog_fd < 0 ? "detached from" : "attached to", name,
+			 tc_hook_names[change->hook]);
 	if (!err || (change->prog_fd < 0 && (err == -ENOENT || is_gone(change->ifindex))))
 		return 0;
-	if_indextoname(change->ifindex, name);
 	if (change->prog_fd < 0)
 		return err_r(err, "can't detach from %s %s: %s", name,
 			     tc_hook_names[change->hook], strerror(-err));

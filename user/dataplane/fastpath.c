@@ -176,7 +176,11 @@ static void put(struct ftpnat_interface *interface, const struct dataplane *data
 		because(interface, "%s", why);
 	if (err || mode == CONFIG_XDP_OFF)
 		fastpath_leave(interface, state_id);
-	if (interface->xdp_why[0] && interface->xdp_asked != CONFIG_XDP_AUTO)
+	if (!err && mode != CONFIG_XDP_OFF)
+		pr_debug("xdp: %s on %s", config_xdp_str(mode), interface->name);
+	else if (interface->xdp_asked == CONFIG_XDP_AUTO)
+		pr_debug("xdp: off on %s: %s", interface->name, interface->xdp_why);
+	else if (interface->xdp_why[0])
 		pr_warn("xdp: %s is not in force on %s: %s; TC carries its data connections "
 			"(`xdp: auto` uses what is available)",
 			config_xdp_str(interface->xdp_asked), interface->name,

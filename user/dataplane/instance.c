@@ -203,6 +203,8 @@ int instance_remove(struct instance *instance)
 	err = instance_save(instance);
 	err = pin_unlink_all(instance->dir, map_name(FTPNAT_MAP_STATE)) ?: err;
 	pin_remove_dir(instance->dir);
+	if (!err)
+		pr_debug("removed the instance at %s", instance->dir);
 	return err;
 }
 

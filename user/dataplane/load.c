@@ -154,6 +154,7 @@ int dataplane_load(struct dataplane *dataplane, const struct config_limits *limi
 	err = ftpnat_tc__load(skel);
 	if (err)
 		return kernel_log_explain(skel->obj, err);
+	pr_debug("loaded the programs%s%s", dir ? ", with the maps at " : "", dir ?: "");
 	return bind_state(skel) ?: start_timer(skel);
 }
 
