@@ -3,7 +3,7 @@
 
 from attacks import ANSWERS, attack
 from forge import send
-from rawtcp import ACK, MTU
+from rawtcp import ACK
 from sources import GROW, GROW6, PUBLISH, PUBLISH6
 from world import Failed
 
@@ -24,17 +24,3 @@ def _answered(s, packet):
         "ICMP errors are rationed.", (PUBLISH, PUBLISH6, GROW, GROW6))
 def expired(s):
     return _answered(s, s.next(s.client, flags=ACK, ttl=1))
-
-
-@attack(ANSWERS, "packets too long for the next link", "anywhere, blind: a reflector is looked for",
-        "ICMP errors are rationed.", (PUBLISH, GROW))
-def too_long(s):
-    line, end = s.pending()
-    one, other = s.data(line, end)
-    sender = one if one.wire is s.near else other
-    gateway, interface = s.world.lab.gw, s.world.lab.server.gw_interface
-    gateway.ip(f"link set {interface} mtu 1300")
-    try:
-        return _answered(s, s.next(sender, b"x" * (MTU - 100)))
-    finally:
-        gateway.ip(f"link set {interface} mtu {MTU}")

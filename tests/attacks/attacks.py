@@ -17,6 +17,7 @@ from world import Failed
 
 MODULES = ("sources", "acceptance", "hidden_lines", "handshakes", "data_connections", "icmp_errors", "guards",
            "policy", "browsers", "sockets", "answers")
+FUZZER = "fuzz-packets"  # its name in `unmet`
 UNMET = os.path.join(os.path.dirname(os.path.abspath(__file__)), "unmet")
 
 # The classes of attacks: what they are about

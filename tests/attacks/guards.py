@@ -12,7 +12,6 @@ from world import FTP_DATA, Failed
 
 WANTED = 3306
 ATTACKER = "either link, its own address"
-MOBILITY, HIP, SHIM6 = 135, 139, 140
 MORE = 0x2000  # IPv4: more fragments
 URG, ECE, CWR = 0x20, 0x40, 0x80
 SIDES = {"to a server": True, "to a client": False}
@@ -69,7 +68,6 @@ CHAINS = {
     "hop-by-hop": (extension(HOP_BY_HOP),),
     "hop-by-hop and 8 more": (extension(HOP_BY_HOP),) + (extension(DESTINATION),) * 8,
     "an authentication header": ((AUTHENTICATION, b"\1\0\0" + bytes(8)),),
-    "a mobility header": (extension(MOBILITY),), "HIP": (extension(HIP),), "Shim6": (extension(SHIM6),),
     "a long option header": ((DESTINATION, b"\x1e\1\xf6" + bytes(244)),),
     "an atomic fragment": ((FRAGMENT, bytes(7)),),
     "9 options and an atomic fragment": (extension(DESTINATION),) * 9 + ((FRAGMENT, bytes(7)),),

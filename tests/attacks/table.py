@@ -18,7 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TESTS = os.path.dirname(HERE)
 sys.path[:0] = [HERE, os.path.join(TESTS, "compare"), os.path.join(TESTS, "e2e", "lib")]
 
-from attacks import TITLES, UNMET, chosen, play, unmet  # noqa: E402
+from attacks import FUZZER, TITLES, UNMET, attacks, chosen, play, unmet  # noqa: E402
 from ground import GATEWAYS_ATTACKED, Ground  # noqa: E402
 from lab import Lab, LabError  # noqa: E402
 
@@ -122,7 +122,8 @@ def write_unmet(entries, result):
     """Keeps what is known of attacks that did not run."""
     known = unmet()
     ran = {entry.id: entry for entry in entries}
-    left = {name: kind for name, kind in known.items() if name not in ran}
+    exist = {entry.id for entry in attacks()} | {FUZZER}
+    left = {name: kind for name, kind in known.items() if name not in ran and name in exist}
     left.update({entry.id: entry.kind for entry, (ok, _) in zip(entries, result) if not ok})
     with open(UNMET) as file:
         head = [line for line in file if line.startswith("#")]

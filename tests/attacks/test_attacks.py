@@ -10,12 +10,11 @@ takes it out there.
 import pytest
 
 import fuzz
-from attacks import attacks, play, unmet
+from attacks import FUZZER, attacks, play, unmet
 from ground import GATEWAYS_ATTACKED, Ground
 
 ATTACKS = attacks()
 UNMET = unmet()
-FUZZER = "fuzz-packets"  # its name in `unmet`
 FUZZED = 30000  # packets
 
 
