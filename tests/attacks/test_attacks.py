@@ -15,7 +15,7 @@ from ground import GATEWAYS_ATTACKED, Ground
 
 ATTACKS = attacks()
 UNMET = unmet()
-FUZZED = 30000  # packets
+FUZZED = 8000  # packets
 
 
 def parameters():

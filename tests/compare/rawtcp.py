@@ -136,7 +136,7 @@ def parse_icmp(packet):
     icmp = packet[start:end]
     seed = pseudo(source, destination, 58, len(icmp)) if protocol == 58 else 0
     quoted = icmp[8:]
-    if len(quoted) < 20 or ip_header(quoted)[2] != 6:
+    if len(quoted) < 20 or ip_header(quoted)[2] != 6 or len(quoted) < ip_header(quoted)[3] + 8:
         return None
     qsource, qdestination, _, header, _ = ip_header(quoted)
     sport, dport, seq = struct.unpack_from("!HHI", quoted, header)
