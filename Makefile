@@ -273,6 +273,7 @@ lint: $(BUILD)/ftpnat_tc.skel.h $(BUILD)/ftpnat_xdp.skel.h ## clang-format, clan
 	$(Q)clang-format --dry-run -Werror $(STYLED)
 	$(say) TIDY
 	$(Q)clang-tidy --quiet $(USER_SRC) -- $(USER_CFLAGS)
+	$(Q)clang-tidy --quiet $(wildcard bpf/*.bpf.c) -- $(BPF_CFLAGS)
 	$(say) SHELL
 	$(Q)shellcheck $(SHELL_SRC)
 	$(say) LAYERS
