@@ -28,7 +28,6 @@
 #define PORT_MAX	    65535
 
 #define TCP_OFF_SEQ    4
-#define TCP_OFF_ACK    8
 #define TCP_OFF_FLAGS  13
 #define TCP_OFF_WINDOW 14
 #define TCP_OFF_CSUM   16

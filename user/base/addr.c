@@ -21,11 +21,6 @@ bool ftpnat_addr_is_none(const struct ftpnat_addr *a)
 	return (a->w[0] | a->w[1] | a->w[2] | a->w[3]) == 0;
 }
 
-bool ftpnat_addr_is_any(const struct ftpnat_addr *a)
-{
-	return ftpnat_addr_is_none(a) || (ftpnat_addr_is_v4(a) && a->w[3] == 0);
-}
-
 bool ftpnat_addr_is_unicast(const struct ftpnat_addr *a)
 {
 	uint8_t first;
@@ -47,11 +42,6 @@ bool ftpnat_addr_equal(const struct ftpnat_addr *a, const struct ftpnat_addr *b)
 enum ftpnat_family ftpnat_addr_family(const struct ftpnat_addr *a)
 {
 	return ftpnat_addr_is_v4(a) ? FTPNAT_V4 : FTPNAT_V6;
-}
-
-int ftpnat_addr_af(const struct ftpnat_addr *a)
-{
-	return ftpnat_addr_is_v4(a) ? AF_INET : AF_INET6;
 }
 
 const char *ftpnat_family_str(enum ftpnat_family family)

@@ -42,15 +42,11 @@ struct ftpnat_ports {
 bool ftpnat_addr_is_v4(const struct ftpnat_addr *a);
 /* All 16 bytes zero: what the maps mean by "none". Not the IPv4 address 0.0.0.0. */
 bool ftpnat_addr_is_none(const struct ftpnat_addr *a);
-/* 0.0.0.0 or :: */
-bool ftpnat_addr_is_any(const struct ftpnat_addr *a);
 /* The address of a single host: not 0.0.0.0/8, ::, multicast or broadcast. */
 bool ftpnat_addr_is_unicast(const struct ftpnat_addr *a);
 bool ftpnat_addr_equal(const struct ftpnat_addr *a, const struct ftpnat_addr *b);
 /* FTPNAT_V4 or FTPNAT_V6: index of the per-family arrays of the maps. */
 enum ftpnat_family ftpnat_addr_family(const struct ftpnat_addr *a);
-/* AF_INET or AF_INET6 */
-int ftpnat_addr_af(const struct ftpnat_addr *a);
 /* "IPv4" or "IPv6" */
 const char *ftpnat_family_str(enum ftpnat_family family);
 

@@ -17,8 +17,6 @@ struct dataplane {
 
 void dataplane_close(struct dataplane *dataplane);
 
-#define _cleanup_dataplane_ _cleanup_(dataplane_close)
-
 /*
  * Load programs and maps; with `dir`, reuse the maps pinned there after a check of their
  * layout and size. Changes nothing else. Reports its errors.

@@ -23,8 +23,6 @@ struct event_maps {
 int event_maps_open(struct event_maps *maps, const struct view *view);
 void event_maps_close(struct event_maps *maps);
 
-#define _cleanup_event_maps_ _cleanup_(event_maps_close)
-
 /* Name of the rule, even if a reload has added it since; "?" if there is none. */
 void event_maps_rule(const struct event_maps *maps, __u16 id, char name[FTPNAT_NAME_LEN]);
 
