@@ -514,12 +514,21 @@ struct ftpnat_line_event {
 #define FTPNAT_IFNAME_LEN     16
 #define FTPNAT_XDP_WHY_LEN    128
 
+/* `xdp` of the configuration; also kept in the pinned state, so never renumber */
+enum ftpnat_xdp_mode {
+	FTPNAT_XDP_MODE_AUTO,
+	FTPNAT_XDP_MODE_NATIVE,
+	FTPNAT_XDP_MODE_GENERIC,
+	FTPNAT_XDP_MODE_OFF,
+	FTPNAT_XDP_MODE_MAX
+};
+
 struct ftpnat_interface {
 	char name[FTPNAT_IFNAME_LEN];
 	__u32 ifindex;
 	__u32 made_clsact; /* the qdisc is ours to remove */
 	__u8 mac[6];	   /* to which XDP takes frames */
-	__u8 xdp_asked;	   /* enum config_xdp */
+	__u8 xdp_asked;	   /* enum ftpnat_xdp_mode */
 	__u8 pad;
 	char xdp_why[FTPNAT_XDP_WHY_LEN]; /* why data connections go through TC */
 };

@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const config_xdp_names[CONFIG_XDP_MAX] = {
-	[CONFIG_XDP_AUTO] = "auto",
-	[CONFIG_XDP_NATIVE] = "native",
-	[CONFIG_XDP_GENERIC] = "generic",
-	[CONFIG_XDP_OFF] = "off",
+const char *const config_xdp_names[FTPNAT_XDP_MODE_MAX] = {
+	[FTPNAT_XDP_MODE_AUTO] = "auto",
+	[FTPNAT_XDP_MODE_NATIVE] = "native",
+	[FTPNAT_XDP_MODE_GENERIC] = "generic",
+	[FTPNAT_XDP_MODE_OFF] = "off",
 };
 
 const char *const config_source_names[CONFIG_SOURCE_MAX] = {
@@ -25,7 +25,7 @@ const char *const config_mode_names[FTPNAT_MODE_MAX] = {
 	[FTPNAT_ACTIVE] = "active",
 };
 
-const char *config_xdp_str(enum config_xdp xdp)
+const char *config_xdp_str(enum ftpnat_xdp_mode xdp)
 {
 	return config_xdp_names[xdp];
 }

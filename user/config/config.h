@@ -30,14 +30,6 @@ struct config_error {
 	char text[1024];
 };
 
-enum config_xdp {
-	CONFIG_XDP_AUTO,
-	CONFIG_XDP_NATIVE,
-	CONFIG_XDP_GENERIC,
-	CONFIG_XDP_OFF,
-	CONFIG_XDP_MAX
-};
-
 enum config_source {
 	CONFIG_SOURCE_KEEP,    /* the client's own address */
 	CONFIG_SOURCE_GATEWAY, /* the gateway's address towards the server */
@@ -174,7 +166,7 @@ struct config {
 	struct config_interface *interfaces;
 	size_t interfaces_n;
 	struct config_mark xdp_at;
-	enum config_xdp xdp;
+	enum ftpnat_xdp_mode xdp;
 	struct config_publish *publish;
 	size_t publish_n;
 	struct config_masquerade *masquerade;
@@ -199,11 +191,11 @@ static inline void config_freep(struct config **cfg)
 #define _cleanup_config_ __attribute__((__cleanup__(config_freep)))
 
 /* Names as the file spells them. */
-extern const char *const config_xdp_names[CONFIG_XDP_MAX];
+extern const char *const config_xdp_names[FTPNAT_XDP_MODE_MAX];
 extern const char *const config_source_names[CONFIG_SOURCE_MAX]; /* "address" for ADDRESS */
 extern const char *const config_mode_names[FTPNAT_MODE_MAX];
 
-const char *config_xdp_str(enum config_xdp xdp);
+const char *config_xdp_str(enum ftpnat_xdp_mode xdp);
 const char *config_source_str(enum config_source source);
 const char *config_mode_str(enum ftpnat_mode mode);
 

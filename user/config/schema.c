@@ -144,7 +144,7 @@ static int parse_data_address_for(struct config_parser *p, const struct config_k
 static int parse_xdp(struct config_parser *p, const struct config_key *key,
 		     const yaml_node_t *node, void *out)
 {
-	enum config_xdp *xdp = out;
+	enum ftpnat_xdp_mode *xdp = out;
 	unsigned int choice;
 	int ret = config_value_choice(p, key, node, &choice);
 

@@ -149,7 +149,7 @@ void change_fast_path(struct change *change)
 		const struct ftpnat_interface *wanted =
 			state_interface(&change->wanted, interface->ifindex);
 
-		interface->xdp_asked = wanted ? wanted->xdp_asked : CONFIG_XDP_OFF;
+		interface->xdp_asked = wanted ? wanted->xdp_asked : FTPNAT_XDP_MODE_OFF;
 	}
 	fastpath_put(&instance->state, &change->dataplane, instance->state_id);
 }

@@ -37,42 +37,42 @@ static bool is_veth(const struct ftpnat_interface *interface)
 }
 
 /* What `auto` is on this interface: native or off. */
-static enum config_xdp choose_auto(struct ftpnat_interface *interface)
+static enum ftpnat_xdp_mode choose_auto(struct ftpnat_interface *interface)
 {
 	__u64 features;
 
 	if (is_veth(interface)) {
 		because(interface, "auto: native XDP on veth costs TSO, TC is faster");
-		return CONFIG_XDP_OFF;
+		return FTPNAT_XDP_MODE_OFF;
 	}
 	if (!netdev_xdp_features(interface->ifindex, &features) &&
 	    !(features & NETDEV_XDP_BASIC)) {
 		because(interface, "auto: the driver has no native XDP");
-		return CONFIG_XDP_OFF;
+		return FTPNAT_XDP_MODE_OFF;
 	}
-	return CONFIG_XDP_NATIVE;
+	return FTPNAT_XDP_MODE_NATIVE;
 }
 
 /* The mode to attach in, or OFF and why. */
-static enum config_xdp choose(struct ftpnat_interface *interface, __u32 state_id)
+static enum ftpnat_xdp_mode choose(struct ftpnat_interface *interface, __u32 state_id)
 {
-	enum config_xdp asked = interface->xdp_asked;
+	enum ftpnat_xdp_mode asked = interface->xdp_asked;
 	struct xdp_attached attached;
 	int err;
 
 	because(interface, "%s", "");
-	if (asked == CONFIG_XDP_AUTO)
+	if (asked == FTPNAT_XDP_MODE_AUTO)
 		asked = choose_auto(interface);
-	if (asked == CONFIG_XDP_OFF)
-		return CONFIG_XDP_OFF;
+	if (asked == FTPNAT_XDP_MODE_OFF)
+		return FTPNAT_XDP_MODE_OFF;
 	if (netdev_is_upper(interface->name)) {
 		because(interface, "the interface below could then have no XDP program");
-		return CONFIG_XDP_OFF;
+		return FTPNAT_XDP_MODE_OFF;
 	}
 	/* a tag in the skb is not seen, and would stay with the forwarded frame */
-	if (asked == CONFIG_XDP_GENERIC && netdev_has_vlan(interface->name)) {
+	if (asked == FTPNAT_XDP_MODE_GENERIC && netdev_has_vlan(interface->name)) {
 		because(interface, "generic XDP does not see the tags of its VLANs");
-		return CONFIG_XDP_OFF;
+		return FTPNAT_XDP_MODE_OFF;
 	}
 	err = netdev_mac(interface->name, interface->mac);
 	if (err == -EAFNOSUPPORT)
@@ -80,13 +80,13 @@ static enum config_xdp choose(struct ftpnat_interface *interface, __u32 state_id
 	else if (err)
 		because(interface, "its MAC address: %s", strerror(-err));
 	if (err)
-		return CONFIG_XDP_OFF;
+		return FTPNAT_XDP_MODE_OFF;
 	if (!xdp_query(interface, state_id, &attached) && !attached.chained &&
 	    attached.others) {
 		because(interface,
 			"XDP program %s is attached and leaves no room for another",
 			attached.other);
-		return CONFIG_XDP_OFF;
+		return FTPNAT_XDP_MODE_OFF;
 	}
 	return asked;
 }
@@ -100,7 +100,7 @@ bool fastpath_transmits(const struct ftpnat_interface *interface, __u32 state_id
 	int err;
 
 	if (xdp_query(interface, state_id, &attached) ||
-	    attached.mode != CONFIG_XDP_NATIVE)
+	    attached.mode != FTPNAT_XDP_MODE_NATIVE)
 		return false;
 	err = netdev_xdp_features(interface->ifindex, &features);
 	return err ? !is_veth(interface) : (features & NETDEV_XDP_XMIT) != 0;
@@ -127,8 +127,8 @@ static const struct ftpnat_interface *find(const struct ftpnat_state *state,
  * Called before the programs change: frames are no longer sent to interfaces that won't
  * have XDP, and when this returns no flow relies on the old state.
  */
-static void withdraw_links(const struct ftpnat_state *state, const enum config_xdp *mode,
-			   int fd)
+static void withdraw_links(const struct ftpnat_state *state,
+			   const enum ftpnat_xdp_mode *mode, int fd)
 {
 	bool used = false;
 	__u32 key, next;
@@ -138,7 +138,8 @@ static void withdraw_links(const struct ftpnat_state *state, const enum config_x
 
 		key = next;
 		more = !bpf_map_get_next_key(fd, &key, &next);
-		if (interface && mode[interface - state->interface] == CONFIG_XDP_NATIVE)
+		if (interface &&
+		    mode[interface - state->interface] == FTPNAT_XDP_MODE_NATIVE)
 			continue;
 		bpf_map_delete_elem(fd, &key);
 		used = used || interface;
@@ -165,20 +166,20 @@ static void announce_links(const struct ftpnat_state *state, __u32 state_id, int
 /* ---- all interfaces ---- */
 
 static void put(struct ftpnat_interface *interface, const struct dataplane *dataplane,
-		enum config_xdp mode, __u32 state_id)
+		enum ftpnat_xdp_mode mode, __u32 state_id)
 {
 	char why[FTPNAT_XDP_WHY_LEN];
 	int err = 0;
 
-	if (mode != CONFIG_XDP_OFF)
+	if (mode != FTPNAT_XDP_MODE_OFF)
 		err = xdp_put(interface, dataplane, mode, state_id, why);
 	if (err)
 		because(interface, "%s", why);
-	if (err || mode == CONFIG_XDP_OFF)
+	if (err || mode == FTPNAT_XDP_MODE_OFF)
 		fastpath_leave(interface, state_id);
-	if (!err && mode != CONFIG_XDP_OFF)
+	if (!err && mode != FTPNAT_XDP_MODE_OFF)
 		pr_debug("xdp: %s on %s", config_xdp_str(mode), interface->name);
-	else if (interface->xdp_asked == CONFIG_XDP_AUTO)
+	else if (interface->xdp_asked == FTPNAT_XDP_MODE_AUTO)
 		pr_debug("xdp: off on %s: %s", interface->name, interface->xdp_why);
 	else if (interface->xdp_why[0])
 		pr_warn("xdp: %s is not in force on %s: %s; TC carries its data connections "
@@ -191,7 +192,7 @@ void fastpath_put(struct ftpnat_state *state, const struct dataplane *dataplane,
 		  __u32 state_id)
 {
 	int links_fd = dataplane_map(dataplane, FTPNAT_MAP_LINKS);
-	enum config_xdp mode[FTPNAT_MAX_INTERFACES] = { CONFIG_XDP_OFF };
+	enum ftpnat_xdp_mode mode[FTPNAT_MAX_INTERFACES] = { FTPNAT_XDP_MODE_OFF };
 
 	for (__u32 i = 0; i < state->interfaces; i++)
 		mode[i] = choose(&state->interface[i], state_id);

@@ -71,11 +71,11 @@ static struct xdp_program *find_own(struct xdp_multiprog *multiprog, __u32 state
 	return NULL;
 }
 
-static enum config_xdp mode_of(const struct xdp_multiprog *multiprog)
+static enum ftpnat_xdp_mode mode_of(const struct xdp_multiprog *multiprog)
 {
 	return xdp_multiprog__attach_mode(multiprog) == XDP_MODE_SKB ?
-		       CONFIG_XDP_GENERIC :
-		       CONFIG_XDP_NATIVE;
+		       FTPNAT_XDP_MODE_GENERIC :
+		       FTPNAT_XDP_MODE_NATIVE;
 }
 
 int xdp_query(const struct ftpnat_interface *interface, __u32 state_id,
@@ -88,7 +88,7 @@ int xdp_query(const struct ftpnat_interface *interface, __u32 state_id,
 
 	prog_fds_note(&before);
 	err = open_multiprog(interface->ifindex, &multiprog);
-	*attached = (struct xdp_attached){ .mode = CONFIG_XDP_OFF };
+	*attached = (struct xdp_attached){ .mode = FTPNAT_XDP_MODE_OFF };
 	if (err || !multiprog)
 		return err;
 	own = find_own(multiprog, state_id, 0);
@@ -218,7 +218,7 @@ static void destroy_object(struct ftpnat_xdp **object)
 
 /* The object, not loaded yet: libxdp loads it with its final type. */
 static int open_object(const struct ftpnat_interface *interface,
-		       const struct dataplane *dataplane, enum config_xdp mode,
+		       const struct dataplane *dataplane, enum ftpnat_xdp_mode mode,
 		       struct ftpnat_xdp **out)
 {
 	struct ftpnat_xdp *object = ftpnat_xdp__open();
@@ -231,12 +231,12 @@ static int open_object(const struct ftpnat_interface *interface,
 		return -errno;
 	self = &object->rodata->ftpnat_self;
 	memcpy(self->mac, interface->mac, sizeof(self->mac));
-	self->generic = mode == CONFIG_XDP_GENERIC;
+	self->generic = mode == FTPNAT_XDP_MODE_GENERIC;
 	/*
 	 * Behind a generic program with this flag, TC doesn't see the Ethernet header (6.18:
 	 * the kernel makes a copy of the packet, which has no mac_len).
 	 */
-	if (mode == CONFIG_XDP_NATIVE)
+	if (mode == FTPNAT_XDP_MODE_NATIVE)
 		bpf_program__set_flags(object->progs.ftpnat_xdp, BPF_F_XDP_HAS_FRAGS);
 	bpf_object__for_each_map(map, object->obj)
 		if (!err && dataplane_is_state(map))
@@ -248,7 +248,7 @@ static int open_object(const struct ftpnat_interface *interface,
 
 /* A program that is alone can't be replaced by libxdp. */
 static int replace_alone(const struct ftpnat_interface *interface,
-			 struct ftpnat_xdp *object, enum config_xdp mode,
+			 struct ftpnat_xdp *object, enum ftpnat_xdp_mode mode,
 			 const struct xdp_program *own)
 {
 	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .old_prog_fd = xdp_program__fd(own));
@@ -257,13 +257,14 @@ static int replace_alone(const struct ftpnat_interface *interface,
 	return err   ?:
 		       bpf_xdp_attach((int)interface->ifindex,
 				      bpf_program__fd(object->progs.ftpnat_xdp),
-				      mode == CONFIG_XDP_GENERIC ? XDP_FLAGS_SKB_MODE :
-								   XDP_FLAGS_DRV_MODE,
+				      mode == FTPNAT_XDP_MODE_GENERIC ?
+					      XDP_FLAGS_SKB_MODE :
+					      XDP_FLAGS_DRV_MODE,
 				      &opts);
 }
 
 static int add(const struct ftpnat_interface *interface, const struct ftpnat_xdp *object,
-	       enum config_xdp mode, __u32 state_id)
+	       enum ftpnat_xdp_mode mode, __u32 state_id)
 {
 	_cleanup_(close_program) struct xdp_program *program =
 		xdp_program__from_bpf_obj(object->obj, SECTION);
@@ -273,12 +274,12 @@ static int add(const struct ftpnat_interface *interface, const struct ftpnat_xdp
 		program = NULL;
 		return err;
 	}
-	return xdp_program__attach(program, (int)interface->ifindex, mode == CONFIG_XDP_GENERIC ? XDP_MODE_SKB : XDP_MODE_NATIVE, 0) ?:
+	return xdp_program__attach(program, (int)interface->ifindex, mode == FTPNAT_XDP_MODE_GENERIC ? XDP_MODE_SKB : XDP_MODE_NATIVE, 0) ?:
 		       remove_own(interface->ifindex, state_id, xdp_program__id(program));
 }
 
 int xdp_put(const struct ftpnat_interface *interface, const struct dataplane *dataplane,
-	    enum config_xdp mode, __u32 state_id, char why[FTPNAT_XDP_WHY_LEN])
+	    enum ftpnat_xdp_mode mode, __u32 state_id, char why[FTPNAT_XDP_WHY_LEN])
 {
 	_cleanup_prog_fds_ struct prog_fds before;
 	_cleanup_(close_multiprog) struct xdp_multiprog *multiprog = NULL;

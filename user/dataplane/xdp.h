@@ -10,7 +10,7 @@
 #include "dataplane/load.h"
 
 struct xdp_attached {
-	enum config_xdp mode; /* of our program; CONFIG_XDP_OFF: there is none */
+	enum ftpnat_xdp_mode mode; /* of our program; FTPNAT_XDP_MODE_OFF: there is none */
 	__u32 prog_id;
 	bool chained;	/* there is libxdp's dispatcher */
 	int others;	/* programs that aren't ours */
@@ -23,12 +23,12 @@ int xdp_query(const struct ftpnat_interface *interface, __u32 state_id,
 
 /*
  * Load the program for this interface (its `mac`), with the maps of the dataplane, and
- * attach it: CONFIG_XDP_NATIVE or CONFIG_XDP_GENERIC. It replaces the instance's program
+ * attach it: FTPNAT_XDP_MODE_NATIVE or FTPNAT_XDP_MODE_GENERIC. It replaces the instance's program
  * in this mode without a gap. -errno without a message, but with the kernel's message,
  * if any, in `why`.
  */
 int xdp_put(const struct ftpnat_interface *interface, const struct dataplane *dataplane,
-	    enum config_xdp mode, __u32 state_id, char why[FTPNAT_XDP_WHY_LEN]);
+	    enum ftpnat_xdp_mode mode, __u32 state_id, char why[FTPNAT_XDP_WHY_LEN]);
 
 /* Detach the instance's program, if there is one. 0 or -errno. */
 int xdp_remove(const struct ftpnat_interface *interface, __u32 state_id);

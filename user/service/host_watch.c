@@ -53,7 +53,7 @@ static bool interface_has_changed(const struct instance *instance,
 	if (ifindex != interface->ifindex)
 		return true;
 	if (!xdp_query(interface, instance->state_id, &xdp) &&
-	    xdp.mode != CONFIG_XDP_OFF && fastpath_mac_is_new(interface))
+	    xdp.mode != FTPNAT_XDP_MODE_OFF && fastpath_mac_is_new(interface))
 		return true;
 	if (bpf_map_lookup_elem(addrs_fd, &ifindex, &taken))
 		return false;

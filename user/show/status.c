@@ -108,7 +108,7 @@ static const char *see_xdp(struct status *status,
 			   const struct ftpnat_interface *interface, char *note,
 			   size_t size)
 {
-	enum config_xdp asked = interface->xdp_asked;
+	enum ftpnat_xdp_mode asked = interface->xdp_asked;
 	struct xdp_attached attached;
 	int err = xdp_query(interface, status->view->instance.state_id, &attached);
 
@@ -118,20 +118,20 @@ static const char *see_xdp(struct status *status,
 			 interface->name, strerror(-err));
 		return "?";
 	}
-	if (attached.mode == CONFIG_XDP_OFF && interface->xdp_why[0]) {
-		if (asked != CONFIG_XDP_AUTO)
+	if (attached.mode == FTPNAT_XDP_MODE_OFF && interface->xdp_why[0]) {
+		if (asked != FTPNAT_XDP_MODE_AUTO)
 			sentence(
 				status->degraded,
 				"XDP is not %s on %s (%s): TC carries its data connections.",
 				config_xdp_str(asked), interface->name,
 				interface->xdp_why);
-	} else if (attached.mode == CONFIG_XDP_OFF && asked != CONFIG_XDP_OFF) {
+	} else if (attached.mode == FTPNAT_XDP_MODE_OFF && asked != FTPNAT_XDP_MODE_OFF) {
 		sentence(
 			status->degraded,
 			"The XDP program of %s was removed: `ftpnat-load up` attaches it again.",
 			interface->name);
-	} else if (attached.mode != CONFIG_XDP_OFF) {
-		if (attached.mode == CONFIG_XDP_NATIVE)
+	} else if (attached.mode != FTPNAT_XDP_MODE_OFF) {
+		if (attached.mode == FTPNAT_XDP_MODE_NATIVE)
 			check_transmits(status, interface);
 		if (attached.chained)
 			snprintf(note, size, "chained by libxdp, %d others",
