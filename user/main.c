@@ -351,6 +351,7 @@ static int end_output(int err)
 static int run_verb(struct options *options, int argc, char **argv)
 {
 	const struct verb *verb;
+	int err;
 
 	if (!argc)
 		return err_r(EXIT_USAGE, "no verb: " SEE_HELP);
@@ -360,10 +361,10 @@ static int run_verb(struct options *options, int argc, char **argv)
 	if (verb->run != verb_check && geteuid())
 		return err_r(EXIT_RUNTIME, "must be root: try `sudo ftpnat-load %s`",
 			     verb->name);
-	if (argc > 1 && verb->run == verb_servers)
-		return set_servers(options, argc, argv)	    ?:
-			       check_options(options, verb) ?:
-			       end_output(verb_servers_drain(options));
+	if (argc > 1 && verb->run == verb_servers) {
+		err = set_servers(options, argc, argv) ?: check_options(options, verb);
+		return err ?: end_output(verb_servers_drain(options));
+	}
 	if (argc > 1)
 		return err_r(EXIT_USAGE, "%s takes no argument %s: " SEE_HELP, verb->name,
 			     argv[1]);

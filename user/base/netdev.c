@@ -193,14 +193,20 @@ int netdev_xdp_features(__u32 ifindex, __u64 *features)
 	_cleanup_free_ struct genl_answer *answer = calloc(1, sizeof(*answer));
 	struct timeval wait = { .tv_sec = 10 };
 	__u16 family;
+	int err;
 
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)))
 		return -errno;
 	if (!answer)
 		return -ENOMEM;
-	return ask(fd, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME, NETDEV_FAMILY, sizeof(NETDEV_FAMILY), answer) ?:
-		       get_attr(answer, CTRL_ATTR_FAMILY_ID, &family, sizeof(family)) ?:
-		       ask(fd, family, NETDEV_CMD_DEV_GET, NETDEV_A_DEV_IFINDEX, &ifindex, sizeof(ifindex), answer) ?:
+	err = ask(fd, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME,
+		  NETDEV_FAMILY, sizeof(NETDEV_FAMILY), answer);
+	if (!err)
+		err = get_attr(answer, CTRL_ATTR_FAMILY_ID, &family, sizeof(family));
+	if (!err)
+		err = ask(fd, family, NETDEV_CMD_DEV_GET, NETDEV_A_DEV_IFINDEX, &ifindex,
+			  sizeof(ifindex), answer);
+	return err   ?:
 		       get_attr(answer, NETDEV_A_DEV_XDP_FEATURES, features,
 				sizeof(*features));
 }

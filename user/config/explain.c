@@ -48,7 +48,9 @@ __attribute__((format(printf, 2, 3))) static void say(json_t *list, const char *
 /* What precedes item i of n: nothing, ", " or the last word. */
 static const char *joint(size_t i, size_t n, const char *last)
 {
-	return i == 0 ? "" : i + 1 < n ? ", " : last;
+	if (i == 0)
+		return "";
+	return i + 1 < n ? ", " : last;
 }
 
 static void put_endpoint(FILE *out, const struct ftpnat_endpoint *endpoint)

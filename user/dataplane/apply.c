@@ -164,7 +164,8 @@ static int fill_slot(struct slot *slot, const struct ftpnat_config *now)
 	if (err)
 		return err_r(err, "can't read the maps in force: %s", strerror(-err));
 	clear_guards(slot);
-	return slot_fill_rules(slot) ?: put_rules(slot) ?: put_interfaces(slot);
+	err = slot_fill_rules(slot) ?: put_rules(slot);
+	return err ?: put_interfaces(slot);
 }
 
 /* No connection exceeds its timeout by more than this. */

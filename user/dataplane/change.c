@@ -102,10 +102,11 @@ int change_begin(struct change *change, const struct options *options, bool moun
 		err = netns_enter(options->netns);
 	if (!err && change->config)
 		err = find_interfaces(change);
-	return err				      ?:
-		       netns_cookie(&change->netns)   ?:
-		       pin_check(options->pin, mount) ?:
-		       pin_lock(options->pin, &change->lock_fd, &change->bpffs);
+	if (!err)
+		err = netns_cookie(&change->netns);
+	if (!err)
+		err = pin_check(options->pin, mount);
+	return err ?: pin_lock(options->pin, &change->lock_fd, &change->bpffs);
 }
 
 int change_check_claims(struct change *change)
@@ -117,13 +118,18 @@ int change_check_claims(struct change *change)
 int change_record(struct change *change, const struct options *options)
 {
 	struct ftpnat_state *state = &change->instance.state;
-	int err =
-		dataplane_map_id(&change->dataplane, FTPNAT_MAP_CONFIG, &state->config_id) ?:
-			dataplane_map_id(&change->dataplane, FTPNAT_MAP_LISTENS, &state->listens_id) ?:
-			dataplane_map_id(&change->dataplane, FTPNAT_MAP_SELECT, &state->select_id) ?:
-			dataplane_map_id(&change->dataplane, FTPNAT_MAP_STATE,
-					 &change->instance.state_id);
+	int err = dataplane_map_id(&change->dataplane, FTPNAT_MAP_CONFIG,
+				   &state->config_id);
 
+	if (!err)
+		err = dataplane_map_id(&change->dataplane, FTPNAT_MAP_LISTENS,
+				       &state->listens_id);
+	if (!err)
+		err = dataplane_map_id(&change->dataplane, FTPNAT_MAP_SELECT,
+				       &state->select_id);
+	if (!err)
+		err = dataplane_map_id(&change->dataplane, FTPNAT_MAP_STATE,
+				       &change->instance.state_id);
 	if (err)
 		return err;
 	state->layout = FTPNAT_LAYOUT;

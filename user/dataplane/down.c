@@ -22,7 +22,10 @@ int verb_down(const struct options *options)
 		return 0;
 	}
 	events_id = pin_map_id(options->pin, map_name(FTPNAT_MAP_EVENTS));
-	err = err ?: change_check_namespace(&change) ?: instance_remove(&change.instance);
+	if (!err)
+		err = change_check_namespace(&change);
+	if (!err)
+		err = instance_remove(&change.instance);
 	if (err)
 		return EXIT_RUNTIME;
 	service_remove_files(options->pin, events_id);

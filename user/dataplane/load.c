@@ -31,12 +31,21 @@ static uint32_t expiry_blocks(const struct config_limits *limits)
 
 static int size_maps(const struct ftpnat_tc *skel, const struct config_limits *limits)
 {
-	return bpf_map__set_max_entries(skel->maps.ftpnat_flows, 2 * (limits->control + limits->data)) ?:
-		       bpf_map__set_max_entries(skel->maps.ftpnat_queue, expiry_blocks(limits)) ?:
-		       bpf_map__set_max_entries(skel->maps.ftpnat_sessions, limits->control) ?:
-		       bpf_map__set_max_entries(skel->maps.ftpnat_tls, limits->control) ?:
-		       bpf_map__set_max_entries(skel->maps.ftpnat_expected,
-						limits->expected);
+	const struct {
+		struct bpf_map *map;
+		__u32 entries;
+	} sizes[] = {
+		{ skel->maps.ftpnat_flows, 2 * (limits->control + limits->data) },
+		{ skel->maps.ftpnat_queue, expiry_blocks(limits) },
+		{ skel->maps.ftpnat_sessions, limits->control },
+		{ skel->maps.ftpnat_tls, limits->control },
+		{ skel->maps.ftpnat_expected, limits->expected },
+	};
+	int err = 0;
+
+	for (size_t i = 0; !err && i < ARRAY_SIZE(sizes); i++)
+		err = bpf_map__set_max_entries(sizes[i].map, sizes[i].entries);
+	return err;
 }
 
 bool dataplane_is_state(const struct bpf_map *map)

@@ -139,23 +139,32 @@ int reload_change(struct change *change, const struct options *options)
 	_cleanup_(free_before) struct before *before = NULL;
 	_cleanup_(undo_reload) struct before *undo = NULL;
 	struct instance *instance = &change->instance;
-	int err =
-		change_check_claims(change)		?:
-			instance_check_layout(instance) ?:
-			dataplane_load(&change->dataplane, &change->config->limits, options->pin) ?:
-			apply_prepare(&change->apply, &change->dataplane, change->config) ?:
-			remember(change, &before);
+	int err = change_check_claims(change);
 
+	if (!err)
+		err = instance_check_layout(instance);
+	if (!err)
+		err = dataplane_load(&change->dataplane, &change->config->limits,
+				     options->pin);
+	if (!err)
+		err = apply_prepare(&change->apply, &change->dataplane, change->config);
+	if (!err)
+		err = remember(change, &before);
 	if (err)
 		return err;
 	undo = before;
 	drop_interfaces(change, false);
-	err = add_interfaces(change)					   ?:
-		      change_record(change, options)			   ?:
-		      instance_save(instance)				   ?:
-		      dataplane_pin_maps(&change->dataplane, options->pin) ?:
-		      change_attach(change)				   ?:
-		      apply_commit(&change->apply);
+	err = add_interfaces(change);
+	if (!err)
+		err = change_record(change, options);
+	if (!err)
+		err = instance_save(instance);
+	if (!err)
+		err = dataplane_pin_maps(&change->dataplane, options->pin);
+	if (!err)
+		err = change_attach(change);
+	if (!err)
+		err = apply_commit(&change->apply);
 	if (err)
 		return err;
 	TAKE_PTR(undo);

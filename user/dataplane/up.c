@@ -20,21 +20,29 @@ static int fresh_up(struct change *change, const struct options *options)
 {
 	_cleanup_(undo_up) struct instance *undo = NULL;
 	struct instance *instance = &change->instance;
-	int err =
-		change_check_claims(change) ?:
-			dataplane_load(&change->dataplane, &change->config->limits, NULL) ?:
-			change_record(change, options) ?:
-			apply_prepare(&change->apply, &change->dataplane, change->config) ?:
-			apply_commit(&change->apply) ?:
-						       instance_save(instance);
+	int err = change_check_claims(change);
 
+	if (!err)
+		err = dataplane_load(&change->dataplane, &change->config->limits, NULL);
+	if (!err)
+		err = change_record(change, options);
+	if (!err)
+		err = apply_prepare(&change->apply, &change->dataplane, change->config);
+	if (!err)
+		err = apply_commit(&change->apply);
+	if (!err)
+		err = instance_save(instance);
 	if (err)
 		return err;
 	undo = instance;
-	err = pin_make_dir(options->pin) ?:
-		      pin_new(options->pin, map_name(FTPNAT_MAP_STATE), instance->state_fd) ?:
-		      dataplane_pin_maps(&change->dataplane, options->pin) ?:
-		      dataplane_pin_programs(&change->dataplane, options->pin);
+	err = pin_make_dir(options->pin);
+	if (!err)
+		err = pin_new(options->pin, map_name(FTPNAT_MAP_STATE),
+			      instance->state_fd);
+	if (!err)
+		err = dataplane_pin_maps(&change->dataplane, options->pin);
+	if (!err)
+		err = dataplane_pin_programs(&change->dataplane, options->pin);
 	if (err)
 		return err;
 	instance->state.complete = 1; /* from here on it is as a reload finds it */

@@ -56,7 +56,9 @@ int view_open(struct view *view, const struct options *options)
 	*view = (struct view){ .instance = INSTANCE_INIT };
 	if (options->netns)
 		err = netns_enter(options->netns);
-	return err ?: instance_open_up(&view->instance, options->pin) ?: read_rules(view);
+	if (!err)
+		err = instance_open_up(&view->instance, options->pin);
+	return err ?: read_rules(view);
 }
 
 void view_close(struct view *view)

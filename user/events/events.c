@@ -197,7 +197,14 @@ static int wait_for_events(const struct follower *f)
 static int follow_once(struct follower *f)
 {
 	__u64 before = event_clock_ns(CLOCK_MONOTONIC);
-	int err = take_events(f) ?: note_lost(f) ?: tell_lost(f) ?: wait_for_events(f);
+	int err = take_events(f);
+
+	if (!err)
+		err = note_lost(f);
+	if (!err)
+		err = tell_lost(f);
+	if (!err)
+		err = wait_for_events(f);
 
 	if (!err && event_clock_ns(CLOCK_MONOTONIC) - before >= ONE_SECOND)
 		err = check_up(f);

@@ -103,9 +103,10 @@ void event_print(FILE *out, const struct ftpnat_event *e,
 	struct words w;
 
 	put_in_words(e, line, &w);
-	what = !line			    ? w.kind :
-	       e->dir == FTPNAT_FROM_CLIENT ? "from client" :
-					      "from server";
+	if (line)
+		what = e->dir == FTPNAT_FROM_CLIENT ? "from client" : "from server";
+	else
+		what = w.kind;
 	fprintf(out, "%-*s  %-*s  %-11s  %s", rule_width, rule, REASON_WIDTH, w.reason,
 		what, w.client);
 	if (line) {

@@ -155,7 +155,10 @@ int metrics_read(const struct options *options, json_t **families)
 
 	if (!err && !stats)
 		err = err_r(-ENOMEM, "out of memory");
-	err = err ?: stats_read(&view, stats) ?: status_degraded(&view, &degraded);
+	if (!err)
+		err = stats_read(&view, stats);
+	if (!err)
+		err = status_degraded(&view, &degraded);
 	if (err)
 		return err;
 	*families = metrics_build(&view, stats, json_array_size(degraded));

@@ -125,9 +125,10 @@ int verb_servers(const struct options *options)
 		service_look(options->pin, &service);
 		list->running = service.running;
 	}
-	err = err					    ?:
-		      servers_walk(&view, add_server, list) ?:
-		      view_walk(&view, FTPNAT_MAP_FLOWS, count_flow, list);
+	if (!err)
+		err = servers_walk(&view, add_server, list);
+	if (!err)
+		err = view_walk(&view, FTPNAT_MAP_FLOWS, count_flow, list);
 	if (err)
 		return EXIT_RUNTIME;
 	if (options->json)

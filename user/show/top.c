@@ -76,7 +76,10 @@ static int read_all(struct top *top)
 	top_begin(&top->model, event_clock_ns(CLOCK_MONOTONIC));
 	err = view_open(&top->view, &top->options) ?: stats_read(&top->view, &top->stats);
 	err = err ?: view_walk(&top->view, FTPNAT_MAP_FLOWS, top_see_flow, &top->model);
-	err = err ?: top_end(&top->model) ?: status_degraded(&top->view, &degraded);
+	if (!err)
+		err = top_end(&top->model);
+	if (!err)
+		err = status_degraded(&top->view, &degraded);
 	if (err)
 		return err;
 	top->degraded = json_array_size(degraded);
