@@ -321,60 +321,12 @@ static int see_guard(const void *key, const void *value, void *arg)
 
 /* ---- what the host must do for us ---- */
 
-static bool is_off(const char *sysctl)
-{
-	_cleanup_fclose_ FILE *file = fopen(sysctl, "re");
-
-	return file && fgetc(file) == '0';
-}
-
-static int forwarded_families(const struct view *view, bool needed[FTPNAT_FAMILY_MAX])
-{
-	_cleanup_close_ int servers_fd = view_map(view, FTPNAT_MAP_SERVERS);
-	_cleanup_close_ int select_fd = view_map(view, FTPNAT_MAP_SELECT);
-	__u32 slot = view->config.slot & 1, key;
-
-	if (servers_fd < 0 || select_fd < 0)
-		return -ENOENT;
-	for (int id = 0; id < FTPNAT_MAX_RULES; id++)
-		for (__u32 i = 0; i < view->rules[id].servers; i++) {
-			struct ftpnat_server server;
-
-			key = slot * FTPNAT_MAX_SERVERS + view->rules[id].first_server +
-			      i;
-			if (!bpf_map_lookup_elem(servers_fd, &key, &server) &&
-			    !needed[ftpnat_addr_family(&server.addr)] &&
-			    !host_is_local(&server.addr))
-				needed[ftpnat_addr_family(&server.addr)] = true;
-		}
-	for (__u32 i = 0; i < view->config.selectors[slot]; i++) {
-		struct ftpnat_selector selector;
-
-		key = slot * FTPNAT_MAX_SELECTORS + i;
-		if (!bpf_map_lookup_elem(select_fd, &key, &selector))
-			needed[ftpnat_addr_family(&selector.addr)] = true;
-	}
-	return 0;
-}
-
 static int check_host(struct status *status)
 {
-	static const struct {
-		const char *file;
-		const char *sysctl;
-	} forwarding[FTPNAT_FAMILY_MAX] = {
-		[FTPNAT_V4] = { "/proc/sys/net/ipv4/ip_forward", "net.ipv4.ip_forward" },
-		[FTPNAT_V6] = { "/proc/sys/net/ipv6/conf/all/forwarding",
-				"net.ipv6.conf.all.forwarding" },
-	};
-	bool needed[FTPNAT_FAMILY_MAX] = { false };
-	int err = status->elsewhere ? 0 : forwarded_families(status->view, needed);
+	int err = status->elsewhere ?
+			  0 :
+			  sentences_forwarding(status->view, status->degraded);
 
-	for (enum ftpnat_family family = 0; family < FTPNAT_FAMILY_MAX; family++)
-		if (needed[family] && is_off(forwarding[family].file))
-			sentence(status->degraded,
-				 "%s forwarding is off: `sysctl -w %s=1`.",
-				 ftpnat_family_str(family), forwarding[family].sysctl);
 	if (kernel_is_old())
 		sentence(status->degraded,
 			 "Linux %s is older than " KERNEL_LOWEST
