@@ -80,8 +80,8 @@ static __always_inline long write_answer_v4(struct __sk_buff *skb, struct scratc
 		(__u16)~fold16((__u32)bpf_csum_diff(0, 0, (__be32 *)&ip, sizeof(ip), 0));
 	sum = (__u32)bpf_csum_diff(0, 0, (__be32 *)icmp, sizeof(*icmp), sum);
 	icmp->csum = (__u16)~fold16(sum);
-	return bpf_skb_store_bytes(skb, ETH_HLEN, &ip, sizeof(ip), 0) ||
-	       bpf_skb_store_bytes(skb, ETH_HLEN + sizeof(ip), icmp, sizeof(*icmp), 0);
+	return bpf_skb_store_bytes(skb, p->l3, &ip, sizeof(ip), 0) ||
+	       bpf_skb_store_bytes(skb, p->l3 + sizeof(ip), icmp, sizeof(*icmp), 0);
 }
 
 static __always_inline long write_answer_v6(struct __sk_buff *skb, struct scratch *s,
@@ -106,8 +106,8 @@ static __always_inline long write_answer_v6(struct __sk_buff *skb, struct scratc
 	sum = (__u32)bpf_csum_diff(0, 0, (__be32 *)&pseudo, sizeof(pseudo), sum);
 	sum = (__u32)bpf_csum_diff(0, 0, (__be32 *)icmp, sizeof(*icmp), sum);
 	icmp->csum = (__u16)~fold16(sum);
-	return bpf_skb_store_bytes(skb, ETH_HLEN, &ip6, sizeof(ip6), 0) ||
-	       bpf_skb_store_bytes(skb, ETH_HLEN + sizeof(ip6), icmp, sizeof(*icmp), 0);
+	return bpf_skb_store_bytes(skb, p->l3, &ip6, sizeof(ip6), 0) ||
+	       bpf_skb_store_bytes(skb, p->l3 + sizeof(ip6), icmp, sizeof(*icmp), 0);
 }
 
 static __always_inline bool answer_allowed(struct answer_ration *ration)
@@ -145,12 +145,12 @@ __noinline int answer_error(struct __sk_buff *skb, int why, int egress)
 						    &s->answer_ration.hops))
 		return FTPNAT_UNANSWERED;
 	p = &s->packet;
-	tcp = p->l4 - ETH_HLEN; /* length of the IP header */
+	tcp = p->l4 - p->l3; /* length of the IP header */
 	len = tcp + QUOTED_HEADER;
 	if (tcp < sizeof(struct iphdr) || tcp > IP_HEADER_MAX || tcp & 3)
 		return FTPNAT_WRITE;
 	__builtin_memset(s->answer, 0, sizeof(s->answer));
-	if (bpf_skb_load_bytes(skb, ETH_HLEN, s->answer, bounded_len(len, QUOTED_ROOM)))
+	if (bpf_skb_load_bytes(skb, p->l3, s->answer, bounded_len(len, QUOTED_ROOM)))
 		return FTPNAT_WRITE;
 	*(__be16 *)(s->answer + (bounded(tcp + TCP_OFF_CSUM, QUOTED_ROOM) & ~1U)) = 0;
 	csum = neutral_csum(fold16(quoted_sum(s, tcp, QUOTED_HEADER, 0)));
@@ -165,14 +165,14 @@ __noinline int answer_error(struct __sk_buff *skb, int why, int egress)
 		icmp.type = p->v6 ? ICMPV6_TIME_EXCEED : ICMP_TIME_EXCEEDED;
 	}
 	room = sizeof(icmp) + (p->v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
-	if (bpf_skb_change_tail(skb, ETH_HLEN + len, 0) ||
+	if (bpf_skb_change_tail(skb, p->l3 + len, 0) ||
 	    bpf_skb_store_bytes(skb, p->l4 + TCP_OFF_CSUM, &csum, sizeof(csum), 0) ||
 	    bpf_skb_adjust_room(skb, (__s32)room, BPF_ADJ_ROOM_MAC, 0))
 		return FTPNAT_WRITE;
 	if (p->v6 ? write_answer_v6(skb, s, len, sum, &icmp) :
 		    write_answer_v4(skb, s, len, sum, &icmp))
 		return FTPNAT_WRITE;
-	return send_back(skb, egress) ? FTPNAT_WRITE : why;
+	return send_back(skb, p, egress) ? FTPNAT_WRITE : why;
 }
 
 #endif

@@ -189,7 +189,7 @@ static __noinline int segment_compose(struct scan *c, __u32 until)
 				       bounded_len(len, PAYLOAD_LEN), 0))
 		return FTPNAT_WRITE;
 	if (fix_tcp_csum(c->skb, p, fold32((__u64)seg->compose.in_sum + (__u32)~old)) ||
-	    write_ip_len(c->skb, p, p->payload - ETH_HLEN + len))
+	    write_ip_len(c->skb, p, p->payload - p->l3 + len))
 		return FTPNAT_WRITE;
 	p->len = len;
 	return GO_ON;

@@ -25,7 +25,7 @@ static __noinline int strip_payload(struct scan *c)
 	/* of a GSO frame the checksum is still to be computed */
 	return bpf_skb_change_tail(c->skb, p->payload, 0) ||
 	       fix_tcp_csum(c->skb, p, ~payload_sum(c->s, c->in, len, 0)) ||
-	       write_ip_len(c->skb, p, p->payload - ETH_HLEN);
+	       write_ip_len(c->skb, p, p->payload - p->l3);
 }
 
 /*
@@ -72,7 +72,7 @@ static __noinline int acknowledge(struct scan *c, __u32 seq)
 	answer_options(o, stream->tsval);
 	if (strip_payload(c) || write_headers(skb, p, &back, seq, stream->taken) ||
 	    write_tcp16(skb, p, TCP_OFF_WINDOW, bpf_htons(p->window), stream->window) ||
-	    options_write(skb, p, o) || send_back(skb, seg->send.egress))
+	    options_write(skb, p, o) || send_back(skb, p, seg->send.egress))
 		return FTPNAT_WRITE;
 	return FTPNAT_ANSWERED;
 }

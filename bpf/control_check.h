@@ -42,7 +42,7 @@ static __always_inline int csum_holds(struct scan *c, const struct tcphdr *tcp)
 	if (p->len)
 		sum = payload_sum(s, c->in, p->len, sum);
 	return fold16((__u64)sum + bpf_htons(IPPROTO_TCP) +
-		      bpf_htons((__u16)(p->ip_len - (p->l4 - ETH_HLEN)))) == 0xffff;
+		      bpf_htons((__u16)(p->ip_len - (p->l4 - p->l3)))) == 0xffff;
 }
 
 /*

@@ -22,7 +22,7 @@
 static __always_inline __u32 largest_packet(const struct __sk_buff *skb,
 					    const struct packet *p)
 {
-	__u32 segment = p->payload - ETH_HLEN + skb->gso_size;
+	__u32 segment = p->payload - p->l3 + skb->gso_size;
 
 	return skb->gso_size && p->ip_len > segment ? segment : p->ip_len;
 }
@@ -106,12 +106,33 @@ static __always_inline int redirect_hop(struct __sk_buff *skb,
 								  FTPNAT_WRITE;
 }
 
+/*
+ * Packets that are redirected need an Ethernet header, whatever device they go to; the
+ * kernel takes it off if the device has none. 0, or -1: the packet is half written.
+ */
+static __always_inline long add_ethernet_header(struct __sk_buff *skb, struct packet *p)
+{
+	__be16 protocol = (__be16)skb->protocol;
+
+	if (p->l3)
+		return 0;
+	if (bpf_skb_change_head(skb, ETH_HLEN, 0) ||
+	    bpf_skb_store_bytes(skb, offsetof(struct ethhdr, h_proto), &protocol,
+				sizeof(protocol), 0))
+		return -1;
+	p->l3 += ETH_HLEN;
+	p->l4 += ETH_HLEN;
+	p->payload += ETH_HLEN;
+	return 0;
+}
+
 /* Sends a packet that is routed and translated. */
 static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, int egress)
 {
 	struct ftpnat_hop *hop;
 
-	if (!egress && write_ttl(skb, &s->packet, s->packet.ttl - 1))
+	if ((!egress && write_ttl(skb, &s->packet, s->packet.ttl - 1)) ||
+	    add_ethernet_header(skb, &s->packet))
 		return FTPNAT_WRITE;
 	if (!s->route.known)
 		return redirect_neigh(skb, s);
@@ -236,7 +257,8 @@ static __noinline int send_copy(struct __sk_buff *skb, struct scratch *s, int wa
 	if (!hop)
 		return 0;
 	next = hop->mac;
-	if (bpf_skb_load_bytes(skb, 0, &mac, sizeof(mac)) ||
+	if (add_ethernet_header(skb, p) ||
+	    bpf_skb_load_bytes(skb, 0, &mac, sizeof(mac)) ||
 	    bpf_skb_store_bytes(skb, 0, &next, sizeof(next), 0) ||
 	    (!egress && write_ttl(skb, p, p->ttl - 1)))
 		return -1;
@@ -247,8 +269,7 @@ static __noinline int send_copy(struct __sk_buff *skb, struct scratch *s, int wa
 	return 1;
 }
 
-/* Sends the rewritten packet back to its sender. 0 or -1. */
-static __always_inline long send_back(struct __sk_buff *skb, int egress)
+static __always_inline long swap_macs(struct __sk_buff *skb)
 {
 	__u8 mac[2 * ETH_ALEN], swapped[2 * ETH_ALEN];
 
@@ -256,7 +277,14 @@ static __always_inline long send_back(struct __sk_buff *skb, int egress)
 		return -1;
 	__builtin_memcpy(swapped, mac + ETH_ALEN, ETH_ALEN);
 	__builtin_memcpy(swapped + ETH_ALEN, mac, ETH_ALEN);
-	if (bpf_skb_store_bytes(skb, 0, swapped, sizeof(swapped), 0))
+	return bpf_skb_store_bytes(skb, 0, swapped, sizeof(swapped), 0);
+}
+
+/* Sends the rewritten packet back to its sender. 0 or -1. */
+static __always_inline long send_back(struct __sk_buff *skb, const struct packet *p,
+				      int egress)
+{
+	if (p->l3 && swap_macs(skb))
 		return -1;
 	skb->cb[4] = egress ? ANSWER_MARK : SEEN_MARK;
 	return bpf_redirect(skb->ifindex, egress ? BPF_F_INGRESS : 0) != TC_ACT_REDIRECT;

@@ -29,7 +29,7 @@ static __always_inline __u32 ports_word(const struct ftpnat_tuple *t)
 					 << 16; /* as in memory, on little endian */
 }
 
-/* Is the TCP header where it is without IP options? */
+/* Is the TCP header where it is with an Ethernet header and without IP options? */
 static __always_inline int front_usual(const struct packet *p)
 {
 	return p->l4 == (p->v6 ? FRONT_V6 : FRONT_V4) - FRONT_TCP;

@@ -35,7 +35,7 @@ static __always_inline int already_tracked(struct __sk_buff *skb,
 	       bpf_map_lookup_elem(&ftpnat_ifaddrs, &from);
 }
 
-static __always_inline int handle(struct __sk_buff *skb, int egress)
+static __always_inline int handle(struct __sk_buff *skb, int egress, __u32 l3)
 {
 	struct ftpnat_flow *flow;
 	struct ftpnat_hop *hop;
@@ -56,9 +56,9 @@ static __always_inline int handle(struct __sk_buff *skb, int egress)
 		return FTPNAT_OTHER_HOST;
 	if (skb->vlan_present && skb->vlan_tci & VLAN_ID_MASK)
 		return FTPNAT_VLAN;
-	verdict = parse_packet(skb, p);
+	verdict = parse_packet(skb, l3, p);
 	if (verdict == FTPNAT_TRUNCATED && !pull_headers(skb))
-		verdict = parse_packet(skb, p);
+		verdict = parse_packet(skb, l3, p);
 	if (verdict == FTPNAT_PASS)
 		verdict = icmp_packet(skb, egress);
 	if (verdict == FTPNAT_PASS || verdict == FTPNAT_FRAGMENT)
@@ -157,13 +157,26 @@ static __always_inline int act(int reason)
 SEC("tc")
 int ftpnat_ingress(struct __sk_buff *skb)
 {
-	return act(handle(skb, 0));
+	return act(handle(skb, 0, ETH_HLEN));
 }
 
 SEC("tc")
 int ftpnat_egress(struct __sk_buff *skb)
 {
-	return act(handle(skb, 1));
+	return act(handle(skb, 1, ETH_HLEN));
+}
+
+/* The same on interfaces whose packets have no link-layer header. */
+SEC("tc")
+int ftpnat_ip_in(struct __sk_buff *skb)
+{
+	return act(handle(skb, 0, 0));
+}
+
+SEC("tc")
+int ftpnat_ip_out(struct __sk_buff *skb)
+{
+	return act(handle(skb, 1, 0));
 }
 
 /*

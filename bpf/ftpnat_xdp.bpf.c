@@ -74,7 +74,7 @@ static __noinline int resolve(struct xdp_md *ctx, const struct packet *p,
 		return 0;
 	flow->hop = hop_index(&fib, now);
 	hop = hop_get(flow);
-	if (!hop)
+	if (!hop || hop_bare(hop))
 		return 0;
 	link = bpf_map_lookup_elem(&ftpnat_links, &fib.ifindex);
 	if (!ftpnat_self.generic && (!link || !(link->flags & FTPNAT_LINK_XMIT)))
@@ -102,7 +102,7 @@ static __always_inline int handle(struct xdp_md *ctx)
 	if ((void *)(eth + 1) > data_end || !for_this_host(eth))
 		return FTPNAT_XDP_PASS;
 	if (parse_frame(data, data_end, eth->h_proto, (__u32)bpf_xdp_get_buff_len(ctx), 0,
-			&p) != GO_ON ||
+			ETH_HLEN, &p) != GO_ON ||
 	    !front_plain(&p))
 		return FTPNAT_XDP_PASS;
 	flow = bpf_map_lookup_elem(&ftpnat_flows, &p.tuple);

@@ -91,11 +91,11 @@ static __always_inline int guard_v4(struct __sk_buff *skb, struct packet *p,
 {
 	struct iphdr ip;
 
-	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)) || ip.ihl < 5)
+	if (bpf_skb_load_bytes(skb, p->l3, &ip, sizeof(ip)) || ip.ihl < 5)
 		return 0;
 	h->next = ip.protocol;
-	h->l4 = ETH_HLEN + ip.ihl * 4;
-	h->room = ETH_HLEN + bpf_ntohs(ip.tot_len) - h->l4;
+	h->l4 = p->l3 + ip.ihl * 4;
+	h->room = p->l3 + bpf_ntohs(ip.tot_len) - h->l4;
 	h->offset = bpf_ntohs(ip.frag_off) & IP_OFFSET;
 	h->more = ip.frag_off & bpf_htons(IP_MORE);
 	addr_from_v4(&p->tuple.src, ip.saddr);
@@ -117,10 +117,10 @@ static __always_inline int guard_v6(struct __sk_buff *skb, struct packet *p,
 	__u32 i, end;
 	__u8 b[4];
 
-	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip6, sizeof(ip6)))
+	if (bpf_skb_load_bytes(skb, p->l3, &ip6, sizeof(ip6)))
 		return 0;
 	h->next = ip6.nexthdr;
-	h->l4 = ETH_HLEN + sizeof(ip6);
+	h->l4 = p->l3 + sizeof(ip6);
 	end = ip6.payload_len ? h->l4 + bpf_ntohs(ip6.payload_len) :
 				skb->len; /* BIG TCP */
 	for (i = 0; i < GUARD_HEADERS && guard_skips(h->next) && !h->offset; i++) {

@@ -93,6 +93,12 @@ static __always_inline int hop_equal(const struct ftpnat_hop *hop,
 	       hop->mac.w[2] == mac->w[2];
 }
 
+/* Is it behind a device without link-layer addresses, which sends no Ethernet headers? */
+static __always_inline bool hop_bare(const struct ftpnat_hop *hop)
+{
+	return !(hop->mac.w[0] | hop->mac.w[1] | hop->mac.w[2]);
+}
+
 /*
  * Index + 1 of the next hop that a lookup has found, entered if it is new; 0 if all its
  * places are taken.

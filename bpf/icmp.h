@@ -45,13 +45,13 @@ static __always_inline int parse_icmp(struct __sk_buff *skb, struct packet *p,
 	if (skb->protocol == bpf_htons(ETH_P_IP)) {
 		struct iphdr ip;
 
-		if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)) || ip.ihl != 5 ||
+		if (bpf_skb_load_bytes(skb, p->l3, &ip, sizeof(ip)) || ip.ihl != 5 ||
 		    ip.protocol != IPPROTO_ICMP || ip.frag_off & bpf_htons(IP_FRAGMENTED))
 			return FTPNAT_PASS;
 		p->v6 = 0;
 		p->ttl = ip.ttl;
 		p->ip_len = bpf_ntohs(ip.tot_len);
-		p->l4 = ETH_HLEN + sizeof(ip);
+		p->l4 = p->l3 + sizeof(ip);
 		addr_from_v4(&p->tuple.src, ip.saddr);
 		addr_from_v4(&p->tuple.dst, ip.daddr);
 		q->ip = p->l4 + ICMP_LEN;
@@ -64,13 +64,13 @@ static __always_inline int parse_icmp(struct __sk_buff *skb, struct packet *p,
 	} else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
 		struct ipv6hdr ip6;
 
-		if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip6, sizeof(ip6)) ||
+		if (bpf_skb_load_bytes(skb, p->l3, &ip6, sizeof(ip6)) ||
 		    ip6.nexthdr != IPPROTO_ICMPV6)
 			return FTPNAT_PASS;
 		p->v6 = 1;
 		p->ttl = ip6.hop_limit;
 		p->ip_len = sizeof(ip6) + bpf_ntohs(ip6.payload_len);
-		p->l4 = ETH_HLEN + sizeof(ip6);
+		p->l4 = p->l3 + sizeof(ip6);
 		addr_from_v6(&p->tuple.src, &ip6.saddr);
 		addr_from_v6(&p->tuple.dst, &ip6.daddr);
 		q->ip = p->l4 + ICMP_LEN;
@@ -155,7 +155,7 @@ static __always_inline long write_icmp(struct __sk_buff *skb, struct scratch *s,
 		return -1;
 	if (p->v6 && bpf_l4_csum_replace(skb, csum, 0, diff, 0))
 		return -1;
-	if (write_ip_addresses(skb, p->v6, ETH_HLEN, &p->tuple, &s->to, &diff))
+	if (write_ip_addresses(skb, p->v6, p->l3, &p->tuple, &s->to, &diff))
 		return -1;
 	if (p->v6 && bpf_l4_csum_replace(skb, csum, 0, diff, BPF_F_PSEUDO_HDR))
 		return -1;

@@ -38,15 +38,15 @@ static __always_inline long write_addresses(struct __sk_buff *skb, struct packet
 	/* src and dst are neighbours in a tuple as in both IP headers */
 	diff = bpf_csum_diff((__be32 *)&p->tuple.src, 32, (__be32 *)&to->src, 32, 0);
 	if (p->v6) {
-		if (bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct ipv6hdr, saddr),
+		if (bpf_skb_store_bytes(skb, p->l3 + offsetof(struct ipv6hdr, saddr),
 					&to->src, 32, 0))
 			return -1;
 	} else {
 		__be32 addrs[2] = { to->src.w[3], to->dst.w[3] };
 
-		if (bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct iphdr, saddr),
-					addrs, sizeof(addrs), 0) ||
-		    bpf_l3_csum_replace(skb, ETH_HLEN + offsetof(struct iphdr, check), 0,
+		if (bpf_skb_store_bytes(skb, p->l3 + offsetof(struct iphdr, saddr), addrs,
+					sizeof(addrs), 0) ||
+		    bpf_l3_csum_replace(skb, p->l3 + offsetof(struct iphdr, check), 0,
 					diff, 0))
 			return -1;
 	}
@@ -125,21 +125,21 @@ static __always_inline long write_ip_len(struct __sk_buff *skb, struct packet *p
 		__be16 len = bpf_htons(ip_len - sizeof(struct ipv6hdr));
 
 		if (bpf_skb_store_bytes(skb,
-					ETH_HLEN + offsetof(struct ipv6hdr, payload_len),
+					p->l3 + offsetof(struct ipv6hdr, payload_len),
 					&len, sizeof(len), 0))
 			return -1;
 	} else {
 		old = bpf_htons(p->ip_len);
 		new = bpf_htons(ip_len);
-		if (bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct iphdr, tot_len),
+		if (bpf_skb_store_bytes(skb, p->l3 + offsetof(struct iphdr, tot_len),
 					&new, sizeof(new), 0) ||
-		    bpf_l3_csum_replace(skb, ETH_HLEN + offsetof(struct iphdr, check),
-					old, new, 2))
+		    bpf_l3_csum_replace(skb, p->l3 + offsetof(struct iphdr, check), old,
+					new, 2))
 			return -1;
 	}
 	/* TCP length of the pseudo header */
-	old = bpf_htons(p->ip_len - (p->l4 - ETH_HLEN));
-	new = bpf_htons(ip_len - (p->l4 - ETH_HLEN));
+	old = bpf_htons(p->ip_len - (p->l4 - p->l3));
+	new = bpf_htons(ip_len - (p->l4 - p->l3));
 	p->ip_len = ip_len;
 	return bpf_l4_csum_replace(skb, p->l4 + TCP_OFF_CSUM, old, new,
 				   BPF_F_PSEUDO_HDR | 2);
@@ -153,13 +153,13 @@ static __always_inline long write_ttl(struct __sk_buff *skb, struct packet *p, _
 	p->ttl = ttl;
 	if (p->v6)
 		return bpf_skb_store_bytes(skb,
-					   ETH_HLEN + offsetof(struct ipv6hdr, hop_limit),
+					   p->l3 + offsetof(struct ipv6hdr, hop_limit),
 					   &ttl, sizeof(ttl), 0);
-	if (bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct iphdr, ttl), &ttl,
+	if (bpf_skb_store_bytes(skb, p->l3 + offsetof(struct iphdr, ttl), &ttl,
 				sizeof(ttl), 0))
 		return -1;
 	/* the TTL is the high byte of its checksum word */
-	return bpf_l3_csum_replace(skb, ETH_HLEN + offsetof(struct iphdr, check),
+	return bpf_l3_csum_replace(skb, p->l3 + offsetof(struct iphdr, check),
 				   bpf_htons((__u16)(old << 8)),
 				   bpf_htons((__u16)(ttl << 8)), 2);
 }

@@ -52,6 +52,7 @@ struct packet {
 	__u32 ack;
 	__u32 ip_len;  /* IP packet, headers included, without Ethernet padding */
 	__u32 len;     /* TCP payload */
+	__u32 l3;      /* offset of the IP header in the frame: ETH_HLEN, or 0 */
 	__u32 l4;      /* offset of the TCP header in the frame */
 	__u32 payload; /* offset of the TCP payload in the frame */
 	__u16 window;
@@ -85,17 +86,19 @@ static __always_inline long pull_headers(struct __sk_buff *skb)
 }
 
 /*
- * Fills *p from a frame of frame_len bytes, readable up to data_end: GO_ON, or why it is
- * not for us: PASS (not TCP), FRAGMENT, TRUNCATED.
+ * Fills *p from a frame of frame_len bytes, readable up to data_end, whose IP header is at
+ * l3: GO_ON, or why it is not for us: PASS (not TCP), FRAGMENT, TRUNCATED.
  */
 static __always_inline int parse_frame(void *data, void *data_end, __be16 protocol,
-				       __u32 frame_len, int gso, struct packet *p)
+				       __u32 frame_len, int gso, __u32 l3,
+				       struct packet *p)
 {
 	const struct tcphdr *tcp;
 	__u32 l4, doff;
 
+	p->l3 = l3;
 	if (protocol == bpf_htons(ETH_P_IP)) {
-		const struct iphdr *ip = data + ETH_HLEN;
+		const struct iphdr *ip = data + l3;
 
 		if ((void *)(ip + 1) > data_end)
 			return FTPNAT_TRUNCATED;
@@ -105,17 +108,17 @@ static __always_inline int parse_frame(void *data, void *data_end, __be16 protoc
 			return FTPNAT_PASS;
 		if (ip->frag_off & bpf_htons(IP_FRAGMENTED))
 			return FTPNAT_FRAGMENT;
-		l4 = ETH_HLEN + ip->ihl * 4;
+		l4 = l3 + ip->ihl * 4;
 		p->ip_len = bpf_ntohs(ip->tot_len);
 		if (!p->ip_len && gso) /* BIG TCP */
-			p->ip_len = frame_len - ETH_HLEN;
+			p->ip_len = frame_len - l3;
 		p->ttl = ip->ttl;
 		p->v6 = 0;
 		p->df = !!(ip->frag_off & bpf_htons(IP_DONT_FRAGMENT));
 		addr_from_v4(&p->tuple.src, ip->saddr);
 		addr_from_v4(&p->tuple.dst, ip->daddr);
 	} else if (protocol == bpf_htons(ETH_P_IPV6)) {
-		const struct ipv6hdr *ip6 = data + ETH_HLEN;
+		const struct ipv6hdr *ip6 = data + l3;
 
 		if ((void *)(ip6 + 1) > data_end)
 			return FTPNAT_TRUNCATED;
@@ -125,7 +128,7 @@ static __always_inline int parse_frame(void *data, void *data_end, __be16 protoc
 			return FTPNAT_FRAGMENT;
 		if (ip6->nexthdr != IPPROTO_TCP)
 			return FTPNAT_PASS;
-		l4 = ETH_HLEN + sizeof(*ip6);
+		l4 = l3 + sizeof(*ip6);
 		p->ip_len = sizeof(*ip6) + bpf_ntohs(ip6->payload_len);
 		p->ttl = ip6->hop_limit;
 		p->v6 = 1;
@@ -143,8 +146,8 @@ static __always_inline int parse_frame(void *data, void *data_end, __be16 protoc
 	if ((void *)(tcp + 1) > data_end)
 		return FTPNAT_TRUNCATED;
 	doff = tcp->doff * 4;
-	if (doff < sizeof(*tcp) || ETH_HLEN + p->ip_len < l4 + doff ||
-	    ETH_HLEN + p->ip_len > frame_len)
+	if (doff < sizeof(*tcp) || l3 + p->ip_len < l4 + doff ||
+	    l3 + p->ip_len > frame_len)
 		return FTPNAT_TRUNCATED;
 
 	p->tuple.sport = tcp->source;
@@ -155,14 +158,14 @@ static __always_inline int parse_frame(void *data, void *data_end, __be16 protoc
 	p->flags = ((const __u8 *)tcp)[TCP_OFF_FLAGS];
 	p->l4 = l4;
 	p->payload = l4 + doff;
-	p->len = ETH_HLEN + p->ip_len - p->payload;
+	p->len = l3 + p->ip_len - p->payload;
 	return GO_ON;
 }
 
-static __always_inline int parse_packet(struct __sk_buff *skb, struct packet *p)
+static __always_inline int parse_packet(struct __sk_buff *skb, __u32 l3, struct packet *p)
 {
 	return parse_frame((void *)(long)skb->data, (void *)(long)skb->data_end,
-			   (__be16)skb->protocol, skb->len, skb->gso_size != 0, p);
+			   (__be16)skb->protocol, skb->len, skb->gso_size != 0, l3, p);
 }
 
 #endif

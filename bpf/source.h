@@ -222,10 +222,10 @@ __noinline int source_routed(struct __sk_buff *skb)
 
 	if (!s || s->packet.v6)
 		return 0;
-	len = s->packet.l4 - ETH_HLEN - sizeof(struct iphdr);
+	len = s->packet.l4 - s->packet.l3 - sizeof(struct iphdr);
 	if (!len || len > IPOPTS_MAX)
 		return 0;
-	if (bpf_skb_load_bytes(skb, ETH_HLEN + sizeof(struct iphdr), opt,
+	if (bpf_skb_load_bytes(skb, s->packet.l3 + sizeof(struct iphdr), opt,
 			       bounded_len(len, 64)))
 		return 0;
 	for (i = 0; i < IPOPTS_MAX && at < len; i++) {

@@ -526,10 +526,10 @@ enum ftpnat_xdp_mode {
 struct ftpnat_interface {
 	char name[FTPNAT_IFNAME_LEN];
 	__u32 ifindex;
-	__u32 made_clsact; /* the qdisc is ours to remove */
-	__u8 mac[6];	   /* to which XDP takes frames */
-	__u8 xdp_asked;	   /* enum ftpnat_xdp_mode */
-	__u8 pad;
+	__u32 made_clsact;		  /* the qdisc is ours to remove */
+	__u8 mac[6];			  /* to which XDP takes frames */
+	__u8 xdp_asked;			  /* enum ftpnat_xdp_mode */
+	__u8 bare;			  /* its packets have no link-layer header */
 	char xdp_why[FTPNAT_XDP_WHY_LEN]; /* why data connections go through TC */
 };
 

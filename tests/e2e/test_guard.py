@@ -51,7 +51,14 @@ def dials(node, address, port, source_port=0):
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("server", [Vsftpd, Proftpd], ids=lambda cls: cls.kind)
 def test_routed(make_lab, server, client):
-    lab = make_lab()
+    check_routed(make_lab(), server, client)
+
+
+def test_routed_without_ethernet(make_lab):
+    check_routed(make_lab(tun=("clients", "servers")), Vsftpd, "ftplib")
+
+
+def check_routed(lab, server, client):
     running = need(server)(lab.server).start()
     listen(lab.server, 8080)
     listen(lab.client, 8080)

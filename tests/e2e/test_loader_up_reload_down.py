@@ -12,7 +12,8 @@ import pytest
 
 from loader_host import (COMMAND, CONFIG, INTERFACES, MASQUERADE, REFUSED, host,
                          refused, sh)
-from lab import wait_until
+from lab import inside_namespace, wait_until
+from tun_pair import ARPHRD_TUNNEL, tun_open
 
 # ---- up, up again, down ----
 
@@ -140,15 +141,46 @@ def test_missing_interface_is_named_and_nothing_is_left(host):
 
 
 @pytest.mark.parametrize("verb", ["up", "reload"])
-def test_interface_without_ethernet_header_is_refused(host, verb):
+def test_interface_of_another_kind_is_refused(host, verb):
     host.up()
     if verb == "up":
         host.load("down")
+    with inside_namespace(host.netns):
+        tunnel = tun_open("t0", ARPHRD_TUNNEL)
+    try:
+        before = host.everything()
+        refused(host.load(verb, config=CONFIG.replace("v1", "t0")), 1, "ftpnat.yaml:1:",
+                "does not work on interfaces of the kind of t0", "remove it from interfaces")
+        assert host.everything() == before
+    finally:
+        os.close(tunnel)
+
+
+def test_interfaces_without_ethernet_header_have_their_own_programs(host):
     host.ip("tuntap", "add", "t0", "mode", "tun")
-    before = host.everything()
-    refused(host.load(verb, config=CONFIG.replace("v1", "t0")), 1, "ftpnat.yaml:1:", "t0 have no Ethernet header",
-            "remove it from interfaces")
-    assert host.everything() == before
+    with_tun = CONFIG.replace("v1", "t0")
+    pins = {"ftpnat_ip_in", "ftpnat_ip_out"}
+    host.up()
+    assert not pins & set(os.listdir(host.pin))
+    for verb in ("reload", "up"):
+        assert host.load(verb, config=with_tun).returncode == 0
+        assert host.programs("v0", "ingress") == ["ftpnat_ingress"]
+        assert host.programs("t0", "ingress") == ["ftpnat_ip_in"]
+        assert host.programs("t0", "egress") == ["ftpnat_ip_out"]
+        assert not host.programs("v1", "ingress")
+        assert pins <= set(os.listdir(host.pin))
+        assert pins <= {program["name"] for program in host.status()["programs"]}
+    assert host.load("reload", config=CONFIG).returncode == 0
+    assert not host.programs("t0", "ingress") + host.programs("t0", "egress")
+    assert not pins & set(os.listdir(host.pin))
+
+
+@pytest.mark.parametrize("xdp", ["auto", "native", "generic"])
+def test_xdp_is_off_without_ethernet_header(host, xdp):
+    host.ip("tuntap", "add", "t0", "mode", "tun")
+    assert host.load("up", config=CONFIG.replace("v1", "t0") + f"xdp: {xdp}\n").returncode == 0
+    tun = next(i for i in host.status()["interfaces"] if i["name"] == "t0")
+    assert (tun["xdp"], tun["note"]) == ("off", "its packets have no Ethernet header")
 
 
 def test_interface_listed_twice_is_a_configuration_error(host):

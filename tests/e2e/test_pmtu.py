@@ -95,8 +95,8 @@ def forget(lab):
 
 @pytest.fixture
 def scene(make_lab):
-    def make(where, kind, family):
-        lab = make_lab()
+    def make(where, kind, family, **options):
+        lab = make_lab(**options)
         client, end = chain(lab, where)
         server = need(Vsftpd)(end).start()
         vips = lab.vips()
@@ -136,7 +136,18 @@ TELLS = {"behind": ("icmp", None), "before": (None, "icmp"),
 @pytest.mark.parametrize("family", ["v4", "v6"])
 @pytest.mark.parametrize("where", ["behind", "before", "near", "far"])
 def test_path_mtu(scene, where, family, kind):
-    lab, client, server, dial, seen = scene(where, kind, family)
+    check_path_mtu(where, *scene(where, kind, family))
+
+
+@pytest.mark.ftpnat
+@pytest.mark.parametrize("family", ["v4", "v6"])
+@pytest.mark.parametrize("where", ["behind", "before", "near", "far"])
+def test_path_mtu_without_ethernet(scene, where, family):
+    """The links of the gateway are tun devices."""
+    check_path_mtu(where, *scene(where, "full", family, tun=("clients", "servers")))
+
+
+def check_path_mtu(where, lab, client, server, dial, seen):
     up, down = TELLS[where]
     for number in range(200):
         server.put(f"a file with a rather long name, number {number}", b"x")

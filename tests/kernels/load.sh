@@ -17,7 +17,7 @@ attach() {
 	for pin in "$pins"/tc/*; do
 		[ -e "$pin" ] || continue
 		prog=${pin##*/} hook=ingress prio=$((prio + 1))
-		case $prog in *egress*) hook=egress ;; esac
+		case $prog in *egress* | *_out) hook=egress ;; esac
 		if tc filter add dev kt0 "$hook" prio $prio handle 1 bpf da pinned "$pin" &&
 			tc filter show dev kt0 "$hook" | grep -q "pref $prio bpf.*direct-action"; then
 			echo "attach $prog $hook ok"

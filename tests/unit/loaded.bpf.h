@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* For the loader's tests: all that it expects of an object, but for ftpnat_ingress. */
+/* For the loader's tests: all that it expects of an object, except ftpnat_ingress. */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 
@@ -9,6 +9,20 @@ const volatile __u32 ftpnat_generation = 0;
 
 SEC("tc")
 int ftpnat_egress(struct __sk_buff *skb)
+{
+	(void)skb;
+	return TC_ACT_UNSPEC;
+}
+
+SEC("tc")
+int ftpnat_ip_in(struct __sk_buff *skb)
+{
+	(void)skb;
+	return TC_ACT_UNSPEC;
+}
+
+SEC("tc")
+int ftpnat_ip_out(struct __sk_buff *skb)
 {
 	(void)skb;
 	return TC_ACT_UNSPEC;

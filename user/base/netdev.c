@@ -99,14 +99,28 @@ bool netdev_has_vlan(const char *name)
 
 /* ---- addresses ---- */
 
-int netdev_has_ethernet_header(const char *name)
+int netdev_header(const char *name)
 {
+	char driver[NETDEV_DRIVER_LEN];
 	struct ifreq ifr = { 0 };
 	int err = if_ioctl(name, SIOCGIFHWADDR, &ifr);
 
-	return err   ?:
-		       ifr.ifr_hwaddr.sa_family == ARPHRD_ETHER ||
-			       ifr.ifr_hwaddr.sa_family == ARPHRD_LOOPBACK;
+	if (err)
+		return err;
+	switch (ifr.ifr_hwaddr.sa_family) {
+	case ARPHRD_ETHER:
+	case ARPHRD_LOOPBACK:
+		return NETDEV_HEADER_ETHERNET;
+	case ARPHRD_PPP:
+		return NETDEV_HEADER_NONE;
+	case ARPHRD_NONE:
+		netdev_driver(name, driver);
+		return strcmp(driver, "tun") && strcmp(driver, "wireguard") ?
+			       -EAFNOSUPPORT :
+			       NETDEV_HEADER_NONE;
+	default:
+		return -EAFNOSUPPORT;
+	}
 }
 
 int netdev_mac(const char *name, __u8 mac[6])

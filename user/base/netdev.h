@@ -27,10 +27,12 @@ enum netdev_link { NETDEV_LINK_UP, NETDEV_LINK_DOWN, NETDEV_LINK_NO_CARRIER };
 enum netdev_link netdev_link(const char *name);
 
 /*
- * 1: its packets have an Ethernet header, as those of `lo` do; 0: they have none, or
- * another one (PPP, WireGuard, tun, IP tunnels); -errno.
+ * What TC programs see in front of the IP header. `lo` has an Ethernet header, too; PPP,
+ * WireGuard and tun have nothing. -errno; -EAFNOSUPPORT: something else, or depending on
+ * the packet (GRE, IPIP, SIT, xfrm).
  */
-int netdev_has_ethernet_header(const char *name);
+enum netdev_header { NETDEV_HEADER_ETHERNET, NETDEV_HEADER_NONE };
+int netdev_header(const char *name);
 
 /* 0 or -errno; -EAFNOSUPPORT: not an Ethernet device. */
 int netdev_mac(const char *name, __u8 mac[6]);

@@ -20,19 +20,21 @@ void change_end(struct change *change)
 	close_fd(&change->lock_fd);
 }
 
-static int check_header(const struct config *config, const struct config_interface *from)
+static int find_header(const struct config *config, const struct config_interface *from,
+		       struct ftpnat_interface *to)
 {
-	int has = netdev_has_ethernet_header(from->name);
+	int header = netdev_header(from->name);
 
-	if (has < 0)
-		return err_r(has, "can't find out the type of %s: %s", from->name,
-			     strerror(-has));
-	if (!has)
-		return err_r(-EAFNOSUPPORT,
-			     "%s:%u:%u: packets of %s have no Ethernet header (PPP, "
-			     "WireGuard, tun or another tunnel), and ftpnat only works "
-			     "with Ethernet: remove it from interfaces",
-			     config->path, from->at.line, from->at.column, from->name);
+	if (header == -EAFNOSUPPORT)
+		return err_r(
+			header,
+			"%s:%u:%u: ftpnat does not work on interfaces of the kind of %s, only "
+			"on Ethernet, PPP, WireGuard, tun and lo: remove it from interfaces",
+			config->path, from->at.line, from->at.column, from->name);
+	if (header < 0)
+		return err_r(header, "can't find out the type of %s: %s", from->name,
+			     strerror(-header));
+	to->bare = header == NETDEV_HEADER_NONE;
 	return 0;
 }
 
@@ -54,7 +56,7 @@ static int find_interfaces(struct change *change)
 				"%s:%u:%u: no interface %s in this network namespace "
 				"(see `ip link`)",
 				config->path, from->at.line, from->at.column, from->name);
-		err = check_header(config, from);
+		err = find_header(config, from, to);
 		if (err)
 			return err;
 		memcpy(to->name, from->name, sizeof(to->name));
@@ -72,6 +74,20 @@ struct ftpnat_interface *state_interface(struct ftpnat_state *state, __u32 ifind
 	return NULL;
 }
 
+int change_load(struct change *change, const char *dir)
+{
+	bool bare = instance_has_bare(&change->wanted) ||
+		    instance_has_bare(&change->instance.state);
+
+	return dataplane_load(&change->dataplane, &change->config->limits, dir, bare);
+}
+
+int change_pin_programs(struct change *change, const char *dir)
+{
+	return dataplane_pin_programs(&change->dataplane, dir,
+				      instance_has_bare(&change->wanted));
+}
+
 static int save_instance(void *arg)
 {
 	return instance_save(arg);
@@ -87,8 +103,8 @@ int change_attach(struct change *change)
 	for (__u32 i = 0; !err && i < state->interfaces; i++) {
 		wishes[i].interface = &state->interface[i];
 		for (enum tc_hook hook = 0; hook < TC_HOOK_MAX; hook++)
-			wishes[i].prog_fd[hook] =
-				dataplane_prog(&change->dataplane, hook);
+			wishes[i].prog_fd[hook] = dataplane_prog(
+				&change->dataplane, hook, state->interface[i].bare);
 		err = attach_clsact(&state->interface[i], save_instance, instance);
 	}
 	return err ?: attach_switch(wishes, state->interfaces, instance->state_id);

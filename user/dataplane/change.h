@@ -56,6 +56,13 @@ int change_check_claims(struct change *change);
 /* Fill the state map's image with what is recorded before anything is created. */
 int change_record(struct change *change, const struct options *options);
 
+/*
+ * Load programs and maps, and pin the programs in DIR, as dataplane_load() and
+ * dataplane_pin_programs(), for the interfaces that there are.
+ */
+int change_load(struct change *change, const char *dir);
+int change_pin_programs(struct change *change, const char *dir);
+
 /* Attach the new programs to all interfaces that the instance has, in one step. */
 int change_attach(struct change *change);
 

@@ -61,6 +61,10 @@ static enum ftpnat_xdp_mode choose(struct ftpnat_interface *interface, __u32 sta
 	int err;
 
 	because(interface, "%s", "");
+	if (asked != FTPNAT_XDP_MODE_OFF && interface->bare) {
+		because(interface, "its packets have no Ethernet header");
+		return FTPNAT_XDP_MODE_OFF;
+	}
 	if (asked == FTPNAT_XDP_MODE_AUTO)
 		asked = choose_auto(interface);
 	if (asked == FTPNAT_XDP_MODE_OFF)

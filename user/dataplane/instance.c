@@ -136,6 +136,14 @@ int instance_open_up(struct instance *instance, const char *dir)
 	return err ?: instance_check_layout(instance);
 }
 
+bool instance_has_bare(const struct ftpnat_state *state)
+{
+	for (__u32 i = 0; i < state->interfaces; i++)
+		if (state->interface[i].bare)
+			return true;
+	return false;
+}
+
 int instance_save(struct instance *instance)
 {
 	if (bpf_map_update_elem(instance->state_fd, &first, &instance->state, BPF_ANY))

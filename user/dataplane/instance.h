@@ -46,6 +46,9 @@ int instance_open_up(struct instance *instance, const char *dir);
 
 int instance_save(struct instance *instance);
 
+/* Is there an interface whose packets have no link-layer header? */
+bool instance_has_bare(const struct ftpnat_state *state);
+
 /*
  * Detach from interfaces, all filters in one step. If another instance still uses a
  * clsact of ours, that one will remove it. Reports its errors.

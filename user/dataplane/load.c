@@ -104,7 +104,8 @@ static int bind_state(const struct ftpnat_tc *skel)
 	struct bpf_program *prog;
 
 	bpf_object__for_each_program(prog, skel->obj)
-		if (bpf_prog_bind_map(bpf_program__fd(prog), state_fd, NULL))
+		if (bpf_program__autoload(prog) &&
+		    bpf_prog_bind_map(bpf_program__fd(prog), state_fd, NULL))
 			return err_r(
 				-errno,
 				"can't bind %s to %s: %s (ftpnat needs Linux " KERNEL_LOWEST
@@ -142,7 +143,7 @@ static int start_timer(const struct ftpnat_tc *skel)
 }
 
 int dataplane_load(struct dataplane *dataplane, const struct config_limits *limits,
-		   const char *dir)
+		   const char *dir, bool bare)
 {
 	struct ftpnat_tc *skel;
 	int err;
@@ -157,6 +158,8 @@ int dataplane_load(struct dataplane *dataplane, const struct config_limits *limi
 	err = dir ? reuse_maps(skel, dir) : 0;
 	if (err)
 		return err;
+	bpf_program__set_autoload(skel->progs.ftpnat_ip_in, bare);
+	bpf_program__set_autoload(skel->progs.ftpnat_ip_out, bare);
 	if (getrandom(&skel->rodata->ftpnat_generation, sizeof(uint32_t), 0) < 0)
 		return err_r(-errno, "can't get a random number: %s", strerror(errno));
 	kernel_log_start();
@@ -184,10 +187,14 @@ int dataplane_map_id(const struct dataplane *dataplane, enum ftpnat_map map, __u
 	return 0;
 }
 
-int dataplane_prog(const struct dataplane *dataplane, enum tc_hook hook)
+int dataplane_prog(const struct dataplane *dataplane, enum tc_hook hook, bool bare)
 {
 	const struct ftpnat_tc *skel = dataplane->skel;
 
+	if (bare)
+		return bpf_program__fd(hook == TC_HOOK_INGRESS ?
+					       skel->progs.ftpnat_ip_in :
+					       skel->progs.ftpnat_ip_out);
 	return bpf_program__fd(hook == TC_HOOK_INGRESS ? skel->progs.ftpnat_ingress :
 							 skel->progs.ftpnat_egress);
 }
@@ -214,16 +221,20 @@ int dataplane_pin_maps(const struct dataplane *dataplane, const char *dir)
 	return 0;
 }
 
-int dataplane_pin_programs(const struct dataplane *dataplane, const char *dir)
+int dataplane_pin_programs(const struct dataplane *dataplane, const char *dir, bool bare)
 {
+	const struct ftpnat_tc *skel = dataplane->skel;
 	struct bpf_program *prog;
 
-	bpf_object__for_each_program(prog, dataplane->skel->obj) {
+	bpf_object__for_each_program(prog, skel->obj) {
+		const char *name = bpf_program__name(prog);
 		int err = 0;
 
-		if (prog != dataplane->skel->progs.ftpnat_wake)
-			err = pin_replace(dir, bpf_program__name(prog),
-					  bpf_program__fd(prog));
+		if (!bare && (prog == skel->progs.ftpnat_ip_in ||
+			      prog == skel->progs.ftpnat_ip_out))
+			err = pin_unlink(dir, name); /* of the configuration before */
+		else if (prog != skel->progs.ftpnat_wake)
+			err = pin_replace(dir, name, bpf_program__fd(prog));
 		if (err)
 			return err;
 	}

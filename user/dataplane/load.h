@@ -3,6 +3,8 @@
 #ifndef FTPNAT_DATAPLANE_H
 #define FTPNAT_DATAPLANE_H
 
+#include <stdbool.h>
+
 #include "base/rtnl.h"
 #include "config/config.h"
 #include "dataplane/map_names.h"
@@ -19,10 +21,11 @@ void dataplane_close(struct dataplane *dataplane);
 
 /*
  * Load programs and maps; with `dir`, reuse the maps pinned there after a check of their
- * layout and size. Changes nothing else. Reports its errors.
+ * layout and size; with `bare`, also load the programs for interfaces without link-layer
+ * header. Changes nothing else. Reports its errors.
  */
 int dataplane_load(struct dataplane *dataplane, const struct config_limits *limits,
-		   const char *dir);
+		   const char *dir, bool bare);
 
 /* Descriptors, owned by the dataplane. */
 int dataplane_map(const struct dataplane *dataplane, enum ftpnat_map map);
@@ -33,10 +36,13 @@ int dataplane_map(const struct dataplane *dataplane, enum ftpnat_map map);
  */
 bool dataplane_is_state(const struct bpf_map *map);
 int dataplane_map_id(const struct dataplane *dataplane, enum ftpnat_map map, __u32 *id);
-int dataplane_prog(const struct dataplane *dataplane, enum tc_hook hook);
+int dataplane_prog(const struct dataplane *dataplane, enum tc_hook hook, bool bare);
 
-/* Pin the maps that are not pinned yet, or all programs, in DIR. Report their errors. */
+/*
+ * Pin the maps that are not pinned yet, or all programs, in DIR; without `bare`, unpin
+ * those that `bare` is about. Report their errors.
+ */
 int dataplane_pin_maps(const struct dataplane *dataplane, const char *dir);
-int dataplane_pin_programs(const struct dataplane *dataplane, const char *dir);
+int dataplane_pin_programs(const struct dataplane *dataplane, const char *dir, bool bare);
 
 #endif

@@ -121,6 +121,7 @@ static int add_interfaces(struct change *change)
 
 		if (known) {
 			memcpy(known->name, wanted->name, sizeof(known->name));
+			known->bare = wanted->bare;
 			continue;
 		}
 		if (state->interfaces == FTPNAT_MAX_INTERFACES)
@@ -144,8 +145,7 @@ int reload_change(struct change *change, const struct options *options)
 	if (!err)
 		err = instance_check_layout(instance);
 	if (!err)
-		err = dataplane_load(&change->dataplane, &change->config->limits,
-				     options->pin);
+		err = change_load(change, options->pin);
 	if (!err)
 		err = apply_prepare(&change->apply, &change->dataplane, change->config);
 	if (!err)
@@ -168,7 +168,7 @@ int reload_change(struct change *change, const struct options *options)
 	if (err)
 		return err;
 	TAKE_PTR(undo);
-	err = dataplane_pin_programs(&change->dataplane, options->pin);
+	err = change_pin_programs(change, options->pin);
 	change_fast_path(change);
 	err = drop_interfaces(change, true) ?: err;
 	return instance_save(instance) ?: err;

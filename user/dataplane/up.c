@@ -23,7 +23,7 @@ static int fresh_up(struct change *change, const struct options *options)
 	int err = change_check_claims(change);
 
 	if (!err)
-		err = dataplane_load(&change->dataplane, &change->config->limits, NULL);
+		err = change_load(change, NULL);
 	if (!err)
 		err = change_record(change, options);
 	if (!err)
@@ -42,7 +42,7 @@ static int fresh_up(struct change *change, const struct options *options)
 	if (!err)
 		err = dataplane_pin_maps(&change->dataplane, options->pin);
 	if (!err)
-		err = dataplane_pin_programs(&change->dataplane, options->pin);
+		err = change_pin_programs(change, options->pin);
 	if (err)
 		return err;
 	instance->state.complete = 1; /* from here on it is as a reload finds it */

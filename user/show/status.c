@@ -408,6 +408,10 @@ static int look(struct status *status, const struct view *view)
 	uname(&status->host);
 	add_program(status, "ftpnat_ingress");
 	add_program(status, "ftpnat_egress");
+	if (instance_has_bare(&view->instance.state)) {
+		add_program(status, "ftpnat_ip_in");
+		add_program(status, "ftpnat_ip_out");
+	}
 	add_rules(status);
 	sentences_service(view, status->degraded);
 	err = view_walk(view, FTPNAT_MAP_GUARDS, see_guard, status);

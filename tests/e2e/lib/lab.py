@@ -13,9 +13,13 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
+from tun_pair import ARPHRD_NONE, tun_open
+
+TUN_PAIR = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tun_pair.py")
 NETNS_DIR = "/run/netns"
 BPFFS = "/sys/fs/bpf"
 DEADLINE = 30.0  # seconds that a condition may take to come true, on a busy machine too
@@ -57,6 +61,18 @@ def _setns(path):
     with open(path, "rb") as ns:
         if _libc.setns(ns.fileno(), CLONE_NEWNET):
             raise OSError(ctypes.get_errno(), f"setns {path}")
+
+
+@contextlib.contextmanager
+def inside_namespace(name):
+    """This thread's new sockets and commands belong to the namespace."""
+    with open("/proc/thread-self/ns/net", "rb") as home:
+        _setns(f"{NETNS_DIR}/{name}")
+        try:
+            yield
+        finally:
+            if _libc.setns(home.fileno(), CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), "setns back")
 
 
 def own_mounts():
@@ -162,13 +178,8 @@ class Node:
     @contextlib.contextmanager
     def inside(self):
         """This thread's new sockets and commands belong to the namespace."""
-        with open("/proc/thread-self/ns/net", "rb") as home:
-            _setns(self.path)
-            try:
-                yield self
-            finally:
-                if _libc.setns(home.fileno(), CLONE_NEWNET):
-                    raise OSError(ctypes.get_errno(), "setns back")
+        with inside_namespace(self.name):
+            yield self
 
     def command(self, argv):
         return ["nsenter", f"--net={self.path}", "--", *map(str, argv)]
@@ -194,10 +205,12 @@ class Lab:
     """The namespaces and all that was started in them. Close it."""
 
     def __init__(self, name, clients=1, servers=1, vip="own", route_back=True,
-                 neighbours="dynamic"):
+                 neighbours="dynamic", tun=(), tun_kind=ARPHRD_NONE):
         self.name = f"ftpnat-{name}"
         self.vip = vip
         self.neighbours = neighbours
+        self.tun = tun  # of "clients", "servers": their links have no Ethernet header
+        self.tun_kind = tun_kind
         self.processes = []
         self.closers = []  # called first of all when the lab closes
         remove_namespaces(self.name)
@@ -239,8 +252,11 @@ class Lab:
         node.gw_interface = f"{letter}{index}"
         node.gw4, node.ip4 = f"10.{net}.{index}.1", f"10.{net}.{index}.2"
         node.gw6, node.ip6 = f"fd00:{net}:{index}::1", f"fd00:{net}:{index}::2"
-        run(["ip", "link", "add", "eth0", "netns", node.name, "type", "veth",
-             "peer", "name", node.gw_interface, "netns", self.gw.name])
+        if {"c": "clients", "s": "servers"}[letter] in self.tun:
+            self._tun_pair((node, "eth0"), (self.gw, node.gw_interface))
+        else:
+            run(["ip", "link", "add", "eth0", "netns", node.name, "type", "veth",
+                 "peer", "name", node.gw_interface, "netns", self.gw.name])
         for end, name, ip4, ip6 in ((node, "eth0", node.ip4, node.ip6),
                                     (self.gw, node.gw_interface, node.gw4, node.gw6)):
             end.ip(f"addr add {ip4}/24 dev {name}", f"addr add {ip6}/64 dev {name} nodad",
@@ -249,6 +265,19 @@ class Lab:
             self._neighbour(node, "eth0", self.gw, node.gw_interface, node.gw4, node.gw6)
             self._neighbour(self.gw, node.gw_interface, node, "eth0", node.ip4, node.ip6)
         return node
+
+    def _tun_pair(self, *ends):
+        """Two tun devices, connected by a process."""
+        fds = []
+        try:
+            for node, name in ends:
+                with node.inside():
+                    fds.append(tun_open(name, self.tun_kind))
+            self.processes.append(Process([sys.executable, TUN_PAIR, *map(str, fds)],
+                                          self.file(f"tun-{ends[1][1]}.log"), pass_fds=fds))
+        finally:
+            for fd in fds:
+                os.close(fd)
 
     @staticmethod
     def _neighbour(node, interface, peer, peer_interface, *addresses):
