@@ -55,12 +55,13 @@ static void check_sacks(struct tcp_end *end, const struct segment *seg, uint32_t
 		/* one that is all below the ACK belongs to an old ACK, or is a D-SACK */
 		if (before(left, ack) && before(ack, right))
 			end->ops->fail(end, "SACK block around the ACK", left, ack);
-		if (end->sack)
-			for (; before(left, right); left++)
-				end->sacked[left] = 1;
-		else
+		if (!end->sack)
 			end->ops->fail(end, "SACK block, but none was agreed", left,
 				       right);
+		/* a D-SACK of a keepalive may begin before the first byte */
+		for (; before(left, right); left++)
+			if (!before(left, 0))
+				end->sacked[left] = 1;
 	}
 }
 
