@@ -49,7 +49,7 @@ static __always_inline int front_plain(const struct packet *p)
 static __always_inline int csum_unfinished(const struct packet *p, int v6, __u16 check)
 {
 	__u64 sum = bpf_htons(IPPROTO_TCP) +
-		    (__u64)bpf_htons((__u16)(p->ip_len - (p->l4 - ETH_HLEN)));
+		    (__u64)bpf_htons((__u16)(p->ip_len - (p->l4 - p->l3)));
 	__u32 i;
 
 	if (v6) {
