@@ -12,6 +12,12 @@
 #define PORT_TRIES    64 /* source ports, the random ones after the packet's own */
 #define RECLAIM_TRIES 64
 
+/*
+ * The whole queue: it may begin with connections that are established by now. Each SYN
+ * adds one entry, so this costs one try per SYN in the long run.
+ */
+#define HALF_OPEN_TRIES FTPNAT_MAX_HALF_OPEN
+
 static __always_inline void flow_image(struct flow_new *new,
 				       const struct ftpnat_tuple *to, __u8 flags,
 				       __u32 tcp, __u32 isn, __u32 ifindex)
@@ -102,7 +108,35 @@ static long try_reclaim(__u32 i, struct flow_new **reclaim)
 	return 1;
 }
 
-/* Counts one more connection of this kind, if necessary instead of one that has ended. */
+/*
+ * Removes the oldest control connection whose handshake is not complete, as conntrack's
+ * early drop does; 1 if there is room now or nothing left to remove.
+ */
+static long try_half_open(__u32 i, struct flow_new **reclaim)
+{
+	struct flow_new *new = *reclaim;
+	struct ftpnat_flow *flow, *other;
+
+	(void)i;
+	if (bpf_map_pop_elem(&ftpnat_half_open, &new->closed))
+		return 1;
+	flow = bpf_map_lookup_elem(&ftpnat_flows, &new->closed);
+	if (!flow || flow->kind != FTPNAT_CONTROL || !(flow->flags & FTPNAT_FLOW_CLIENT))
+		return 0;
+	tuple_swap(&new->closed_other, &flow->to);
+	other = bpf_map_lookup_elem(&ftpnat_flows, &new->closed_other);
+	if (other && flow_established(flow->tcp, other->tcp))
+		return 0;
+	if (flow_remove(&new->closed, flow))
+		return 0;
+	count(FTPNAT_HALF_OPEN_RECLAIMED);
+	return 1;
+}
+
+/*
+ * Counts one more connection of this kind, if necessary instead of one that has ended
+ * or, of control connections, one that is half open.
+ */
 static __always_inline int flow_reserve(struct ftpnat_usage *usage,
 					const struct ftpnat_config *config,
 					struct flow_new *new)
@@ -112,6 +146,8 @@ static __always_inline int flow_reserve(struct ftpnat_usage *usage,
 	if (__sync_fetch_and_add(used, 1) < config->limit[new->kind & 1])
 		return 1;
 	bpf_loop(RECLAIM_TRIES, try_reclaim, &new, 0);
+	if (*used > config->limit[new->kind & 1] && new->kind == FTPNAT_CONTROL)
+		bpf_loop(HALF_OPEN_TRIES, try_half_open, &new, 0);
 	if (*used <= config->limit[new->kind & 1])
 		return 1;
 	__sync_fetch_and_sub(used, 1);
@@ -174,6 +210,8 @@ static __always_inline int flow_open(struct __sk_buff *skb, struct flow_new *new
 		return FTPNAT_NO_MEMORY;
 	}
 	count(opened);
+	if (new->kind == FTPNAT_CONTROL)
+		bpf_map_push_elem(&ftpnat_half_open, &new->key, BPF_EXIST);
 	if (new->flags & FTPNAT_FLOW_CLIENT) {
 		event_flow(opened, &new->key, &new->to, new->session, new->rule,
 			   new->kind);

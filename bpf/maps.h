@@ -141,6 +141,16 @@ struct {
 	__type(value, struct ftpnat_tuple);
 } ftpnat_closed_d SEC(".maps");
 
+/*
+ * Control connections in the order of their SYNs, by the key of their client's entry.
+ * Those still half open make room in a full table. The newest push out the oldest.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, FTPNAT_MAX_HALF_OPEN);
+	__type(value, struct ftpnat_tuple);
+} ftpnat_half_open SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

@@ -214,7 +214,10 @@
 	  "Nothing: its sender repeats it when the window opens.") \
 	X(UNANSWERED, "unanswered", \
 	  "packet dropped without the ICMP error that is due, because these are rationed", \
-	  "If it rises, somebody floods: see ttl_exceeded and too_big.")
+	  "If it rises, somebody floods: see ttl_exceeded and too_big.") \
+	X(HALF_OPEN_RECLAIMED, "half_open_reclaimed", \
+	  "half-open control connection removed for a new one, because the table was full", \
+	  "If it rises, somebody floods with SYNs: find the interface with tcpdump. Raise limits.control if clients are slow to connect.")
 enum ftpnat_reason {
 #define X(symbol, string, meaning, advice) FTPNAT_##symbol,
 	FTPNAT_REASONS(X)

@@ -52,6 +52,86 @@ static void test_control_full(void **state)
 	assert_int_equal(dataplane_flows(), 2);
 }
 
+static const enum ftpnat_reason replaces_half_open[] = { FTPNAT_CONTROL_CLOSED,
+							 FTPNAT_HALF_OPEN_RECLAIMED,
+							 FTPNAT_CONTROL_OPENED,
+							 FTPNAT_REASON_MAX };
+
+/* A talk of the same client from another port. */
+static void talk_from_port(struct talk *talk, const struct scene *scene, uint16_t port)
+{
+	talk_init(talk, scene);
+	talk->client_port = talk->seen_port = port;
+}
+
+static bool syn_sent(const char *says, const struct talk *talk,
+		     const enum ftpnat_reason *also)
+{
+	struct packet_spec in = talk_syn(talk), out = talk_syn_heard(talk);
+
+	return check_from(says, talk, CLIENT, &in, &out, FTPNAT_FORWARDED, also);
+}
+
+static bool talk_shakes_hands(struct talk *talk)
+{
+	talk->sent[CLIENT] = talk->heard[CLIENT] = 1;
+	return talk_step(talk, "its answer", &(struct step)S(NULL, .flags = SYN | ACK)) &&
+	       talk_step(talk, "its handshake", &(struct step)C(NULL, .flags = ACK));
+}
+
+/* An answered SYN is half open, too, until the client has acknowledged the answer. */
+static void test_half_open_makes_room(void **state)
+{
+	static const enum scene_id scenes[] = { KEEP4, KEEP6 };
+	bool good = true;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(scenes); i++) {
+		const struct scene *scene = scene_get(scenes[i]);
+		struct talk old, first, second, new, last, none;
+		struct ftpnat_usage usage;
+		struct packet_spec in;
+
+		talk_begin(&old, scenes[i]);
+		dataplane_config()->limit[FTPNAT_CONTROL] = 3;
+		dataplane_apply();
+		talk_from_port(&first, scene, CLIENT_PORT + 1);
+		good &= syn_sent("first", &first, opens);
+		talk_from_port(&second, scene, CLIENT_PORT + 2);
+		good &= syn_sent("second", &second, opens);
+		first.sent[CLIENT] = first.heard[CLIENT] = 1;
+		good &= talk_step(&first, "first is answered",
+				  &(struct step)S(NULL, .flags = SYN | ACK));
+
+		/* a flood: each replaces the oldest half-open one */
+		for (int flood = 0; flood < 200; flood++) {
+			talk_from_port(&new, scene, CLIENT_PORT + 3 + flood);
+			good &= syn_sent("flood", &new, replaces_half_open);
+			dataplane_usage(&usage);
+			assert_int_equal(usage.flows[FTPNAT_CONTROL], 3);
+			assert_int_equal(dataplane_flows(), 6);
+		}
+		good &= talk_step(&old, "established", &(struct step)S("220 hello\r\n"));
+
+		/* those that get in are never replaced */
+		good &= talk_shakes_hands(&new);
+		talk_from_port(&last, scene, CLIENT_PORT + 1000);
+		good &= syn_sent("last half-open one", &last, replaces_half_open);
+		good &= talk_shakes_hands(&last);
+		talk_from_port(&none, scene, CLIENT_PORT + 1001);
+		in = talk_syn(&none);
+		for (int again = 0; again < 3; again++)
+			good &= check_from("none is half open", &none, CLIENT, &in, &in,
+					   FTPNAT_CONTROL_FULL, NULL);
+		good &= talk_step(&old, "old", &(struct step)C("NOOP\r\n"));
+		good &= talk_step(&new, "new", &(struct step)S("220 hi\r\n"));
+		good &= talk_step(&last, "last", &(struct step)S("220 hi\r\n"));
+		dataplane_usage(&usage);
+		assert_int_equal(usage.flows[FTPNAT_CONTROL], 3);
+	}
+	assert_true(good);
+}
+
 static void test_data_full(void **state)
 {
 	struct ftpnat_usage usage;
@@ -312,6 +392,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_control_full),
+		cmocka_unit_test(test_half_open_makes_room),
 		cmocka_unit_test(test_data_full),
 		cmocka_unit_test(test_syn_after_the_end),
 		cmocka_unit_test(test_refused_syns_take_no_id),

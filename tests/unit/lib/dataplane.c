@@ -243,6 +243,7 @@ static void clear(void)
 	empty(skel->maps.ftpnat_guards);
 	drain(skel->maps.ftpnat_closed_c);
 	drain(skel->maps.ftpnat_closed_d);
+	drain(skel->maps.ftpnat_half_open);
 	zero(skel->maps.ftpnat_rules, RULES, FTPNAT_MAX_RULES);
 	zero(skel->maps.ftpnat_servers, SERVERS, FTPNAT_MAX_SERVERS);
 	zero(skel->maps.ftpnat_select, SELECTORS, FTPNAT_MAX_SELECTORS);
