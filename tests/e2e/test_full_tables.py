@@ -9,6 +9,7 @@ import pytest
 from clients import Session
 from scenes import login, need, publish
 from servers import Vsftpd
+from syn_flood import SynFlood
 
 pytestmark = pytest.mark.ftpnat
 
@@ -26,6 +27,18 @@ def scene(make_lab):
         lab.gateway.up({"publish": [publish("files", vips, [server])], "limits": limits})
         return lab, server, vips
     return make
+
+
+ATTEMPTS = 5
+
+
+def login_within_attempts(node, host, server):
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return login(node, host, server), attempt
+        except REFUSED:
+            pass
+    pytest.fail(f"no login in {ATTEMPTS} attempts")
 
 
 def drain(conn):
@@ -84,3 +97,32 @@ def test_announced_connections(scene):
         first.quit()
         assert second.read("server-name").decode() == server.name
         second.quit()
+
+
+@pytest.mark.parametrize("limits", [{}, {"control": 1000}], ids=["default", "small"])
+def test_new_client_during_a_flood_of_syns(scene, limits):
+    """More forged SYNs than the table takes; established sessions and transfers go on."""
+    lab, server, vips = scene(**limits)
+    client, attacker = lab.clients
+    flood = SynFlood(attacker, vips[0])
+    lab.closers.append(flood.close)
+    with client.inside():
+        old = login(client, vips[0], server)
+        running = old.transfercmd("RETR much")
+        begun = len(running.recv(1000))
+        assert lab.gateway.reason("half_open_reclaimed") == 0
+        started = time.monotonic()
+        flood.send(70_000)
+        print(f"{flood.sent / (time.monotonic() - started):.0f} SYNs a second")
+        assert lab.gateway.reason("half_open_reclaimed") > 0, "the table was full"
+        with flood.goes_on(1_000_000):
+            started = time.monotonic()
+            new, attempt = login_within_attempts(client, vips[0], server)
+            print(f"login in attempt {attempt}, {time.monotonic() - started:.2f} s")
+            assert new.read("server-name").decode() == server.name
+            assert begun + drain(running) == 4 << 20
+            old.voidresp()
+            assert old.read("server-name").decode() == server.name
+        assert lab.gateway.reason("control_full") == 0
+        new.quit()
+        old.quit()
