@@ -13,12 +13,15 @@
 #define COMMANDS_QUIET 3
 #define TRANSFER_QUIET 60 /* the same while the reply that ends a transfer is missing */
 
-#define REFUSAL_TLS  4
-#define REFUSED_AUTH 5
+#define REFUSAL_TLS	  4
+#define REFUSED_AUTH	  5
+#define REFUSAL_AMBIGUOUS 6
+#define REFUSED_ADDRESS	  7
 
 /*
- * What a client reads when policy refuses, and what a server reads instead of AUTH: a
- * mechanism that doesn't exist (RFC 2228). At most sizeof(segment.outcome.text).
+ * What a client reads when policy refuses, and what a server reads instead of AUTH, a
+ * mechanism that doesn't exist (RFC 2228), or instead of an address that servers read
+ * differently. At most sizeof(segment.outcome.text).
  */
 static const char refusal_text[8][64] = {
 	"425 No free data port, try again later.\r\n",
@@ -27,6 +30,9 @@ static const char refusal_text[8][64] = {
 	"500 This kind of data connection is refused.\r\n",
 	[REFUSAL_TLS] = "534 TLS is refused here.\r\n",
 	[REFUSED_AUTH] = "AUTH DENIED\r\n",
+	[REFUSAL_AMBIGUOUS] =
+		"501 Address not understood, write it as RFC 959 has it.\r\n",
+	[REFUSED_ADDRESS] = "DENIED\r\n",
 };
 
 static __always_inline __u32 refusal_index(enum ftpnat_reason why)
@@ -40,6 +46,8 @@ static __always_inline __u32 refusal_index(enum ftpnat_reason why)
 		return 2;
 	case FTPNAT_LINE_TLS:
 		return REFUSAL_TLS;
+	case FTPNAT_LINE_AMBIGUOUS:
+		return REFUSAL_AMBIGUOUS;
 	default:
 		return 3;
 	}
@@ -133,23 +141,23 @@ static __always_inline int reply_refuses(__u16 code)
 	return code >= 400;
 }
 
-/* x5z: about files (RFC 959 section 4.2.1) */
-static __always_inline int reply_on_files(__u16 code)
+/* About files (x5z, RFC 959 section 4.2.1), or about the whole session (421, section 5.4) */
+static __always_inline int reply_on_no_address(__u16 code)
 {
-	return code / 10 % 10 == 5;
+	return code / 10 % 10 == 5 || code == REPLY_CLOSING;
 }
 
 /*
  * May a final reply of this code answer the command? If not, the server has sent too
- * many replies, or too few before. While replies are missing, a reply about files
- * belongs to another command.
+ * many replies, or too few before. While replies are missing, a reply about
+ * no address doesn't answer a command with one.
  */
 static __always_inline int command_fits(__u8 command, __u16 code)
 {
 	if (!reply_refuses(code))
 		return command != FTP_COMMAND_PASV && command != FTP_COMMAND_EPSV &&
 		       command != FTP_COMMAND_AUTH;
-	return !reply_on_files(code) || (command & COMMAND_ALONE) ||
+	return !reply_on_no_address(code) || (command & COMMAND_ALONE) ||
 	       !(command & (COMMAND_EXPECTS | COMMAND_REFUSED));
 }
 
@@ -161,7 +169,7 @@ static __always_inline __u8 command_answered(struct ftpnat_session *session, __u
 {
 	__u8 command = command_first(session);
 
-	if (code == REPLY_CLOSING || !command_fits(command, code))
+	if (!command_fits(command, code))
 		return FTP_COMMAND_OTHER;
 	/* not a reply to a command sent after its start */
 	if (command != FTP_COMMAND_OTHER && session->commands <= session->late)

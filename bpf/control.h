@@ -274,8 +274,10 @@ static __always_inline int control_locked(struct scan *c, struct ftpnat_flow *fl
 		flow->seen = seg->now;
 	if (p->len || p->flags & TH_FIN)
 		verdict = control_payload(c);
-	else if (c->stream->held_len && !c->stream->fin && !seg->send.news &&
-		 seq_before(p->seq, c->stream->next))
+	else if (c->stream->held_len && !c->stream->fin &&
+		 seq_before(p->seq, c->stream->next) &&
+		 /* a keepalive is one also when the window has changed since */
+		 (!seg->send.news || p->seq == c->stream->next - 1))
 		verdict = ask(c);
 	control_change(c, flow, ack, next != c->stream->next || acked != c->other->acked);
 	if (verdict == GO_ON || verdict == FTPNAT_WRITE)

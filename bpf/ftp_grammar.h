@@ -3,10 +3,13 @@
  * Lines of an FTP control connection, one byte at a time (RFC 959, 1123, 2428).
  *
  * LF ends a line wherever it stands; CR counts as a blank. Telnet commands are
- * skipped before a verb or a reply code, and nowhere else. A line of PORT, EPRT,
- * 227 or 229 is FTP_FORM_MALFORMED until its address is complete, and again when
- * anything comes that must not follow. Where a peer might read it in two ways
- * (seven numbers in 227, octal-looking octets in EPRT), it is malformed.
+ * skipped before a reply code, and before and inside of a verb.
+ *
+ * PORT and EPRT are read as vsftpd 3.0.3, proftpd 1.3.8, pure-ftpd 1.0.50 and pyftpdlib
+ * read them: FTP_FORM_ADDRESS is a line that all read alike that take it, whatever
+ * follows the address; FTP_FORM_AMBIGUOUS one that some may take, each in its own way;
+ * FTP_FORM_MALFORMED one that none takes (but pyftpdlib, numbers above 255).
+ * A 227 or 229 is malformed until its address is complete; also one with seven numbers.
  *
  * Every index into the parser is masked and all of its state is in the parser:
  * kept in a map value, the verifier sees unknown scalars and few paths.

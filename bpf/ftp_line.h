@@ -11,7 +11,7 @@
 #define __always_inline inline __attribute__((always_inline))
 #endif
 
-#define FTP_LINE_MAX 255 /* bytes of an address line, its end included */
+#define FTP_LINE_MAX 255 /* bytes of a 227 or 229, its end included */
 
 enum ftp_state {
 	FTP_STATE_START, /* nothing but blanks and Telnet commands yet */
@@ -22,6 +22,7 @@ enum ftp_state {
 	FTP_STATE_OVER, /* until ftp_line_start() */
 	/* commands */
 	FTP_STATE_VERB,
+	FTP_STATE_WORD, /* a first word that is too long to be a verb of ours */
 	FTP_STATE_PORT,
 	FTP_STATE_EPSV,
 	FTP_STATE_EPRT,
@@ -29,6 +30,7 @@ enum ftp_state {
 	FTP_STATE_EPRT_V4,
 	FTP_STATE_EPRT_V6,
 	FTP_STATE_EPRT_PORT,
+	FTP_STATE_ODD, /* something that only some servers read over, see ftp_command.h */
 	/* replies */
 	FTP_STATE_CODE,
 	FTP_STATE_227,
@@ -42,12 +44,13 @@ static __always_inline int ftp_is_digit(__u8 c)
 	return c >= '0' && c <= '9';
 }
 
+/* As isspace() has it: that is what servers split lines with. */
 static __always_inline int ftp_is_blank(__u8 c)
 {
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* RFC 2428 section 2; a digit would be ambiguous */
+/* RFC 2428 section 3; a digit would be ambiguous */
 static __always_inline int ftp_is_delimiter(__u8 c)
 {
 	return c >= 33 && c <= 126 && !ftp_is_digit(c);
@@ -66,6 +69,8 @@ static __always_inline void ftp_line_start(struct ftp_parser *p)
 	p->value = 0;
 	p->state = FTP_STATE_START;
 	p->digits = 0;
+	p->number = 0;
+	p->separators = 0;
 	p->fields = 0;
 	p->protocol = 0;
 	p->groups = 0;
@@ -77,6 +82,7 @@ static __always_inline void ftp_number_start(struct ftp_parser *p)
 {
 	p->value = 0;
 	p->digits = 0;
+	p->number = 0;
 }
 
 static __always_inline void ftp_set_v4(struct ftp_parser *p)
@@ -106,28 +112,40 @@ static __always_inline int ftp_set_octets(struct ftp_parser *p, __u32 end)
 	return ftp_set_port(p, (__u32)p->octet[4] << 8 | p->octet[5], end);
 }
 
-/* After FF. RFC 854: FB..FE take an option, FF FF is data. 0: no Telnet command. */
+static __always_inline void ftp_step_iac_over(struct ftp_parser *p)
+{
+	p->state = p->digits ? FTP_STATE_VERB : FTP_STATE_START;
+}
+
+/*
+ * After FF, before a verb or code or (proftpd) inside of a verb. RFC 854: FB..FE take
+ * an option, FF FF is data. 0: no Telnet command.
+ */
 static __always_inline int ftp_step_iac(struct ftp_parser *p, __u8 c)
 {
 	if (c < 240 || c == 255) {
 		p->state = FTP_STATE_SKIP;
 		return 0;
 	}
-	p->state = c > 250 ? FTP_STATE_IAC_OPTION : FTP_STATE_START;
+	if (c > 250)
+		p->state = FTP_STATE_IAC_OPTION;
+	else
+		ftp_step_iac_over(p);
 	return 1;
 }
 
 static __always_inline int ftp_line_end(struct ftp_parser *p)
 {
 	p->state = FTP_STATE_OVER;
-	if (p->line.form == FTP_FORM_ADDRESS) {
-		if (p->length <= FTP_LINE_MAX)
-			return 1;
-		p->line.form = FTP_FORM_MALFORMED;
+	if (p->line.form == FTP_FORM_ADDRESS)
+		return 1;
+	if (p->line.form == FTP_FORM_AMBIGUOUS) {
+		p->line.span_len = (__u16)(p->length - p->line.span_start);
+	} else {
+		p->line.span_start = 0;
+		p->line.span_len = 0;
 	}
 	p->line.delimiter = 0;
-	p->line.span_start = 0;
-	p->line.span_len = 0;
 	p->line.port = 0;
 	__builtin_memset(p->line.addr, 0, sizeof(p->line.addr));
 	return 1;

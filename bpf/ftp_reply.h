@@ -129,7 +129,7 @@ static __always_inline int ftp_feed_reply(struct ftp_parser *p, __u8 c)
 		ftp_step_iac(p, c);
 		break;
 	case FTP_STATE_IAC_OPTION:
-		p->state = FTP_STATE_START;
+		ftp_step_iac_over(p);
 		break;
 	case FTP_STATE_CODE:
 		ftp_step_code(p, c);
@@ -143,7 +143,11 @@ static __always_inline int ftp_feed_reply(struct ftp_parser *p, __u8 c)
 	}
 	if (p->length < 65535)
 		p->length++;
-	return c == '\n' ? ftp_line_end(p) : 0;
+	if (c != '\n')
+		return 0;
+	if (p->line.form == FTP_FORM_ADDRESS && p->length > FTP_LINE_MAX)
+		p->line.form = FTP_FORM_MALFORMED;
+	return ftp_line_end(p);
 }
 
 /*

@@ -57,13 +57,69 @@ static __always_inline int expect_active(struct ftpnat_session *session,
 }
 
 /*
+ * The client speaks another protocol: a browser, say, that a web page makes write an
+ * address line (NAT slipstreaming). Nothing is opened for it any more. What it says to a
+ * server outside isn't read either; on its way to a published server an address line
+ * is still refused, or this would be a way round the rule.
+ */
+static __always_inline void not_ftp(struct ftpnat_session *session, struct scratch *s)
+{
+	struct ftpnat_rule *rule = rule_get(s, session->rule);
+
+	line_is(s, FTPNAT_NOT_FTP);
+	session->flags |= FTPNAT_SESSION_NOT_FTP;
+	expectation_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
+	if (rule && rule->kind == FTPNAT_PUBLISH)
+		return;
+	session->stream[FTPNAT_FROM_CLIENT].tls = FTPNAT_TLS_LOST;
+	session->stream[FTPNAT_FROM_SERVER].tls = FTPNAT_TLS_LOST;
+}
+
+/* Is the line none of FTP? Of a binary protocol the first line tells. */
+static __always_inline int is_alien(const struct ftpnat_session *session, __u8 command)
+{
+	return command == FTP_COMMAND_ALIEN || (command == FTP_COMMAND_BINARY &&
+						!(session->flags & FTPNAT_SESSION_LINES));
+}
+
+/* PORT or EPRT: GO_ON with what the server has to read, or why it is refused. */
+static __always_inline int address_line(struct ftpnat_session *session, struct scratch *s,
+					const struct ftp_line *line)
+{
+	struct ftpnat_rule *rule;
+
+	if (session->flags & FTPNAT_SESSION_NOT_FTP)
+		return FTPNAT_NOT_FTP;
+	if (line->form == FTP_FORM_AMBIGUOUS)
+		return FTPNAT_LINE_AMBIGUOUS;
+	rule = rule_get(s, session->rule);
+	if (!rule)
+		return FTPNAT_LINE_AMBIGUOUS;
+	count_line(session->rule, line->command == FTP_COMMAND_EPRT ? FTPNAT_LINE_EPRT :
+								      FTPNAT_LINE_PORT);
+	return expect_active(session, rule, s, line);
+}
+
+/* What the server reads instead of an address that is refused: nothing that it takes. */
+static __always_inline void address_deny(struct scratch *s, const struct ftp_line *line)
+{
+	if (line->form == FTP_FORM_AMBIGUOUS)
+		refusal_write(&s->segment, REFUSED_ADDRESS);
+	else if (line->delimiter)
+		s->segment.outcome.text_len = ftp_write_eprt(
+			s->segment.outcome.text, s->addr_none.w, 0, line->delimiter);
+	else
+		s->segment.outcome.text_len =
+			ftp_write_port(s->segment.outcome.text, s->addr_none.w, 0);
+}
+
+/*
  * A complete line of the client. Sets segment.outcome.text if its address or the whole
  * line must be replaced; the return value says which.
  */
 static __always_inline int client_line(struct ftpnat_session *session, struct scratch *s,
 				       const struct ftp_line *line)
 {
-	struct ftpnat_rule *rule;
 	__u8 command = line->command;
 	int verdict, whole = 0;
 
@@ -74,19 +130,22 @@ static __always_inline int client_line(struct ftpnat_session *session, struct sc
 		line_is(s, FTPNAT_LINE_LPRT);
 	if (line->form == FTP_FORM_MALFORMED)
 		line_is(s, FTPNAT_LINE_MALFORMED);
+	if (is_alien(session, command) && !(session->flags & FTPNAT_SESSION_NOT_FTP)) {
+		if (session->flags & FTPNAT_SESSION_HELLO)
+			session->flags |=
+				FTPNAT_SESSION_NOT_FTP; /* or TLS: tls_answer() */
+		else
+			not_ftp(session, s);
+	}
+	session->flags |= FTPNAT_SESSION_LINES;
 	if (command == FTP_COMMAND_AUTH && tls_denied(session)) {
 		line_is(s, FTPNAT_LINE_TLS);
 		command = (__u8)(COMMAND_REFUSED | REFUSAL_TLS);
 		refusal_write(&s->segment, REFUSED_AUTH);
 		whole = 1;
 	}
-	if (line->form == FTP_FORM_ADDRESS) {
-		rule = rule_get(s, session->rule);
-		if (!rule)
-			return 0;
-		count_line(session->rule, command == FTP_COMMAND_EPRT ? FTPNAT_LINE_EPRT :
-									FTPNAT_LINE_PORT);
-		verdict = expect_active(session, rule, s, line);
+	if (line->form == FTP_FORM_ADDRESS || line->form == FTP_FORM_AMBIGUOUS) {
+		verdict = address_line(session, s, line);
 		if (verdict != GO_ON && session->flags & FTPNAT_SESSION_TRACKED) {
 			/* no expectation is opened; a guard may drop the data connection */
 			line_is(s, verdict);
@@ -94,13 +153,7 @@ static __always_inline int client_line(struct ftpnat_session *session, struct sc
 			/* the server must refuse it; we then replace its reply */
 			line_is(s, verdict);
 			command = (__u8)(COMMAND_REFUSED | refusal_index(verdict));
-			if (line->delimiter)
-				s->segment.outcome.text_len = ftp_write_eprt(
-					s->segment.outcome.text, s->addr_none.w, 0,
-					line->delimiter);
-			else
-				s->segment.outcome.text_len = ftp_write_port(
-					s->segment.outcome.text, s->addr_none.w, 0);
+			address_deny(s, line);
 		} else {
 			command |= COMMAND_EXPECTS;
 			line_is(s, s->segment.outcome.text_len ? FTPNAT_LINE_REWRITTEN :
@@ -109,6 +162,26 @@ static __always_inline int client_line(struct ftpnat_session *session, struct sc
 	}
 	command_push(session, command);
 	return whole;
+}
+
+/*
+ * A line of the client that can neither be held back any longer nor go on as it is: what
+ * the server reads of it from here on makes it refuse the line. Sets segment.outcome.text.
+ */
+static __always_inline void client_line_break(struct ftpnat_session *session,
+					      struct scratch *s,
+					      struct ftp_parser *parser)
+{
+	int auth = parser->line.command == FTP_COMMAND_AUTH;
+	enum ftpnat_reason why = auth ? FTPNAT_LINE_TLS : FTPNAT_LINE_AMBIGUOUS;
+
+	line_is(s, why);
+	refusal_write(&s->segment, REFUSED_ADDRESS);
+	s->segment.outcome.text_len -= 2; /* the line goes on */
+	command_push(session, (__u8)(COMMAND_REFUSED | refusal_index(why)));
+	parser->state = FTP_STATE_SKIP;
+	parser->line.command = FTP_COMMAND_NONE; /* at its end all is said */
+	parser->line.form = FTP_FORM_PLAIN;
 }
 
 #endif

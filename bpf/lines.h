@@ -30,6 +30,17 @@ __noinline int session_line(struct ftpnat_session *session)
 	return whole;
 }
 
+/* See client_line_break(). */
+__noinline int session_line_break(struct ftpnat_session *session)
+{
+	struct scratch *s = scratch_get();
+
+	if (!session || !s)
+		return 0;
+	client_line_break(session, s, &session->stream[FTPNAT_FROM_CLIENT].parser);
+	return 0;
+}
+
 /* Feeds one byte to the grammar: 1 when it ended a line. */
 __noinline int feed_byte(struct ftp_parser *parser, __u8 byte, int dir)
 {

@@ -22,10 +22,9 @@
 #include "tcp.h"
 #include "verdict.h"
 
-#define FTP_DATA_PORT	    20	 /* RFC 959 section 3.2 */
-#define FTP_FIRST_DATA_PORT 1024 /* RFC 2577 section 3: no data connection to one below */
-#define PORT_UNPRIVILEGED   1024 /* the lowest source port to choose */
-#define PORT_MAX	    65535
+#define FTP_DATA_PORT	  20   /* RFC 959 section 3.2 */
+#define PORT_UNPRIVILEGED 1024 /* the lowest source port to choose */
+#define PORT_MAX	  65535
 
 #define TCP_OFF_SEQ    4
 #define TCP_OFF_FLAGS  13

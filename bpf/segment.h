@@ -203,6 +203,11 @@ static __noinline int event_line(struct scan *c, int whole)
 	return 0;
 }
 
+static __always_inline int has_address(const struct ftp_line *line)
+{
+	return line->form == FTP_FORM_ADDRESS || line->form == FTP_FORM_AMBIGUOUS;
+}
+
 /* The line [seg->scan.line, stream->next) is complete. */
 static __always_inline void line_end(struct scan *c)
 {
@@ -213,7 +218,7 @@ static __always_inline void line_end(struct scan *c)
 	int whole;
 
 	/* an address whose start has left can't be replaced any more */
-	if (line->form == FTP_FORM_ADDRESS && !seg->scan.releasing &&
+	if (has_address(line) && !seg->scan.releasing &&
 	    !(c->session->flags & FTPNAT_SESSION_TRACKED) &&
 	    seq_before(seg->scan.line + line->span_start, seg->scan.fresh)) {
 		if (c->session->flags & FTPNAT_SESSION_HELLO) {
@@ -223,7 +228,7 @@ static __always_inline void line_end(struct scan *c)
 		stream->parser.line.form = FTP_FORM_MALFORMED;
 	}
 	/* an expectation opened for a line that can't be changed would be the wrong one */
-	if ((seg->scan.releasing || line->form == FTP_FORM_ADDRESS ||
+	if ((seg->scan.releasing || has_address(line) ||
 	     (client && line->command == FTP_COMMAND_AUTH) ||
 	     (!client && awaits_any(c->session))) &&
 	    !stream_has_room(stream, FTPNAT_HELD_LEN + sizeof(seg->outcome.text))) {
@@ -258,7 +263,17 @@ static __always_inline void line_end(struct scan *c)
 	edit_add(c);
 }
 
-/* May the unfinished line still have to be changed? */
+/* May the unfinished line of the client still have to be changed? */
+static __always_inline int command_undecided(const struct scan *c)
+{
+	const struct ftp_parser *p = &c->stream->parser;
+
+	return !(c->session->flags & FTPNAT_SESSION_TRACKED) &&
+	       (ftp_may_become_command_address(p) ||
+		(ftp_may_become_auth(p) && tls_denied(c->session)));
+}
+
+/* May the unfinished line still have to be changed, and can it be held back? */
 static __always_inline int line_undecided(const struct scan *c)
 {
 	const struct ftp_parser *p = &c->stream->parser;
@@ -267,11 +282,51 @@ static __always_inline int line_undecided(const struct scan *c)
 	    c->session->flags & (FTPNAT_SESSION_TRACKED | FTPNAT_SESSION_HELLO))
 		return 0;
 	if (c->s->segment.dir == FTPNAT_FROM_CLIENT)
-		return ftp_may_become_command_address(p) ||
-		       (ftp_may_become_auth(p) && tls_denied(c->session));
+		return command_undecided(c);
 	if (command_first(c->session) & COMMAND_REFUSED && !c->stream->reply)
 		return 1;
 	return awaits_any(c->session) && ftp_may_become_reply_address(p);
+}
+
+/*
+ * Does the unfinished line have to be refused now, since it goes on and nothing of it can
+ * be replaced later? One that is too long to be held, or whose verb says that it matters.
+ */
+static __always_inline int line_must_break(const struct scan *c)
+{
+	const struct ftp_parser *p = &c->stream->parser;
+
+	return c->s->segment.dir == FTPNAT_FROM_CLIENT &&
+	       (p->line.command || p->length >= FTPNAT_HELD_LEN) && command_undecided(c);
+}
+
+/* Refuses the unfinished line. What is held of it and what is new leaves with that. */
+static __noinline int line_break(struct scan *c)
+{
+	struct ftpnat_stream *stream = c->stream;
+	struct segment *seg = &c->s->segment;
+	const struct ftp_line *line = &stream->parser.line;
+	__u32 from = seg->scan.line + line->span_start;
+	int begun = line->span_start || !line->command; /* what the server would read */
+
+	if (!stream_has_room(stream, FTPNAT_HELD_LEN + sizeof(seg->outcome.text))) {
+		seg->scan.full = 1;
+		return 0;
+	}
+	if (!begun || (!seg->scan.releasing && seq_before(from, seg->scan.fresh)))
+		from = stream->next;
+	session_line_break(c->session);
+	event_line(c, 0);
+	seg->edit.text_len = seg->outcome.text_len;
+	seg->edit.text_from = from;
+	seg->edit.text_to = stream->next;
+	seg->edit.from = seg->scan.releasing ? seg->scan.held_from : from;
+	if (seg->edit.from == stream->next)
+		seg->edit.from--; /* an edit of no bytes would never leave */
+	seg->edit.to = stream->next;
+	seg->scan.releasing = 0;
+	edit_add(c);
+	return 0;
 }
 
 #define SKIP_RUN 16
@@ -313,11 +368,16 @@ static long scan_byte(__u32 i, struct scan *c)
 		line_end(c);
 		if (seg->scan.full)
 			return 1;
+		if (stream->tls == FTPNAT_TLS_LOST)
+			stream->next = seg->end; /* no FTP */
 		ftp_line_start(&stream->parser);
 		seg->scan.line = stream->next;
 		stream->reply = stream->parser.reply;
 	} else if (seg->scan.releasing && !line_undecided(c)) {
-		release_held(c);
+		if (line_must_break(c))
+			line_break(c);
+		else
+			release_held(c);
 		if (seg->scan.full)
 			return 1;
 	} else if (!seg->scan.releasing && ftp_skips(&stream->parser)) {
@@ -335,6 +395,7 @@ static __always_inline int segment_scan(struct scan *c)
 	struct ftpnat_stream *stream = c->stream;
 	struct segment *seg = &c->s->segment;
 	__u32 fresh = seg->end - stream->next;
+	int hold;
 
 	seg->scan.full = 0;
 	seg->scan.fresh = stream->next;
@@ -380,6 +441,11 @@ static __always_inline int segment_scan(struct scan *c)
 	seg->scan.before = stream->parser;
 	stream->held_len = 0;
 	bpf_loop(fresh & 0xffff, scan_byte, c, 0);
+	hold = line_undecided(c) &&
+	       (seg->scan.releasing || !seq_before(seg->scan.line, seg->scan.fresh)) &&
+	       !(c->s->packet.flags & TH_URG);
+	if (!seg->scan.full && !hold && line_must_break(c))
+		line_break(c);
 
 	if (seg->scan.full) {
 		/* as if the segment had ended before this line */
@@ -405,8 +471,7 @@ static __always_inline int segment_scan(struct scan *c)
 		/* the mark would be lost with the segment (Telnet Synch before ABOR) */
 		if (seg->scan.releasing)
 			release_held(c);
-	} else if (seg->scan.releasing ||
-		   (line_undecided(c) && !seq_before(seg->scan.line, seg->scan.fresh))) {
+	} else if (hold) {
 		bpf_loop(stream->parser.length, hold_byte, c, 0);
 		stream->held_len = (__u16)stream->parser.length;
 		seg->scan.held_from = seg->scan.line;

@@ -94,8 +94,12 @@ __noinline int tls_end(struct ftpnat_session *session)
 static __always_inline void tls_answer(struct ftpnat_session *session, __u8 byte)
 {
 	session->flags &= ~FTPNAT_SESSION_HELLO;
-	if (byte == TLS_ALERT || byte == TLS_HANDSHAKE)
+	if (byte == TLS_ALERT || byte == TLS_HANDSHAKE) {
+		session->flags &= ~FTPNAT_SESSION_NOT_FTP;
 		tls_implicit(session);
+	} else if (session->flags & FTPNAT_SESSION_NOT_FTP) {
+		tls_tell(session, FTPNAT_NOT_FTP);
+	}
 }
 
 /* Implicit TLS: a ClientHello as the first bytes, to a server that hasn't greeted. */

@@ -9,6 +9,8 @@
 
 #include <linux/types.h>
 
+#define FTP_FIRST_DATA_PORT 1024 /* RFC 2577 section 3: no data connection to one below */
+
 /* Client's commands that matter to NAT; everything else is FTP_COMMAND_OTHER. */
 enum ftp_command {
 	FTP_COMMAND_NONE, /* empty line */
@@ -26,13 +28,16 @@ enum ftp_command {
 	FTP_COMMAND_ABOR,
 	FTP_COMMAND_STAT,
 	FTP_COMMAND_QUIT,
+	FTP_COMMAND_ALIEN, /* another protocol's line: HTTP request, header, SSH banner */
+	FTP_COMMAND_BINARY, /* first word with bytes that no text has */
 	FTP_COMMAND_MAX
 };
 
 enum ftp_form {
 	FTP_FORM_PLAIN,	    /* carries no address */
 	FTP_FORM_ADDRESS,   /* PORT, EPRT, 227 or 229 with a valid address */
-	FTP_FORM_MALFORMED, /* one of these that can't be parsed */
+	FTP_FORM_MALFORMED, /* one of these that no known peer can parse */
+	FTP_FORM_AMBIGUOUS, /* one of these that some server may take, each in its way */
 };
 
 /* What a finished line says. Offsets count from the line's first byte. */
@@ -42,8 +47,12 @@ struct ftp_line {
 	__u8 final;	/* server's lines: last line of a reply */
 	__u8 delimiter; /* EPRT, 229 */
 	__u16 code; /* server's lines: reply code of a line that carries one, else 0 */
-	__u16 span_start; /* the bytes to replace: from the first digit (EPRT: of the address) ... */
-	__u16 span_len; /* ... to the last digit of the port */
+	/*
+	 * The bytes to replace: from the first byte of the numbers (EPRT: of the address)
+	 * to the last digit of the port; FTP_FORM_AMBIGUOUS: to the end of the line
+	 */
+	__u16 span_start;
+	__u16 span_len;
 	__u16 port;	/* host order */
 	__be32 addr[4]; /* IPv4 as ::ffff:a.b.c.d; 229: not set */
 };
@@ -58,13 +67,15 @@ struct ftp_parser {
 	__u32 value; /* number, IPv6 group or verb being read */
 	__u16 reply; /* code of the multi-line reply that is open, outlives the line; 0: none */
 	__u8 state;
-	__u8 digits;   /* characters in `value` */
-	__u8 fields;   /* numbers before this one; 229: delimiters in a row */
-	__u8 protocol; /* EPRT: 1 or 2 */
-	__u8 groups;   /* IPv6 groups before this one */
-	__u8 gap;      /* groups before the '::', plus one; 0: none seen */
-	__u8 colons;   /* colons since the last IPv6 group */
-	__u8 pad[3];
+	__u8 digits;	 /* letters or hex digits in `value` */
+	__u8 number;	 /* PORT, EPRT: enum ftp_number, how far `value` is read */
+	__u8 fields;	 /* numbers before this one; 229: delimiters in a row */
+	__u8 protocol;	 /* EPRT: 1 or 2 */
+	__u8 groups;	 /* IPv6 groups before this one */
+	__u8 gap;	 /* groups before the '::', plus one; 0: none seen */
+	__u8 colons;	 /* colons since the last IPv6 group */
+	__u8 separators; /* commas or delimiters, once something odd was seen */
+	__u8 pad[1];
 	__u8 octet[8];
 	__u16 group[8];
 };

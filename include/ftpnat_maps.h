@@ -271,6 +271,9 @@ struct ftpnat_stream {
 	0x10 /* of a track rule: lines are read, never changed nor held back */
 #define FTPNAT_SESSION_HELLO                                                             \
 	0x20 /* the client began with a ClientHello, the server hasn't answered yet */
+#define FTPNAT_SESSION_LINES 0x40 /* the client has said a line */
+#define FTPNAT_SESSION_NOT_FTP                                                           \
+	0x80 /* the client speaks another protocol: opens nothing */
 
 struct ftpnat_session {
 	__u32 lock;

@@ -217,7 +217,13 @@
 	  "If it rises, somebody floods: see ttl_exceeded and too_big.") \
 	X(HALF_OPEN_RECLAIMED, "half_open_reclaimed", \
 	  "half-open control connection removed for a new one, because the table was full", \
-	  "If it rises, somebody floods with SYNs: find the interface with tcpdump. Raise limits.control if clients are slow to connect.")
+	  "If it rises, somebody floods with SYNs: find the interface with tcpdump. Raise limits.control if clients are slow to connect.") \
+	X(LINE_AMBIGUOUS, "line_ambiguous", \
+	  "address line that servers read differently, refused", \
+	  "Look at the line in ftpnat-load events: no honest client writes such lines.") \
+	X(NOT_FTP, "not_ftp", \
+	  "client of a control connection speaks another protocol: opens nothing", \
+	  "Look at the client in ftpnat-load events: a web page may have made its browser talk to an FTP port (NAT slipstreaming), or the port is not an FTP server's.")
 enum ftpnat_reason {
 #define X(symbol, string, meaning, advice) FTPNAT_##symbol,
 	FTPNAT_REASONS(X)

@@ -9,7 +9,7 @@
 
 bool blank(uint8_t c)
 {
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+	return isspace(c);
 }
 
 static size_t skip_blanks(const uint8_t *s, size_t len, size_t at)
@@ -55,62 +55,246 @@ static bool set_place(struct place *p, size_t start, size_t end, unsigned port)
 
 /* ---- what the client says ---- */
 
-bool find_port(const uint8_t *s, size_t len, size_t at, struct place *p)
+/* Of separators, from the arguments to the end; a byte 255 in what is odd is enough, too. */
+static enum reading odd(const uint8_t *s, size_t len, size_t args, size_t at,
+			const char *separators, unsigned needed)
 {
-	unsigned n[6];
-	size_t start = at = skip_blanks(s, len, at);
+	unsigned n = 0;
 
-	if (!six_numbers(s, len, &at, n) || skip_blanks(s, len, at) != len ||
-	    !blank(s[at]))
-		return false;
-	alg_addr_set_v4(&p->addr, n[0], n[1], n[2], n[3]);
-	p->delimiter = 0;
-	return set_place(p, start, at, n[4] << 8 | n[5]);
+	if (memchr(s + at, 255, len - at))
+		return UNCLEAR;
+	for (size_t i = args; i < len; i++)
+		n += s[i] && strchr(separators, s[i]);
+	return n >= needed ? UNCLEAR : UNREADABLE;
 }
 
-/* No octet with a leading zero, which some read as octal: as in inet_pton(). */
-static bool eprt_address(int protocol, const uint8_t *s, size_t len,
-			 struct alg_addr *addr)
+/*
+ * A number as strtoul() and sscanf() take it: blanks, a plus, digits. *at is then behind
+ * its digits, or where it goes wrong. No server's integer overflows below 10^9.
+ */
+static enum reading liberal_number(const uint8_t *s, size_t len, size_t *at, uint64_t *n)
+{
+	size_t i = skip_blanks(s, len, *at), digits;
+
+	*n = 0;
+	if (i < len && s[i] == '+')
+		i++;
+	for (digits = i; i < len && isdigit(s[i]); i++) {
+		if (*n > 99999999)
+			return UNCLEAR;
+		*n = *n * 10 + s[i] - '0';
+	}
+	*at = i;
+	return i > digits ? READ : UNREADABLE;
+}
+
+/* Of the number from offset `at` on. All servers' integers saturate at 22 of them. */
+static size_t significant_digits(const uint8_t *s, size_t len, size_t at)
+{
+	size_t digits = 0;
+
+	at = skip_blanks(s, len, at);
+	while (at < len && (s[at] == '+' || s[at] == '0'))
+		at++;
+	for (; at < len && isdigit(s[at]); at++)
+		digits++;
+	return digits;
+}
+
+enum reading find_port(const uint8_t *s, size_t len, size_t at, struct place *p)
+{
+	size_t start = at = skip_blanks(s, len, at);
+	enum reading reading;
+	uint64_t n[6];
+
+	p->start = start;
+	p->end = len;
+	for (int i = 0; i < 6; i++) {
+		size_t begin = at;
+
+		reading = liberal_number(s, len, &at, &n[i]);
+		if (reading == UNCLEAR)
+			return significant_digits(s, len, begin) > 21 ? UNREADABLE :
+									UNCLEAR;
+		if (i == 5 && skip_blanks(s, len, begin) == len)
+			return UNCLEAR; /* 0 for vsftpd */
+		if (reading == UNREADABLE)
+			return odd(s, len, start, at < len ? at : len, ",", 5);
+		if (i == 5)
+			break;
+		at = skip_blanks(s, len, at);
+		if (at < len && isdigit(s[at]))
+			return UNCLEAR;
+		if (at == len || s[at] != ',')
+			return odd(s, len, start, at, ",", 5);
+		if (n[i] > 255)
+			return UNREADABLE;
+		at++;
+	}
+	if (s[at] == 255)
+		return UNCLEAR;
+	if (n[5] > 255 || !(n[4] | n[5]))
+		return UNREADABLE;
+	p->end = at;
+	p->port = (unsigned)(n[4] << 8 | n[5]);
+	p->delimiter = 0;
+	alg_addr_set_v4(&p->addr, (unsigned)n[0], (unsigned)n[1], (unsigned)n[2],
+			(unsigned)n[3]);
+	return READ;
+}
+
+/* Four numbers with dots; zeros in front mean nothing. [at, end) is followed by the delimiter. */
+static enum reading eprt_v4(const uint8_t *s, size_t at, size_t end, size_t *wrong,
+			    struct alg_addr *addr)
+{
+	uint64_t n[4];
+	int i;
+
+	for (i = 0;; i++) {
+		*wrong = at;
+		if (at < end && !isdigit(s[at]))
+			return UNCLEAR;
+		if (at == end)
+			return UNREADABLE;
+		if (liberal_number(s, end, &at, &n[i]) == UNCLEAR) {
+			*wrong = SIZE_MAX; /* whatever follows */
+			return UNCLEAR;
+		}
+		*wrong = at;
+		if (at == end)
+			break;
+		if (s[at] != '.' || i == 3)
+			return UNCLEAR;
+		if (n[i] > 255)
+			return UNREADABLE;
+		at++;
+	}
+	if (i != 3 || n[3] > 255)
+		return UNREADABLE;
+	alg_addr_set_v4(addr, (unsigned)n[0], (unsigned)n[1], (unsigned)n[2],
+			(unsigned)n[3]);
+	return READ;
+}
+
+static bool eprt_v6(const uint8_t *s, size_t len, struct alg_addr *addr)
 {
 	char text[64];
-	uint8_t v4[4];
 
 	if (len >= sizeof(text) || memchr(s, 0, len))
 		return false;
 	memcpy(text, s, len);
 	text[len] = 0;
-	if (protocol == '2')
-		return inet_pton(AF_INET6, text, addr) == 1 && !alg_addr_is_v4(addr);
-	if (inet_pton(AF_INET, text, v4) != 1)
-		return false;
-	alg_addr_set_v4(addr, v4[0], v4[1], v4[2], v4[3]);
-	return true;
+	return inet_pton(AF_INET6, text, addr) == 1 && !alg_addr_is_v4(addr);
 }
 
-/* RFC 2428: <d>protocol<d>address<d>port<d> */
-bool find_eprt(const uint8_t *s, size_t len, size_t at, struct place *p)
+/* Does a ninth group begin before anything that is no part of an IPv6 address? */
+static bool nine_groups(const uint8_t *s, size_t len)
 {
-	size_t start, end;
-	unsigned port;
+	size_t groups = 0, digits = 0, colons = 0;
+	bool gap = false;
+
+	for (size_t i = 0; i < len; i++) {
+		if (isxdigit(s[i])) {
+			if (groups == 8)
+				return true;
+			if (++digits > 4 || (colons == 1 && !groups))
+				return false;
+		} else if (s[i] != ':') {
+			return false;
+		} else if (digits) {
+			groups++;
+			digits = 0;
+			colons = 1;
+		} else if (++colons > 1) {
+			if (gap)
+				return false;
+			gap = true;
+		}
+	}
+	return false;
+}
+
+/* RFC 2428: <d>protocol<d>address<d>port<d>, and what servers make of what is not quite that */
+enum reading find_eprt(const uint8_t *s, size_t len, size_t at, struct place *p)
+{
+	size_t args = at = skip_blanks(s, len, at), end, wrong;
+	char separators[] = { 0, '|', 0 };
+	enum reading reading;
+	uint64_t n;
 	uint8_t d;
 
-	at = skip_blanks(s, len, at);
-	if (at + 3 >= len)
-		return false;
-	d = s[at];
-	if (d < 33 || d > 126 || isxdigit(d) || (s[at + 1] != '1' && s[at + 1] != '2') ||
-	    s[at + 2] != d)
-		return false;
-	start = end = at + 3;
-	while (end < len && s[end] != d)
-		end++;
-	if (end == len || !eprt_address(s[at + 1], s + start, end - start, &p->addr))
-		return false;
+	p->start = args;
+	p->end = len;
+	if (at == len)
+		return UNREADABLE;
+	d = s[at++];
+	if (!d || d == 255 || isdigit(d))
+		return UNCLEAR;
+	separators[0] = (char)d;
+
+	/* the protocol */
+	end = at;
+	if (d != '+' || s[at] != '+') {
+		reading = liberal_number(s, len, &end, &n);
+		if (reading == UNCLEAR)
+			return UNCLEAR;
+	} else {
+		reading = UNREADABLE;
+	}
+	if (reading == UNREADABLE && (end == len || s[end] == d))
+		return UNREADABLE;
+	if (reading == UNREADABLE)
+		return odd(s, len, args, end, separators, 3);
+	end = skip_blanks(s, len, end);
+	if (end < len && isdigit(s[end]))
+		return UNCLEAR;
+	if (end == len || s[end] != d)
+		return odd(s, len, args, end, separators, 3);
+	if (n != 1 && n != 2)
+		return UNREADABLE;
 	at = end + 1;
-	if (!number(s, len, &at, 5, 99999, &port) || at >= len || s[at] != d)
-		return false;
+	p->start = at;
+
+	/* the address */
+	for (end = at; end < len && s[end] != d;)
+		end++;
+	if (n == 1) {
+		size_t stop = end < len ? end : len - 1; /* LF is no part of it */
+
+		reading = eprt_v4(s, at, stop, &wrong, &p->addr);
+		if (reading == UNCLEAR && wrong == SIZE_MAX)
+			return UNCLEAR;
+		if (end == len && reading != UNREADABLE)
+			return odd(s, len, args, wrong, separators, 3);
+		if (reading == UNCLEAR)
+			return odd(s, len, args, wrong, separators, 3);
+		if (reading == UNREADABLE)
+			return UNREADABLE;
+	} else if (!isxdigit(d) && nine_groups(s + at, end - at)) {
+		return UNREADABLE;
+	} else if (isxdigit(d) || end == len || !eprt_v6(s + at, end - at, &p->addr)) {
+		return odd(s, len, args, at, separators, 3);
+	}
+
+	/* the port */
+	at = end + 1;
+	if (at < len && s[at] == d)
+		return UNREADABLE;
+	reading = liberal_number(s, len, &at, &n);
+	if (reading == UNCLEAR)
+		return UNCLEAR;
+	if (reading == UNREADABLE && at == len)
+		return UNREADABLE;
+	if (reading == UNREADABLE && s[at] == d)
+		return UNREADABLE;
+	if (reading == UNREADABLE)
+		return UNCLEAR;
+	if (s[at] == 255)
+		return UNCLEAR;
+	p->end = at;
 	p->delimiter = d;
-	return skip_blanks(s, len, at + 1) == len && set_place(p, start, at, port);
+	p->port = (unsigned)n & 65535;
+	return p->port && (n == p->port || p->port >= 1024) ? READ : UNREADABLE;
 }
 
 /* Blanks and Telnet commands before a verb. */
@@ -131,6 +315,11 @@ size_t skip_telnet(const uint8_t *s, size_t len, bool blanks)
 	}
 }
 
+static bool token(uint8_t c)
+{
+	return isalnum(c) || c == '-' || c == '_';
+}
+
 static bool word_is(const uint8_t *s, size_t len, const char *word)
 {
 	return len == strlen(word) && !strncasecmp((const char *)s, word, len);
@@ -143,28 +332,78 @@ static size_t word_end(const uint8_t *s, size_t len, size_t at)
 	return at;
 }
 
+#define VERB_MAX 4
+
+/*
+ * The first word in capitals, without the Telnet commands in it; *at: what ends it. Or
+ * what else the line is: ALIEN, BINARY, CUT, OTHER (no verb), else NONE.
+ */
+static int first_word(const uint8_t *s, size_t len, size_t *at, char word[VERB_MAX + 1])
+{
+	size_t n = 0;
+
+	memset(word, 0, VERB_MAX + 1);
+	for (; *at < len; (*at)++) {
+		uint8_t c = s[*at];
+
+		if (blank(c) || (!c && n && n <= VERB_MAX))
+			return n > VERB_MAX ? OTHER : NONE;
+		if (c == 255 && n <= VERB_MAX) {
+			if (*at + 2 >= len || s[*at + 1] < 240 || s[*at + 1] == 255)
+				return OTHER;
+			if (s[*at + 1] > 250 && s[*at + 2] == '\n')
+				return !strncmp(word, "PORT", n) ||
+						       !strncmp(word, "EPRT", n) ||
+						       !strncmp(word, "AUTH", n) ?
+					       CUT :
+					       OTHER;
+			*at += s[*at + 1] > 250 ? 2 : 1;
+			continue;
+		}
+		if (c == ':')
+			return n ? ALIEN : OTHER;
+		if (c < ' ' || c > 126)
+			return BINARY;
+		if (n == VERB_MAX && isdigit(c) && !strcmp(word, "SSH-"))
+			return ALIEN;
+		if (n >= VERB_MAX && !token(c))
+			return OTHER;
+		if (n < VERB_MAX)
+			word[n] = (char)toupper(c);
+		n += n <= VERB_MAX;
+	}
+	return OTHER;
+}
+
 int verb_of(const uint8_t *s, size_t len, size_t *args)
 {
-	size_t at = skip_telnet(s, len, true), end = word_end(s, len, at), all, all_end;
+	static const struct {
+		const char *word;
+		int verb;
+	} verbs[] = {
+		{ "PORT", PORT }, { "EPRT", EPRT },  { "PASV", PASV },	{ "EPSV", EPSV },
+		{ "AUTH", AUTH }, { "REIN", REIN },  { "ABOR", ABOR },	{ "LPRT", LPRT },
+		{ "LPSV", LPSV }, { "CCC", CCC },    { "STAT", STAT },	{ "QUIT", QUIT },
+		{ "GET", ALIEN }, { "HEAD", ALIEN }, { "POST", ALIEN }, { "PUT", ALIEN },
+	};
+	size_t at = skip_telnet(s, len, true), all, all_end;
+	char word[VERB_MAX + 1];
+	int verb = OTHER, kind;
 
-	*args = end;
+	*args = at;
 	if (at == len)
 		return NONE;
-	if (word_is(s + at, end - at, "PORT"))
-		return PORT;
-	if (word_is(s + at, end - at, "EPRT"))
-		return EPRT;
-	if (word_is(s + at, end - at, "PASV"))
-		return PASV;
-	if (word_is(s + at, end - at, "AUTH"))
-		return AUTH;
-	if (word_is(s + at, end - at, "REIN"))
-		return REIN;
-	if (word_is(s + at, end - at, "ABOR"))
-		return ABOR;
-	if (!word_is(s + at, end - at, "EPSV"))
-		return OTHER;
-	all = skip_blanks(s, len, end);
+	kind = first_word(s, len, args, word);
+	if (kind != NONE)
+		return kind;
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
+		if (!strcmp(word, verbs[i].word))
+			verb = verbs[i].verb;
+	if (!s[*args])
+		*args = len; /* NUL: proftpd sees no arguments */
+	if (verb != EPSV)
+		return verb;
+	all = skip_blanks(s, len, *args);
 	all_end = word_end(s, len, all);
 	if (word_is(s + all, all_end - all, "ALL") && skip_blanks(s, len, all_end) == len)
 		return EPSV_ALL;

@@ -5,7 +5,33 @@
 
 #include "alg_addr.h"
 
-enum { NONE, OTHER, PORT, EPRT, PASV, EPSV, EPSV_ALL, AUTH, REIN, ABOR };
+enum {
+	NONE,
+	OTHER,
+	PORT,
+	EPRT,
+	PASV,
+	EPSV,
+	EPSV_ALL,
+	AUTH,
+	REIN,
+	ABOR,
+	LPRT,
+	LPSV,
+	CCC,
+	STAT,
+	QUIT,
+	ALIEN,	/* of another protocol */
+	BINARY, /* of none that is text */
+	CUT,	/* ended by what proftpd takes for a Telnet option: its verb goes on */
+};
+
+/* What servers make of an address. */
+enum reading {
+	UNREADABLE, /* none takes it */
+	READ,	    /* all that take it read the same */
+	UNCLEAR,
+};
 
 /* An address in a line: [start, end) are the bytes to replace. */
 struct place {
@@ -22,9 +48,10 @@ size_t skip_telnet(const uint8_t *s, size_t len, bool blanks);
 /* What the client says; *args: offset behind the verb. */
 int verb_of(const uint8_t *s, size_t len, size_t *args);
 
-/* The address from offset `at` on; false: there is none. */
-bool find_port(const uint8_t *s, size_t len, size_t at, struct place *p);
-bool find_eprt(const uint8_t *s, size_t len, size_t at, struct place *p);
+/* The address from offset `at` on; UNCLEAR: *p is what to replace. */
+enum reading find_port(const uint8_t *s, size_t len, size_t at, struct place *p);
+enum reading find_eprt(const uint8_t *s, size_t len, size_t at, struct place *p);
+/* false: there is none. */
 bool find_227(const uint8_t *s, size_t len, size_t at, struct place *p);
 bool find_229(const uint8_t *s, size_t len, size_t at, struct place *p);
 

@@ -7,16 +7,17 @@
 
 #include "alg_line.h"
 
-#define LINE_MAX_ADDRESS 255 /* a longer line is not an address line */
+#define LINE_MAX_ADDRESS 255 /* a longer line of the server is no address line */
 #define FIRST_DATA_PORT	 1024
 
-enum { NO_PORT, FULL, FOREIGN, POLICY };
+enum { NO_PORT, FULL, FOREIGN, POLICY, AMBIGUOUS };
 
 static const char *const refusals[] = {
 	[NO_PORT] = "425 No free data port, try again later.\r\n",
 	[FULL] = "425 Too many data connections announced, try again later.\r\n",
 	[FOREIGN] = "500 Data connections to another host are refused.\r\n",
 	[POLICY] = "500 This kind of data connection is refused.\r\n",
+	[AMBIGUOUS] = "501 Address not understood, write it as RFC 959 has it.\r\n",
 };
 
 static bool same(const struct alg_addr *a, const struct alg_addr *b)
@@ -60,10 +61,7 @@ static int choose_port(struct alg_model *m, const struct alg_door *door, unsigne
 		       (int)min;
 }
 
-/*
- * The address that the reader must get for the one at *p, or why it is refused: -1, or
- * the refusal.
- */
+/* What the reader has to be told for the address at *p, or why it is refused: -1, or the refusal. */
 static int announce(struct alg_model *m, struct alg_door *door, const struct place *p,
 		    const struct alg_addr *shown, unsigned min, unsigned max, char *text)
 {
@@ -195,6 +193,50 @@ static void say_changed(struct alg_stream *stream, const struct place *p,
 	say(stream, stream->line + p->end, stream->line_len - p->end);
 }
 
+/* Browsers speak HTTP to whatever a web page names, see docs/design.md. */
+static void alien_line(struct alg_model *m)
+{
+	m->alien = true;
+	m->door_open = false;
+	if (!m->config.publish)
+		m->opaque = true; /* nothing is read any more */
+}
+
+/* A line that may have an address: what the server has to read, if it isn't what was said. */
+static void address_line(struct alg_model *m, int verb, size_t args, struct place *p,
+			 struct alg_command *command, char *text)
+{
+	const uint8_t *s = m->stream[ALG_CLIENT].line;
+	size_t len = m->stream[ALG_CLIENT].line_len;
+	enum reading reading = UNREADABLE;
+
+	if (verb == PORT)
+		reading = find_port(s, len, args, p);
+	else if (verb == EPRT)
+		reading = find_eprt(s, len, args, p);
+	else if (verb == CUT)
+		reading = UNCLEAR;
+	if (reading == UNREADABLE)
+		return;
+	command->matters = true;
+	if (m->alien)
+		command->refusal = POLICY;
+	else if (reading == UNCLEAR)
+		command->refusal = AMBIGUOUS;
+	else
+		command->refusal = announce_active(m, p, text);
+	command->door = command->refusal < 0;
+	/* refused: the server has to read what it must refuse itself */
+	if (command->refusal >= 0 && reading == UNCLEAR) {
+		p->end = len;
+		strcpy(text, "DENIED\r\n");
+	} else if (command->refusal >= 0 && p->delimiter) {
+		sprintf(text, "::%c0", p->delimiter);
+	} else if (command->refusal >= 0) {
+		strcpy(text, "0,0,0,0,0,0");
+	}
+}
+
 static void client_line(struct alg_model *m, struct alg_stream *stream)
 {
 	const uint8_t *s = stream->line;
@@ -204,8 +246,11 @@ static void client_line(struct alg_model *m, struct alg_stream *stream)
 	char text[128] = "";
 	int verb = verb_of(s, len, &args);
 
+	if (!m->alien && (verb == ALIEN || (verb == BINARY && !m->spoken)))
+		alien_line(m);
 	if (verb != NONE) {
 		m->again = NONE;
+		m->spoken = true;
 		if (m->commands == ALG_COMMANDS)
 			memmove(m->command, m->command + 1,
 				--m->commands * sizeof(*m->command));
@@ -218,18 +263,7 @@ static void client_line(struct alg_model *m, struct alg_stream *stream)
 					      .matters = verb == PASV || verb == EPSV ||
 							 verb == EPSV_ALL ||
 							 verb == AUTH || verb == REIN };
-		if (len <= LINE_MAX_ADDRESS &&
-		    ((verb == PORT && find_port(s, len, args, &p)) ||
-		     (verb == EPRT && find_eprt(s, len, args, &p)))) {
-			command->refusal = announce_active(m, &p, text);
-			command->door = command->refusal < 0;
-			command->matters = true;
-			/* refused: the server has to read what it must refuse itself */
-			if (command->refusal >= 0 && p.delimiter)
-				sprintf(text, "::%c0", p.delimiter);
-			else if (command->refusal >= 0)
-				strcpy(text, "0,0,0,0,0,0");
-		}
+		address_line(m, verb, args, &p, command, text);
 	}
 	say_changed(stream, &p, text);
 }
@@ -281,12 +315,12 @@ static bool suits(const struct alg_command *command, unsigned code)
 
 	if (code < 400)
 		return !named;
-	return !matters || command->alone || code / 10 % 10 != 5;
+	return !matters || command->alone || (code / 10 % 10 != 5 && code != 421);
 }
 
 /*
  * 227, 229 and 234 answer the oldest PASV, EPSV or AUTH wherever it waits, and all before
- * it are through. Any other reply answers the oldest command, if it can; 421 answers none.
+ * it are through. Any other reply answers the oldest command, if it can.
  */
 static struct alg_command take_command(struct alg_model *m, unsigned code)
 {
@@ -305,7 +339,7 @@ static struct alg_command take_command(struct alg_model *m, unsigned code)
 		drop(m, 1);
 		return none;
 	}
-	if (!m->commands || code == 421 || !suits(&m->command[0], code) ||
+	if (!m->commands || !suits(&m->command[0], code) ||
 	    (m->command[0].matters && m->command[0].number > m->commands_before))
 		return none;
 	taken = drop(m, 1);
@@ -325,7 +359,7 @@ static void server_line(struct alg_model *m, struct alg_stream *stream)
 	char text[128] = "";
 	int refusal = -1;
 
-	if (code >= 200 && m->greeted) /* the greeting is not a reply */
+	if (code >= 200 && m->greeted) /* the greeting answers nothing */
 		command = take_command(m, code);
 	if (code >= 200)
 		m->greeted = true;
@@ -369,6 +403,8 @@ void alg_init(struct alg_model *m, const struct alg_config *config, alg_port_fn 
 	m->greeted = false;
 	m->again = NONE;
 	m->opaque = false;
+	m->alien = false;
+	m->spoken = false;
 	m->epsv_only = false;
 	m->door_open = false;
 	m->port_told = port_told;

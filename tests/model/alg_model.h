@@ -79,6 +79,8 @@ struct alg_model {
 	bool greeted;
 	int again; /* verb that the newest reply refused, no command since; NONE: none */
 	bool opaque;
+	bool spoken;	/* the client has said a line */
+	bool alien;	/* the client speaks another protocol */
 	bool epsv_only; /* EPSV ALL was accepted */
 	bool door_open;
 	struct alg_door door;

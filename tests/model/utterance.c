@@ -196,6 +196,18 @@ static const char *const malformed_commands[] = {
 	"EPRT |2|12345::1|2000|",
 	"EPRT ||10.0.0.1|2000|",
 	"EPRT |1||2000|",
+	"EPRT |01|10.0.0.1|2000|",
+	"EPRT |1|10.0.0.1|116737|",
+	"EPRT |1|10.0.0.1|65558|",
+	"EPRT  1 10.0.0.1 2000 ",
+	"EPRT |1|10.0.0.1.2|2000|",
+	"PORT +10,0, +0,1,4,5",
+	"PORT \"10,0,0,1,4,5\"",
+	"PORT 10,0,0,1,4,4294967301",
+	"PORT 10,0,0,1,4,",
+	"PORT 10,0,0,1,4,5\xff\xfb\x01",
+	"PO\xff\xf2RT 10,0,0,1,4,5",
+	"PORT\r10,0,0,1,4,5",
 };
 
 void malformed_command(struct conversation *c, struct text *t)
@@ -247,8 +259,8 @@ void active_command(struct conversation *c, struct text *t)
 		text_add(t, "%c%u%c", d, port, d);
 	}
 	if (has(c, FEATURE_STALE_REFUSAL) &&
-	    random_chance(&c->random, 2)) /* too long a line */
-		text_add(t, "%*s", 260, "");
+	    random_chance(&c->random, 2)) /* a long line */
+		text_add(t, "%*s", 180, "");
 	add_end(c, t);
 }
 

@@ -47,7 +47,7 @@ static const struct line v6[] = {
 	{ "NOOP\r\n", "NOOP\r\n" },
 	{ "EPRT |2|$C|2000|\r\n", "EPRT |2|$P|2000|\r\n" },
 	{ "eprt |2|2001:db8:66::66|2000| \n", "eprt |2|::|0| \n" },
-	{ "EPRT |2|$C|2000\r\n", "EPRT |2|$C|2000\r\n" },
+	{ "EPRT |2|$C|2000\r\n", "EPRT |2|$P|2000\r\n" },
 	{ "EPSV\r\n", "EPSV\r\n" },
 	{ "E\r\n", "E\r\n" },
 };

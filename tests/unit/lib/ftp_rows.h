@@ -29,6 +29,10 @@ struct row {
 	{                                                                                \
 		BYTES(text), command, FTP_FORM_MALFORMED, NULL, 0, NULL                  \
 	}
+#define ODD(text, command)                                                               \
+	{                                                                                \
+		BYTES(text), command, FTP_FORM_AMBIGUOUS, NULL, 0, NULL                  \
+	}
 #define GOOD(text, command, addr, port, span)                                            \
 	{                                                                                \
 		BYTES(text), command, FTP_FORM_ADDRESS, addr, port, span                 \
