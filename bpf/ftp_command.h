@@ -57,6 +57,7 @@ static __always_inline void ftp_verb(struct ftp_parser *p)
 	case FTP_WORD('H', 'E', 'A', 'D'):
 	case FTP_WORD('P', 'O', 'S', 'T'):
 	case FTP_WORD(0, 'P', 'U', 'T'):
+	case FTP_WORD(0, 'P', 'R', 'I'): /* RFC 9113 section 3.4 */
 		command = FTP_COMMAND_ALIEN;
 		break;
 	}

@@ -85,6 +85,7 @@ static const struct row commands[] = {
 	PLAIN("get / HTTP/1.1\n", FTP_COMMAND_ALIEN),
 	PLAIN("HEAD / HTTP/1.1\r\n", FTP_COMMAND_ALIEN),
 	PLAIN("PUT /x HTTP/1.1\r\n", FTP_COMMAND_ALIEN),
+	PLAIN("PRI * HTTP/2.0\r\n", FTP_COMMAND_ALIEN),
 	PLAIN("Host: gw:2121\r\n", FTP_COMMAND_ALIEN),
 	PLAIN("host:gw\r\n", FTP_COMMAND_ALIEN),
 	PLAIN("X_Y-1: z\r\n", FTP_COMMAND_ALIEN),
