@@ -179,7 +179,10 @@ class Scene:
     def control_headers(self):
         """A new control connection: headers of the next packet of the client, of the server."""
         before = self.connections()
+        # their headers have no room for timestamps, which must not be agreed on then
+        self.lab.client.run(["sysctl", "-qw", "net.ipv4.tcp_timestamps=0"])
         conn = self.log_in().sock
+        self.lab.client.run(["sysctl", "-qw", "net.ipv4.tcp_timestamps=1"])
         (peer, own), = self.connections() - before
         seq, ack = sequence_numbers(conn)
         return self.header_of(conn), frames.headers(self.macs(self.lab.server), own, peer, ack, seq,

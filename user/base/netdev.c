@@ -48,6 +48,15 @@ void netdev_driver(const char *name, char driver[NETDEV_DRIVER_LEN])
 		 known ? info.driver : "");
 }
 
+/* What the driver says now: IFF_RUNNING follows within a second or so. */
+static bool has_link(const char *name)
+{
+	struct ethtool_value value = { .cmd = ETHTOOL_GLINK };
+	struct ifreq ifr = { .ifr_data = (void *)&value };
+
+	return !if_ioctl(name, SIOCETHTOOL, &ifr) && value.data;
+}
+
 enum netdev_link netdev_link(const char *name)
 {
 	struct ifreq ifr = { 0 };
@@ -56,7 +65,9 @@ enum netdev_link netdev_link(const char *name)
 		return NETDEV_LINK_UP;
 	if (!(ifr.ifr_flags & IFF_UP))
 		return NETDEV_LINK_DOWN;
-	return ifr.ifr_flags & IFF_RUNNING ? NETDEV_LINK_UP : NETDEV_LINK_NO_CARRIER;
+	if (ifr.ifr_flags & IFF_RUNNING || has_link(name))
+		return NETDEV_LINK_UP;
+	return NETDEV_LINK_NO_CARRIER;
 }
 
 /* ---- interfaces on top of others ---- */
