@@ -345,8 +345,11 @@ __noinline int control_packet(struct __sk_buff *skb, struct ftpnat_flow *flow, i
 		if (way == FTPNAT_TRACKED)
 			return options_write(skb, p, o) ? FTPNAT_WRITE : way;
 		mss = lower_mss(o);
-		if (p->seq + 1 == flow->end)
+		if (p->seq + 1 == flow->end) {
 			flow->mss = mss;
+			if (flow->ttl < p->ttl)
+				flow->ttl = p->ttl;
+		}
 	} else {
 		session = session_get(s, flow);
 		c.in = bpf_map_lookup_elem(&ftpnat_payload, &in);

@@ -45,8 +45,24 @@ static __always_inline int csum_holds(struct scan *c, const struct tcphdr *tcp)
 		      bpf_htons((__u16)(p->ip_len - (p->l4 - p->l3)))) == 0xffff;
 }
 
+#define IP_HEADER_ROOM 64 /* IP_HEADER_MAX, up to a power of two */
+
+/* The IPv4 header's checksum: a router behind us, or the receiver, would discard the packet. */
+static __always_inline int ip_csum_holds(struct scan *c)
+{
+	const struct packet *p = &c->s->packet;
+	__u32 len = bounded_len(p->l4 - p->l3, IP_HEADER_ROOM);
+	__be32 *header = (__be32 *)c->out->byte; /* composed later, free till then */
+
+	if (p->v6)
+		return 1;
+	if (bpf_skb_load_bytes(c->skb, p->l3, header, len))
+		return 0;
+	return fold16((__u32)bpf_csum_diff(0, 0, header, len, 0)) == 0xffff;
+}
+
 /*
- * The card or the kernel may have verified it; of a GSO frame the kernel has. What is
+ * The card or the kernel may have verified TCP's; of a GSO frame the kernel has. What is
  * longer than PAYLOAD_LEN otherwise has come by no wire.
  */
 static __noinline int control_csum(struct scan *c)
@@ -54,8 +70,11 @@ static __noinline int control_csum(struct scan *c)
 	const struct packet *p = &c->s->packet;
 	struct tcphdr tcp;
 
-	if (c->skb->gso_size || p->len > PAYLOAD_LEN ||
-	    bpf_csum_level(c->skb, BPF_CSUM_LEVEL_QUERY) >= 0)
+	if (c->skb->gso_size)
+		return 1;
+	if (!ip_csum_holds(c))
+		return 0;
+	if (p->len > PAYLOAD_LEN || bpf_csum_level(c->skb, BPF_CSUM_LEVEL_QUERY) >= 0)
 		return 1;
 	if (bpf_skb_load_bytes(c->skb, p->l4, &tcp, sizeof(tcp)))
 		return 0;

@@ -135,6 +135,8 @@ static __always_inline struct ftpnat_session *session_get(struct scratch *s,
 	blank->server = client->to;
 	blank->mss[FTPNAT_FROM_CLIENT] = client->mss;
 	blank->mss[FTPNAT_FROM_SERVER] = server->mss;
+	blank->stream[FTPNAT_FROM_CLIENT].ttl = client->ttl;
+	blank->stream[FTPNAT_FROM_SERVER].ttl = server->ttl;
 	/* what the SYN-ACK offers, the SYN has offered (RFC 7323 sections 2.2 and 3.2) */
 	blank->timestamps = !!(server->offers & FTPNAT_OFFERS_TIMESTAMPS);
 	blank->wscale[FTPNAT_FROM_CLIENT] = 0;

@@ -95,8 +95,8 @@ struct ftpnat_flow {
 	__u8 xdp;    /* enum ftpnat_xdp_state */
 	__u8 wscale; /* shift of the larger window of both ends; before, of its sender's */
 	__u8 offers; /* FTPNAT_OFFERS_* of its sender's SYN */
-	__u8 pad[1];
-	__u32 tcp; /* FTPNAT_TCP_*, changed by atomic operations */
+	__u8 ttl;    /* control: highest one of its sender's SYN */
+	__u32 tcp;   /* FTPNAT_TCP_*, changed by atomic operations */
 };
 
 /* May XDP send packets of this direction to their next hop? */

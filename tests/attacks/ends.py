@@ -54,6 +54,7 @@ class StrictTcp(Tcp):
         self.refused = []  # why, one for each segment that was discarded
         self.accepted = 0
         self.challenges = 0
+        self.hops = 0  # routers between the gateway and this host
         self.urgent = set()  # offsets of bytes that came as urgent data
         self.window = WINDOW  # that the peer has been told
 
@@ -74,7 +75,9 @@ class StrictTcp(Tcp):
         self.refused.append("checksum")
 
     def input(self, segment):
-        if self.deaf:
+        packet = segment.packet
+        ttl = packet[7] if packet[0] >> 4 == 6 else packet[8]
+        if self.deaf or ttl <= self.hops:
             return
         why = self.refuses(segment)
         if not why:

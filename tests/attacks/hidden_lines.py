@@ -45,9 +45,11 @@ def filler(length, end=b"\r\n"):
 def hide(s, tcp, decoy, line, deaf=False, **flaw):
     """The decoy, then the line; the receiver must not read the line as it is."""
     receiver = s.peer(tcp)
-    receiver.deaf = deaf
+    receiver.hops = flaw.get("ttl", 0)  # a router behind us discards what arrives with no more than that
+    receiver.deaf = deaf and not receiver.hops
     s.inject(tcp.wire, s.next(tcp, decoy, **flaw))
     receiver.deaf = False
+    receiver.hops = 0
     if receiver.unread and not deaf:
         raise Failed(f"the {s.name(receiver)} reads the decoy")
     tcp.send(line)

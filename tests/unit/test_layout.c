@@ -98,7 +98,7 @@ static const struct row rows[] = {
 	{ "a key whose padding isn't written out",
 	  "/^struct ftpnat_expected_key/,/^}/{/pad;/d}", "padded" },
 	{ "a value whose padding isn't written out",
-	  "/^struct ftpnat_flow/,/^}/{/pad\\[/d}", "padded" },
+	  "/^struct ftpnat_line_event {/,/^}/{/pad\\[/d}", "padded" },
 	{ "a member that leaves a hole", "/^struct ftpnat_flow {/a __u8 more;",
 	  "padded" },
 };
