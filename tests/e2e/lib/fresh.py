@@ -81,7 +81,7 @@ class FreshMachine:
         """A command as the machine's root gives it, among the sources."""
         return run(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
                     "sh", "-ec", MACHINE, self.archives, self.root,
-                    "sh", "-ec", f"cd {SOURCES}; {script}"], check=check, timeout=COMMAND_SECONDS)
+                    "sh", "-ec", f"unset MAKEFLAGS MFLAGS MAKELEVEL; cd {SOURCES}; {script}"], check=check, timeout=COMMAND_SECONDS)
 
 
 def section(title):
