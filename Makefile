@@ -161,7 +161,7 @@ $(BUILD)/tests/test_conversations: $(MODEL_OBJ)
 # The grammar under libFuzzer; in build/tests/fuzz, so that no test runner runs it as a test.
 FUZZ_CC ?= clang
 $(BUILD)/tests/fuzz/fuzz_ftp: tests/fuzz/fuzz_ftp.c tests/model/alg_line.c tests/model/alg_addr.c \
-		tests/model/alg_line.h tests/model/alg_addr.h bpf/ftp_command.h bpf/ftp_reply.h bpf/ftp_line.h
+		tests/model/alg_line.h tests/model/alg_addr.h $(wildcard bpf/ftp_*.h)
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \

@@ -13,6 +13,7 @@
 #define FTPNAT_BPF_ACCEPT_H
 
 #include "tcp.h"
+#include "verdict.h"
 
 /* A TCP segment of a flow. */
 struct tcp_segment {
@@ -33,7 +34,8 @@ struct tcp_change {
 };
 
 /* Does the segment lie within a window of what its direction has shown before? */
-static __always_inline int flow_near(const struct ftpnat_flow *flow, __u32 seq, __u32 ack)
+static __always_inline bool flow_near(const struct ftpnat_flow *flow, __u32 seq,
+				      __u32 ack)
 {
 	__u32 window = 0x10000U << (flow->wscale & 15);
 
@@ -42,23 +44,23 @@ static __always_inline int flow_near(const struct ftpnat_flow *flow, __u32 seq, 
 
 /*
  * A segment of an established connection with ACK and no flag that matters: records it.
- * 0: its receiver would not accept it, or it is too old to matter. An attacker that
+ * False: its receiver would not accept it, or it is too old to matter. An attacker that
  * can't see the connection must guess both numbers.
  */
-static __always_inline int flow_follows(struct ftpnat_flow *flow, __u32 seq, __u32 end,
-					__u32 ack)
+static __always_inline bool flow_follows(struct ftpnat_flow *flow, __u32 seq, __u32 end,
+					 __u32 ack)
 {
 	if (!flow_near(flow, seq, ack))
-		return 0;
+		return false;
 	if (seq_before(flow->end, end))
 		flow->end = end;
 	if (seq_before(flow->ack, ack))
 		flow->ack = ack;
-	return 1;
+	return true;
 }
 
 /* Is it all that flow_follows() needs? */
-static __always_inline int flow_plain(const struct ftpnat_flow *flow, __u8 flags)
+static __always_inline bool flow_plain(const struct ftpnat_flow *flow, __u8 flags)
 {
 	return flow->tcp == FTPNAT_TCP_ESTABLISHED &&
 	       (flags & (TH_SYN | TH_FIN | TH_RST | TH_ACK)) == TH_ACK;
@@ -75,70 +77,70 @@ static __always_inline void accept_offers(const struct tcp_segment *seg,
  * RFC 5961 section 4: a SYN never changes an existing connection. Before any answer, a
  * SYN with another number may be the one that the receiver gets first.
  */
-static __always_inline int accept_syn(const struct tcp_segment *seg,
-				      struct ftpnat_flow *flow,
-				      const struct ftpnat_flow *other)
+static __always_inline bool accept_syn(const struct tcp_segment *seg,
+				       struct ftpnat_flow *flow,
+				       const struct ftpnat_flow *other)
 {
 	if (seg->flags & (TH_RST | TH_FIN) || !(flow->tcp & FTPNAT_TCP_SYN) ||
 	    flow->tcp & FTPNAT_TCP_ACK)
-		return 0;
+		return false;
 	if (seg->seq + 1 == flow->end) {
 		accept_offers(seg, flow);
-		return 1;
+		return true;
 	}
 	if (!(other->tcp & FTPNAT_TCP_SYN))
 		flow->ack = seg->seq + 1;
-	return 0;
+	return false;
 }
 
 /* It must acknowledge a SYN; one that acknowledges the first SYN takes precedence. */
-static __always_inline int accept_syn_ack(const struct tcp_segment *seg,
-					  struct ftpnat_flow *flow,
-					  struct ftpnat_flow *other,
-					  struct tcp_change *change)
+static __always_inline bool accept_syn_ack(const struct tcp_segment *seg,
+					   struct ftpnat_flow *flow,
+					   struct ftpnat_flow *other,
+					   struct tcp_change *change)
 {
 	if (seg->flags & (TH_RST | TH_FIN) ||
 	    (flow->tcp & FTPNAT_TCP_ESTABLISHED) == FTPNAT_TCP_SYN)
-		return 0;		 /* the opener sends none */
+		return false;		 /* the opener sends none */
 	if (other->tcp & FTPNAT_TCP_ACK) /* came twice */
 		return flow->tcp & FTPNAT_TCP_SYN && flow_near(flow, seg->seq, seg->ack);
 	if (seg->ack != other->end &&
 	    (seg->ack != other->ack ||
 	     (flow->tcp & FTPNAT_TCP_SYN && flow->ack == other->end)))
-		return 0;
+		return false;
 	flow->end = seg->seq + 1;
 	flow->ack = seg->ack;
 	accept_offers(seg, flow);
 	change->add = FTPNAT_TCP_ESTABLISHED;
-	return 1;
+	return true;
 }
 
 /*
  * The opener's first ACK, perhaps with data: it must acknowledge the SYN-ACK and follow
  * the SYN that was answered.
  */
-static __always_inline int accept_first_ack(const struct tcp_segment *seg,
-					    struct ftpnat_flow *flow,
-					    struct ftpnat_flow *other,
-					    struct tcp_change *change)
+static __always_inline bool accept_first_ack(const struct tcp_segment *seg,
+					     struct ftpnat_flow *flow,
+					     struct ftpnat_flow *other,
+					     struct tcp_change *change)
 {
 	__u8 wscale = flow->wscale > other->wscale ? flow->wscale : other->wscale;
 
 	if (!(flow->tcp & other->tcp & FTPNAT_TCP_SYN) || seg->ack != other->end)
-		return 0;
+		return false;
 	if (other->ack != flow->end) { /* that SYN's options were not kept */
 		wscale = WINDOW_MAX_SHIFT;
 		flow->mss = MSS_DEFAULT;
 		flow->offers = WINDOW_MAX_SHIFT;
 	}
 	if (seg->seq - other->ack > 0x10000U << (wscale & 15))
-		return 0;
+		return false;
 	flow->wscale = wscale;
 	other->wscale = wscale;
 	flow->end = seq_before(other->ack, seg->end) ? seg->end : other->ack;
 	flow->ack = seg->ack;
 	change->add = FTPNAT_TCP_ACK;
-	return 1;
+	return true;
 }
 
 /*
@@ -146,28 +148,28 @@ static __always_inline int accept_first_ack(const struct tcp_segment *seg,
  * the one that it has acknowledged, or the one after all that was sent. Before any
  * answer it must acknowledge the SYN (RFC 9293 section 3.10.7.3).
  */
-static __always_inline int accept_reset(const struct tcp_segment *seg,
-					const struct ftpnat_flow *flow,
-					const struct ftpnat_flow *other,
-					struct tcp_change *change)
+static __always_inline bool accept_reset(const struct tcp_segment *seg,
+					 const struct ftpnat_flow *flow,
+					 const struct ftpnat_flow *other,
+					 struct tcp_change *change)
 {
 	if (seg->flags & TH_SYN)
-		return 0;
+		return false;
 	if (!(flow->tcp & FTPNAT_TCP_SYN)) {
 		if (!(seg->flags & TH_ACK) || seg->ack != other->end)
-			return 0;
+			return false;
 	} else if (seg->seq != flow->end &&
 		   (!(other->tcp & FTPNAT_TCP_ACK) || seg->seq != other->ack)) {
-		return 0;
+		return false;
 	}
 	change->add = FTPNAT_TCP_RST;
 	change->add_other = FTPNAT_TCP_PEER;
-	return 1;
+	return true;
 }
 
 /* An end that sends more after its own end has not ended. */
-static __always_inline void speaks_on(const struct ftpnat_flow *flow, int more, int news,
-				      struct tcp_change *change)
+static __always_inline void speaks_on(const struct ftpnat_flow *flow, bool more,
+				      bool news, struct tcp_change *change)
 {
 	if (more)
 		change->take = flow->tcp & (FTPNAT_TCP_FIN | FTPNAT_TCP_FINISHED);
@@ -183,10 +185,10 @@ static __always_inline void speaks_on(const struct ftpnat_flow *flow, int more, 
  * says the rest. A FIN counts as the end of its direction when the other one has
  * acknowledged it.
  */
-static __always_inline int flow_accepts(const struct tcp_segment *seg,
-					struct ftpnat_flow *flow,
-					struct ftpnat_flow *other,
-					struct tcp_change *change)
+static __always_inline bool flow_accepts(const struct tcp_segment *seg,
+					 struct ftpnat_flow *flow,
+					 struct ftpnat_flow *other,
+					 struct tcp_change *change)
 {
 	__u32 end = flow->end, ack = flow->ack;
 
@@ -200,12 +202,12 @@ static __always_inline int flow_accepts(const struct tcp_segment *seg,
 		return seg->flags & TH_ACK ? accept_syn_ack(seg, flow, other, change) :
 					     accept_syn(seg, flow, other);
 	if (!(seg->flags & TH_ACK))
-		return 0;
+		return false;
 	if (!(flow->tcp & FTPNAT_TCP_ACK)) {
 		if (!accept_first_ack(seg, flow, other, change))
-			return 0;
+			return false;
 	} else if (!flow_follows(flow, seg->seq, seg->end, seg->ack)) {
-		return 0;
+		return false;
 	}
 	speaks_on(flow, end != flow->end, end != flow->end || ack != flow->ack, change);
 	if (seg->flags & TH_FIN) {
@@ -217,7 +219,7 @@ static __always_inline int flow_accepts(const struct tcp_segment *seg,
 	}
 	if (other->tcp & FTPNAT_TCP_FIN && seg->ack == other->end)
 		change->add_other |= FTPNAT_TCP_FINISHED;
-	return 1;
+	return true;
 }
 
 /* A segment of a control connection, both of whose ends the session knows. */
@@ -228,21 +230,20 @@ struct control_offer {
 	__u32 tsval;
 	__u32 said; /* what the sender may have acknowledged, see stream_said() */
 	__u8 flags;
-	__u8 has_ts;
-	__u8 is_signed; /* TCP-MD5 or TCP-AO */
+	bool has_ts;
+	bool is_signed; /* TCP-MD5 or TCP-AO */
 	__u8 pad;
 };
 
 /*
- * RFC 9293 section 3.10.7.4, RFC 7323 section 5.3, RFC 5961 section 5: 0, or the reason for
- * which the receiver discards the segment. No RST, no SYN. Of a retransmission the
+ * RFC 9293 section 3.10.7.4, RFC 7323 section 5.3, RFC 5961 section 5: GO_ON, or the reason
+ * for which the receiver discards the segment. No RST, no SYN. Of a retransmission the
  * receiver takes nothing, but it has to see it.
  */
-static __always_inline int control_unacceptable(const struct control_offer *offer,
-						const struct ftpnat_session *session,
-						const struct ftpnat_stream *stream,
-						const struct ftpnat_stream *other,
-						__u8 receiver_shift, __u8 sender_shift)
+static __always_inline enum ftpnat_reason control_unacceptable(
+	const struct control_offer *offer, const struct ftpnat_session *session,
+	const struct ftpnat_stream *stream, const struct ftpnat_stream *other,
+	__u8 receiver_shift, __u8 sender_shift)
 {
 	__u32 end = offer->seq + offer->len;
 
@@ -263,7 +264,7 @@ static __always_inline int control_unacceptable(const struct control_offer *offe
 	/* before its receiver has spoken, nobody knows its window */
 	if (stream->heard && offer->len && seq_before(stream->edge, end))
 		return FTPNAT_BAD_WINDOW;
-	return 0;
+	return GO_ON;
 }
 
 #endif

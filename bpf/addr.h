@@ -23,26 +23,26 @@ static __always_inline void addr_from_v6(struct ftpnat_addr *a, const struct in6
 	__builtin_memcpy(a, v6, sizeof(*a));
 }
 
-static __always_inline int addr_is_v4(const struct ftpnat_addr *a)
+static __always_inline bool addr_is_v4(const struct ftpnat_addr *a)
 {
 	return !a->w[0] && !a->w[1] && a->w[2] == bpf_htonl(0xffff);
 }
 
-static __always_inline int addr_is_zero(const struct ftpnat_addr *a)
+static __always_inline bool addr_is_zero(const struct ftpnat_addr *a)
 {
 	return !(a->w[0] | a->w[1] | a->w[2] | a->w[3]);
 }
 
-static __always_inline int addr_equal(const struct ftpnat_addr *a,
-				      const struct ftpnat_addr *b)
+static __always_inline bool addr_equal(const struct ftpnat_addr *a,
+				       const struct ftpnat_addr *b)
 {
 	return a->w[3] == b->w[3] && a->w[2] == b->w[2] && a->w[1] == b->w[1] &&
 	       a->w[0] == b->w[0];
 }
 
-static __always_inline int addr_within(const struct ftpnat_addr *addr,
-				       const struct ftpnat_addr *prefix,
-				       const struct ftpnat_addr *mask)
+static __always_inline bool addr_within(const struct ftpnat_addr *addr,
+					const struct ftpnat_addr *prefix,
+					const struct ftpnat_addr *mask)
 {
 	return addr_is_v4(prefix) == addr_is_v4(addr) &&
 	       !((addr->w[0] ^ prefix->w[0]) & mask->w[0]) &&
@@ -59,16 +59,16 @@ static __always_inline __u32 addr_diff(const struct ftpnat_addr *a,
 	       (a->w[3] ^ b->w[3]);
 }
 
-static __always_inline int tuple_equal(const struct ftpnat_tuple *a,
-				       const struct ftpnat_tuple *b)
+static __always_inline bool tuple_equal(const struct ftpnat_tuple *a,
+					const struct ftpnat_tuple *b)
 {
 	return !(addr_diff(&a->src, &b->src) | addr_diff(&a->dst, &b->dst) |
 		 (a->sport ^ b->sport) | (a->dport ^ b->dport));
 }
 
 /* Are these the two directions of one connection? */
-static __always_inline int tuple_is_reply(const struct ftpnat_tuple *a,
-					  const struct ftpnat_tuple *b)
+static __always_inline bool tuple_is_reply(const struct ftpnat_tuple *a,
+					   const struct ftpnat_tuple *b)
 {
 	return !(addr_diff(&a->src, &b->dst) | addr_diff(&a->dst, &b->src) |
 		 (a->sport ^ b->dport) | (a->dport ^ b->sport));

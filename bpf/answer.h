@@ -131,7 +131,8 @@ static __always_inline bool answer_allowed(struct answer_ration *ration)
  * Answers the packet in the scratch memory; returns `why` (TOO_BIG or TTL) unless it
  * fails.
  */
-__noinline int answer_error(struct __sk_buff *skb, int why, int egress)
+__noinline enum ftpnat_reason answer_error(struct __sk_buff *skb, enum ftpnat_reason why,
+					   bool egress)
 {
 	struct scratch *s = scratch_get();
 	struct icmp_header icmp = {};

@@ -68,14 +68,14 @@ static __always_inline void refusal_write(struct segment *seg, __u32 index)
 }
 
 /* Must the reply to this command be read, and perhaps changed? */
-static __always_inline int awaits_address(__u8 command)
+static __always_inline bool awaits_address(__u8 command)
 {
 	return command == FTP_COMMAND_PASV || command == FTP_COMMAND_EPSV ||
 	       (command & COMMAND_REFUSED);
 }
 
 /* Does the reply to this command cause anything? */
-static __always_inline int command_matters(__u8 command)
+static __always_inline bool command_matters(__u8 command)
 {
 	return awaits_address(command) || (command & COMMAND_EXPECTS) ||
 	       command == FTP_COMMAND_EPSV_ALL || command == FTP_COMMAND_AUTH ||
@@ -83,7 +83,7 @@ static __always_inline int command_matters(__u8 command)
 }
 
 /* May the server's next lines contain an address that must be changed, or a refusal? */
-static __always_inline int awaits_any(const struct ftpnat_session *session)
+static __always_inline bool awaits_any(const struct ftpnat_session *session)
 {
 	return session->awaiting || session->again;
 }
@@ -136,13 +136,13 @@ static __always_inline __u8 reply_names(__u16 code)
 }
 
 /* Does the code refuse the command? */
-static __always_inline int reply_refuses(__u16 code)
+static __always_inline bool reply_refuses(__u16 code)
 {
 	return code >= 400;
 }
 
 /* About files (x5z, RFC 959 section 4.2.1), or about the whole session (421, section 5.4) */
-static __always_inline int reply_on_no_address(__u16 code)
+static __always_inline bool reply_on_no_address(__u16 code)
 {
 	return code / 10 % 10 == 5 || code == REPLY_CLOSING;
 }
@@ -152,7 +152,7 @@ static __always_inline int reply_on_no_address(__u16 code)
  * many replies, or too few before. While replies are missing, a reply about
  * no address doesn't answer a command with one.
  */
-static __always_inline int command_fits(__u8 command, __u16 code)
+static __always_inline bool command_fits(__u8 command, __u16 code)
 {
 	if (!reply_refuses(code))
 		return command != FTP_COMMAND_PASV && command != FTP_COMMAND_EPSV &&
@@ -246,7 +246,7 @@ __noinline int command_take(struct ftpnat_session *session, __u8 command)
 			s->command_search.number = i + 1;
 	}
 	if (!s->command_search.number) {
-		int again = session->again == command;
+		bool again = session->again == command;
 
 		session->again = FTP_COMMAND_NONE;
 		return again;

@@ -109,7 +109,7 @@ static long skip_edit(__u32 i, struct scan *c)
  * Does the receiver get the bytes [from, until) as they are in the packet? Sets
  * seg->compose.edit either way.
  */
-static __always_inline int segment_untouched(struct scan *c, __u32 from, __u32 until)
+static __always_inline bool segment_untouched(struct scan *c, __u32 from, __u32 until)
 {
 	struct segment *seg = &c->s->segment;
 
@@ -118,7 +118,7 @@ static __always_inline int segment_untouched(struct scan *c, __u32 from, __u32 u
 	if (c->stream->edits)
 		bpf_loop(FTPNAT_MAX_EDITS, skip_edit, c, 0);
 	if (until != seg->end || seq_before(from, seg->start))
-		return 0;
+		return false;
 	return seg->compose.edit >= c->stream->edits ||
 	       !seq_before(edit_at(c->stream, seg->compose.edit)->start, until);
 }
@@ -169,7 +169,7 @@ static __always_inline __u32 payload_sum(struct scratch *s, struct payload *payl
  * until), as far as it fits; seg->compose.at then points to its end. GO_ON or
  * FTPNAT_WRITE.
  */
-static __noinline int segment_compose(struct scan *c, __u32 until)
+static __noinline enum ftpnat_reason segment_compose(struct scan *c, __u32 until)
 {
 	struct packet *p = &c->s->packet;
 	struct segment *seg = &c->s->segment;
@@ -201,16 +201,16 @@ static __noinline int segment_compose(struct scan *c, __u32 until)
  * Is there more after seg->compose.at that a part can take? It takes all of an edit or
  * nothing.
  */
-static __always_inline int part_follows(struct scan *c)
+static __always_inline bool part_follows(struct scan *c)
 {
 	struct segment *seg = &c->s->segment;
 	struct ftpnat_edit *e = edit_at(c->stream, seg->compose.edit);
 
 	if (seg->compose.at == seg->compose.end_of_parts)
-		return 0;
+		return false;
 	if (seg->compose.edit >= c->stream->edits ||
 	    seq_before(seg->compose.at, e->start))
-		return 1;
+		return true;
 	return !seq_before(seg->compose.end_of_parts, e->start + e->old_len) &&
 	       e->new_len <= seg->compose.limit;
 }
@@ -220,24 +220,24 @@ static long send_part(__u32 i, struct scan *c)
 	struct packet *p = &c->s->packet;
 	struct segment *seg = &c->s->segment;
 	__u8 flags = seg->tcp_flags & ~(TH_FIN | TH_PSH);
-	int sent;
+	enum copy copy;
 
 	if (i)
 		flags &= ~TH_CWR; /* RFC 3168 section 6.1.2 */
-	seg->compose.broken = 1;
+	seg->compose.broken = true;
 	if (segment_compose(c, seg->compose.end_of_parts) != GO_ON)
 		return 1;
-	seg->compose.broken = 0;
+	seg->compose.broken = false;
 	if (!seg->compose.len || !part_follows(c) || i == MAX_PARTS - 1)
 		return 1;
-	seg->compose.broken = 1;
+	seg->compose.broken = true;
 	if (write_flags(c->skb, p, flags) ||
 	    write_headers(c->skb, p, &c->s->to, seg->send.seq, seg->send.ack) ||
 	    options_write(c->skb, p, &c->s->options))
 		return 1;
-	sent = send_copy(c->skb, c->s, seg->send.way, seg->send.egress);
-	seg->compose.broken = sent < 0;
-	if (sent <= 0)
+	copy = send_copy(c->skb, c->s, seg->send.way, seg->send.egress);
+	seg->compose.broken = copy == COPY_BROKEN;
+	if (copy != COPY_SENT)
 		return 1;
 	count(FTPNAT_SPLIT);
 	seg->send.seq += seg->compose.len;
@@ -250,7 +250,8 @@ static long send_part(__u32 i, struct scan *c)
  * the last part. What can't be sent is left to retransmission, and so is the FIN. GO_ON
  * with seg->send.seq of the packet, or FTPNAT_WRITE.
  */
-static __noinline int segment_replace(struct scan *c, __u32 from, __u32 until)
+static __noinline enum ftpnat_reason segment_replace(struct scan *c, __u32 from,
+						     __u32 until)
 {
 	struct packet *p = &c->s->packet;
 	struct segment *seg = &c->s->segment;
@@ -267,7 +268,7 @@ static __noinline int segment_replace(struct scan *c, __u32 from, __u32 until)
 	seg->compose.in_sum = p->len > PAYLOAD_LEN ? 0 :
 						     payload_sum(c->s, c->in, p->len, 0);
 	seg->compose.end_of_parts = until;
-	seg->compose.broken = 0;
+	seg->compose.broken = false;
 	bpf_loop(MAX_PARTS, send_part, c, 0);
 	if (seg->compose.broken || write_flags(c->skb, p, seg->tcp_flags))
 		return FTPNAT_WRITE;

@@ -51,15 +51,15 @@ static __always_inline long flow_remove(struct ftpnat_tuple *key,
 /* Whose: the packet's at hand, or that of the replies to the connection about to be opened. */
 enum flow_tuple { TUPLE_OF_PACKET, TUPLE_OF_REPLIES };
 
-/* Removes a connection with this tuple that has ended, to make room for another. 1: removed. */
-__noinline int flow_makes_room(int whose)
+/* Removes a connection with this tuple that has ended, to make room for another. True if removed. */
+__noinline bool flow_makes_room(enum flow_tuple whose)
 {
 	struct scratch *s = scratch_get();
 	struct ftpnat_tuple *key, *other_key;
 	struct ftpnat_flow *flow, *other;
 
 	if (!s)
-		return 0;
+		return false;
 	key = &s->room.key;
 	other_key = &s->room.other;
 	if (whose == TUPLE_OF_REPLIES)
@@ -68,16 +68,16 @@ __noinline int flow_makes_room(int whose)
 		*key = s->packet.tuple;
 	flow = bpf_map_lookup_elem(&ftpnat_flows, key);
 	if (!flow)
-		return 0;
+		return false;
 	tuple_swap(other_key, &flow->to);
 	other = bpf_map_lookup_elem(&ftpnat_flows, other_key);
 	if (!other || !flow_closing(flow->tcp, other->tcp))
-		return 0;
+		return false;
 	if (flow->flags & FTPNAT_FLOW_CLIENT)
 		flow_remove(key, flow);
 	else
 		flow_remove(other_key, other);
-	return 1;
+	return true;
 }
 
 /* The SYN that opened a connection can't be forwarded: undo it all. */

@@ -137,21 +137,21 @@ static long try_half_open(__u32 i, struct flow_new **reclaim)
  * Counts one more connection of this kind, if necessary instead of one that has ended
  * or, of control connections, one that is half open.
  */
-static __always_inline int flow_reserve(struct ftpnat_usage *usage,
-					const struct ftpnat_config *config,
-					struct flow_new *new)
+static __always_inline bool flow_reserve(struct ftpnat_usage *usage,
+					 const struct ftpnat_config *config,
+					 struct flow_new *new)
 {
 	__u32 *used = &usage->flows[new->kind & 1];
 
 	if (__sync_fetch_and_add(used, 1) < config->limit[new->kind & 1])
-		return 1;
+		return true;
 	bpf_loop(RECLAIM_TRIES, try_reclaim, &new, 0);
 	if (*used > config->limit[new->kind & 1] && new->kind == FTPNAT_CONTROL)
 		bpf_loop(HALF_OPEN_TRIES, try_half_open, &new, 0);
 	if (*used <= config->limit[new->kind & 1])
-		return 1;
+		return true;
 	__sync_fetch_and_sub(used, 1);
-	return 0;
+	return false;
 }
 
 /* Gives a control connection that is entered the id of its session. 0 or -ENOMEM. */
@@ -172,7 +172,8 @@ static __always_inline int session_begin(struct flow_new *new)
  * source port if the packet's is taken. GO_ON, or the reason of the refusal, in which
  * case nothing is left behind.
  */
-static __always_inline int flow_open(struct __sk_buff *skb, struct flow_new *new)
+static __always_inline enum ftpnat_reason flow_open(struct __sk_buff *skb,
+						    struct flow_new *new)
 {
 	struct port_search search = { .skb = skb, .new = new };
 	struct ftpnat_config *config = config_get();

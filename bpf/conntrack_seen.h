@@ -44,7 +44,7 @@ __noinline int flow_change(void)
 	struct ftpnat_flow *flow, *other;
 	struct tcp_change *change;
 	__u32 one, two, now;
-	int was;
+	bool was;
 
 	if (!s)
 		return 0;
@@ -76,9 +76,9 @@ __noinline int flow_change(void)
 
 /*
  * A packet that may change the TCP state of its connection; a control connection's only
- * until it is established. 0: it changes nothing.
+ * until it is established. False: it changes nothing.
  */
-__noinline int flow_look(struct __sk_buff *skb)
+__noinline bool flow_look(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get();
 	struct ftpnat_flow *flow, *other;
@@ -86,16 +86,16 @@ __noinline int flow_look(struct __sk_buff *skb)
 	const struct packet *p;
 
 	if (!s)
-		return 0;
+		return false;
 	p = &s->packet;
 	s->came = p->tuple;
 	flow = bpf_map_lookup_elem(&ftpnat_flows, &s->came);
 	if (!flow)
-		return 0;
+		return false;
 	tuple_swap(&s->looked, &flow->to);
 	other = bpf_map_lookup_elem(&ftpnat_flows, &s->looked);
 	if (!other)
-		return 0;
+		return false;
 	seg.seq = p->seq;
 	seg.end = p->seq + p->len;
 	if (p->flags & TH_FIN)
@@ -105,9 +105,9 @@ __noinline int flow_look(struct __sk_buff *skb)
 	if (p->flags & TH_SYN && !options_read(skb, &s->packet, &s->options))
 		seg.offers = options_offered(&s->options);
 	if (!flow_accepts(&seg, flow, other, &s->change))
-		return 0;
+		return false;
 	flow_change();
-	return 1;
+	return true;
 }
 
 /* The packet in the scratch memory is one of the flow's: clocks and TCP state. */
@@ -115,7 +115,7 @@ static __always_inline void flow_seen(struct __sk_buff *skb, struct scratch *s,
 				      struct ftpnat_flow *flow, __u32 now)
 {
 	const struct packet *p = &s->packet;
-	int accepted;
+	bool accepted;
 
 	if (flow_plain(flow, p->flags))
 		accepted = flow_follows(flow, p->seq, p->seq + p->len, p->ack);

@@ -10,13 +10,13 @@
  * Both directions have ended, and that of one was acknowledged; or one was reset. RFC
  * 7857: a reset may be spoofed, so this ages too.
  */
-static __always_inline int flow_closing(__u32 one, __u32 other)
+static __always_inline bool flow_closing(__u32 one, __u32 other)
 {
 	return ((one | other) & FTPNAT_TCP_RST) ||
 	       ((one & other) & FTPNAT_TCP_FIN && (one | other) & FTPNAT_TCP_FINISHED);
 }
 
-static __always_inline int flow_established(__u32 one, __u32 other)
+static __always_inline bool flow_established(__u32 one, __u32 other)
 {
 	return (one & other) & FTPNAT_TCP_ACK;
 }

@@ -36,23 +36,23 @@ static __noinline int pass_ack(struct scan *c)
 {
 	struct segment *seg = &c->s->segment;
 	struct packet *p = &c->s->packet;
-	int sent;
+	enum copy copy;
 
 	if (strip_payload(c) ||
 	    write_headers(c->skb, p, &c->s->to, stream_said(c->stream), seg->send.ack) ||
 	    options_write(c->skb, p, &c->s->options))
 		return -1;
-	sent = send_copy(c->skb, c->s, seg->send.way, seg->send.egress);
-	if (sent > 0)
+	copy = send_copy(c->skb, c->s, seg->send.way, seg->send.egress);
+	if (copy == COPY_SENT)
 		count(FTPNAT_ACK_PASSED);
-	return sent < 0 ? -1 : 0;
+	return copy == COPY_BROKEN ? -1 : 0;
 }
 
 /*
  * Turns a segment that is held as a whole into the receiver's ACK for it and sends it
  * back: a sender under Nagle's rule sends nothing until then.
  */
-static __noinline int acknowledge(struct scan *c, __u32 seq)
+static __noinline enum ftpnat_reason acknowledge(struct scan *c, __u32 seq)
 {
 	struct ftpnat_stream *stream = c->stream;
 	struct segment *seg = &c->s->segment;
@@ -82,7 +82,7 @@ static __noinline int acknowledge(struct scan *c, __u32 seq)
  * the log, and leave with the last byte of the line that starts at `from`. If the
  * receiver has everything before it, they can be acknowledged: ANSWERED, else HELD.
  */
-static __always_inline int held(struct scan *c, __u32 from, __u32 upto)
+static __always_inline enum ftpnat_reason held(struct scan *c, __u32 from, __u32 upto)
 {
 	struct ftpnat_stream *stream = c->stream;
 
@@ -96,7 +96,7 @@ static __always_inline int held(struct scan *c, __u32 from, __u32 upto)
  * A keepalive or zero-window probe while bytes are held: forwarded with the byte before
  * the one that the receiver expects. GO_ON or WRITE.
  */
-static __always_inline int ask(struct scan *c)
+static __always_inline enum ftpnat_reason ask(struct scan *c)
 {
 	c->s->segment.send.seq = stream_said(c->stream) - 1;
 	return c->s->packet.len && strip_payload(c) ? FTPNAT_WRITE : GO_ON;
@@ -106,14 +106,14 @@ static __always_inline int ask(struct scan *c)
  * A segment with payload, or the FIN after held bytes. GO_ON with seg->send.seq for the
  * receiver, or the reason why nothing of it is forwarded.
  */
-static __always_inline int control_payload(struct scan *c)
+static __always_inline enum ftpnat_reason control_payload(struct scan *c)
 {
 	struct ftpnat_stream *stream = c->stream;
 	struct packet *p = &c->s->packet;
 	struct segment *seg = &c->s->segment;
-	int fin = p->flags & TH_FIN;
+	bool fin = p->flags & TH_FIN;
 	__u32 from, until;
-	int verdict;
+	enum ftpnat_reason verdict;
 
 	seg->start = p->seq;
 	seg->end = p->seq + p->len;
@@ -165,7 +165,7 @@ static __always_inline void control_unread(struct scan *c)
 
 	if (!(p->flags & TH_ACK))
 		return;
-	c->s->segment.send.ack = stream_unmap(c->other, p->ack, 0);
+	c->s->segment.send.ack = stream_unmap(c->other, p->ack, false);
 	unmap_sack(&c->s->options, c->other);
 }
 
@@ -219,7 +219,7 @@ static __always_inline void control_reset(struct scan *c)
  * was another's reset. In the session all that is exact: see accept.h.
  */
 static __always_inline void control_change(struct scan *c, const struct ftpnat_flow *flow,
-					   __u32 ack, int news)
+					   __u32 ack, bool news)
 {
 	struct tcp_change *change = &c->s->change;
 
@@ -241,15 +241,16 @@ static __always_inline void control_change(struct scan *c, const struct ftpnat_f
  * With the session locked: GO_ON with seg->send.seq and seg->send.ack, or the final
  * reason.
  */
-static __always_inline int control_locked(struct scan *c, struct ftpnat_flow *flow)
+static __always_inline enum ftpnat_reason control_locked(struct scan *c,
+							 struct ftpnat_flow *flow)
 {
 	struct packet *p = &c->s->packet;
 	struct segment *seg = &c->s->segment;
 	__u32 ack = p->ack, next = c->stream->next, acked = c->other->acked;
-	int verdict = GO_ON;
+	enum ftpnat_reason verdict = GO_ON;
 
-	seg->send.news = 0;
-	seg->send.twice = 0;
+	seg->send.news = false;
+	seg->send.twice = false;
 	seg->tcp_flags = p->flags;
 	seg->send.seq = stream_map_held(c->stream, p->seq);
 	__builtin_memset(&c->s->change, 0, sizeof(c->s->change));
@@ -310,8 +311,9 @@ static __noinline int control_fastopen(struct scan *c)
  * route is known. GO_ON with s->segment.send.seq and ack for the receiver, or the final
  * reason.
  */
-__noinline int control_packet(struct __sk_buff *skb, struct ftpnat_flow *flow, int way,
-			      int egress)
+__noinline enum ftpnat_reason control_packet(struct __sk_buff *skb,
+					     struct ftpnat_flow *flow,
+					     enum ftpnat_reason way, bool egress)
 {
 	struct scratch *s = scratch_get();
 	struct scan c = { .skb = skb };
@@ -320,7 +322,8 @@ __noinline int control_packet(struct __sk_buff *skb, struct ftpnat_flow *flow, i
 	struct packet *p;
 	struct segment *seg;
 	__u32 in = 0, out = PAYLOAD_PIECES;
-	int verdict = GO_ON, sent;
+	enum ftpnat_reason verdict = GO_ON;
+	enum copy copy;
 	__u16 mss;
 	__u8 dir;
 
@@ -333,7 +336,7 @@ __noinline int control_packet(struct __sk_buff *skb, struct ftpnat_flow *flow, i
 	seg = &s->segment;
 	seg->send.way = way;
 	seg->send.egress = egress;
-	seg->send.twice = 0;
+	seg->send.twice = false;
 	s->came = p->tuple;
 	options_read(skb, p, o);
 
@@ -386,10 +389,10 @@ __noinline int control_packet(struct __sk_buff *skb, struct ftpnat_flow *flow, i
 		return GO_ON;
 	if (write_headers(skb, p, &s->to, seg->send.seq, seg->send.ack))
 		return FTPNAT_WRITE;
-	sent = send_copy(skb, s, way, egress);
-	if (sent > 0)
+	copy = send_copy(skb, s, way, egress);
+	if (copy == COPY_SENT)
 		count(FTPNAT_REPEATED);
-	return sent < 0 ? FTPNAT_WRITE : GO_ON;
+	return copy == COPY_BROKEN ? FTPNAT_WRITE : GO_ON;
 }
 
 #endif

@@ -12,23 +12,23 @@
  * Is the checksum still to be computed (CHECKSUM_PARTIAL)? Where the field looks so, the
  * kernel tells: for such a packet its helper leaves the field alone when data change.
  */
-static __noinline int csum_partial(struct __sk_buff *skb, const struct packet *p,
-				   __be16 check)
+static __noinline bool csum_partial(struct __sk_buff *skb, const struct packet *p,
+				    __be16 check)
 {
 	__u32 at = p->l4 + TCP_OFF_CSUM;
 	__be16 now = 0;
 
 	if (bpf_l4_csum_replace(skb, at, 0, bpf_htons(1), 2) ||
 	    bpf_skb_load_bytes(skb, at, &now, sizeof(now)))
-		return 0;
+		return false;
 	if (now == check)
-		return 1;
+		return true;
 	bpf_skb_store_bytes(skb, at, &check, sizeof(check), 0);
-	return 0;
+	return false;
 }
 
 /* The sum of the pseudo header and the whole segment, whose payload is in c->in. */
-static __always_inline int csum_holds(struct scan *c, const struct tcphdr *tcp)
+static __always_inline bool csum_holds(struct scan *c, const struct tcphdr *tcp)
 {
 	struct scratch *s = c->s;
 	const struct packet *p = &s->packet;
@@ -48,16 +48,16 @@ static __always_inline int csum_holds(struct scan *c, const struct tcphdr *tcp)
 #define IP_HEADER_ROOM 64 /* IP_HEADER_MAX, up to a power of two */
 
 /* The IPv4 header's checksum: a router behind us, or the receiver, would discard the packet. */
-static __always_inline int ip_csum_holds(struct scan *c)
+static __always_inline bool ip_csum_holds(struct scan *c)
 {
 	const struct packet *p = &c->s->packet;
 	__u32 len = bounded_len(p->l4 - p->l3, IP_HEADER_ROOM);
 	__be32 *header = (__be32 *)c->out->byte; /* composed later, free till then */
 
 	if (p->v6)
-		return 1;
+		return true;
 	if (bpf_skb_load_bytes(c->skb, p->l3, header, len))
-		return 0;
+		return false;
 	return fold16((__u32)bpf_csum_diff(0, 0, header, len, 0)) == 0xffff;
 }
 
@@ -65,21 +65,21 @@ static __always_inline int ip_csum_holds(struct scan *c)
  * The card or the kernel may have verified TCP's; of a GSO frame the kernel has. What is
  * longer than PAYLOAD_LEN otherwise has come by no wire.
  */
-static __noinline int control_csum(struct scan *c)
+static __noinline bool control_csum(struct scan *c)
 {
 	const struct packet *p = &c->s->packet;
 	struct tcphdr tcp;
 
 	if (c->skb->gso_size)
-		return 1;
+		return true;
 	if (!ip_csum_holds(c))
-		return 0;
+		return false;
 	if (p->len > PAYLOAD_LEN || bpf_csum_level(c->skb, BPF_CSUM_LEVEL_QUERY) >= 0)
-		return 1;
+		return true;
 	if (bpf_skb_load_bytes(c->skb, p->l4, &tcp, sizeof(tcp)))
-		return 0;
+		return false;
 	if (csum_unfinished(p, p->v6, tcp.check) && csum_partial(c->skb, p, tcp.check))
-		return 1;
+		return true;
 	return csum_holds(c, &tcp);
 }
 
@@ -98,7 +98,7 @@ static __always_inline void control_window(struct scan *c, struct ftpnat_stream 
 }
 
 /* GO_ON, or the reason for which the receiver discards the segment. */
-static __noinline int control_check(struct scan *c)
+static __noinline enum ftpnat_reason control_check(struct scan *c)
 {
 	struct packet *p = &c->s->packet;
 	struct tcp_options *o = &c->s->options;
@@ -112,8 +112,6 @@ static __noinline int control_check(struct scan *c)
 		.has_ts = !!o->timestamp,
 		.is_signed = o->is_signed,
 	};
-	int verdict;
-
 	if (p->len && pieces_load(c))
 		return FTPNAT_WRITE;
 	if ((p->len || p->flags & (TH_FIN | TH_RST)) && !control_csum(c))
@@ -123,9 +121,8 @@ static __noinline int control_check(struct scan *c)
 	if (o->timestamp)
 		offer.tsval = bpf_ntohl(option_get32(o, o->timestamp - 1 + 2));
 	offer.said = stream_said(c->other);
-	verdict = control_unacceptable(&offer, session, c->stream, c->other,
-				       session->wscale[!dir], session->wscale[dir]);
-	return verdict ? verdict : GO_ON;
+	return control_unacceptable(&offer, session, c->stream, c->other,
+				    session->wscale[!dir], session->wscale[dir]);
 }
 
 /* RFC 7323 section 4.3: of a segment that is accepted, and not ahead of what is acknowledged. */
@@ -144,7 +141,7 @@ static __always_inline void control_clock(struct scan *c)
 #define TELNET_FIRST 0xf0 /* of Telnet's commands */
 
 /* Is the urgent byte Telnet's Synch, in front of a line, which all receivers read the same way? */
-static __always_inline int urgent_is_synch(const struct scan *c, __u16 pointer)
+static __always_inline bool urgent_is_synch(const struct scan *c, __u16 pointer)
 {
 	const struct ftpnat_stream *stream = c->stream;
 	__u32 i;
@@ -152,12 +149,12 @@ static __always_inline int urgent_is_synch(const struct scan *c, __u16 pointer)
 	if (!c->len || c->len > SYNCH_MAX || pointer > c->len ||
 	    stream->parser.length > SYNCH_MAX ||
 	    stream->held_len != stream->parser.length)
-		return 0;
+		return false;
 	for (i = 0; i < SYNCH_MAX; i++)
 		if ((i < c->len && c->in->byte[i] < TELNET_FIRST) ||
 		    (i < stream->held_len && stream->held[i] < TELNET_FIRST))
-			return 0;
-	return 1;
+			return false;
+	return true;
 }
 
 /*

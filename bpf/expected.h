@@ -38,7 +38,7 @@ static int expectation_expire(void *map, struct ftpnat_expected_key *key,
 }
 
 /* Has it expired? Its timer may have got no memory (6.18). */
-static __always_inline int expectation_stale(const struct ftpnat_expected *e)
+static __always_inline bool expectation_stale(const struct ftpnat_expected *e)
 {
 	struct ftpnat_config *config = config_get();
 
@@ -63,15 +63,15 @@ static __always_inline void expectation_close(struct ftpnat_session *session, __
 }
 
 /* Is this a published control port? Such a port can't be a data port. */
-static __always_inline int is_listen(const struct ftpnat_expected_key *key)
+static __always_inline bool is_listen(const struct ftpnat_expected_key *key)
 {
 	struct ftpnat_listen_key listen = { .addr = key->dst, .port = key->dport };
 	struct scratch *s = scratch_get();
 
 	if (!s)
-		return 0;
+		return false;
 	listen.slot = (__u16)s->slot;
-	return bpf_map_lookup_elem(&ftpnat_listens, &listen) != 0;
+	return bpf_map_lookup_elem(&ftpnat_listens, &listen) != NULL;
 }
 
 /* Attempt 0: the port as it is, if it is in the range; then random ones. */
@@ -116,8 +116,8 @@ static long try_next(__u32 i, struct expectation_new **search)
  * Opens an expectation for the session: GO_ON, or LINE_NO_PORT / LINE_FULL. The expectation
  * that the session had is closed first, so its port is free again.
  */
-static __always_inline int expectation_open(struct ftpnat_session *session, __u32 id,
-					    struct expectation_new *a)
+static __always_inline enum ftpnat_reason
+expectation_open(struct ftpnat_session *session, __u32 id, struct expectation_new *a)
 {
 	struct ftpnat_config *config = config_get();
 	struct ftpnat_usage *usage = usage_get();

@@ -33,7 +33,7 @@ static __always_inline __u32 largest_packet(const struct __sk_buff *skb,
  * flows to keep; s->route.known if the neighbour layer needs no packet), TRANSLATED (up
  * the stack or on its way), TOO_BIG (s->route.mtu has the MTU) or TTL.
  */
-__noinline int route(struct __sk_buff *skb, int egress)
+__noinline enum ftpnat_reason route(struct __sk_buff *skb, bool egress)
 {
 	struct scratch *s = scratch_get();
 	struct bpf_fib_lookup fib;
@@ -46,7 +46,7 @@ __noinline int route(struct __sk_buff *skb, int egress)
 	p = &s->packet;
 	now = clock_seconds(&s->clock);
 	s->route.hop = 0;
-	s->route.known = 0;
+	s->route.known = false;
 	if (egress && addr_equal(&p->tuple.dst, &s->to.dst))
 		return FTPNAT_TRANSLATED;
 	size = largest_packet(skb, p);
@@ -77,19 +77,20 @@ __noinline int route(struct __sk_buff *skb, int egress)
 static __always_inline struct ftpnat_hop *route_known(struct __sk_buff *skb,
 						      struct scratch *s,
 						      const struct ftpnat_flow *flow,
-						      int egress)
+						      bool egress)
 {
 	struct ftpnat_hop *hop = hop_get(flow);
 	const struct packet *p = &s->packet;
 
 	if (egress || !hop || p->ttl <= 1 || largest_packet(skb, p) > hop->mtu)
-		return 0;
+		return NULL;
 	s->route.hop = flow->hop;
-	s->route.known = 1;
+	s->route.known = true;
 	return hop;
 }
 
-static __always_inline int redirect_neigh(struct __sk_buff *skb, struct scratch *s)
+static __always_inline enum ftpnat_reason redirect_neigh(struct __sk_buff *skb,
+							 struct scratch *s)
 {
 	skb->cb[4] = SEEN_MARK;
 	if (bpf_redirect_neigh(s->route.ifindex, &s->route.next_hop,
@@ -98,8 +99,8 @@ static __always_inline int redirect_neigh(struct __sk_buff *skb, struct scratch 
 	return FTPNAT_FORWARDED;
 }
 
-static __always_inline int redirect_hop(struct __sk_buff *skb,
-					const struct ftpnat_hop *hop)
+static __always_inline enum ftpnat_reason redirect_hop(struct __sk_buff *skb,
+						       const struct ftpnat_hop *hop)
 {
 	skb->cb[4] = SEEN_MARK;
 	return bpf_redirect(hop->ifindex, 0) == TC_ACT_REDIRECT ? FTPNAT_FORWARDED :
@@ -127,7 +128,8 @@ static __always_inline long add_ethernet_header(struct __sk_buff *skb, struct pa
 }
 
 /* Sends a packet that is routed and translated. */
-static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, int egress)
+static __always_inline enum ftpnat_reason forward(struct __sk_buff *skb,
+						  struct scratch *s, bool egress)
 {
 	struct ftpnat_hop *hop;
 
@@ -167,14 +169,14 @@ static __always_inline void front_move(void *tcp, struct packet *p, __u32 seq, _
  * still have to compute it.
  */
 static __always_inline enum front_result
-front_translate(struct __sk_buff *skb, struct packet *p, int v6,
+front_translate(struct __sk_buff *skb, struct packet *p, bool v6,
 		const struct ftpnat_tuple *to, const struct ftpnat_hop *hop,
 		const struct sending *moved, struct front_change *change)
 {
 	void *front = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 	__u32 len = v6 ? FRONT_V6 : FRONT_V4;
 	__be16 *check = front + len - sizeof(*check);
-	int finished;
+	bool finished;
 
 	if ((void *)(check + 1) > end)
 		return FRONT_SHORT;
@@ -188,10 +190,9 @@ front_translate(struct __sk_buff *skb, struct packet *p, int v6,
 }
 
 /* Sends a packet with a rewritten front: FORWARDED or WRITE. */
-static __always_inline int front_send(struct __sk_buff *skb, const struct packet *p,
-				      const struct ftpnat_hop *hop,
-				      enum front_result result,
-				      const struct front_change *change)
+static __always_inline enum ftpnat_reason
+front_send(struct __sk_buff *skb, const struct packet *p, const struct ftpnat_hop *hop,
+	   enum front_result result, const struct front_change *change)
 {
 	if (result == FRONT_DONE)
 		/* of a card that sums the whole packet (CHECKSUM_COMPLETE) */
@@ -211,10 +212,9 @@ static __always_inline int front_send(struct __sk_buff *skb, const struct packet
  * others before a program that writes to packets, and that is all that local sockets
  * send.
  */
-static __noinline int forward_front(struct __sk_buff *skb, struct packet *p,
-				    const struct ftpnat_tuple *to,
-				    const struct ftpnat_hop *hop,
-				    const struct sending *moved)
+static __noinline enum ftpnat_reason
+forward_front(struct __sk_buff *skb, struct packet *p, const struct ftpnat_tuple *to,
+	      const struct ftpnat_hop *hop, const struct sending *moved)
 {
 	struct front_change change;
 	enum front_result result;
@@ -225,6 +225,13 @@ static __noinline int forward_front(struct __sk_buff *skb, struct packet *p,
 			 front_translate(skb, p, 0, to, hop, moved, &change);
 	return result == FRONT_SHORT ? GO_ON : front_send(skb, p, hop, result, &change);
 }
+
+/* What became of a copy. */
+enum copy {
+	COPY_SENT,   /* the packet is unchanged */
+	COPY_NO_HOP, /* nowhere to send it */
+	COPY_BROKEN, /* the packet is half written */
+};
 
 /* Sends a copy as it is; if that fails it is lost, as any packet may be. */
 static __always_inline void clone_to(struct __sk_buff *skb, __u32 ifindex, __u32 mark,
@@ -237,12 +244,10 @@ static __always_inline void clone_to(struct __sk_buff *skb, __u32 ifindex, __u32
 }
 
 /*
- * Sends a copy of the packet in its present form along the route found by route(). 1:
- * done, and the packet is unchanged; 0: there is no next hop; -1: the packet is half
- * written.
+ * Sends a copy of the packet in its present form along the route found by route().
  */
-static __noinline int send_copy(struct __sk_buff *skb, struct scratch *s, int way,
-				int egress)
+static __noinline enum copy send_copy(struct __sk_buff *skb, struct scratch *s,
+				      enum ftpnat_reason way, bool egress)
 {
 	struct packet *p = &s->packet;
 	struct ftpnat_macs mac, next;
@@ -251,22 +256,22 @@ static __noinline int send_copy(struct __sk_buff *skb, struct scratch *s, int wa
 	if (way != FTPNAT_FORWARDED) {
 		clone_to(skb, skb->ifindex, egress ? SEEN_MARK : ANSWER_MARK,
 			 egress ? 0 : BPF_F_INGRESS);
-		return 1;
+		return COPY_SENT;
 	}
-	hop = s->route.hop ? hop_at(s->route.hop - 1) : 0;
+	hop = s->route.hop ? hop_at(s->route.hop - 1) : NULL;
 	if (!hop)
-		return 0;
+		return COPY_NO_HOP;
 	next = hop->mac;
 	if (add_ethernet_header(skb, p) ||
 	    bpf_skb_load_bytes(skb, 0, &mac, sizeof(mac)) ||
 	    bpf_skb_store_bytes(skb, 0, &next, sizeof(next), 0) ||
 	    (!egress && write_ttl(skb, p, p->ttl - 1)))
-		return -1;
+		return COPY_BROKEN;
 	clone_to(skb, hop->ifindex, SEEN_MARK, 0);
 	if (bpf_skb_store_bytes(skb, 0, &mac, sizeof(mac), 0) ||
 	    (!egress && write_ttl(skb, p, p->ttl + 1)))
-		return -1;
-	return 1;
+		return COPY_BROKEN;
+	return COPY_SENT;
 }
 
 static __always_inline long swap_macs(struct __sk_buff *skb)
@@ -282,7 +287,7 @@ static __always_inline long swap_macs(struct __sk_buff *skb)
 
 /* Sends the rewritten packet back to its sender. 0 or -1. */
 static __always_inline long send_back(struct __sk_buff *skb, const struct packet *p,
-				      int egress)
+				      bool egress)
 {
 	if (p->l3 && swap_macs(skb))
 		return -1;
@@ -291,12 +296,13 @@ static __always_inline long send_back(struct __sk_buff *skb, const struct packet
 }
 
 /* Sends the packet in the scratch memory to s->to, with the sequence numbers of its segment. */
-static __always_inline int send(struct __sk_buff *skb, struct scratch *s, int way,
-				int egress)
+static __always_inline enum ftpnat_reason send(struct __sk_buff *skb, struct scratch *s,
+					       enum ftpnat_reason way, bool egress)
 {
 	const struct sending *send = &s->segment.send;
-	struct ftpnat_hop *hop = !egress && s->route.known ? hop_at(s->route.hop - 1) : 0;
-	int verdict;
+	struct ftpnat_hop *hop = !egress && s->route.known ? hop_at(s->route.hop - 1) :
+							     NULL;
+	enum ftpnat_reason verdict;
 
 	if (hop) {
 		verdict = forward_front(skb, &s->packet, &s->to, hop, send);

@@ -30,13 +30,13 @@ static __always_inline __u32 ports_word(const struct ftpnat_tuple *t)
 }
 
 /* Is the TCP header where it is with an Ethernet header and without IP options? */
-static __always_inline int front_usual(const struct packet *p)
+static __always_inline bool front_usual(const struct packet *p)
 {
 	return p->l4 == (p->v6 ? FRONT_V6 : FRONT_V4) - FRONT_TCP;
 }
 
 /* Is this an ordinary packet of a data transfer, with nothing unusual in its headers? */
-static __always_inline int front_plain(const struct packet *p)
+static __always_inline bool front_plain(const struct packet *p)
 {
 	return front_usual(p) && p->ttl > 1 &&
 	       (p->flags & (TH_SYN | TH_FIN | TH_RST | TH_ACK)) == TH_ACK;
@@ -46,7 +46,7 @@ static __always_inline int front_plain(const struct packet *p)
  * Is the checksum still to be computed (CHECKSUM_PARTIAL)? Then the field holds the
  * pseudo header's sum. A complete checksum looks the same once in 65,535 packets.
  */
-static __always_inline int csum_unfinished(const struct packet *p, int v6, __u16 check)
+static __always_inline bool csum_unfinished(const struct packet *p, bool v6, __u16 check)
 {
 	__u64 sum = bpf_htons(IPPROTO_TCP) +
 		    (__u64)bpf_htons((__u16)(p->ip_len - (p->l4 - p->l3)));
@@ -67,7 +67,7 @@ static __always_inline int csum_unfinished(const struct packet *p, int v6, __u16
  * true of: MAC addresses, hop limit, addresses, ports, IP checksum. The TCP
  * checksum is left to the caller.
  */
-static __always_inline struct front_change front_write(void *front, int v6,
+static __always_inline struct front_change front_write(void *front, bool v6,
 						       const struct ftpnat_tuple *from,
 						       const struct ftpnat_tuple *to,
 						       const struct ftpnat_hop *hop)

@@ -6,10 +6,7 @@
 #include <bpf/bpf_endian.h>
 
 #include "ftpnat_ftp.h"
-
-#ifndef __always_inline
-#define __always_inline inline __attribute__((always_inline))
-#endif
+#include "types.h"
 
 #define FTP_LINE_MAX 255 /* bytes of a 227 or 229, its end included */
 
@@ -30,7 +27,7 @@ enum ftp_state {
 	FTP_STATE_EPRT_V4,
 	FTP_STATE_EPRT_V6,
 	FTP_STATE_EPRT_PORT,
-	FTP_STATE_ODD, /* something that only some servers read over, see ftp_command.h */
+	FTP_STATE_ODD, /* something that only some servers read over, see ftp_number.h */
 	/* replies */
 	FTP_STATE_CODE,
 	FTP_STATE_227,
@@ -39,19 +36,19 @@ enum ftp_state {
 
 #define FTP_WORD(a, b, c, d) ((__u32)(a) << 24 | (b) << 16 | (c) << 8 | (d))
 
-static __always_inline int ftp_is_digit(__u8 c)
+static __always_inline bool ftp_is_digit(__u8 c)
 {
 	return c >= '0' && c <= '9';
 }
 
 /* As isspace() has it: that is what servers split lines with. */
-static __always_inline int ftp_is_blank(__u8 c)
+static __always_inline bool ftp_is_blank(__u8 c)
 {
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 /* RFC 2428 section 3; a digit would be ambiguous */
-static __always_inline int ftp_is_delimiter(__u8 c)
+static __always_inline bool ftp_is_delimiter(__u8 c)
 {
 	return c >= 33 && c <= 126 && !ftp_is_digit(c);
 }
@@ -95,18 +92,18 @@ static __always_inline void ftp_set_v4(struct ftp_parser *p)
 }
 
 /* The address ends before byte `end` of the line. */
-static __always_inline int ftp_set_port(struct ftp_parser *p, __u32 port, __u32 end)
+static __always_inline bool ftp_set_port(struct ftp_parser *p, __u32 port, __u32 end)
 {
 	if (!port || port > 65535)
-		return 0;
+		return false;
 	p->line.port = (__u16)port;
 	p->line.span_len = (__u16)(end - p->line.span_start);
 	p->line.form = FTP_FORM_ADDRESS;
-	return 1;
+	return true;
 }
 
 /* h1,h2,h3,h4,p1,p2 of PORT and 227 */
-static __always_inline int ftp_set_octets(struct ftp_parser *p, __u32 end)
+static __always_inline bool ftp_set_octets(struct ftp_parser *p, __u32 end)
 {
 	ftp_set_v4(p);
 	return ftp_set_port(p, (__u32)p->octet[4] << 8 | p->octet[5], end);
@@ -119,26 +116,26 @@ static __always_inline void ftp_step_iac_over(struct ftp_parser *p)
 
 /*
  * After FF, before a verb or code or (proftpd) inside of a verb. RFC 854: FB..FE take
- * an option, FF FF is data. 0: no Telnet command.
+ * an option, FF FF is data. False: no Telnet command.
  */
-static __always_inline int ftp_step_iac(struct ftp_parser *p, __u8 c)
+static __always_inline bool ftp_step_iac(struct ftp_parser *p, __u8 c)
 {
 	if (c < 240 || c == 255) {
 		p->state = FTP_STATE_SKIP;
-		return 0;
+		return false;
 	}
 	if (c > 250)
 		p->state = FTP_STATE_IAC_OPTION;
 	else
 		ftp_step_iac_over(p);
-	return 1;
+	return true;
 }
 
-static __always_inline int ftp_line_end(struct ftp_parser *p)
+static __always_inline bool ftp_line_end(struct ftp_parser *p)
 {
 	p->state = FTP_STATE_OVER;
 	if (p->line.form == FTP_FORM_ADDRESS)
-		return 1;
+		return true;
 	if (p->line.form == FTP_FORM_AMBIGUOUS) {
 		p->line.span_len = (__u16)(p->length - p->line.span_start);
 	} else {
@@ -148,11 +145,11 @@ static __always_inline int ftp_line_end(struct ftp_parser *p)
 	p->line.delimiter = 0;
 	p->line.port = 0;
 	__builtin_memset(p->line.addr, 0, sizeof(p->line.addr));
-	return 1;
+	return true;
 }
 
 /* Does nothing up to the LF matter any more? Then ftp_skip() is as good as feeding it. */
-static __always_inline int ftp_skips(const struct ftp_parser *p)
+static __always_inline bool ftp_skips(const struct ftp_parser *p)
 {
 	return p->state == FTP_STATE_SKIP;
 }

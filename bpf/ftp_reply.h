@@ -111,8 +111,8 @@ static __always_inline void ftp_step_229(struct ftp_parser *p, __u8 c)
 		p->fields++;
 }
 
-/* One byte of the server's stream. 1: it ended a line, which p->line now describes. */
-static __always_inline int ftp_feed_reply(struct ftp_parser *p, __u8 c)
+/* One byte of the server's stream. True: it ended a line, which p->line now describes. */
+static __always_inline bool ftp_feed_reply(struct ftp_parser *p, __u8 c)
 {
 	switch (p->state) {
 	case FTP_STATE_START:
@@ -144,31 +144,31 @@ static __always_inline int ftp_feed_reply(struct ftp_parser *p, __u8 c)
 	if (p->length < 65535)
 		p->length++;
 	if (c != '\n')
-		return 0;
+		return false;
 	if (p->line.form == FTP_FORM_ADDRESS && p->length > FTP_LINE_MAX)
 		p->line.form = FTP_FORM_MALFORMED;
 	return ftp_line_end(p);
 }
 
 /*
- * 1: the unfinished line in p may still turn out to be a final 227 or 229 with
- * an address. Once 0, it stays 0 for the rest of the line.
+ * May the unfinished line in p still turn out to be a final 227 or 229 with an address?
+ * Once false, it stays false for the rest of the line.
  */
-static __always_inline int ftp_may_become_reply_address(const struct ftp_parser *p)
+static __always_inline bool ftp_may_become_reply_address(const struct ftp_parser *p)
 {
 	if (!p->length || p->length >= FTP_LINE_MAX)
-		return 0;
+		return false;
 	switch (p->state) {
 	case FTP_STATE_OVER:
-		return 0;
+		return false;
 	case FTP_STATE_SKIP:
 		return p->line.form == FTP_FORM_ADDRESS;
 	case FTP_STATE_227:
 	case FTP_STATE_229:
-		return 1;
+		return true;
 	}
 	if (p->reply && p->reply != 227 && p->reply != 229)
-		return 0;
+		return false;
 	if (p->state != FTP_STATE_CODE || p->digits < 3)
 		return p->state != FTP_STATE_CODE || p->value == 2 || p->value == 22;
 	return p->reply ? p->value == p->reply : p->value == 227 || p->value == 229;

@@ -7,11 +7,8 @@
 #define FTPNAT_BPF_FTP_TEXT_H
 
 #include <bpf/bpf_endian.h>
-#include <linux/types.h>
 
-#ifndef __always_inline
-#define __always_inline inline __attribute__((always_inline))
-#endif
+#include "types.h"
 
 #define FTP_TEXT_MAX 64 /* power of two; the longest text is 45: IPv6, delimiter, port */
 

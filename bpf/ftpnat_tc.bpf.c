@@ -11,14 +11,14 @@
 #include "open.h"
 
 /* Is this the first packet of a connection? */
-static __always_inline int is_syn(const struct packet *p)
+static __always_inline bool is_syn(const struct packet *p)
 {
 	return (p->flags & (TH_SYN | TH_ACK | TH_RST | TH_FIN)) == TH_SYN;
 }
 
 /* A packet without a flow: GO_ON where it has opened one. */
-static __always_inline int flow_none(struct __sk_buff *skb, const struct packet *p,
-				     int egress)
+static __always_inline enum ftpnat_reason flow_none(struct __sk_buff *skb,
+						    const struct packet *p, bool egress)
 {
 	if (is_syn(p))
 		return flow_begin(skb, egress);
@@ -26,8 +26,8 @@ static __always_inline int flow_none(struct __sk_buff *skb, const struct packet 
 }
 
 /* At egress: did a tracked packet come in by an interface of ours, up and down the stack? */
-static __always_inline int already_tracked(struct __sk_buff *skb,
-					   const struct ftpnat_flow *flow)
+static __always_inline bool already_tracked(struct __sk_buff *skb,
+					    const struct ftpnat_flow *flow)
 {
 	__u32 from = skb->ingress_ifindex;
 
@@ -35,13 +35,15 @@ static __always_inline int already_tracked(struct __sk_buff *skb,
 	       bpf_map_lookup_elem(&ftpnat_ifaddrs, &from);
 }
 
-static __always_inline int handle(struct __sk_buff *skb, int egress, __u32 l3)
+static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egress,
+						 __u32 l3)
 {
 	struct ftpnat_flow *flow;
 	struct ftpnat_hop *hop;
 	struct scratch *s;
 	struct packet *p;
-	int verdict, way, fresh;
+	enum ftpnat_reason verdict, way;
+	bool fresh;
 	__u32 now;
 
 	if (skb->cb[4] == (egress ? SEEN_MARK : ANSWER_MARK)) {
@@ -98,9 +100,9 @@ static __always_inline int handle(struct __sk_buff *skb, int egress, __u32 l3)
 		     flow->flags & FTPNAT_FLOW_CLIENT ? FTPNAT_FROM_CLIENT :
 							FTPNAT_FROM_SERVER,
 		     p->ip_len);
-	hop = fresh ? route_known(skb, s, flow, egress) : 0;
+	hop = fresh ? route_known(skb, s, flow, egress) : NULL;
 	if (hop && flow->kind == FTPNAT_DATA) {
-		verdict = forward_front(skb, p, &flow->to, hop, 0);
+		verdict = forward_front(skb, p, &flow->to, hop, NULL);
 		if (verdict != GO_ON)
 			return verdict;
 	}
@@ -130,7 +132,7 @@ static __always_inline int handle(struct __sk_buff *skb, int egress, __u32 l3)
 }
 
 /* The only exit: every packet is counted under a reason, which determines its verdict. */
-static __always_inline int act(int reason)
+static __always_inline int act(enum ftpnat_reason reason)
 {
 	count(reason);
 	switch (reason) {
@@ -157,26 +159,26 @@ static __always_inline int act(int reason)
 SEC("tc")
 int ftpnat_ingress(struct __sk_buff *skb)
 {
-	return act(handle(skb, 0, ETH_HLEN));
+	return act(handle(skb, false, ETH_HLEN));
 }
 
 SEC("tc")
 int ftpnat_egress(struct __sk_buff *skb)
 {
-	return act(handle(skb, 1, ETH_HLEN));
+	return act(handle(skb, true, ETH_HLEN));
 }
 
 /* The same on interfaces whose packets have no link-layer header. */
 SEC("tc")
 int ftpnat_ip_in(struct __sk_buff *skb)
 {
-	return act(handle(skb, 0, 0));
+	return act(handle(skb, false, 0));
 }
 
 SEC("tc")
 int ftpnat_ip_out(struct __sk_buff *skb)
 {
-	return act(handle(skb, 1, 0));
+	return act(handle(skb, true, 0));
 }
 
 /*

@@ -26,7 +26,7 @@ static __always_inline __u32 now_seconds(void)
 	return clock ? clock_seconds(clock) : 0;
 }
 
-static __always_inline int for_this_host(const struct ethhdr *eth)
+static __always_inline bool for_this_host(const struct ethhdr *eth)
 {
 	const struct ftpnat_macs *mac = (const struct ftpnat_macs *)eth;
 	__u32 i;
@@ -34,32 +34,32 @@ static __always_inline int for_this_host(const struct ethhdr *eth)
 #pragma unroll
 	for (i = 0; i < ETH_ALEN; i++)
 		if (mac->dst[i] != ftpnat_self.mac[i])
-			return 0;
-	return 1;
+			return false;
+	return true;
 }
 
 /*
- * Writes the packet; 0: its checksum is still to be computed, as veth hands packets on:
+ * Writes the packet; false: its checksum is still to be computed, as veth hands packets on:
  * for TC, with nothing changed.
  */
-static __always_inline int translate(void *data, void *data_end, int v6,
-				     const struct packet *p,
-				     const struct ftpnat_tuple *to,
-				     const struct ftpnat_hop *hop)
+static __always_inline bool translate(void *data, void *data_end, bool v6,
+				      const struct packet *p,
+				      const struct ftpnat_tuple *to,
+				      const struct ftpnat_hop *hop)
 {
 	__be16 *check = data + (v6 ? FRONT_V6 : FRONT_V4) - sizeof(*check);
 	struct front_change change;
 
 	if ((void *)(check + 1) > data_end || csum_unfinished(p, v6, *check))
-		return 0;
+		return false;
 	change = front_write(data, v6, &p->tuple, to, hop);
 	*check = csum_changed(*check, change.addrs + change.ports);
-	return 1;
+	return true;
 }
 
 /* Once per second and flow: is there a next hop, and can XDP send frames to it? */
-static __noinline int resolve(struct xdp_md *ctx, const struct packet *p,
-			      struct ftpnat_flow *flow, __u32 now)
+static __noinline bool resolve(struct xdp_md *ctx, const struct packet *p,
+			       struct ftpnat_flow *flow, __u32 now)
 {
 	struct bpf_fib_lookup fib;
 	struct ftpnat_link *link;
@@ -71,25 +71,25 @@ static __noinline int resolve(struct xdp_md *ctx, const struct packet *p,
 	flow->hop = 0;
 	fib_params(&fib, &flow->to, p->v6, ctx->ingress_ifindex, p->ip_len);
 	if (bpf_fib_lookup(ctx, &fib, sizeof(fib), 0) != BPF_FIB_LKUP_RET_SUCCESS)
-		return 0;
+		return false;
 	flow->hop = hop_index(&fib, now);
 	hop = hop_get(flow);
 	if (!hop || hop_bare(hop))
-		return 0;
+		return false;
 	link = bpf_map_lookup_elem(&ftpnat_links, &fib.ifindex);
 	if (!ftpnat_self.generic && (!link || !(link->flags & FTPNAT_LINK_XMIT)))
-		return 0;
+		return false;
 	if (seconds_since(hop->confirmed, now) >= HOP_CONFIRM) {
 		/* left to TC until it has told the neighbour layer */
 		flow->xdp = FTPNAT_XDP_UNKNOWN;
-		return 0;
+		return false;
 	}
 	flow->xdp = FTPNAT_XDP_YES;
 	flow->seen = now;
-	return 1;
+	return true;
 }
 
-static __always_inline int handle(struct xdp_md *ctx)
+static __always_inline enum ftpnat_reason handle(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data;
 	void *data_end = (void *)(long)ctx->data_end;
@@ -121,8 +121,8 @@ static __always_inline int handle(struct xdp_md *ctx)
 	hop = hop_get(flow);
 	if (flow->xdp != FTPNAT_XDP_YES || !hop || p.ip_len > hop->mtu)
 		return FTPNAT_XDP_PASS;
-	if (!(p.v6 ? translate(data, data_end, 1, &p, &flow->to, hop) :
-		     translate(data, data_end, 0, &p, &flow->to, hop)))
+	if (!(p.v6 ? translate(data, data_end, true, &p, &flow->to, hop) :
+		     translate(data, data_end, false, &p, &flow->to, hop)))
 		return FTPNAT_XDP_PASS;
 	flow->packets++;
 	flow->bytes += p.ip_len;
@@ -135,7 +135,7 @@ static __always_inline int handle(struct xdp_md *ctx)
 }
 
 /* The only exit: every packet is counted under a reason, which determines its verdict. */
-static __always_inline int act(int reason)
+static __always_inline int act(enum ftpnat_reason reason)
 {
 	count(reason);
 	switch (reason) {

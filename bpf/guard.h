@@ -20,13 +20,13 @@ static __always_inline struct ftpnat_guard *guard_get(struct __sk_buff *skb,
 	struct ftpnat_guard_key key = { .ifindex = skb->ifindex, .slot = s->slot & 1 };
 
 	if (!config || !config->guards[key.slot])
-		return 0;
+		return NULL;
 	return bpf_map_lookup_elem(&ftpnat_guards, &key);
 }
 
 /* Is it to port `dport` or from port 20, and are these in the list? */
-static __always_inline int guard_has(const struct ftpnat_guard *guard, __u16 sport,
-				     __u16 dport)
+static __always_inline bool guard_has(const struct ftpnat_guard *guard, __u16 sport,
+				      __u16 dport)
 {
 	__u32 i;
 
@@ -36,15 +36,15 @@ static __always_inline int guard_has(const struct ftpnat_guard *guard, __u16 spo
 		if (i >= guard->number)
 			break;
 		if (dport >= min && dport <= max)
-			return 1;
+			return true;
 		if (sport == FTP_DATA_PORT && sport >= min && sport <= max)
-			return 1;
+			return true;
 	}
-	return 0;
+	return false;
 }
 
 /* The SYN in the scratch memory, which nothing announced: GUARDED or PASS. */
-__noinline int guard_syn(struct __sk_buff *skb)
+__noinline enum ftpnat_reason guard_syn(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get();
 	struct ftpnat_guard *guard;
@@ -63,7 +63,8 @@ __noinline int guard_syn(struct __sk_buff *skb)
 }
 
 /* The same of a SYN that can't have a flow, whatever was announced: GUARDED or `verdict`. */
-__noinline int guard_stranger(struct __sk_buff *skb, int verdict)
+__noinline enum ftpnat_reason guard_stranger(struct __sk_buff *skb,
+					     enum ftpnat_reason verdict)
 {
 	struct scratch *s = scratch_get();
 
@@ -86,13 +87,13 @@ struct guard_hidden {
 	bool unknown; /* too many headers, or a fragment that doesn't have them all */
 };
 
-static __always_inline int guard_v4(struct __sk_buff *skb, struct packet *p,
-				    struct guard_hidden *h)
+static __always_inline bool guard_v4(struct __sk_buff *skb, struct packet *p,
+				     struct guard_hidden *h)
 {
 	struct iphdr ip;
 
 	if (bpf_skb_load_bytes(skb, p->l3, &ip, sizeof(ip)) || ip.ihl < 5)
-		return 0;
+		return false;
 	h->next = ip.protocol;
 	h->l4 = p->l3 + ip.ihl * 4;
 	h->room = p->l3 + bpf_ntohs(ip.tot_len) - h->l4;
@@ -100,7 +101,7 @@ static __always_inline int guard_v4(struct __sk_buff *skb, struct packet *p,
 	h->more = ip.frag_off & bpf_htons(IP_MORE);
 	addr_from_v4(&p->tuple.src, ip.saddr);
 	addr_from_v4(&p->tuple.dst, ip.daddr);
-	return 1;
+	return true;
 }
 
 /* Extension headers that a TCP header may be behind; RFC 7112 wants them in the first fragment. */
@@ -110,15 +111,15 @@ static __always_inline bool guard_skips(__u8 next)
 	       next == IPPROTO_DSTOPTS || next == IPPROTO_FRAGMENT || next == IPPROTO_AH;
 }
 
-static __always_inline int guard_v6(struct __sk_buff *skb, struct packet *p,
-				    struct guard_hidden *h)
+static __always_inline bool guard_v6(struct __sk_buff *skb, struct packet *p,
+				     struct guard_hidden *h)
 {
 	struct ipv6hdr ip6;
 	__u32 i, end;
 	__u8 b[4];
 
 	if (bpf_skb_load_bytes(skb, p->l3, &ip6, sizeof(ip6)))
-		return 0;
+		return false;
 	h->next = ip6.nexthdr;
 	h->l4 = p->l3 + sizeof(ip6);
 	end = ip6.payload_len ? h->l4 + bpf_ntohs(ip6.payload_len) :
@@ -143,7 +144,7 @@ static __always_inline int guard_v6(struct __sk_buff *skb, struct packet *p,
 	h->room = end > h->l4 ? end - h->l4 : 0;
 	addr_from_v6(&p->tuple.src, &ip6.saddr);
 	addr_from_v6(&p->tuple.dst, &ip6.daddr);
-	return 1;
+	return true;
 }
 
 /* Behind a priority tag (VLAN 0), a second one: the kernel takes off both. */
@@ -187,7 +188,8 @@ static __always_inline bool guard_suspects(struct __sk_buff *skb, struct packet 
  * guard refuses? RFC 1858, RFC 3128: a packet without its flags counts as a SYN, and a
  * fragment that would overwrite them is refused. GUARDED or `verdict`.
  */
-__noinline int guard_hidden(struct __sk_buff *skb, int verdict)
+__noinline enum ftpnat_reason guard_hidden(struct __sk_buff *skb,
+					   enum ftpnat_reason verdict)
 {
 	struct scratch *s = scratch_get();
 	struct guard_hidden h = {};

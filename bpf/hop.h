@@ -22,7 +22,7 @@
 #define HOP_CONFIRM  1 /* seconds after which the neighbour layer sees a packet again */
 
 static __always_inline void fib_params(struct bpf_fib_lookup *fib,
-				       const struct ftpnat_tuple *t, int v6,
+				       const struct ftpnat_tuple *t, bool v6,
 				       __u32 ifindex, __u32 ip_len)
 {
 	__builtin_memset(fib, 0, sizeof(*fib));
@@ -63,18 +63,18 @@ static __always_inline struct ftpnat_hop *hop_get(const struct ftpnat_flow *flow
 
 /*
  * TC sends the first packet of each second through the neighbour layer, so that it knows
- * that the entry is in use. 1: it knows already; 0: this is that packet.
+ * that the entry is in use. True: it knows already; false: this is that packet.
  */
-static __always_inline int hop_confirmed(__u32 index, __u32 now)
+static __always_inline bool hop_confirmed(__u32 index, __u32 now)
 {
 	struct ftpnat_hop *hop = index ? hop_at(index - 1) : 0;
 
 	if (!hop)
-		return 0;
+		return false;
 	if (hop->confirmed == now)
-		return 1;
+		return true;
 	hop->confirmed = now;
-	return 0;
+	return false;
 }
 
 static __always_inline void hop_macs(struct ftpnat_macs *mac,
@@ -84,9 +84,9 @@ static __always_inline void hop_macs(struct ftpnat_macs *mac,
 	__builtin_memcpy(mac->src, fib->smac, sizeof(mac->src));
 }
 
-static __always_inline int hop_equal(const struct ftpnat_hop *hop,
-				     const struct bpf_fib_lookup *fib,
-				     const struct ftpnat_macs *mac)
+static __always_inline bool hop_equal(const struct ftpnat_hop *hop,
+				      const struct bpf_fib_lookup *fib,
+				      const struct ftpnat_macs *mac)
 {
 	return hop->ifindex == fib->ifindex && hop->mtu == fib->mtu_result &&
 	       hop->mac.w[0] == mac->w[0] && hop->mac.w[1] == mac->w[1] &&

@@ -23,7 +23,7 @@
 #define ICMP_OFF_CSUM 2
 #define QUOTED_TCP    8 /* bytes that every error quotes: ports and sequence number */
 
-static __always_inline int icmp_is_error(const struct packet *p, __u8 type)
+static __always_inline bool icmp_is_error(const struct packet *p, __u8 type)
 {
 	if (p->v6)
 		return type >= ICMPV6_DEST_UNREACH && type <= ICMPV6_PARAMPROB;
@@ -32,8 +32,8 @@ static __always_inline int icmp_is_error(const struct packet *p, __u8 type)
 }
 
 /* Fills *p with the outer and *q with the quoted header: GO_ON or PASS. */
-static __always_inline int parse_icmp(struct __sk_buff *skb, struct packet *p,
-				      struct quoted *q)
+static __always_inline enum ftpnat_reason parse_icmp(struct __sk_buff *skb,
+						     struct packet *p, struct quoted *q)
 {
 	struct tcp_front front;
 	__u8 type;
@@ -120,7 +120,7 @@ static __always_inline __u32 unmap_quoted(const struct ftpnat_tuple *key,
  * Rewrites the addresses of an IP header at `ip`, quoted or outer; *diff is the change
  * of sums over them.
  */
-static __always_inline long write_ip_addresses(struct __sk_buff *skb, int v6, __u32 ip,
+static __always_inline long write_ip_addresses(struct __sk_buff *skb, bool v6, __u32 ip,
 					       struct ftpnat_tuple *old,
 					       struct ftpnat_tuple *new, __s64 *diff)
 {
@@ -167,11 +167,11 @@ static __always_inline long write_icmp(struct __sk_buff *skb, struct scratch *s,
  * Does the error come from where the packet that it quotes went? Its router's address
  * counts as any source, and the interface must be the one of the flow's answers.
  */
-static __always_inline int icmp_source(struct __sk_buff *skb, struct scratch *s,
-				       const struct ftpnat_tuple *reverse_key,
-				       const struct ftpnat_flow *reverse)
+static __always_inline enum ftpnat_reason
+icmp_source(struct __sk_buff *skb, struct scratch *s,
+	    const struct ftpnat_tuple *reverse_key, const struct ftpnat_flow *reverse)
 {
-	int verdict =
+	enum ftpnat_reason verdict =
 		source_of(skb, s, &s->packet.tuple, &reverse->to.dst, reverse->ifindex);
 
 	if (verdict != GO_ON || reverse->ifindex == skb->ifindex)
@@ -180,13 +180,13 @@ static __always_inline int icmp_source(struct __sk_buff *skb, struct scratch *s,
 }
 
 /* A packet that is not TCP: an ICMP error about one of our flows, or not ours at all. */
-__noinline int icmp_packet(struct __sk_buff *skb, int egress)
+__noinline enum ftpnat_reason icmp_packet(struct __sk_buff *skb, bool egress)
 {
 	struct scratch *s = scratch_get();
 	struct ftpnat_tuple *reverse_key, *sent;
 	struct ftpnat_flow *reverse;
 	struct quoted *q;
-	int verdict, way;
+	enum ftpnat_reason verdict, way;
 
 	if (!s)
 		return FTPNAT_PASS;

@@ -23,8 +23,8 @@ static __always_inline void count_line(__u16 rule, enum ftpnat_line line)
 }
 
 /* Opens the expectation described in s->expectation; the port found is in its key. */
-static __always_inline int expect(struct ftpnat_session *session, struct scratch *s,
-				  __u16 min, __u16 max)
+static __always_inline enum ftpnat_reason expect(struct ftpnat_session *session,
+						 struct scratch *s, __u16 min, __u16 max)
 {
 	__u32 i;
 
@@ -37,12 +37,12 @@ static __always_inline int expect(struct ftpnat_session *session, struct scratch
 }
 
 /* Does a line name a host other than its sender, which the rule does not allow? */
-static __always_inline int is_foreign(const struct ftpnat_rule *rule,
-				      const struct ftpnat_addr *named,
-				      const struct ftpnat_addr *own)
+static __always_inline bool is_foreign(const struct ftpnat_rule *rule,
+				       const struct ftpnat_addr *named,
+				       const struct ftpnat_addr *own)
 {
 	if (addr_equal(named, own))
-		return 0;
+		return false;
 	return !(rule->flags & FTPNAT_RULE_FOREIGN) ||
 	       addr_is_v4(named) != addr_is_v4(own);
 }

@@ -10,15 +10,16 @@
  * PORT or EPRT: the server will connect to the client. GO_ON with the text that the
  * server must read instead (none: unchanged), else the reason of the refusal.
  */
-static __always_inline int expect_active(struct ftpnat_session *session,
-					 const struct ftpnat_rule *rule,
-					 struct scratch *s, const struct ftp_line *line)
+static __always_inline enum ftpnat_reason expect_active(struct ftpnat_session *session,
+							const struct ftpnat_rule *rule,
+							struct scratch *s,
+							const struct ftp_line *line)
 {
 	struct ftpnat_expected *e = (struct ftpnat_expected *)s->expectation.value;
 	struct ftpnat_expected_key *key = &s->expectation.key;
 	const struct ftpnat_addr *named = (const struct ftpnat_addr *)line->addr;
-	int keep = addr_equal(&session->client.src, &session->server.src);
-	int verdict;
+	bool keep = addr_equal(&session->client.src, &session->server.src);
+	enum ftpnat_reason verdict;
 
 	if (!(rule->modes & (1 << FTPNAT_ACTIVE)) || session->flags & FTPNAT_SESSION_EPSV)
 		return FTPNAT_LINE_MODE;
@@ -76,15 +77,16 @@ static __always_inline void not_ftp(struct ftpnat_session *session, struct scrat
 }
 
 /* Is the line none of FTP? Of a binary protocol the first line tells. */
-static __always_inline int is_alien(const struct ftpnat_session *session, __u8 command)
+static __always_inline bool is_alien(const struct ftpnat_session *session, __u8 command)
 {
 	return command == FTP_COMMAND_ALIEN || (command == FTP_COMMAND_BINARY &&
 						!(session->flags & FTPNAT_SESSION_LINES));
 }
 
 /* PORT or EPRT: GO_ON with what the server has to read, or why it is refused. */
-static __always_inline int address_line(struct ftpnat_session *session, struct scratch *s,
-					const struct ftp_line *line)
+static __always_inline enum ftpnat_reason address_line(struct ftpnat_session *session,
+						       struct scratch *s,
+						       const struct ftp_line *line)
 {
 	struct ftpnat_rule *rule;
 
@@ -117,14 +119,15 @@ static __always_inline void address_deny(struct scratch *s, const struct ftp_lin
  * A complete line of the client. Sets segment.outcome.text if its address or the whole
  * line must be replaced; the return value says which.
  */
-static __always_inline int client_line(struct ftpnat_session *session, struct scratch *s,
-				       const struct ftp_line *line)
+static __always_inline bool client_line(struct ftpnat_session *session, struct scratch *s,
+					const struct ftp_line *line)
 {
 	__u8 command = line->command;
-	int verdict, whole = 0;
+	enum ftpnat_reason verdict;
+	bool whole = false;
 
 	if (command == FTP_COMMAND_NONE)
-		return 0;
+		return false;
 	commands_settle(session, s->segment.now);
 	if (command == FTP_COMMAND_LPRT || command == FTP_COMMAND_LPSV)
 		line_is(s, FTPNAT_LINE_LPRT);
@@ -142,7 +145,7 @@ static __always_inline int client_line(struct ftpnat_session *session, struct sc
 		line_is(s, FTPNAT_LINE_TLS);
 		command = (__u8)(COMMAND_REFUSED | REFUSAL_TLS);
 		refusal_write(&s->segment, REFUSED_AUTH);
-		whole = 1;
+		whole = true;
 	}
 	if (line->form == FTP_FORM_ADDRESS || line->form == FTP_FORM_AMBIGUOUS) {
 		verdict = address_line(session, s, line);
@@ -172,7 +175,7 @@ static __always_inline void client_line_break(struct ftpnat_session *session,
 					      struct scratch *s,
 					      struct ftp_parser *parser)
 {
-	int auth = parser->line.command == FTP_COMMAND_AUTH;
+	bool auth = parser->line.command == FTP_COMMAND_AUTH;
 	enum ftpnat_reason why = auth ? FTPNAT_LINE_TLS : FTPNAT_LINE_AMBIGUOUS;
 
 	line_is(s, why);

@@ -66,17 +66,18 @@ data_address(const struct ftpnat_rule *rule, struct scratch *s)
 }
 
 /* 227 or 229: the client will connect to the server. As expect_active(). */
-static __always_inline int expect_passive(struct ftpnat_session *session,
-					  const struct ftpnat_rule *rule,
-					  struct scratch *s, const struct ftp_line *line)
+static __always_inline enum ftpnat_reason expect_passive(struct ftpnat_session *session,
+							 const struct ftpnat_rule *rule,
+							 struct scratch *s,
+							 const struct ftp_line *line)
 {
 	struct ftpnat_expected *e = (struct ftpnat_expected *)s->expectation.value;
 	struct ftpnat_expected_key *key = &s->expectation.key;
 	const struct ftpnat_addr *named = (const struct ftpnat_addr *)line->addr;
 	const struct ftpnat_addr *shown = &session->client.dst;
 	const struct ftpnat_addr *server = &session->server.dst;
-	const struct ftpnat_addr *told = 0;
-	int verdict;
+	const struct ftpnat_addr *told = NULL;
+	enum ftpnat_reason verdict;
 
 	if (!(rule->modes & (1 << FTPNAT_PASSIVE)) ||
 	    (line->code == 227 && session->flags & FTPNAT_SESSION_EPSV))
@@ -134,34 +135,34 @@ static __always_inline int expect_passive(struct ftpnat_session *session,
  * A complete line of the server. Sets segment.outcome.text; the return value says
  * whether it replaces the whole line or only the address.
  */
-static __always_inline int server_line(struct ftpnat_session *session, struct scratch *s,
-				       const struct ftp_line *line)
+static __always_inline bool server_line(struct ftpnat_session *session, struct scratch *s,
+					const struct ftp_line *line)
 {
 	struct ftpnat_rule *rule;
 	__u8 command;
-	int verdict;
+	enum ftpnat_reason verdict;
 
 	if (!line->final)
-		return 0; /* inside a reply */
+		return false; /* inside a reply */
 	session->busy = line->code < 200;
 	if (session->busy)
-		return 0;
+		return false;
 
 	if (!session->greeted) {
 		session->greeted = 1;
 		if (line->code == 220)
-			return 0; /* not a reply to anything that was sent before */
+			return false; /* not a reply to anything that was sent before */
 	}
 	command = reply_answers(session, line->code);
 	if (command == FTP_COMMAND_NONE && (line->code == 227 || line->code == 229)) {
 		line_is(s, FTPNAT_LINE_UNASKED);
-		return 0;
+		return false;
 	}
 	/* the last line of a multi-line reply must have the code of the first */
 	if (command & COMMAND_REFUSED && !session->stream[FTPNAT_FROM_SERVER].reply &&
 	    (line->code >= 400 || command == (COMMAND_REFUSED | REFUSAL_TLS))) {
 		refusal_write(&s->segment, command);
-		return 1;
+		return true;
 	}
 	if (command == FTP_COMMAND_AUTH && line->code == 234) {
 		tls_begin(session);
@@ -178,27 +179,27 @@ static __always_inline int server_line(struct ftpnat_session *session, struct sc
 	    reply_refuses(line->code))
 		expectation_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
 	if (line->code != 227 && line->code != 229)
-		return 0;
+		return false;
 	if (line->form != FTP_FORM_ADDRESS) {
 		line_is(s, FTPNAT_LINE_MALFORMED);
-		return 0;
+		return false;
 	}
 	rule = rule_get(s, session->rule);
 	if (!rule)
-		return 0;
+		return false;
 	count_line(session->rule, line->code == 227 ? FTPNAT_LINE_227 : FTPNAT_LINE_229);
 	verdict = expect_passive(session, rule, s, line);
 	if (verdict == GO_ON) {
 		line_is(s, s->segment.outcome.text_len ? FTPNAT_LINE_REWRITTEN :
 							 FTPNAT_LINE_UNCHANGED);
-		return 0;
+		return false;
 	}
 	line_is(s, verdict);
 	if (session->stream[FTPNAT_FROM_SERVER].reply ||
 	    session->flags & FTPNAT_SESSION_TRACKED)
-		return 0; /* as above; no expectation was opened */
+		return false; /* as above; no expectation was opened */
 	refusal_write(&s->segment, refusal_index(verdict));
-	return 1;
+	return true;
 }
 
 #endif

@@ -7,13 +7,13 @@
 #include "line_server.h"
 
 /* The line that the stream's parser has finished, see client_line() and server_line(). */
-__noinline int session_line(struct ftpnat_session *session)
+__noinline bool session_line(struct ftpnat_session *session)
 {
 	struct scratch *s = scratch_get();
-	int whole = 0;
+	bool whole = false;
 
 	if (!session || !s)
-		return 0;
+		return false;
 	s->segment.outcome.text_len = 0;
 	s->segment.outcome.why = FTPNAT_PASS;
 	if (s->segment.dir == FTPNAT_FROM_SERVER) {
@@ -41,11 +41,11 @@ __noinline int session_line_break(struct ftpnat_session *session)
 	return 0;
 }
 
-/* Feeds one byte to the grammar: 1 when it ended a line. */
-__noinline int feed_byte(struct ftp_parser *parser, __u8 byte, int dir)
+/* Feeds one byte to the grammar. Has it ended a line? */
+__noinline bool feed_byte(struct ftp_parser *parser, __u8 byte, enum ftpnat_dir dir)
 {
 	if (!parser)
-		return 0;
+		return false;
 	if (dir == FTPNAT_FROM_CLIENT)
 		return ftp_feed_command(parser, byte);
 	return ftp_feed_reply(parser, byte);

@@ -18,30 +18,30 @@
  * holds a session under TLS? Or does it leave without such a port? Sets its destination
  * in s->flow.
  */
-__noinline int tls_expects(int leaves)
+__noinline bool tls_expects(bool leaves)
 {
 	struct scratch *s = scratch_get();
-	struct ftpnat_session *session = 0;
+	struct ftpnat_session *session = NULL;
 	struct ftpnat_tls *known;
 	struct flow_new *new;
 	struct packet *p;
 	__u32 i;
 
 	if (!s)
-		return 0;
+		return false;
 	p = &s->packet;
 	new = &s->flow;
 	tls_key_set(s, &p->tuple.src, &p->tuple.dst);
 	known = bpf_map_lookup_elem(&ftpnat_tls, &s->tls_key);
 	new->key = p->tuple;
 	if (!known || control_rule(s) != WALK_NONE)
-		return 0;
+		return false;
 	for (i = 0; i < FTPNAT_TLS_SESSIONS && !session; i++) {
 		new->session = known->session[i];
 		session = tls_leads(s, &new->session, leaves);
 	}
 	if (!session)
-		return 0;
+		return false;
 	new->to.src = session->server.src;
 	new->to.dst = session->server.dst;
 	new->to.sport = p->tuple.sport;
@@ -49,15 +49,15 @@ __noinline int tls_expects(int leaves)
 	new->rule = session->rule;
 	if (session->flags & FTPNAT_SESSION_TRACKED)
 		new->flags |= FTPNAT_FLOW_TRACKED;
-	return 1;
+	return true;
 }
 
 /*
  * GO_ON when opened, PASS when nothing was expected, else the reason of the refusal.
  * leaves: every filter has accepted it, and it is about to leave unchanged.
  */
-static __noinline int data_open(struct __sk_buff *skb, struct scratch *s, int egress,
-				int leaves)
+static __noinline enum ftpnat_reason data_open(struct __sk_buff *skb, struct scratch *s,
+					       bool egress, bool leaves)
 {
 	struct ftpnat_expected_key *key = &s->expected_key;
 	const struct packet *p = &s->packet;
@@ -65,7 +65,7 @@ static __noinline int data_open(struct __sk_buff *skb, struct scratch *s, int eg
 	struct ftpnat_rule_stats *stats;
 	struct ftpnat_session *session;
 	struct ftpnat_expected *e;
-	int verdict;
+	enum ftpnat_reason verdict;
 
 	key->peer = p->tuple.src;
 	key->dst = p->tuple.dst;
@@ -133,15 +133,15 @@ static __noinline int data_open(struct __sk_buff *skb, struct scratch *s, int eg
  * A SYN without flow or expectation: opens a control connection if a rule matches. GO_ON
  * if it did, PASS if no rule matches, else the reason of the refusal.
  */
-static __always_inline int control_open(struct __sk_buff *skb, struct scratch *s,
-					int egress)
+static __always_inline enum ftpnat_reason control_open(struct __sk_buff *skb,
+						       struct scratch *s, bool egress)
 {
 	const struct packet *p = &s->packet;
 	struct flow_new *new = &s->flow;
 	struct ftpnat_rule_stats *stats;
 	struct ftpnat_rule *rule;
 	__u32 id;
-	int verdict;
+	enum ftpnat_reason verdict;
 
 	if (!ifaddr_get(s, skb->ifindex))
 		return FTPNAT_PASS;
@@ -183,20 +183,20 @@ static __always_inline int control_open(struct __sk_buff *skb, struct scratch *s
 }
 
 /* At egress: has another hook already made this tuple out of the one that came? */
-static __always_inline int already_translated(const struct packet *p)
+static __always_inline bool already_translated(const struct packet *p)
 {
 	struct ftpnat_tuple reverse;
 
 	tuple_swap(&reverse, &p->tuple);
-	return bpf_map_lookup_elem(&ftpnat_flows, &reverse) != 0;
+	return bpf_map_lookup_elem(&ftpnat_flows, &reverse) != NULL;
 }
 
 /* Opens the flow that a SYN asks for: GO_ON, PASS, or the reason of the refusal. */
-__noinline int flow_begin(struct __sk_buff *skb, int egress)
+__noinline enum ftpnat_reason flow_begin(struct __sk_buff *skb, bool egress)
 {
 	struct scratch *s = scratch_get();
 	struct packet *p;
-	int verdict;
+	enum ftpnat_reason verdict;
 
 	if (!s)
 		return FTPNAT_PASS;
@@ -204,13 +204,13 @@ __noinline int flow_begin(struct __sk_buff *skb, int egress)
 	p = &s->packet;
 	if (egress && already_translated(p))
 		return FTPNAT_SEEN;
-	verdict = data_open(skb, s, egress, 0);
+	verdict = data_open(skb, s, egress, false);
 	if (verdict == FTPNAT_PASS)
 		verdict = control_open(skb, s, egress);
 	if (verdict == FTPNAT_PASS)
 		verdict = guard_syn(skb);
 	if (verdict == FTPNAT_PASS && egress)
-		verdict = data_open(skb, s, egress, 1);
+		verdict = data_open(skb, s, egress, true);
 	if (verdict == GO_ON || verdict == FTPNAT_PASS || verdict == FTPNAT_GUARDED)
 		return verdict;
 	if (verdict == FTPNAT_SPOOFED || verdict == FTPNAT_MARTIAN) {

@@ -88,9 +88,10 @@ static __always_inline long pull_headers(struct __sk_buff *skb)
  * Fills *p from a frame of frame_len bytes, readable up to data_end, whose IP header is at
  * l3: GO_ON, or why it is not for us: PASS (not TCP), FRAGMENT, TRUNCATED.
  */
-static __always_inline int parse_frame(void *data, void *data_end, __be16 protocol,
-				       __u32 frame_len, int gso, __u32 l3,
-				       struct packet *p)
+static __always_inline enum ftpnat_reason parse_frame(void *data, void *data_end,
+						      __be16 protocol, __u32 frame_len,
+						      bool gso, __u32 l3,
+						      struct packet *p)
 {
 	const struct tcphdr *tcp;
 	__u32 l4, doff;
@@ -161,7 +162,8 @@ static __always_inline int parse_frame(void *data, void *data_end, __be16 protoc
 	return GO_ON;
 }
 
-static __always_inline int parse_packet(struct __sk_buff *skb, __u32 l3, struct packet *p)
+static __always_inline enum ftpnat_reason parse_packet(struct __sk_buff *skb, __u32 l3,
+						       struct packet *p)
 {
 	return parse_frame((void *)(long)skb->data, (void *)(long)skb->data_end,
 			   (__be16)skb->protocol, skb->len, skb->gso_size != 0, l3, p);

@@ -28,8 +28,9 @@ static long pick_server(__u32 i, struct scratch **scratch)
 }
 
 /* Is this an address of the gateway itself? */
-static __always_inline int is_local(struct __sk_buff *skb, const struct ftpnat_tuple *key,
-				    const struct ftpnat_addr *addr)
+static __always_inline bool is_local(struct __sk_buff *skb,
+				     const struct ftpnat_tuple *key,
+				     const struct ftpnat_addr *addr)
 {
 	struct ftpnat_tuple to = *key;
 	struct bpf_fib_lookup fib;
@@ -60,16 +61,16 @@ static __always_inline __u32 addr_hash(const struct ftpnat_addr *addr)
  * Are client and server both on the interface on which the packet in the scratch memory
  * arrived? Then the server would answer the client directly. s->flow.to has the server.
  */
-__noinline int is_hairpin(struct __sk_buff *skb)
+__noinline bool is_hairpin(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get();
 	struct bpf_fib_lookup fib;
 	struct ftpnat_tuple *t;
 	struct packet *p;
-	int v6;
+	bool v6;
 
 	if (!s)
-		return 0;
+		return false;
 	p = &s->packet;
 	v6 = p->v6;
 	t = &s->hairpin;
@@ -80,25 +81,26 @@ __noinline int is_hairpin(struct __sk_buff *skb)
 	fib_params(&fib, t, v6, skb->ifindex, 0);
 	if (!fib_found(bpf_fib_lookup(skb, &fib, sizeof(fib), 0)) ||
 	    fib.ifindex != skb->ifindex)
-		return 0;
+		return false;
 	t->src = s->flow.to.dst;
 	t->dst = p->tuple.src;
 	fib_params(&fib, t, v6, skb->ifindex, 0);
 	if (!fib_found(bpf_fib_lookup(skb, &fib, sizeof(fib), 0)) ||
 	    fib.ifindex != skb->ifindex)
-		return 0;
+		return false;
 	/* next hop: the client itself, not a router that may be behind us */
 	return v6 ? addr_equal((const struct ftpnat_addr *)fib.ipv6_dst, &t->dst) :
 		    fib.ipv4_dst == t->dst.w[3];
 }
 
 /* publish: the server for this connection, of the client's family and by weight. */
-static __always_inline int publish(struct __sk_buff *skb, const struct ftpnat_rule *rule,
-				   struct scratch *s, int egress)
+static __always_inline enum ftpnat_reason publish(struct __sk_buff *skb,
+						  const struct ftpnat_rule *rule,
+						  struct scratch *s, bool egress)
 {
 	struct flow_new *new = &s->flow;
 	struct ftpnat_server *server;
-	int v4 = addr_is_v4(&new->key.src);
+	bool v4 = addr_is_v4(&new->key.src);
 	__u32 weight = v4 ? rule->weight[FTPNAT_V4] : rule->weight[FTPNAT_V6];
 
 	if (!weight)
@@ -138,9 +140,9 @@ static __always_inline int publish(struct __sk_buff *skb, const struct ftpnat_ru
  * masquerade: the rule's address, or that of the interface through which the route
  * leaves. Connections to this host itself pass: they need no translation.
  */
-static __always_inline int masquerade(struct __sk_buff *skb,
-				      const struct ftpnat_rule *rule, struct scratch *s,
-				      int egress)
+static __always_inline enum ftpnat_reason masquerade(struct __sk_buff *skb,
+						     const struct ftpnat_rule *rule,
+						     struct scratch *s, bool egress)
 {
 	struct flow_new *new = &s->flow;
 	__u32 family = addr_is_v4(&new->key.src) ? FTPNAT_V4 : FTPNAT_V6;

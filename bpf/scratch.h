@@ -48,16 +48,16 @@ struct scanning {
 	__u32 line;	 /* first byte of the line being scanned */
 	__u32 fresh;	 /* first byte that was not parsed before */
 	__u16 held_len; /* bytes from held_from on that are in the session, not in the packet */
-	__u8 full;	/* the edit log is full: the line at `line` has to come again */
-	__u8 releasing; /* held bytes are in front of the line being scanned */
-	__u8 broken;	/* the packet could not be read */
+	bool full;	/* the edit log is full: the line at `line` has to come again */
+	bool releasing; /* held bytes are in front of the line being scanned */
+	bool broken;	/* the packet could not be read */
 	struct ftp_parser before; /* the parser as it was when the segment came */
 };
 
 /* The result of a complete line, from lines.h to segment.h. */
 struct outcome {
-	__u32 why;	/* enum ftpnat_reason; PASS: no event */
-	__u32 text_len; /* replacement of the address or of the line; 0: none */
+	enum ftpnat_reason why; /* PASS: no event */
+	__u32 text_len;		/* replacement of the address or of the line; 0: none */
 	__u8 text[64];
 };
 
@@ -80,18 +80,18 @@ struct composing {
 	__u32 edit;	    /* index of the edit at or after `at` */
 	__u32 text_done;    /* bytes of its replacement already out */
 	__u32 in_sum;	    /* checksum of the payload that is in the packet */
-	__u8 broken;	    /* the packet could not be written */
+	bool broken;	    /* the packet could not be written */
 };
 
 /* How the segment, or the ACK instead of it, leaves. */
 struct sending {
-	int way; /* as route() found it */
-	int egress;
+	enum ftpnat_reason way; /* as route() found it */
+	bool egress;
 	__u32 seq;  /* receiver's: of the part at hand */
 	__u32 ack;  /* receiver's */
 	__u32 upto; /* sender's: may be acknowledged if nothing is forwarded */
-	__u8 news;  /* its ACK tells the receiver something new */
-	__u8 twice; /* the receiver shall acknowledge it at once */
+	bool news;  /* its ACK tells the receiver something new */
+	bool twice; /* the receiver shall acknowledge it at once */
 };
 
 /* A control segment on its way through the edit log; each part is set by the phase that it names. */
@@ -158,8 +158,8 @@ struct quoted {
 
 /* Where the current packet leaves, see route(). */
 struct route {
-	__u32 hop;   /* index + 1 of its next hop in ftpnat_hops, or 0 */
-	__u32 known; /* packets may go there without the neighbour layer */
+	__u32 hop;  /* index + 1 of its next hop in ftpnat_hops, or 0 */
+	bool known; /* packets may go there without the neighbour layer */
 	__u32 ifindex;
 	__u32 mtu;
 	struct bpf_redir_neigh next_hop;

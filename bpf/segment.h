@@ -53,7 +53,7 @@ static long piece_load(__u32 i, struct scan *c)
 /* Reads the whole payload. 0 or -1. */
 static __always_inline int pieces_load(struct scan *c)
 {
-	c->s->segment.scan.broken = 0;
+	c->s->segment.scan.broken = false;
 	bpf_loop(PAYLOAD_PIECES, piece_load, c, 0);
 	return c->s->segment.scan.broken ? -1 : 0;
 }
@@ -133,9 +133,9 @@ static __always_inline void release_held(struct scan *c)
 {
 	struct segment *seg = &c->s->segment;
 
-	seg->scan.releasing = 0;
+	seg->scan.releasing = false;
 	if (!stream_has_room(c->stream, FTPNAT_HELD_LEN)) {
-		seg->scan.full = 1;
+		seg->scan.full = true;
 		return;
 	}
 	seg->edit.from = seg->scan.held_from;
@@ -161,7 +161,7 @@ static long hold_byte(__u32 i, struct scan *c)
  * Reports the line [seg->scan.line, stream->next): as received, and the part that is
  * replaced.
  */
-static __noinline int event_line(struct scan *c, int whole)
+static __noinline int event_line(struct scan *c, bool whole)
 {
 	struct ftpnat_line_event *e;
 	struct segment *seg = &c->s->segment;
@@ -203,7 +203,7 @@ static __noinline int event_line(struct scan *c, int whole)
 	return 0;
 }
 
-static __always_inline int has_address(const struct ftp_line *line)
+static __always_inline bool has_address(const struct ftp_line *line)
 {
 	return line->form == FTP_FORM_ADDRESS || line->form == FTP_FORM_AMBIGUOUS;
 }
@@ -214,15 +214,16 @@ static __always_inline void line_end(struct scan *c)
 	struct ftpnat_stream *stream = c->stream;
 	struct segment *seg = &c->s->segment;
 	const struct ftp_line *line = &stream->parser.line;
-	int client = seg->dir == FTPNAT_FROM_CLIENT;
-	int whole;
+	bool client = seg->dir == FTPNAT_FROM_CLIENT;
+	bool whole;
 
 	/* an address whose start has left can't be replaced any more */
 	if (has_address(line) && !seg->scan.releasing &&
 	    !(c->session->flags & FTPNAT_SESSION_TRACKED) &&
 	    seq_before(seg->scan.line + line->span_start, seg->scan.fresh)) {
 		if (c->session->flags & FTPNAT_SESSION_HELLO) {
-			seg->scan.full = 1; /* nobody who speaks TLS writes such a line */
+			seg->scan.full =
+				true; /* nobody who speaks TLS writes such a line */
 			return;
 		}
 		stream->parser.line.form = FTP_FORM_MALFORMED;
@@ -232,7 +233,7 @@ static __always_inline void line_end(struct scan *c)
 	     (client && line->command == FTP_COMMAND_AUTH) ||
 	     (!client && awaits_any(c->session))) &&
 	    !stream_has_room(stream, FTPNAT_HELD_LEN + sizeof(seg->outcome.text))) {
-		seg->scan.full = 1;
+		seg->scan.full = true;
 		return;
 	}
 	whole = session_line(c->session);
@@ -259,12 +260,12 @@ static __always_inline void line_end(struct scan *c)
 		seg->edit.from = seg->edit.text_from;
 		seg->edit.to = seg->edit.text_to;
 	}
-	seg->scan.releasing = 0;
+	seg->scan.releasing = false;
 	edit_add(c);
 }
 
 /* May the unfinished line of the client still have to be changed? */
-static __always_inline int command_undecided(const struct scan *c)
+static __always_inline bool command_undecided(const struct scan *c)
 {
 	const struct ftp_parser *p = &c->stream->parser;
 
@@ -274,17 +275,17 @@ static __always_inline int command_undecided(const struct scan *c)
 }
 
 /* May the unfinished line still have to be changed, and can it be held back? */
-static __always_inline int line_undecided(const struct scan *c)
+static __always_inline bool line_undecided(const struct scan *c)
 {
 	const struct ftp_parser *p = &c->stream->parser;
 
 	if (!p->length || p->length >= FTPNAT_HELD_LEN ||
 	    c->session->flags & (FTPNAT_SESSION_TRACKED | FTPNAT_SESSION_HELLO))
-		return 0;
+		return false;
 	if (c->s->segment.dir == FTPNAT_FROM_CLIENT)
 		return command_undecided(c);
 	if (command_first(c->session) & COMMAND_REFUSED && !c->stream->reply)
-		return 1;
+		return true;
 	return awaits_any(c->session) && ftp_may_become_reply_address(p);
 }
 
@@ -292,7 +293,7 @@ static __always_inline int line_undecided(const struct scan *c)
  * Does the unfinished line have to be refused now, since it goes on and nothing of it can
  * be replaced later? One that is too long to be held, or whose verb says that it matters.
  */
-static __always_inline int line_must_break(const struct scan *c)
+static __always_inline bool line_must_break(const struct scan *c)
 {
 	const struct ftp_parser *p = &c->stream->parser;
 
@@ -307,16 +308,16 @@ static __noinline int line_break(struct scan *c)
 	struct segment *seg = &c->s->segment;
 	const struct ftp_line *line = &stream->parser.line;
 	__u32 from = seg->scan.line + line->span_start;
-	int begun = line->span_start || !line->command; /* what the server would read */
+	bool begun = line->span_start || !line->command; /* what the server would read */
 
 	if (!stream_has_room(stream, FTPNAT_HELD_LEN + sizeof(seg->outcome.text))) {
-		seg->scan.full = 1;
+		seg->scan.full = true;
 		return 0;
 	}
 	if (!begun || (!seg->scan.releasing && seq_before(from, seg->scan.fresh)))
 		from = stream->next;
 	session_line_break(c->session);
-	event_line(c, 0);
+	event_line(c, false);
 	seg->edit.text_len = seg->outcome.text_len;
 	seg->edit.text_from = from;
 	seg->edit.text_to = stream->next;
@@ -324,7 +325,7 @@ static __noinline int line_break(struct scan *c)
 	if (seg->edit.from == stream->next)
 		seg->edit.from--; /* an edit of no bytes would never leave */
 	seg->edit.to = stream->next;
-	seg->scan.releasing = 0;
+	seg->scan.releasing = false;
 	edit_add(c);
 	return 0;
 }
@@ -353,7 +354,7 @@ static long scan_byte(__u32 i, struct scan *c)
 	struct segment *seg = &c->s->segment;
 	__u32 offset = stream->next - seg->start;
 	const struct payload *piece;
-	int done;
+	bool done;
 
 	(void)i;
 	if (stream->next == seg->end)
@@ -390,14 +391,14 @@ static long scan_byte(__u32 i, struct scan *c)
  * Parses the new bytes of the segment and decides which are held back. GO_ON, or
  * LOG_FULL: nothing of the segment can be forwarded.
  */
-static __always_inline int segment_scan(struct scan *c)
+static __always_inline enum ftpnat_reason segment_scan(struct scan *c)
 {
 	struct ftpnat_stream *stream = c->stream;
 	struct segment *seg = &c->s->segment;
 	__u32 fresh = seg->end - stream->next;
-	int hold;
+	bool hold;
 
-	seg->scan.full = 0;
+	seg->scan.full = false;
 	seg->scan.fresh = stream->next;
 	seg->scan.held_len = stream->held_len;
 	seg->scan.held_from = held_from(stream);
@@ -414,7 +415,7 @@ static __always_inline int segment_scan(struct scan *c)
 	if (seg->dir == FTPNAT_FROM_SERVER && c->session->flags & FTPNAT_SESSION_HELLO)
 		tls_answer(c->session, raw_byte(c, stream->next));
 	if (stream->tls) {
-		int clear = tls_follow(c->skb, stream);
+		bool clear = tls_follow(c->skb, stream);
 
 		/* nothing is parsed, held bytes leave with the next byte */
 		stream->next++;
@@ -431,7 +432,7 @@ static __always_inline int segment_scan(struct scan *c)
 		stream->parser.reply = 0;
 		stream->reply = 0;
 		stream->next = stream->tls_record;
-		seg->scan.releasing = 0;
+		seg->scan.releasing = false;
 		seg->scan.line = stream->next;
 		seg->scan.fresh = stream->next;
 		seg->scan.held_from = stream->next;
@@ -449,7 +450,7 @@ static __always_inline int segment_scan(struct scan *c)
 
 	if (seg->scan.full) {
 		/* as if the segment had ended before this line */
-		seg->scan.releasing = 0;
+		seg->scan.releasing = false;
 		if (seq_before(seg->scan.line, seg->scan.fresh)) {
 			stream->parser = seg->scan.before;
 			stream->held_len = seg->scan.held_len;

@@ -24,7 +24,7 @@ static long try_lock(__u32 i, struct ftpnat_session **session)
  * before 6.x. Its holder runs with bottom halves off and never waits, so the
  * other direction on another CPU is the only one ever seen waiting. 1 if held.
  */
-static __always_inline int session_lock(struct ftpnat_session *session)
+static __always_inline bool session_lock(struct ftpnat_session *session)
 {
 	return bpf_loop(LOCK_TRIES, try_lock, &session, 0) < LOCK_TRIES;
 }

@@ -117,7 +117,7 @@ static __always_inline bool source_by_other_path(struct __sk_buff *skb, struct s
  * May a packet like the one in s->source arrive on this interface, as the kernel decides
  * it? GO_ON, MARTIAN or SPOOFED. `bound`: 0 if the direction has no interface yet.
  */
-__noinline int source_check(struct __sk_buff *skb, __u32 bound)
+__noinline enum ftpnat_reason source_check(struct __sk_buff *skb, __u32 bound)
 {
 	struct scratch *s = scratch_get();
 	struct bpf_fib_lookup fib;
@@ -166,9 +166,9 @@ __noinline int source_check(struct __sk_buff *skb, __u32 bound)
  * Is the source of a packet with tuple `t`, which leaves as `to`, valid on this
  * interface?
  */
-static __always_inline int source_of(struct __sk_buff *skb, struct scratch *s,
-				     const struct ftpnat_tuple *t,
-				     const struct ftpnat_addr *to, __u32 bound)
+static __always_inline enum ftpnat_reason
+source_of(struct __sk_buff *skb, struct scratch *s, const struct ftpnat_tuple *t,
+	  const struct ftpnat_addr *to, __u32 bound)
 {
 	tuple_swap(&s->source.back, t);
 	s->source.on = *t;
@@ -177,8 +177,8 @@ static __always_inline int source_of(struct __sk_buff *skb, struct scratch *s,
 }
 
 /* At ingress: the flow that s->flow is about to become. */
-static __always_inline int source_opens(struct __sk_buff *skb, struct scratch *s,
-					int egress)
+static __always_inline enum ftpnat_reason source_opens(struct __sk_buff *skb,
+						       struct scratch *s, bool egress)
 {
 	s->flow.ifindex = egress ? 0 : skb->ifindex;
 	return egress ? GO_ON : source_of(skb, s, &s->flow.key, &s->flow.to.dst, 0);
@@ -188,10 +188,11 @@ static __always_inline int source_opens(struct __sk_buff *skb, struct scratch *s
  * A packet of a flow arrived on another interface than the ones before, or is the first
  * of its direction: routes change, and so may the interface of the direction.
  */
-static __noinline int source_moves(struct __sk_buff *skb, struct scratch *s,
-				   struct ftpnat_flow *flow)
+static __noinline enum ftpnat_reason
+source_moves(struct __sk_buff *skb, struct scratch *s, struct ftpnat_flow *flow)
 {
-	int verdict = source_of(skb, s, &s->packet.tuple, &flow->to.dst, flow->ifindex);
+	enum ftpnat_reason verdict =
+		source_of(skb, s, &s->packet.tuple, &flow->to.dst, flow->ifindex);
 
 	if (verdict == GO_ON)
 		flow->ifindex = skb->ifindex;
@@ -202,8 +203,10 @@ static __noinline int source_moves(struct __sk_buff *skb, struct scratch *s,
  * GO_ON if the packet of a flow arrives where its sender is. At egress the kernel has
  * validated it.
  */
-static __always_inline int source_flow(struct __sk_buff *skb, struct scratch *s,
-				       struct ftpnat_flow *flow, int egress)
+static __always_inline enum ftpnat_reason source_flow(struct __sk_buff *skb,
+						      struct scratch *s,
+						      struct ftpnat_flow *flow,
+						      bool egress)
 {
 	if (egress || flow->ifindex == skb->ifindex)
 		return GO_ON;
@@ -214,32 +217,32 @@ static __always_inline int source_flow(struct __sk_buff *skb, struct scratch *s,
  * Does the IPv4 packet in the scratch memory have a source route? Then it is left to the
  * kernel.
  */
-__noinline int source_routed(struct __sk_buff *skb)
+__noinline bool source_routed(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get();
 	__u32 len, at = 0, i;
 	__u8 opt[64] = {};
 
 	if (!s || s->packet.v6)
-		return 0;
+		return false;
 	len = s->packet.l4 - s->packet.l3 - sizeof(struct iphdr);
 	if (!len || len > IPOPTS_MAX)
-		return 0;
+		return false;
 	if (bpf_skb_load_bytes(skb, s->packet.l3 + sizeof(struct iphdr), opt,
 			       bounded_len(len, 64)))
-		return 0;
+		return false;
 	for (i = 0; i < IPOPTS_MAX && at < len; i++) {
 		__u8 type = opt[bounded(at, 64)], size = opt[bounded(at + 1, 64)];
 
 		if (type == IPOPT_LOOSE || type == IPOPT_STRICT)
-			return 1;
+			return true;
 		if (type == IPOPT_LIST_END)
-			return 0;
+			return false;
 		if (type != IPOPT_NO_OP && size < 2)
-			return 0;
+			return false;
 		at += type == IPOPT_NO_OP ? 1 : size;
 	}
-	return 0;
+	return false;
 }
 
 #endif

@@ -63,7 +63,7 @@ static __always_inline __u32 stream_said(struct ftpnat_stream *s)
  * Receiver's sequence number -> sender's, for ACK numbers and the edges of SACK
  * blocks. Inside a replacement: the start of the edit, or its end if `up`.
  */
-__noinline __u32 stream_unmap(struct ftpnat_stream *s, __u32 seq, int up)
+__noinline __u32 stream_unmap(struct ftpnat_stream *s, __u32 seq, bool up)
 {
 	__u32 growth, i;
 
@@ -119,7 +119,7 @@ __noinline int stream_acked(struct ftpnat_stream *s, __u32 ack)
 }
 
 /* Is there room for one more edit whose replacement has `len` bytes? */
-static __always_inline int stream_has_room(const struct ftpnat_stream *s, __u32 len)
+static __always_inline bool stream_has_room(const struct ftpnat_stream *s, __u32 len)
 {
 	return s->edits < FTPNAT_MAX_EDITS && s->text_used + len <= FTPNAT_TEXT_LEN;
 }

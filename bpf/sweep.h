@@ -20,13 +20,13 @@
 const volatile __u32 ftpnat_generation = 0;
 
 /* Does the session of this control connection carry a transfer? */
-static __always_inline int flow_has_data(const struct ftpnat_tuple *key,
-					 const struct ftpnat_flow *flow)
+static __always_inline bool flow_has_data(const struct ftpnat_tuple *key,
+					  const struct ftpnat_flow *flow)
 {
 	struct ftpnat_session *session;
 
 	if (flow->kind != FTPNAT_CONTROL)
-		return 0;
+		return false;
 	session = session_of_client(flow->session, key);
 	return session && session->data_flows;
 }

@@ -17,13 +17,13 @@
 #define WINDOW_MAX_SHIFT 14  /* RFC 7323 section 2.3 */
 #define MSS_DEFAULT	 536 /* RFC 9293 section 3.7.1, of an end that names none */
 
-static __always_inline int seq_before(__u32 a, __u32 b)
+static __always_inline bool seq_before(__u32 a, __u32 b)
 {
 	return (__s32)(a - b) < 0;
 }
 
 /* Is `a` at most `distance` before or behind `b`? distance: up to 2^30 */
-static __always_inline int seq_near(__u32 a, __u32 b, __u32 distance)
+static __always_inline bool seq_near(__u32 a, __u32 b, __u32 distance)
 {
 	return a - b + distance <= 2 * distance;
 }

@@ -23,13 +23,13 @@
 #define TLS_CLEAR_OFF_MAX PAYLOAD_LEN /* the part of a segment that can be read */
 
 /* Does the session's rule refuse TLS? */
-__noinline int tls_denied(struct ftpnat_session *session)
+__noinline bool tls_denied(struct ftpnat_session *session)
 {
 	struct scratch *s = scratch_get();
 	struct ftpnat_rule *rule;
 
 	if (!session || !s)
-		return 0;
+		return false;
 	rule = rule_get(s, session->rule);
 	return rule && rule->flags & FTPNAT_RULE_NO_TLS;
 }
@@ -103,8 +103,8 @@ static __always_inline void tls_answer(struct ftpnat_session *session, __u8 byte
 }
 
 /* Implicit TLS: a ClientHello as the first bytes, to a server that hasn't greeted. */
-static __always_inline int tls_hello(const struct ftpnat_session *session,
-				     const struct payload *in, __u32 len)
+static __always_inline bool tls_hello(const struct ftpnat_session *session,
+				      const struct payload *in, __u32 len)
 {
 	return !session->greeted && len > TLS_HEADER_LEN &&
 	       in->byte[0] == TLS_HANDSHAKE && in->byte[1] == TLS_MAJOR &&
@@ -118,7 +118,7 @@ struct following {
 };
 
 /* A byte that can begin a line of the client or the server, but never a record. */
-static __always_inline int begins_line(__u8 byte, __u8 dir)
+static __always_inline bool begins_line(__u8 byte, __u8 dir)
 {
 	if (dir == FTPNAT_FROM_SERVER)
 		return byte >= '1' && byte <= '5';
@@ -178,15 +178,15 @@ static long follow_byte(__u32 i, struct following *f)
 }
 
 /*
- * Follows the records through the current segment. 1: lines begin again at
+ * Follows the records through the current segment. True: lines begin again at
  * stream->tls_record.
  */
-__noinline int tls_follow(struct __sk_buff *skb, struct ftpnat_stream *stream)
+__noinline bool tls_follow(struct __sk_buff *skb, struct ftpnat_stream *stream)
 {
 	struct following f = { .skb = skb, .stream = stream, .s = scratch_get() };
 
 	if (!stream || !f.s || stream->tls == FTPNAT_TLS_LOST)
-		return 0;
+		return false;
 	bpf_loop(TLS_STEPS, follow_byte, &f, 0);
 	return stream->tls == FTPNAT_TLS_NONE;
 }

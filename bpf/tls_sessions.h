@@ -21,7 +21,7 @@ static __always_inline struct ftpnat_session *tls_session(const __u32 *id)
 	struct ftpnat_session *session = bpf_map_lookup_elem(&ftpnat_sessions, id);
 
 	if (!session || session->closing || !(session->flags & FTPNAT_SESSION_OPAQUE))
-		return 0;
+		return NULL;
 	return session;
 }
 
@@ -30,7 +30,7 @@ __noinline int tls_forget(struct ftpnat_session *session, __u32 id)
 {
 	struct scratch *s = scratch_get();
 	struct ftpnat_tls *known;
-	int others = 0;
+	bool others = false;
 	__u32 i;
 
 	if (!session || !s || !(session->flags & FTPNAT_SESSION_OPAQUE))
@@ -44,7 +44,7 @@ __noinline int tls_forget(struct ftpnat_session *session, __u32 id)
 		if (known->session[i] == id)
 			known->session[i] = 0;
 		else if (tls_session(&known->session[i]))
-			others = 1;
+			others = true;
 	}
 	if (!others)
 		bpf_map_delete_elem(&ftpnat_tls, &s->tls_key);
@@ -91,7 +91,7 @@ __noinline int tls_claim(struct ftpnat_session *session, __u32 id)
  * leaves anyhow needs no expectation: of a masqueraded client it only has to be translated.
  */
 static __always_inline struct ftpnat_session *tls_leads(const struct scratch *s,
-							const __u32 *id, int leaves)
+							const __u32 *id, bool leaves)
 {
 	struct ftpnat_session *session = tls_session(id);
 	const struct packet *p = &s->packet;
@@ -100,16 +100,16 @@ static __always_inline struct ftpnat_session *tls_leads(const struct scratch *s,
 
 	if (!session || !addr_equal(&session->client.src, &p->tuple.src) ||
 	    !addr_equal(&session->client.dst, &p->tuple.dst))
-		return 0;
+		return NULL;
 	rule = rule_get(s, session->rule);
 	if (!rule)
-		return 0;
+		return NULL;
 	if (leaves)
 		return rule->kind == FTPNAT_MASQUERADE && port >= FTP_FIRST_DATA_PORT &&
 				       rule->modes & 1 << FTPNAT_PASSIVE ?
 			       session :
-			       0;
-	return port >= rule->tls_port_min && port <= rule->tls_port_max ? session : 0;
+			       NULL;
+	return port >= rule->tls_port_min && port <= rule->tls_port_max ? session : NULL;
 }
 
 #endif

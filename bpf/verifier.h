@@ -6,26 +6,12 @@
 #ifndef FTPNAT_BPF_VERIFIER_H
 #define FTPNAT_BPF_VERIFIER_H
 
-#include <linux/types.h>
+#include "types.h"
 
 #ifdef __bpf__
 #include <bpf/bpf_helpers.h>
-
-typedef _Bool bool;
-#define true 1
-#define false 0
 #else
 #define barrier_var(var) ((void)(var))
-#endif
-
-#ifndef NULL
-#define NULL ((void *)0)
-#endif
-#ifndef __always_inline
-#define __always_inline inline __attribute__((always_inline))
-#endif
-#ifndef __noinline
-#define __noinline __attribute__((noinline))
 #endif
 
 /*
