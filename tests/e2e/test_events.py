@@ -20,8 +20,8 @@ from wire import address_of
 
 pytestmark = pytest.mark.ftpnat
 
-KEYS = {"schema", "time", "reason", "rule", "kind", "session", "client", "public", "real"}
-LINE_KEYS = KEYS | {"direction", "before", "after", "cut"}
+KEYS = {"schema", "time", "reason", "rule", "kind", "session", "client", "public", "real", "source"}
+LINE_KEYS = KEYS | {"direction", "before", "after", "cut", "note"}
 
 
 def end_of(sock):
@@ -46,7 +46,7 @@ def test_rewritten_reply_before_and_after(make_lab, command, before, after):
         assert address_of(entry["before"])[:2] == before
         assert address_of(entry["after"])[:2] == after
         assert entry["after"] == reply + "\r\n" != entry["before"]
-        assert not entry["cut"]
+        assert (entry["cut"], entry["note"]) == (False, None)
         session.quit()
 
 
@@ -80,6 +80,8 @@ def test_lines_that_are_unchanged_or_refused(make_lab):
             say(session, command)
             entry, = follower.wait(reason)
             assert (entry["before"], entry["after"]) == (command + "\r\n", after)
+            assert (entry["note"] or "").startswith("made invalid: the server refuses it" if after else "")
+            assert bool(entry["note"]) == bool(after)
         session.quit()
 
 
@@ -93,6 +95,7 @@ def test_refused_reply_shows_what_the_client_reads(make_lab):
         entry, = follower.wait("line_mode")
         assert entry["before"].startswith("227 ")
         assert entry["after"] == f"{said.value}\r\n"
+        assert entry["note"] == "refused: the client gets this in place of the server's reply"
         session.quit()
 
 
@@ -126,6 +129,30 @@ def test_connections_opened_and_closed(make_lab, family):
     assert kinds["data"][0]["session"] == kinds["control"][0]["session"]
 
 
+@pytest.mark.parametrize("kind", ["masquerade", "full", "keep"])
+def test_source_is_what_the_server_sees(make_lab, kind):
+    """Of both connections, in events, flows and expected (RFC 6888 section 4)."""
+    lab, server, vips = single(make_lab, Vsftpd, kind)
+    follower = Follower(lab, "--json")
+    with lab.client.inside():
+        session = login(lab.client, vips[0], server)
+        peers = {line.split()[3] for line in
+                 lab.server.run(["ss", "-Htn", "state", "established", "sport", "=", ":21"]).stdout.splitlines()}
+        entry, = follower.wait("control_opened")
+        flow, = lab.gateway.listing("flows")["flows"]
+        assert {entry["source"]} == {flow["source"]} == peers
+        assert entry["session"] == flow["session"] > 0
+        session.sendcmd("EPSV")
+        expected, = lab.gateway.listing("expected")["expected"]
+        address = entry["source"].rsplit(":", 1)[0]
+        assert (expected["source"], expected["session"]) == (f"{address}:0", entry["session"])
+        session.voidcmd("PORT 10,1,1,2,200,1")
+        expected, = lab.gateway.listing("expected")["expected"]
+        assert expected["source"].startswith(f"{address}:")
+        assert expected["session"] == entry["session"]
+        session.quit()
+
+
 def test_refused_connection_has_no_real_end(make_lab):
     lab = make_lab()
     server, vips = Vsftpd(lab.server).start(), lab.vips()
@@ -137,7 +164,7 @@ def test_refused_connection_has_no_real_end(make_lab):
             ftplib.FTP().connect(vips[0], 21, timeout=2)
         entry, = follower.wait("control_full")
         assert (entry["kind"], entry["public"]) == ("control", "192.0.2.10:21")
-        assert (entry["real"], entry["session"]) == (None, None)
+        assert (entry["real"], entry["source"], entry["session"]) == (None, None, None)
         session.quit()
 
 
@@ -150,15 +177,15 @@ def test_text(make_lab):
         session.sendcmd("PASV")
         session.quit()
     text = lab.gateway.load("events", "--count", "3").stdout.splitlines()
-    stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}  files  "
+    stamp = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d  files  "
     for line, rest in zip(text, (
-            rf"control_opened +control +{client} -> 192\.0\.2\.10:21 => 10\.2\.1\.2:21",
+            rf"control_opened +control +{client} -> 192\.0\.2\.10:21 => {client} -> 10\.2\.1\.2:21",
             rf'line_malformed +from client +{client} "PORT 10,1,\\"\\\\\\x01\\t\\r\\n"',
             rf'line_rewritten +from server +{client} "227 [^"]*\(10,2,1,2[^"]*\\r\\n" => '
             rf'"227 [^"]*\(192,0,2,10[^"]*\\r\\n"'), strict=True):
         assert re.fullmatch(stamp + rest, line), line
     assert len({line.index(client.replace("\\", "")) for line in text}) == 1, "columns are aligned"
-    said = datetime.datetime.strptime(text[0][:23], "%Y-%m-%d %H:%M:%S.%f").timestamp()
+    said = datetime.datetime.fromisoformat(text[0].split()[0]).timestamp()
     assert abs(said - time.time()) < 30
 
 

@@ -40,7 +40,7 @@ def test_flow_is_one_entry_with_both_directions(up):
     assert flow == {
         "rule": "files", "kind": "control", "state": "established",
         "client": "198.51.100.7:40000", "public": "192.0.2.10:2121", "real": "10.9.0.11:21",
-        "source": "198.51.100.7:40000",
+        "source": "198.51.100.7:40000", "session": 1,
         "packets": {"out": 3, "in": 2}, "bytes": {"out": 180, "in": 130},
     }
 
@@ -143,15 +143,16 @@ def test_many_flows_are_all_listed_once(up):
     assert len({line.index("control") for line in text[1:]}) == 1, "columns are aligned"
 
 
-@pytest.mark.parametrize("mode, peer, destination, client", [
-    (0, "198.51.100.7", "10.9.0.11:30000", "198.51.100.7"),
-    (1, "10.9.0.11", "198.51.100.7:30000", "198.51.100.7"),
+@pytest.mark.parametrize("mode, peer, destination, client, sport, source", [
+    (0, "198.51.100.7", "10.9.0.11:30000", "198.51.100.7", 0, "10.9.0.1:0"),
+    (0, "198.51.100.7", "10.9.0.11:30000", "198.51.100.7", 1234, "10.9.0.1:1234"),
+    (1, "10.9.0.11", "198.51.100.7:30000", "198.51.100.7", 20, "192.0.2.10:50000"),
 ])
-def test_expected(up, mode, peer, destination, client):
+def test_expected(up, mode, peer, destination, client, sport, source):
     public = "192.0.2.10:50000"
     key = address(peer) + end(public)[0] + end(public)[1] + b"\0\0"
     dst, dport = end(destination)
-    value = struct.pack("=16x16s16s2s2sIIHBx", address(peer), dst, b"\0\0", dport, 1,
+    value = struct.pack("=16x16s16s2s2sIIHBx", address("10.9.0.1"), dst, sport.to_bytes(2, "big"), dport, 77,
                         int(time.monotonic()) - 3, 0, mode)
     put(up, "ftpnat_expected", key, value)
     for argv, shown in ((["--client", client], 1), (["--client", "203.0.113.0/24"], 0), (["--rule", "lan"], 0),
@@ -160,7 +161,7 @@ def test_expected(up, mode, peer, destination, client):
     (entry,) = listing(up, "expected")["expected"]
     assert 3 <= entry.pop("age") <= 8
     assert entry == {"rule": "files", "client": client, "public": public, "real": destination,
-                     "mode": ("passive", "active")[mode]}
+                     "source": source, "session": 77, "mode": ("passive", "active")[mode]}
 
 
 def test_servers_count_their_control_connections(up):

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "events/print.h"
 
+#include <string.h>
+
 #include "dataplane/view.h"
 #include "events/text.h"
 
@@ -12,9 +14,10 @@ struct words {
 	char client[FTPNAT_ENDPOINT_STRLEN];
 	char public[FTPNAT_ENDPOINT_STRLEN];
 	char real[FTPNAT_ENDPOINT_STRLEN];
+	char source[FTPNAT_ENDPOINT_STRLEN]; /* what the server sees as the client */
 	const char *reason;
 	const char *kind;
-	bool connected; /* `real` and the session are there: not so where it was refused */
+	bool connected; /* `real`, `source` and the session are there: not so where it was refused */
 };
 
 __u64 event_clock_ns(clockid_t clock)
@@ -30,16 +33,21 @@ char *event_time_str(char buf[static EVENT_TIME_STRLEN], __u64 monotonic, bool u
 	__u64 ns = event_clock_ns(CLOCK_REALTIME) - event_clock_ns(CLOCK_MONOTONIC) +
 		   monotonic;
 	time_t seconds = (time_t)(ns / ONE_SECOND);
+	char zone[sizeof("+hh:mm")] = "Z";
 	struct tm tm;
 	size_t len;
 
-	if (utc)
+	if (utc) {
 		gmtime_r(&seconds, &tm);
-	else
+	} else {
 		localtime_r(&seconds, &tm);
-	len = strftime(buf, EVENT_TIME_STRLEN, utc ? "%Y-%m-%dT%T" : "%F %T", &tm);
+		strftime(zone, sizeof(zone), "%z", &tm);
+		memmove(zone + 4, zone + 3, sizeof("mm")); /* RFC 3339 wants a colon */
+		zone[3] = ':';
+	}
+	len = strftime(buf, EVENT_TIME_STRLEN, "%Y-%m-%dT%T", &tm);
 	snprintf(buf + len, EVENT_TIME_STRLEN - len, ".%03u%s",
-		 (unsigned int)(ns % ONE_SECOND / 1000000), utc ? "Z" : "");
+		 (unsigned int)(ns % ONE_SECOND / 1000000), zone);
 	return buf;
 }
 
@@ -53,6 +61,7 @@ static void put_in_words(const struct ftpnat_event *e, bool is_line, struct word
 	ftpnat_endpoint_str(w->client, &e->client.src, e->client.sport);
 	ftpnat_endpoint_str(w->public, &e->client.dst, e->client.dport);
 	ftpnat_endpoint_str(w->real, &e->server.dst, e->server.dport);
+	ftpnat_endpoint_str(w->source, &e->server.src, e->server.sport);
 	w->reason = view_reason_name(e->reason);
 	w->kind = e->kind == FTPNAT_CONTROL ? "control" : "data";
 	w->connected = is_line || e->reason == FTPNAT_CONTROL_OPENED ||
@@ -60,6 +69,16 @@ static void put_in_words(const struct ftpnat_event *e, bool is_line, struct word
 		       e->reason == FTPNAT_DATA_OPENED ||
 		       e->reason == FTPNAT_DATA_CLOSED || e->reason == FTPNAT_OPAQUE ||
 		       e->reason == FTPNAT_CLEAR;
+}
+
+/* Why a line became what it is, where that is no translation. NULL: nothing to explain. */
+static const char *line_note(const struct ftpnat_line_event *line)
+{
+	if (!line->text_len || line->event.reason == FTPNAT_LINE_REWRITTEN)
+		return NULL;
+	if (line->event.dir == FTPNAT_FROM_CLIENT)
+		return "made invalid: the server refuses it, and the client gets that reply";
+	return "refused: the client gets this in place of the server's reply";
 }
 
 json_t *event_json(const struct ftpnat_event *e, const struct ftpnat_line_event *line,
@@ -71,13 +90,15 @@ json_t *event_json(const struct ftpnat_event *e, const struct ftpnat_line_event 
 
 	put_in_words(e, line, &w);
 	event_time_str(when, e->time, true);
-	entry = json_pack("{s:i, s:s, s:s, s:s?, s:s, s:o, s:s, s:s, s:s?}", "schema", 1,
+	entry = json_pack("{s:i, s:s, s:s, s:s?, s:s, s:o, s:s, s:s, s:s?, s:s?}", "schema", 1,
 			  "time", when, "reason", w.reason, "rule",
 			  e->rule == FTPNAT_NO_RULE ? NULL : rule, "kind", w.kind,
 			  "session", w.connected ? json_integer(e->session) : json_null(),
 			  "client", w.client, "public", w.public, "real",
-			  w.connected ? w.real : NULL);
+			  w.connected ? w.real : NULL, "source",
+			  w.connected ? w.source : NULL);
 	if (line && entry) {
+		const char *note = line_note(line);
 		struct event_text before, after;
 
 		event_text_before(&before, line);
@@ -91,6 +112,8 @@ json_t *event_json(const struct ftpnat_event *e, const struct ftpnat_line_event 
 				    line->text_len ? event_text_json(&after) :
 						     json_null());
 		json_object_set_new(entry, "cut", json_boolean(before.cut || after.cut));
+		json_object_set_new(entry, "note",
+				    note ? json_string(note) : json_null());
 	}
 	return entry;
 }
@@ -118,10 +141,12 @@ void event_print(FILE *out, const struct ftpnat_event *e,
 			event_text_after(&text, line);
 			event_text_print(out, &text);
 		}
+		if (line_note(line))
+			fprintf(out, " (%s)", line_note(line));
 	} else {
 		fprintf(out, " -> %s", w.public);
 		if (w.connected)
-			fprintf(out, " => %s", w.real);
+			fprintf(out, " => %s -> %s", w.source, w.real);
 	}
 }
 

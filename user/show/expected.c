@@ -26,11 +26,13 @@ static int see_expected(const void *key_bytes, const void *value, void *arg)
 	const struct ftpnat_tuple dialled = { .src = active ? expected->dst : key->peer,
 					      .dst = key->dst,
 					      .dport = key->dport };
-	const struct ftpnat_tuple real = { .src = expected->src,
+	/* what the server sees; port 0: the client's, or another where that is taken */
+	const struct ftpnat_tuple real = { .src = active ? key->dst : expected->src,
 					   .dst = active ? key->peer : expected->dst,
+					   .sport = active ? key->dport : expected->sport,
 					   .dport = expected->dport };
 	char client[FTPNAT_ADDR_STRLEN], public[FTPNAT_ENDPOINT_STRLEN],
-		goes_to[FTPNAT_ENDPOINT_STRLEN];
+		goes_to[FTPNAT_ENDPOINT_STRLEN], source[FTPNAT_ENDPOINT_STRLEN];
 
 	if (!filter_word(listing->filter->rule, rule) ||
 	    !filter_ends(listing->filter, &dialled, &real))
@@ -38,11 +40,14 @@ static int see_expected(const void *key_bytes, const void *value, void *arg)
 	ftpnat_addr_str(client, &dialled.src);
 	ftpnat_endpoint_str(public, &key->dst, key->dport);
 	ftpnat_endpoint_str(goes_to, &expected->dst, expected->dport);
+	ftpnat_endpoint_str(source, &real.src, real.sport);
 	if (listing->list) {
 		json_array_append_new(listing->list,
-				      json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "rule",
-						rule, "client", client, "public", public,
-						"real", goes_to, "mode", mode, "age",
+				      json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:I}",
+						"rule", rule, "session",
+						(json_int_t)expected->session, "client",
+						client, "public", public, "real", goes_to,
+						"source", source, "mode", mode, "age",
 						(json_int_t)age));
 		return 0;
 	}

@@ -17,6 +17,7 @@ struct connection {
 	char public[FTPNAT_ENDPOINT_STRLEN];
 	char real[FTPNAT_ENDPOINT_STRLEN];
 	char source[FTPNAT_ENDPOINT_STRLEN]; /* what the server sees as the client */
+	__u32 session;
 	__u32 age;
 	__u32 idle;
 	__u64 packets[FTPNAT_DIR_MAX];
@@ -66,6 +67,7 @@ static void describe(const struct listing *listing, const struct ftpnat_tuple *k
 	ftpnat_endpoint_str(c->public, &key->dst, key->dport);
 	ftpnat_endpoint_str(c->real, &client->to.dst, client->to.dport);
 	ftpnat_endpoint_str(c->source, &client->to.src, client->to.sport);
+	c->session = client->session;
 	c->age = seconds_since(client->created, listing->now);
 	c->idle = seconds_since(client->seen > server->seen ? client->seen : server->seen,
 				listing->now);
@@ -84,10 +86,10 @@ static json_t *both_ways(const __u64 count[FTPNAT_DIR_MAX])
 static int print_json(struct listing *listing, const struct connection *c)
 {
 	json_t *entry = json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o}", "rule",
-		c->rule, "kind", c->kind, "client", c->client, "public", c->public,
-		"real", c->real, "source", c->source, "state", c->state, "age",
-		(json_int_t)c->age, "idle", (json_int_t)c->idle, "packets",
+		"{s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o}", "rule",
+		c->rule, "kind", c->kind, "session", (json_int_t)c->session, "client",
+		c->client, "public", c->public, "real", c->real, "source", c->source,
+		"state", c->state, "age", (json_int_t)c->age, "idle", (json_int_t)c->idle, "packets",
 		both_ways(c->packets), "bytes", both_ways(c->bytes));
 	int err = entry ? 0 : -ENOMEM;
 
