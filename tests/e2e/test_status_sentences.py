@@ -233,15 +233,44 @@ def test_second_run_says_so(host, run):
     run(CONFIG)
 
 
-def test_down_removes_what_a_killed_run_left(host, run):
-    service = run(CONFIG)
+def socket_of_events(host):
     events = json.loads(sh("bpftool", "-j", "map", "show", "pinned", f"{host.pin}/ftpnat_events").stdout)["id"]
-    socket = f"{RUN_DIR}/events-{events}"
+    return f"{RUN_DIR}/events-{events}"
+
+
+@pytest.mark.parametrize("number, left", [(signal.SIGTERM, False), (signal.SIGINT, False), (signal.SIGKILL, True)])
+def test_no_file_of_run_stays(host, run, number, left):
+    service = run(CONFIG)
+    socket = socket_of_events(host)
     wait_until(lambda: os.path.exists(socket), "the events' socket")
-    service.end(signal.SIGKILL)
-    assert Run.files(host) and os.path.exists(socket)
+    assert Run.files(host)
+    service.end(number)
+    assert (bool(Run.files(host)), os.path.exists(socket)) == (left, left)
     host.load("down")
     assert not Run.files(host) and not os.path.exists(socket)
+
+
+def test_no_file_of_run_stays_after_down_under_it(host, run):
+    service = run(CONFIG)
+    socket = socket_of_events(host)
+    wait_until(lambda: os.path.exists(socket), "the events' socket")
+    host.load("down")
+    assert service.process.wait(timeout=30) == 0
+    assert not Run.files(host) and not os.path.exists(socket)
+
+
+def test_no_file_of_run_stays_when_it_could_not_start(host):
+    refused(host.load("run", config="interfaces: [nowhere]\n"), 2, "no rule")
+    assert not os.path.exists(RUN_DIR) or not Run.files(host)
+
+
+def test_down_removes_the_file_of_a_run_that_was_never_up(host):
+    os.makedirs(RUN_DIR, mode=0o700, exist_ok=True)
+    path = os.path.join(RUN_DIR, "run" + host.pin.replace("/", "-"))
+    with open(path, "w") as file:
+        file.write("1\n")
+    host.load("down")
+    assert not os.path.exists(path)
 
 
 @pytest.mark.parametrize("config, running, state", [

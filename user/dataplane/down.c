@@ -18,6 +18,7 @@ int verb_down(const struct options *options)
 	err = instance_open(&change.instance, options->pin, change.netns, change.bpffs);
 	if (err == -ENOENT) {
 		pin_remove_dir(options->pin);
+		service_remove_lock(options->pin);
 		pr_info("not up at %s: nothing to do", options->pin);
 		return 0;
 	}
@@ -28,6 +29,7 @@ int verb_down(const struct options *options)
 		err = instance_remove(&change.instance);
 	if (err)
 		return EXIT_RUNTIME;
-	service_remove_files(options->pin, events_id);
+	service_remove_socket(options->pin, events_id);
+	service_remove_lock(options->pin);
 	return 0;
 }

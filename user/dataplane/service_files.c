@@ -34,30 +34,63 @@ static void read_state(int fd, struct service_state *state)
 	state->reload_failed = strstr(end, FAILED_WORD) != NULL;
 }
 
-int service_lock(const char *dir, int *lock_fd)
+/* Is the file still the one at this path? Its last owner may just have removed it. */
+static bool is_at(int fd, const char *path)
+{
+	struct stat here, there;
+
+	return !fstat(fd, &here) && !stat(path, &there) && here.st_ino == there.st_ino &&
+	       here.st_dev == there.st_dev;
+}
+
+/* The lock of the file at `path`, which is made if there is none. -EBUSY: taken. */
+static int lock_file(const char *path, int *lock_fd)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	_cleanup_close_ int fd = -1;
+
+	for (;;) {
+		_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+		if (fd < 0)
+			return err_r(-errno, "can't open %s: %s", path, strerror(errno));
+		if (fcntl(fd, F_OFD_SETLK, &whole))
+			return -EBUSY;
+		if (is_at(fd, path)) {
+			*lock_fd = TAKE_FD(fd);
+			return 0;
+		}
+	}
+}
+
+int service_lock(const char *dir, int *lock_fd)
+{
+	struct service_state other;
 	char path[PATH_MAX];
+	int err;
 
 	if (mkdir(RUN_DIR, 0700) && errno != EEXIST)
 		return err_r(-errno, "can't make " RUN_DIR ": %s", strerror(errno));
 	lock_path(dir, path, sizeof(path));
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_r(-errno, "can't open %s: %s", path, strerror(errno));
-	if (fcntl(fd, F_OFD_SETLK, &whole)) {
-		struct service_state other = { 0 };
-
-		read_state(fd, &other);
-		return err_r(-EBUSY,
-			     "`ftpnat-load run` already serves %s (process %d): end that "
-			     "one first, or name another instance with --pin",
-			     dir, other.pid);
+	err = lock_file(path, lock_fd);
+	if (err == -EBUSY) {
+		service_look(dir, &other);
+		pr_err("`ftpnat-load run` already serves %s (process %d): end that one "
+		       "first, or name another instance with --pin",
+		       dir, other.pid);
 	}
-	service_note(fd, false);
-	*lock_fd = TAKE_FD(fd);
-	return 0;
+	if (!err)
+		service_note(*lock_fd, false);
+	return err;
+}
+
+void service_unlock(const char *dir, int *lock_fd)
+{
+	char path[PATH_MAX];
+
+	lock_path(dir, path, sizeof(path));
+	if (*lock_fd >= 0 && is_at(*lock_fd, path))
+		unlink(path);
+	close_fd(lock_fd);
 }
 
 void service_note(int lock_fd, bool reload_failed)
@@ -90,16 +123,24 @@ void service_socket(__u32 events_id, char *path, size_t size)
 	snprintf(path, size, RUN_DIR "/events-%u", events_id);
 }
 
-void service_remove_files(const char *dir, __u32 events_id)
+void service_remove_lock(const char *dir)
+{
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+
+	lock_path(dir, path, sizeof(path));
+	if (!access(path, F_OK) && !lock_file(path, &fd))
+		service_unlock(dir, &fd);
+}
+
+void service_remove_socket(const char *dir, __u32 events_id)
 {
 	struct service_state state;
 	char path[PATH_MAX];
 
 	service_look(dir, &state);
-	if (state.running) /* it removes them itself, when it sees the end */
+	if (state.running) /* it removes the socket itself, when it sees the end */
 		return;
-	lock_path(dir, path, sizeof(path));
-	unlink(path);
 	service_socket(events_id, path, sizeof(path));
 	unlink(path);
 }

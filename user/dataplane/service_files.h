@@ -19,6 +19,9 @@ struct service_state {
 /* Become the `run` of the instance at DIR. Reports, also that there is one already. */
 int service_lock(const char *dir, int *lock_fd);
 
+/* The end of `run`: removes the file, too. Does nothing where *lock_fd is -1. */
+void service_unlock(const char *dir, int *lock_fd);
+
 /* For service_look(): how the last reload ended. */
 void service_note(int lock_fd, bool reload_failed);
 
@@ -27,7 +30,8 @@ void service_look(const char *dir, struct service_state *state);
 /* Where the `run` of the instance with this map of events passes them on. */
 void service_socket(__u32 events_id, char *path, size_t size);
 
-/* Remove what a killed `run` left. */
-void service_remove_files(const char *dir, __u32 events_id);
+/* `down`: remove what a killed `run` left; a living one removes it when it ends. */
+void service_remove_lock(const char *dir);
+void service_remove_socket(const char *dir, __u32 events_id);
 
 #endif

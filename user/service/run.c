@@ -46,7 +46,7 @@ static void service_end(struct service *service)
 	run_events_close(&service->events);
 	config_free(service->config);
 	sd_event_unref(service->event);
-	close_fd(&service->lock_fd);
+	service_unlock(service->options.pin, &service->lock_fd);
 }
 
 /* ---- what the endpoint serves ---- */
