@@ -77,7 +77,7 @@ $(BUILD)/%.bpf.o: bpf/%.bpf.c $(BUILD)/.tools
 
 # ---- user space ----
 
-$(BUILD)/user/dataplane/load.o: $(BUILD)/ftpnat_tc.skel.h
+$(BUILD)/user/dataplane/load.o $(BUILD)/user/dataplane/lists.o: $(BUILD)/ftpnat_tc.skel.h
 $(BUILD)/user/dataplane/xdp.o: $(BUILD)/ftpnat_xdp.skel.h
 
 $(BUILD)/user/%.o: user/%.c $(BUILD)/.tools

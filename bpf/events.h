@@ -37,8 +37,9 @@ static __always_inline void event_flow(enum ftpnat_reason reason,
 	bpf_ringbuf_submit(e, 0);
 }
 
-/* The packet in the scratch memory, refused as a stranger's: not each one of a flood. */
-static __always_inline void event_refused(struct scratch *s, enum ftpnat_reason reason)
+/* The packet in the scratch memory, which was refused: not each one of a flood. */
+static __always_inline void event_rationed(struct scratch *s, enum ftpnat_reason reason,
+					   __u16 rule, __u8 kind)
 {
 	const struct ftpnat_tuple *tuple = &s->packet.tuple;
 	__u32 now = now_seconds();
@@ -48,7 +49,13 @@ static __always_inline void event_refused(struct scratch *s, enum ftpnat_reason 
 		s->refused_events.number = 0;
 	}
 	if (s->refused_events.number++ < REFUSED_PER_SECOND)
-		event_flow(reason, tuple, tuple, 0, FTPNAT_NO_RULE, FTPNAT_DATA);
+		event_flow(reason, tuple, tuple, 0, rule, kind);
+}
+
+/* The same of a stranger's. */
+static __always_inline void event_refused(struct scratch *s, enum ftpnat_reason reason)
+{
+	event_rationed(s, reason, FTPNAT_NO_RULE, FTPNAT_DATA);
 }
 
 #endif

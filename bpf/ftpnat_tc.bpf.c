@@ -148,6 +148,7 @@ static __always_inline int act(enum ftpnat_reason reason)
 		return TC_ACT_UNSPEC;
 	case FTPNAT_FORWARDED:
 	case FTPNAT_ANSWERED:
+	case FTPNAT_RESET:
 	case FTPNAT_TOO_BIG:
 	case FTPNAT_TTL:
 		return TC_ACT_REDIRECT;

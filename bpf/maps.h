@@ -106,6 +106,23 @@ struct {
 	__type(value, struct ftpnat_selector);
 } ftpnat_select SEC(".maps");
 
+/* The loader puts in a trie for each rule that has lists. */
+struct ftpnat_prefixes {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	/* clang 14 leaves the types out of an inner map's BTF */
+	__uint(key_size, sizeof(struct ftpnat_prefix_key));
+	__uint(value_size, sizeof(__u32));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 2 * FTPNAT_MAX_RULES);
+	__type(key, __u32);
+	__array(values, struct ftpnat_prefixes);
+} ftpnat_lists SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 2 * FTPNAT_MAX_INTERFACES);

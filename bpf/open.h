@@ -7,8 +7,10 @@
 #ifndef FTPNAT_BPF_OPEN_H
 #define FTPNAT_BPF_OPEN_H
 
+#include "admission.h"
 #include "conntrack_open.h"
 #include "guard.h"
+#include "refuse.h"
 #include "rules.h"
 #include "source.h"
 #include "tls_sessions.h"
@@ -164,8 +166,14 @@ static __always_inline enum ftpnat_reason control_open(struct __sk_buff *skb,
 		new->flags |= FTPNAT_FLOW_TRACKED;
 		verdict = GO_ON;
 	}
+	if (verdict == GO_ON || verdict == FTPNAT_NO_SERVER) {
+		enum ftpnat_reason source = source_opens(skb, s, egress);
+
+		if (source != GO_ON)
+			return source;
+	}
 	if (verdict == GO_ON)
-		verdict = source_opens(skb, s, egress);
+		verdict = admit(s, rule);
 	if (verdict != GO_ON)
 		return verdict;
 	new->own = is_own(skb, new);
@@ -217,6 +225,8 @@ __noinline enum ftpnat_reason flow_begin(struct __sk_buff *skb, bool egress)
 		event_refused(s, verdict);
 		return verdict;
 	}
+	if (s->flow.kind == FTPNAT_CONTROL)
+		return refuse(skb, s, verdict, egress);
 	s->refused = p->tuple;
 	if (s->flow.flags & FTPNAT_FLOW_ACTIVE)
 		tuple_swap(&s->refused, &p->tuple);

@@ -103,6 +103,7 @@ static __always_inline enum ftpnat_reason publish(struct __sk_buff *skb,
 	bool v4 = addr_is_v4(&new->key.src);
 	__u32 weight = v4 ? rule->weight[FTPNAT_V4] : rule->weight[FTPNAT_V6];
 
+	new->to = new->key;
 	if (!weight)
 		return FTPNAT_NO_SERVER;
 	s->server_walk.first = (s->slot & 1) * FTPNAT_MAX_SERVERS + rule->first_server;

@@ -230,6 +230,7 @@ struct scratch {
 	/* keys, each of the one function that is named */
 	struct ftpnat_expected_key expected_key;       /* data_open() */
 	struct ftpnat_expected_key closed_expectation; /* expectation_close() */
+	struct ftpnat_prefix_key prefix_key;	       /* lists_admit() */
 	struct ftpnat_tls_key tls_key;		       /* tls_*(), set by each */
 	struct ftpnat_tuple removed;	   /* flow_remove(): the other direction */
 	struct ftpnat_tuple undo;	   /* flow_undo(): the other direction */

@@ -16,7 +16,7 @@
 
 #include "ftpnat_reasons.h"
 
-#define FTPNAT_LAYOUT 5
+#define FTPNAT_LAYOUT 6
 
 /* Capacities that are part of the layout (limits: of the configuration are not). */
 #define FTPNAT_MAX_RULES	256  /* rule ids 0..255, kept by name over a reload */
@@ -329,6 +329,12 @@ enum ftpnat_source { FTPNAT_SOURCE_KEEP, FTPNAT_SOURCE_ADDRESS };
 #define FTPNAT_RULE_NO_TLS  0x04 /* tls: deny */
 #define FTPNAT_RULE_HEALTH  0x08 /* its servers are checked by `run` */
 
+/* ftpnat_rule.admission: who may open a control connection, and how a SYN is refused */
+#define FTPNAT_ADMIT_LISTS 0x0001 /* ftpnat_lists has a trie for it: `clients`, `deny` */
+#define FTPNAT_ADMIT_DEFAULT                                                             \
+	0x0002			  /* who isn't in it may come in: there is no `clients` */
+#define FTPNAT_ADMIT_RESET 0x0004 /* refuse: reset */
+
 enum ftpnat_family { FTPNAT_V4, FTPNAT_V6, FTPNAT_FAMILY_MAX };
 
 /* ftpnat_rules[slot * FTPNAT_MAX_RULES + id]; an all-zero name is an unused id */
@@ -352,6 +358,18 @@ struct ftpnat_rule {
 	__u16 classes;	   /* publish: number of data_address_for */
 	__u16 first_class; /* publish: first index within the slot of ftpnat_classes */
 	__u32 data_host; /* hash of the name that data_address was resolved from; 0: none */
+	__u16 admission; /* FTPNAT_ADMIT_* */
+	__u16 pad;
+};
+
+/*
+ * ftpnat_lists[slot * FTPNAT_MAX_RULES + id]: a trie with the prefixes of `clients` and
+ * `deny`. The longest prefix decides; its value (__u32) is 1 where it lets clients in.
+ * What lies within a prefix of `deny` has 0.
+ */
+struct ftpnat_prefix_key {
+	__u32 len; /* bits, of an IPv4 prefix 96 more */
+	struct ftpnat_addr addr;
 };
 
 /* ftpnat_server.drained: by whom */

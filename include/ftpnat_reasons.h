@@ -223,7 +223,13 @@
 	  "Look at the line in ftpnat-load events: no honest client writes such lines.") \
 	X(NOT_FTP, "not_ftp", \
 	  "client of a control connection speaks another protocol: opens nothing", \
-	  "Look at the client in ftpnat-load events: a web page may have made its browser talk to an FTP port (NAT slipstreaming), or the port is not an FTP server's.")
+	  "Look at the client in ftpnat-load events: a web page may have made its browser talk to an FTP port (NAT slipstreaming), or the port is not an FTP server's.") \
+	X(CLIENT_DENIED, "client_denied", \
+	  "new control connection refused: the client is in the rule's deny, or not in its clients", \
+	  "Nothing, or correct the rule's clients and deny and reload.") \
+	X(RESET, "reset", \
+	  "refused control connection, answered with a reset (refuse: reset)", \
+	  "Nothing: the refusal itself is counted under its own reason.")
 enum ftpnat_reason {
 #define X(symbol, string, meaning, advice) FTPNAT_##symbol,
 	FTPNAT_REASONS(X)

@@ -118,6 +118,9 @@ PLACES = {
         'interfaces: eth0\npublish:\n  - name: files\n    listen: "192.0.2.10:21"\n'
         '    servers: "10.9.0.10:21"\n    data_address_for:\n      -\n', 8,
         {"clients": "10.0.0.0/8", "address": "10.1.2.3"}),
+    "a file of prefixes": (
+        'interfaces: eth0\npublish:\n  - name: files\n    listen: "192.0.2.10:21"\n'
+        '    servers: "10.9.0.10:21"\n    deny:\n      -\n', 8, {"file": "allow.txt"}),
     "health": ('interfaces: eth0\npublish:\n  - name: files\n    listen: "192.0.2.10:21"\n'
                '    servers: "10.9.0.10:21"\n    health:\n', 6, {"fall": "7"}),
     "a masquerade rule": ("interfaces: eth0\nmasquerade:\n  -\n", 4,
@@ -142,6 +145,8 @@ def check(tmp_path):
         before, column, keys = PLACES[place]
         lines = [f"{key}: {value}" for key, value in {**keys, **more}.items() if value is not None]
         path = tmp_path / "ftpnat.yaml"
+        for name in ("allow.txt", "deny.txt"):
+            (tmp_path / name).write_text("192.0.2.1 # of the examples\n")
         path.write_text(before + "".join(f"{' ' * column}{line}\n" for line in lines or ["{}"]))
         done = ask("-j", "-c", str(path), "check")
         assert done.returncode in (0, 2), done.stderr

@@ -73,6 +73,22 @@ static const struct row rows[] = {
 	  "    servers:\n" SERVER("10.9.0.10:21") "    source: keep\n"
 						  "    data_ports: 1024-65535\n" RULE_END
 						  "    tls: pass\n" DEFAULT_END },
+	{ "who may dial",
+	  INTERFACES RULE
+	  "    clients: [203.0.113.0/24, {file: /dev/null}]\n    deny: 198.51.100.7\n    refuse: reset\n",
+	  "interfaces: [eth0]\n"
+	  "xdp: auto\n"
+	  "publish:\n"
+	  "  - name: files\n"
+	  "    listen: [\"192.0.2.10:21\"]\n"
+	  "    servers:\n" SERVER("10.9.0.10:21") "    source: keep\n"
+						  "    data_ports: 1024-65535\n" RULE_END
+						  "    tls: pass\n"
+						  "    clients:\n"
+						  "      - 203.0.113.0/24\n"
+						  "      - {file: \"/dev/null\"}\n"
+						  "    deny: [198.51.100.7/32]\n"
+						  "    refuse: reset\n" DEFAULT_END },
 	{ "smallest masquerade rule, all defaults",
 	  INTERFACES
 	  "masquerade:\n  - {name: lan, clients: 192.168.5.0/24, to: interface}\n",
@@ -477,6 +493,17 @@ static void test_explained(void **state)
 		  "ports 60000-60099 of the address that it dialled",
 		  "of such sessions fail" },
 		{ ONE, "of such sessions fail", "534" },
+		{ ONE "    clients: 203.0.113.0/24\n",
+		  "Only clients of 203.0.113.0/24 may connect; others get no answer.",
+		  "a reset" },
+		{ ONE
+		  "    clients: [203.0.113.0/24, 2001:db8::/32]\n    deny: 203.0.113.7\n    refuse: reset\n",
+		  "Only clients of 203.0.113.0/24 or 2001:db8::/32 may connect, and of these none of 203.0.113.7/32; others get a reset.",
+		  NULL },
+		{ ONE "    deny: [198.51.100.0/24, {file: /dev/null}]\n",
+		  "Clients of 198.51.100.0/24 or the 0 prefixes of /dev/null may not connect; they get no answer.",
+		  "Only" },
+		{ ONE, "reach server", "may connect" },
 #define LAN                                                                              \
 	"interfaces: eth0\nmasquerade:\n  - {name: lan, clients: 10.0.0.0/8, to: interface"
 #define DMZ                                                                              \
@@ -485,6 +512,8 @@ static void test_explained(void **state)
 		{ LAN "}\n",
 		  "Clients of 10.0.0.0/8 that dial port 21 of any server are seen as the address of the interface",
 		  NULL },
+		{ LAN ", deny: 10.9.0.0/16}\n",
+		  "Clients of 10.9.0.0/16 may not connect; they get no answer.", NULL },
 		{ LAN "}\n", "session's server on ports from 1024 up are translated too",
 		  "pass any guard" },
 		{ LAN ", tls_data_ports: 60000}\n" GUARDS,

@@ -40,20 +40,53 @@ const char *config_mode_str(enum ftpnat_mode mode)
 	return config_mode_names[mode];
 }
 
+static void error_text(struct config_error *err, const char *path, struct config_mark at,
+		       const char *format, va_list args)
+{
+	char what[sizeof(err->text)];
+
+	vsnprintf(what, sizeof(what), format, args);
+	/* the path may be longer than the room: then the message is cut, not the memory */
+	if (snprintf(err->text, sizeof(err->text), "%s:%u:%u: %s", path, at.line,
+		     at.column, what) >= (int)sizeof(err->text))
+		memcpy(err->text + sizeof(err->text) - 4, "...", 4);
+}
+
 int config_error_at(struct config_error *err, const struct config *cfg,
 		    struct config_mark at, int ret, const char *format, ...)
 {
-	char what[sizeof(err->text)];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(what, sizeof(what), format, args);
+	error_text(err, cfg->path, at, format, args);
 	va_end(args);
-	/* the path may be longer than the room: then the message is cut, not the memory */
-	if (snprintf(err->text, sizeof(err->text), "%s:%u:%u: %s", cfg->path, at.line,
-		     at.column, what) >= (int)sizeof(err->text))
-		memcpy(err->text + sizeof(err->text) - 4, "...", 4);
 	return ret;
+}
+
+int config_error_in(struct config_error *err, const char *path, struct config_mark at,
+		    int ret, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	error_text(err, path, at, format, args);
+	va_end(args);
+	return ret;
+}
+
+static void free_prefixes(struct config_prefix_item *items, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(items[i].file);
+		free(items[i].prefixes);
+	}
+	free(items);
+}
+
+static void free_admission(const struct config_admission *admission)
+{
+	free_prefixes(admission->clients, admission->clients_n);
+	free_prefixes(admission->deny, admission->deny_n);
 }
 
 struct config *config_free(struct config *cfg)
@@ -65,10 +98,12 @@ struct config *config_free(struct config *cfg)
 		free(cfg->publish[i].servers);
 		free(cfg->publish[i].data_host);
 		free(cfg->publish[i].data_address_for);
+		free_admission(&cfg->publish[i].admission);
 	}
 	for (size_t i = 0; i < cfg->masquerade_n; i++) {
 		free(cfg->masquerade[i].clients);
 		free(cfg->masquerade[i].control_ports);
+		free_admission(&cfg->masquerade[i].admission);
 	}
 	for (size_t i = 0; i < cfg->track_n; i++) {
 		free(cfg->track[i].servers);

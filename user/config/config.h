@@ -18,6 +18,7 @@
 #define CONFIG_MAX_TIMEOUT    (30 * 86400)
 #define CONFIG_MAX_LIST	      1024 /* items of a list that no map bounds */
 #define CONFIG_MAX_FILE_BYTES (4 << 20)
+#define CONFIG_MAX_PREFIXES   (1 << 20) /* of one file of prefixes */
 
 /* Where something stands in the file, both from 1. */
 struct config_mark {
@@ -80,6 +81,23 @@ struct config_data_address_for {
 	struct ftpnat_addr address;
 };
 
+/* A prefix, or a file of them. */
+struct config_prefix_item {
+	struct config_mark at;
+	char *file; /* NULL: a single prefix */
+	struct ftpnat_prefix *prefixes;
+	size_t prefixes_n;
+};
+
+/* Who may open a control connection. */
+struct config_admission {
+	struct config_prefix_item *clients; /* publish; none: everybody */
+	size_t clients_n;
+	struct config_prefix_item *deny;
+	size_t deny_n;
+	bool reset; /* refuse: reset */
+};
+
 /* Common to all kinds of rule. */
 struct config_rule {
 	struct config_mark at; /* of the name */
@@ -113,6 +131,7 @@ struct config_publish {
 	bool health_checks; /* health was given */
 	struct config_health health;
 	struct config_ports tls_data; /* min 0: none */
+	struct config_admission admission;
 };
 
 struct config_masquerade {
@@ -127,6 +146,7 @@ struct config_masquerade {
 	uint8_t modes;
 	bool foreign_data;
 	struct config_ports tls_data; /* min 0: none */
+	struct config_admission admission;
 };
 
 struct config_track {
@@ -205,6 +225,11 @@ const char *config_mode_str(enum ftpnat_mode mode);
  */
 int config_error_at(struct config_error *err, const struct config *cfg,
 		    struct config_mark at, int ret, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+
+/* The same about another file, one that the configuration names. */
+int config_error_in(struct config_error *err, const char *path, struct config_mark at,
+		    int ret, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
 
 #endif

@@ -257,11 +257,55 @@ static void explain_tls_data(json_t *list, const struct config_ports *tls_data,
 	end(&s);
 }
 
+static void put_prefix_items(FILE *out, const struct config_prefix_item *items, size_t n)
+{
+	char text[FTPNAT_PREFIX_STRLEN];
+
+	for (size_t i = 0; i < n; i++) {
+		fputs(joint(i, n, " or "), out);
+		if (items[i].file)
+			fprintf(out, "the %zu prefix%s of %s", items[i].prefixes_n,
+				items[i].prefixes_n == 1 ? "" : "es", items[i].file);
+		else
+			fputs(ftpnat_prefix_str(text, items[i].prefixes), out);
+	}
+}
+
+static void explain_admission(json_t *list, const struct config_admission *admission)
+{
+	struct sentence s;
+
+	if (!admission->clients_n && !admission->deny_n) {
+		if (admission->reset)
+			say(list, "A refused control connection is answered with a "
+				  "reset.");
+		return;
+	}
+	if (begin(&s, list)) {
+		if (admission->clients_n) {
+			fputs("Only clients of ", s.out);
+			put_prefix_items(s.out, admission->clients, admission->clients_n);
+			fputs(" may connect", s.out);
+			if (admission->deny_n)
+				fputs(", and of these none of ", s.out);
+		} else {
+			fputs("Clients of ", s.out);
+		}
+		put_prefix_items(s.out, admission->deny, admission->deny_n);
+		if (!admission->clients_n)
+			fputs(" may not connect", s.out);
+		fprintf(s.out, "; %s get %s.", admission->clients_n ? "others" : "they",
+			admission->reset ? "a reset" : "no answer");
+	}
+	end(&s);
+}
+
 static void explain_publish(json_t *list, const struct config_publish *publish)
 {
 	explain_servers(list, publish);
 	if (publish->health_checks)
 		explain_health(list, &publish->health);
+	explain_admission(list, &publish->admission);
 	explain_source(list, publish);
 	if (publish->modes & 1 << FTPNAT_PASSIVE)
 		explain_passive(list, publish);
@@ -297,6 +341,7 @@ static void explain_masquerade(json_t *list, const struct config_masquerade *mas
 		putc('.', s.out);
 	}
 	end(&s);
+	explain_admission(list, &masquerade->admission);
 	if (masquerade->modes & 1 << FTPNAT_PASSIVE)
 		say(list,
 		    "Passive mode: the client's connection to the port that its server "

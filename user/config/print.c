@@ -78,6 +78,16 @@ static json_t *prefixes_value(const struct config_prefix *prefixes, size_t n)
 	return array;
 }
 
+static json_t *prefix_items_value(const struct config_prefix_item *items, size_t n)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		add(&array, items[i].file ? json_pack("{s:s}", "file", items[i].file) :
+					    prefix_value(items[i].prefixes));
+	return array;
+}
+
 static json_t *control_ports_value(const struct config_port *ports, size_t n)
 {
 	json_t *array = json_array();
@@ -118,6 +128,18 @@ static void set_tls_data_ports(json_t **object, const struct config_ports *tls_d
 {
 	if (tls_data->ports.min)
 		set(object, "tls_data_ports", ports_value(&tls_data->ports));
+}
+
+static void set_admission(json_t **object, const struct config_admission *admission)
+{
+	if (admission->clients_n)
+		set(object, "clients",
+		    prefix_items_value(admission->clients, admission->clients_n));
+	if (admission->deny_n)
+		set(object, "deny",
+		    prefix_items_value(admission->deny, admission->deny_n));
+	if (admission->reset)
+		set(object, "refuse", json_string("reset"));
 }
 
 static json_t *publish_value(const struct config_publish *publish, bool for_people)
@@ -167,6 +189,7 @@ static json_t *publish_value(const struct config_publish *publish, bool for_peop
 	set_tls_data_ports(&object, &publish->tls_data);
 	if (publish->health_checks)
 		set(&object, "health", health_value(&publish->health, for_people));
+	set_admission(&object, &publish->admission);
 	return object;
 }
 
@@ -187,6 +210,7 @@ static json_t *masquerade_value(const struct config_masquerade *masquerade)
 	set(&object, "foreign_data",
 	    json_string(masquerade->foreign_data ? "allow" : "deny"));
 	set_tls_data_ports(&object, &masquerade->tls_data);
+	set_admission(&object, &masquerade->admission);
 	return object;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/prefix_list.h"
 #include "config/shape.h"
 #include "config/value.h"
 
@@ -12,6 +13,9 @@
 	"ADDRESS:PORT with a port from 1 to 65535, IPv6 as \"[2001:db8::10]:21\""
 #define PREFIX_TEXT                                                                      \
 	"an address or prefix like 192.168.5.0/24 or 2001:db8::/32, or a list of them"
+#define LISTS_TEXT                                                                       \
+	"an address or prefix like 192.168.5.0/24 or 2001:db8::/32, {file: PATH}, or a " \
+	"list of them"
 #define PORTS_TEXT   "PORT or MIN-MAX with 1 <= MIN <= MAX <= 65535"
 #define NAME_TEXT    "1 to 31 of A-Z a-z 0-9 _ . -"
 #define IFNAME_TEXT  "an interface name of 1 to 15 characters"
@@ -43,6 +47,7 @@ _Static_assert(FTPNAT_NAME_LEN == 32 && FTPNAT_IFNAME_LEN == 16, "as the texts s
 	}
 
 static const char *const foreign_names[] = { "deny", "allow" };
+static const char *const refuse_names[] = { "drop", "reset" };
 static const char *const tls_names[] = { "pass", "deny" };
 
 static const struct ftpnat_ports default_data_ports = { 1024, 65535 };
@@ -178,6 +183,13 @@ static int parse_health(struct config_parser *p, const struct config_key *key,
 
 /* ---- rules ---- */
 
+/* How a SYN is refused, and whose. */
+#define ADMISSION(type)                                                                  \
+	LIST(type, admission.deny, "deny", config_prefix_item, CONFIG_MAX_LIST,          \
+	     LISTS_TEXT, .may_be_empty = true),                                          \
+		KEY(type, admission.reset, "refuse", config_value_flag, "drop, reset",   \
+		    .names = refuse_names, .names_n = ARRAY_SIZE(refuse_names))
+
 /* control_ports: [21], where the file does not say otherwise */
 static int default_control_ports(struct config_parser *p, struct config_mark at,
 				 struct config_port **ports, size_t *n)
@@ -230,6 +242,9 @@ static int parse_publish(struct config_parser *p, const struct config_key *key,
 		KEY(struct config_publish, tls_data, "tls_data_ports", parse_ports_item,
 		    PORTS_TEXT),
 		{ .name = "health", .parse = parse_health, .accepted = "" },
+		LIST(struct config_publish, admission.clients, "clients",
+		     config_prefix_item, CONFIG_MAX_LIST, LISTS_TEXT),
+		ADMISSION(struct config_publish),
 	};
 	struct config_publish *publish = out;
 
@@ -265,6 +280,7 @@ static int parse_masquerade(struct config_parser *p, const struct config_key *ke
 		    .names_n = ARRAY_SIZE(foreign_names)),
 		KEY(struct config_masquerade, tls_data, "tls_data_ports",
 		    parse_ports_item, PORTS_TEXT),
+		ADMISSION(struct config_masquerade),
 	};
 	struct config_masquerade *masquerade = out;
 	int ret;

@@ -12,6 +12,7 @@
 #include "base/hostaddr.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "dataplane/lists.h"
 #include "dataplane/map_walk.h"
 #include "dataplane/slot.h"
 
@@ -164,6 +165,7 @@ static int fill_slot(struct slot *slot, const struct ftpnat_config *now)
 	if (err)
 		return err_r(err, "can't read the maps in force: %s", strerror(-err));
 	clear_guards(slot);
+	lists_clear(slot->dataplane, slot->number);
 	err = slot_fill_rules(slot) ?: put_rules(slot);
 	return err ?: put_interfaces(slot);
 }

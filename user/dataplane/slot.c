@@ -10,6 +10,7 @@
 #include "base/hostaddr.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "dataplane/lists.h"
 #include "dataplane/servers.h"
 
 int slot_put(const struct dataplane *dataplane, enum ftpnat_map map, const void *key,
@@ -187,6 +188,20 @@ static int put_data_host(const struct slot *slot, const struct config_publish *p
 	return 0;
 }
 
+/* Who may use the rule. */
+static int put_admission(struct slot *slot, const struct config_admission *admission,
+			 struct ftpnat_rule *rule)
+{
+	rule->admission = (__u16)((admission->reset ? FTPNAT_ADMIT_RESET : 0) |
+				  (admission->clients_n ? 0 : FTPNAT_ADMIT_DEFAULT));
+	if (!admission->clients_n && !admission->deny_n)
+		return 0;
+	rule->admission |= FTPNAT_ADMIT_LISTS;
+	return lists_put(slot->dataplane,
+			 slot->number * FTPNAT_MAX_RULES + rule_id(slot, rule), admission,
+			 rule->name);
+}
+
 static int put_publish(struct slot *slot, const struct config_publish *publish)
 {
 	struct ftpnat_rule *rule = take_rule(slot, &publish->rule, FTPNAT_PUBLISH);
@@ -211,6 +226,8 @@ static int put_publish(struct slot *slot, const struct config_publish *publish)
 	       sizeof(rule->data_address));
 	if (publish->data_host)
 		err = put_data_host(slot, publish, rule);
+	if (!err)
+		err = put_admission(slot, &publish->admission, rule);
 	if (!err)
 		err = put_classes(slot, publish, rule);
 	for (size_t i = 0; !err && i < publish->servers_n; i++)
@@ -263,6 +280,7 @@ static int put_masquerade(struct slot *slot, const struct config_masquerade *mas
 		rule->tls_port_max = masquerade->tls_data.ports.max;
 	}
 	memcpy(rule->address, masquerade->to.family, sizeof(rule->address));
+	err = put_admission(slot, &masquerade->admission, rule);
 	for (size_t i = 0; i < masquerade->clients_n; i++)
 		for (size_t j = 0; !err && j < masquerade->control_ports_n; j++)
 			err = put_selector(slot, &masquerade->clients[i], NULL,

@@ -31,6 +31,9 @@
 #define PORTS_TEXT "PORT or MIN-MAX with 1 <= MIN <= MAX <= 65535"
 #define CLIENTS_TEXT                                                                     \
 	"an address or prefix like 192.168.5.0/24 or 2001:db8::/32, or a list of them"
+#define LISTS_TEXT                                                                       \
+	"an address or prefix like 192.168.5.0/24 or 2001:db8::/32, {file: PATH}, or a list of them"
+#define LINE_TEXT	  "one address or prefix a line, with comments from # on"
 #define NAME_TEXT	  "1 to 31 of A-Z a-z 0-9 _ . -"
 #define INTERFACES_TEXT	  "an interface name of 1 to 15 characters, or a list of them"
 #define TIME_TEXT	  "1s to 30d, with s, m, h, d or as plain seconds"
@@ -41,7 +44,7 @@
 #define DATA_ADDRESS_TEXT "an IPv4 address of a host, or a host name alone"
 #define MODES_TEXT	  "passive, active, or a list of them"
 #define PUBLISH_KEYS                                                                     \
-	"name, listen, servers, source, data_ports, data_address, data_address_for, modes, foreign_data, tls, tls_data_ports, health"
+	"name, listen, servers, source, data_ports, data_address, data_address_for, modes, foreign_data, tls, tls_data_ports, health, clients, deny, refuse"
 #define FILE_KEYS                                                                        \
 	"interfaces, xdp, publish, masquerade, track, guard, limits, timeouts, metrics"
 

@@ -26,6 +26,7 @@
 #include "base/addr.h"
 #include "ftpnat_tc.skel.h"
 #include "base/util.h"
+#include "dataplane/lists.h"
 
 #define LIMIT 64
 #define QUEUE 4096 /* blocks of ftpnat_queue: nobody waits here for what has ended */
@@ -244,6 +245,8 @@ static void clear(void)
 	drain(skel->maps.ftpnat_closed_c);
 	drain(skel->maps.ftpnat_closed_d);
 	drain(skel->maps.ftpnat_half_open);
+	lists_clear(&(struct dataplane){ .skel = skel }, 0);
+	lists_clear(&(struct dataplane){ .skel = skel }, 1);
 	zero(skel->maps.ftpnat_rules, RULES, FTPNAT_MAX_RULES);
 	zero(skel->maps.ftpnat_servers, SERVERS, FTPNAT_MAX_SERVERS);
 	zero(skel->maps.ftpnat_select, SELECTORS, FTPNAT_MAX_SELECTORS);
@@ -400,6 +403,38 @@ const char *reason_name(enum ftpnat_reason reason)
 	};
 
 	return reason < FTPNAT_REASON_MAX ? names[reason] : "(no reason)";
+}
+
+__u16 dataplane_lists(__u16 rule, const char *const *clients, const char *const *deny)
+{
+	const struct dataplane dataplane = { .skel = skel };
+	struct config_prefix_item items[2][8] = { 0 };
+	struct ftpnat_prefix prefixes[2][8];
+	const char *const *texts[2] = { clients, deny };
+	size_t n[2] = { 0, 0 };
+	struct config_admission admission;
+
+	for (int i = 0; i < 2; i++)
+		for (; texts[i] && texts[i][n[i]]; n[i]++) {
+			struct config_prefix_item *item = &items[i][n[i]];
+
+			assert_true(n[i] < ARRAY_SIZE(items[i]));
+			item->prefixes = &prefixes[i][n[i]];
+			item->prefixes_n = 1;
+			assert_int_equal(
+				ftpnat_prefix_parse(texts[i][n[i]], item->prefixes), 0);
+		}
+	admission = (struct config_admission){
+		.clients = items[0],
+		.clients_n = n[0],
+		.deny = items[1],
+		.deny_n = n[1],
+	};
+	assert_int_equal(lists_put(&dataplane,
+				   dataplane_config()->slot * FTPNAT_MAX_RULES + rule,
+				   &admission, "files"),
+			 0);
+	return FTPNAT_ADMIT_LISTS | (n[0] ? 0 : FTPNAT_ADMIT_DEFAULT);
 }
 
 int dataplane_fd(const char *map)

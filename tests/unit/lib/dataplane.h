@@ -56,6 +56,11 @@ void dataplane_select(__u16 index, const char *prefix, uint16_t port, __u16 rule
 /* NULL: all clients, all servers */
 void dataplane_track(__u16 index, const char *clients, const char *servers, uint16_t port,
 		     __u16 rule);
+/*
+ * The lists of a rule, as the loader writes them; each ends with NULL, and NULL stands
+ * for an empty one. Gives the bits for ftpnat_rule.admission.
+ */
+__u16 dataplane_lists(__u16 rule, const char *const *clients, const char *const *deny);
 void dataplane_guard(enum side side, const struct ftpnat_guard *guard);
 void dataplane_class(__u16 index, const char *prefix, const char *addr);
 void dataplane_ifaddr(enum side side, const char *v4, const char *v6);

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Who may come in: clients, deny and refuse, with real clients and servers."""
+
+import ipaddress
+import socket
+import time
+
+import pytest
+
+from lab import wait_until
+from scenes import login, masquerade, need, pick, publish
+from servers import Vsftpd
+
+pytestmark = pytest.mark.ftpnat
+
+PATIENCE = 1.5  # seconds in which a dropped SYN must not be answered
+
+
+@pytest.fixture
+def scene(make_lab):
+    """scene(**keys of the rule) -> lab, server, addresses to dial; clients[0] is .2, [1] is .3"""
+    def make(kind="publish", **keys):
+        lab = make_lab(clients=2)
+        server = need(Vsftpd)(lab.server).start()
+        if kind == "masquerade":
+            lab.gateway.up({"masquerade": masquerade("lan", **keys)})
+            return lab, server, server.addresses
+        vips = lab.vips()
+        lab.gateway.up({"publish": [publish("files", vips, [server], **keys)]})
+        return lab, server, vips
+    return make
+
+
+def comes_in(node, address, server):
+    with node.inside():
+        session = login(node, address, server)
+        assert session.read("server-name").decode() == server.name
+        session.quit()
+
+
+def is_dropped(node, address, port=21):
+    with node.inside():
+        started = time.monotonic()
+        with pytest.raises(socket.timeout):
+            socket.create_connection((address, port), timeout=PATIENCE)
+        assert time.monotonic() - started >= PATIENCE
+
+
+def is_reset(node, address, port=21):
+    with node.inside(), pytest.raises(ConnectionRefusedError):
+        socket.create_connection((address, port), timeout=10)
+
+
+@pytest.mark.parametrize("family", ["v4", "v6"])
+@pytest.mark.parametrize("key", ["clients", "deny"])
+@pytest.mark.parametrize("refuse", ["drop", "reset"])
+def test_only_whom_the_lists_let_in(scene, family, key, refuse):
+    lab, server, vips = scene()
+    first, second = lab.clients
+    listed, other = (first, second) if key == "clients" else (second, first)
+    path = lab.file("list")
+    with open(path, "w") as file:
+        file.write(f"# {key}\n{listed.ip6}  # of the lab\n")
+    lab.gateway.reload({"publish": [publish("files", vips, [server], refuse=refuse,
+                                            **{key: [listed.ip4, {"file": path}]})]})
+    allowed, refused = (listed, other) if key == "clients" else (other, listed)
+    comes_in(allowed, pick(vips, family), server)
+    assert lab.gateway.reason("client_denied") == 0
+    (is_reset if refuse == "reset" else is_dropped)(refused, pick(vips, family))
+    denied = lab.gateway.reason("client_denied")
+    assert denied >= 1
+    assert lab.gateway.reason("reset") == (denied if refuse == "reset" else 0)
+    assert all(not flow["client"].startswith(refused.ip4 + ":") for flow in lab.gateway.flows())
+    comes_in(allowed, pick(vips, family), server)
+
+
+@pytest.mark.parametrize("family", ["v4", "v6"])
+def test_denied_masqueraded_client_is_reset(scene, family):
+    lab, server, addresses = scene("masquerade", refuse="reset")
+    first, second = lab.clients
+    lab.gateway.reload({"masquerade": masquerade("lan", refuse="reset", deny=[first.ip4, first.ip6])})
+    is_reset(first, pick(addresses, family))
+    comes_in(second, pick(addresses, family), server)
+
+
+def test_reload_of_a_file_and_living_sessions(scene):
+    """A reload with a bad list changes nothing; with a good one, sessions continue."""
+    lab, server, vips = scene(refuse="reset")
+    client = lab.clients[0]
+    path = lab.file("deny")
+    config = {"publish": [publish("files", vips, [server], deny={"file": path}, refuse="reset")]}
+
+    def write(text):
+        with open(path, "w") as file:
+            file.write(text)
+
+    write("")
+    lab.gateway.reload(config)
+    with client.inside():
+        session = login(client, vips[0], server)
+        write(f"{client.ip4}\nnobody\n")
+        done = lab.gateway.load("reload", check=False)
+        assert (done.returncode, f"{path}:2:1: 'nobody' is not a prefix" in done.stdout) == (2, True)
+        login(client, vips[0], server).quit()
+        write(f"{client.ip4}\n")
+        lab.gateway.reload(config)
+        assert session.read("server-name").decode() == server.name
+        session.quit()
+    is_reset(client, vips[0])
+    write("# nobody any more\n")
+    lab.gateway.reload(config)
+    comes_in(client, vips[0], server)
+
+
+def test_a_hundred_thousand_prefixes(scene):
+    lab, server, vips = scene(refuse="reset")
+    first, second = lab.clients
+    path = lab.file("deny")
+    with open(path, "w") as file:
+        for number in range(100_000):
+            file.write(f"{ipaddress.ip_address(0x0B000000 + 2 * number)}\n")
+        file.write(f"{first.ip4}\n")
+    config = {"publish": [publish("files", vips, [server], deny={"file": path}, refuse="reset")]}
+    started = time.monotonic()
+    lab.gateway.reload(config)
+    print(f"reload with 100,001 prefixes: {time.monotonic() - started:.2f} s")
+    is_reset(first, vips[0])
+    comes_in(second, vips[0], server)
+    said = lab.gateway.load("check").stdout
+    assert f"the 100001 prefixes of {path} may not connect; they get a reset." in said
+
+
+def test_events_of_refusals_are_rationed(scene):
+    lab, server, vips = scene(refuse="reset")
+    client = lab.clients[0]
+    lab.gateway.reload({"publish": [publish("files", vips, [server], deny=client.ip4, refuse="reset")]})
+    number = 200
+    for _ in range(number):
+        is_reset(client, vips[0])
+    assert lab.gateway.reason("client_denied") == number
+    events = lab.gateway.load("-j", "events", "--reason", "client_denied", "--count", "1").stdout
+    assert '"rule": "files"' in events
+    wait_until(lambda: not lab.gateway.flows(), "no flow")
