@@ -168,6 +168,13 @@ struct {
 	__type(value, struct ftpnat_tuple);
 } ftpnat_half_open SEC(".maps");
 
+/* Connections that the loader ends; the timer takes them out. */
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, FTPNAT_MAX_ENDING);
+	__type(value, struct ftpnat_ending);
+} ftpnat_ending SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

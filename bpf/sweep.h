@@ -103,6 +103,23 @@ static long sweep_one(__u32 i, struct sweep *sweep)
 	return 0;
 }
 
+/* Ends a connection that the loader asked to end. */
+static long end_one(__u32 i, struct sweep *sweep)
+{
+	struct ftpnat_ending ending;
+	struct ftpnat_flow *flow;
+
+	(void)i;
+	(void)sweep;
+	if (bpf_map_pop_elem(&ftpnat_ending, &ending))
+		return 1;
+	flow = bpf_map_lookup_elem(&ftpnat_flows, &ending.key);
+	if (flow && flow->flags & FTPNAT_FLOW_CLIENT && flow->created == ending.created &&
+	    flow->session == ending.session)
+		flow_remove(&ending.key, flow);
+	return 0;
+}
+
 /* The timer of all connections. */
 static int expiry_sweep(void *map, __u32 *key, struct ftpnat_expiry *queue)
 {
@@ -117,7 +134,9 @@ static int expiry_sweep(void *map, __u32 *key, struct ftpnat_expiry *queue)
 	sweep.period = config->period;
 	/* two entries each, but for connections that have made room before their time */
 	sweep.length = 2 * (config->limit[FTPNAT_CONTROL] + config->limit[FTPNAT_DATA]);
-	done = bpf_loop(EXPIRY_BATCH, sweep_one, &sweep, 0);
+	done = bpf_loop(EXPIRY_BATCH, end_one, &sweep, 0);
+	if (done < EXPIRY_BATCH)
+		done = bpf_loop(EXPIRY_BATCH, sweep_one, &sweep, 0);
 	if (sweep.waits)
 		queue->stuck++;
 	if (queue->head == queue->tail) {

@@ -55,7 +55,8 @@ _ftpnat_load() {
 		'--server[only of these servers]:address or prefix:' '--port[only with this port]:port:')
 	local kinds='--kind[control or data connections]:kind:(control data)'
 	case $verb in
-	flows) options=($filters $kinds '--state[only in this state]:state:(new established closing closed)') ;;
+	flows) options=($filters $kinds '--state[only in this state]:state:(new established closing closed)'
+		'--delete[end those that match]') ;;
 	expected) options=($filters) ;;
 	events) options=($filters $kinds '--reason[only for this reason]:reason:'
 		'--count[end after so many]:number:') ;;

@@ -30,6 +30,7 @@
 	X(CLOSED_C, "ftpnat_closed_c", "control connections that have ended",        true)  \
 	X(CLOSED_D, "ftpnat_closed_d", "data connections that have ended",           true)  \
 	X(HALF_OPEN, "ftpnat_half_open", "control connections by their SYNs",       true)  \
+	X(ENDING,   "ftpnat_ending",   "connections that are to be ended",          true)  \
 	X(USAGE,    "ftpnat_usage",    "exact number of entries of the tables",      true)  \
 	X(STATS,    "ftpnat_stats",    "counters per rule",                          true)  \
 	X(REASONS,  "ftpnat_reasons",  "counters per reason",                        true)  \

@@ -127,6 +127,17 @@ struct ftpnat_expiry {
 	__u32 pad;
 };
 
+/* ---- ftpnat_ending: connections that the loader ends, the timer removes them ---- */
+
+#define FTPNAT_MAX_ENDING 4096
+
+/* `created` and `session` as its entry has them: not another one with its tuple. */
+struct ftpnat_ending {
+	struct ftpnat_tuple key; /* of the client's entry of ftpnat_flows */
+	__u32 created;
+	__u32 session;
+};
+
 /* ---- ftpnat_hops: where packets leave, shared by all flows that leave there ---- */
 
 /* Start of an Ethernet header. */
@@ -583,6 +594,7 @@ _Static_assert(sizeof(struct ftpnat_flow) == 96, "layout 4");
 _Static_assert(sizeof(struct ftpnat_expiry_block) <= 4096 - 64,
 	       "one element fits a page");
 _Static_assert(sizeof(struct ftpnat_expiry) == 48, "layout 4");
+_Static_assert(sizeof(struct ftpnat_ending) == 44, "layout 5");
 _Static_assert(sizeof(struct ftpnat_hop) == 32, "layout 4");
 _Static_assert(sizeof(struct ftpnat_expected) == 64, "layout 4");
 _Static_assert(sizeof(struct ftpnat_event) == 96, "layout 4");

@@ -31,8 +31,9 @@ static const struct verb {
 	{ "status", "", "interfaces, programs, rules, occupancy, and what is wrong",
 	  verb_status },
 	{ "stats", "[--watch SECONDS]", "counters per rule and per reason", verb_stats },
-	{ "flows", "[--rule --client --server --port --kind --state]",
-	  "control and data connections; with filters, those that match all",
+	{ "flows", "[--rule --client --server --port --kind --state] [--delete]",
+	  "control and data connections; with filters, those that match all,\n"
+	  "            to list or to end",
 	  verb_flows },
 	{ "expected", "[--rule --client --server --port]",
 	  "announced data connections that have not arrived yet", verb_expected },
@@ -61,6 +62,7 @@ enum {
 	OPT_KIND,
 	OPT_STATE,
 	OPT_REASON,
+	OPT_DELETE,
 	OPT_WATCH,
 	OPT_COUNT
 };
@@ -80,6 +82,7 @@ static const struct option long_options[] = {
 	{ "kind", required_argument, NULL, OPT_KIND },
 	{ "state", required_argument, NULL, OPT_STATE },
 	{ "reason", required_argument, NULL, OPT_REASON },
+	{ "delete", no_argument, NULL, OPT_DELETE },
 	{ "watch", required_argument, NULL, OPT_WATCH },
 	{ "count", required_argument, NULL, OPT_COUNT },
 	{ 0 },
@@ -249,6 +252,9 @@ static int set_option(struct options *options, int option, char **argv)
 	case OPT_STATE:
 	case OPT_REASON:
 		return set_filter(&options->filter, option, optarg);
+	case OPT_DELETE:
+		options->delete = true;
+		return 0;
 	case OPT_WATCH:
 		return set_watch(options, optarg);
 	case OPT_COUNT:
@@ -318,6 +324,12 @@ static int check_options(const struct options *options, const struct verb *verb)
 		return err_r(EXIT_USAGE, "--state belongs to flows: " SEE_HELP);
 	if (filter->reason && !events)
 		return err_r(EXIT_USAGE, "--reason belongs to events: " SEE_HELP);
+	if (options->delete &&!flows)
+		return err_r(EXIT_USAGE, "--delete belongs to flows: " SEE_HELP);
+	if (options->delete &&!filter_given(filter))
+		return err_r(EXIT_USAGE,
+			     "--delete: which connections? A filter is needed, "
+			     "such as --client: " SEE_HELP);
 	if (options->watch && verb->run != verb_stats)
 		return err_r(EXIT_USAGE, "--watch belongs to stats: " SEE_HELP);
 	if (options->count && !events)

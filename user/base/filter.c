@@ -3,6 +3,12 @@
 
 #include <string.h>
 
+bool filter_given(const struct filter *filter)
+{
+	return filter->rule || filter->kind || filter->state || filter->reason ||
+	       filter->by_client || filter->by_server || filter->port;
+}
+
 bool filter_word(const char *wanted, const char *word)
 {
 	return !wanted || !strcmp(wanted, word);

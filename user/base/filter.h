@@ -20,6 +20,9 @@ struct filter {
 	__be16 port; /* any port of the connection; 0: all */
 };
 
+/* Is anything asked for? */
+bool filter_given(const struct filter *filter);
+
 /* Does the word match what is asked for, if anything is? */
 bool filter_word(const char *wanted, const char *word);
 

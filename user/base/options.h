@@ -19,6 +19,7 @@ struct options {
 	bool json;
 
 	struct filter filter; /* flows, expected, events */
+	bool delete;	      /* flows */
 
 	struct {
 		bool drain;	  /* or resume */

@@ -1,80 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* flows: one line or entry per connection; entries are printed as they are read. */
-#include <bpf/bpf.h>
+/* flows: one line or entry per connection; flows --delete: of those that it ended. */
+#include "show/flows.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/table.h"
-#include "dataplane/view.h"
 
-/* One connection, from both of its entries. */
-struct connection {
-	const char *rule;
-	const char *kind;
-	const char *state;
+/* The ends of a connection as text. */
+struct ends {
 	char client[FTPNAT_ENDPOINT_STRLEN];
 	char public[FTPNAT_ENDPOINT_STRLEN];
 	char real[FTPNAT_ENDPOINT_STRLEN];
 	char source[FTPNAT_ENDPOINT_STRLEN]; /* what the server sees as the client */
-	__u32 session;
-	__u32 age;
-	__u32 idle;
-	__u64 packets[FTPNAT_DIR_MAX];
-	__u64 bytes[FTPNAT_DIR_MAX];
 };
 
-struct listing {
-	const struct view *view;
-	const struct options *options;
-	int flows_fd;
-	__u32 now;
-	size_t printed;
-	struct table table;
-};
-
-static struct ftpnat_tuple other_direction(const struct ftpnat_flow *flow)
+static void ends_str(struct ends *ends, const struct connection *c)
 {
-	return (struct ftpnat_tuple){ .src = flow->to.dst,
-				      .dst = flow->to.src,
-				      .sport = flow->to.dport,
-				      .dport = flow->to.sport };
-}
-
-static const char *state_of(const struct ftpnat_flow *client,
-			    const struct ftpnat_flow *server)
-{
-	if ((client->tcp | server->tcp) & FTPNAT_TCP_RST)
-		return "closed";
-	if ((client->tcp | server->tcp) & FTPNAT_TCP_FIN)
-		return "closing";
-	return client->tcp & server->tcp & FTPNAT_TCP_ACK ? "established" : "new";
-}
-
-static __u32 seconds_since(__u32 then, __u32 now)
-{
-	return now > then ? now - then : 0;
-}
-
-static void describe(const struct listing *listing, const struct ftpnat_tuple *key,
-		     const struct ftpnat_flow *client, const struct ftpnat_flow *server,
-		     struct connection *c)
-{
-	c->rule = view_rule_name(listing->view, client->rule);
-	c->kind = client->kind == FTPNAT_CONTROL ? "control" : "data";
-	c->state = state_of(client, server);
-	ftpnat_endpoint_str(c->client, &key->src, key->sport);
-	ftpnat_endpoint_str(c->public, &key->dst, key->dport);
-	ftpnat_endpoint_str(c->real, &client->to.dst, client->to.dport);
-	ftpnat_endpoint_str(c->source, &client->to.src, client->to.sport);
-	c->session = client->session;
-	c->age = seconds_since(client->created, listing->now);
-	c->idle = seconds_since(client->seen > server->seen ? client->seen : server->seen,
-				listing->now);
-	c->packets[FTPNAT_FROM_CLIENT] = client->packets;
-	c->packets[FTPNAT_FROM_SERVER] = server->packets;
-	c->bytes[FTPNAT_FROM_CLIENT] = client->bytes;
-	c->bytes[FTPNAT_FROM_SERVER] = server->bytes;
+	ftpnat_endpoint_str(ends->client, &c->client.src, c->client.sport);
+	ftpnat_endpoint_str(ends->public, &c->client.dst, c->client.dport);
+	ftpnat_endpoint_str(ends->real, &c->server.dst, c->server.dport);
+	ftpnat_endpoint_str(ends->source, &c->server.src, c->server.sport);
 }
 
 static json_t *both_ways(const __u64 count[FTPNAT_DIR_MAX])
@@ -83,78 +30,67 @@ static json_t *both_ways(const __u64 count[FTPNAT_DIR_MAX])
 			 (json_int_t)count[FTPNAT_FROM_SERVER]);
 }
 
-static int print_json(struct listing *listing, const struct connection *c)
+static json_t *to_json(const struct connection *c)
 {
-	json_t *entry = json_pack(
-		"{s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o}", "rule",
-		c->rule, "kind", c->kind, "session", (json_int_t)c->session, "client",
-		c->client, "public", c->public, "real", c->real, "source", c->source,
-		"state", c->state, "age", (json_int_t)c->age, "idle", (json_int_t)c->idle, "packets",
-		both_ways(c->packets), "bytes", both_ways(c->bytes));
-	int err = entry ? 0 : -ENOMEM;
+	struct ends ends;
 
-	if (err)
-		return err;
-	printf("%s\n  ", listing->printed ? "," : "");
-	err = json_dumpf(entry, stdout, 0) ? -EIO : 0;
-	json_decref(entry);
-	return err;
+	ends_str(&ends, c);
+	return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o}",
+			 "rule", c->rule, "kind", connection_kind(c), "session",
+			 (json_int_t)c->session, "client", ends.client, "public",
+			 ends.public, "real", ends.real, "source", ends.source, "state",
+			 c->state, "age", (json_int_t)c->age, "idle", (json_int_t)c->idle,
+			 "packets", both_ways(c->packets), "bytes", both_ways(c->bytes));
 }
 
-static void print_text(struct listing *listing, const struct connection *c)
+/* Entry by entry: the whole document may not fit the memory. */
+static int print_json(const struct connections *all)
 {
-	struct table *table = &listing->table;
+	printf("{\"schema\": 1, \"flows\": [");
+	for (size_t i = 0; i < all->number; i++) {
+		json_t *entry = to_json(&all->list[i]);
+		int err;
 
-	table_cell(table, "%s", c->rule);
-	table_cell(table, "%s", c->kind);
-	table_cell(table, "%s", c->client);
-	table_cell(table, "%s", c->public);
-	table_cell(table, "%s", c->real);
-	table_cell(table, "%s", c->source);
-	table_cell(table, "%s", c->state);
-	table_cell(table, "%us", c->age);
-	table_cell(table, "%us", c->idle);
-	table_cell(table, "%llu/%llu", c->packets[FTPNAT_FROM_CLIENT],
-		   c->packets[FTPNAT_FROM_SERVER]);
-	table_cell(table, "%llu/%llu", c->bytes[FTPNAT_FROM_CLIENT],
-		   c->bytes[FTPNAT_FROM_SERVER]);
+		if (!entry)
+			return err_r(-ENOMEM, "out of memory");
+		printf("%s\n  ", i ? "," : "");
+		err = json_dumpf(entry, stdout, 0);
+		json_decref(entry);
+		if (err)
+			return -EIO; /* main() reports it */
+	}
+	printf("%s]}\n", all->number ? "\n" : "");
+	return 0;
 }
 
-static bool is_wanted(const struct listing *listing, const struct ftpnat_tuple *key,
-		      const struct ftpnat_flow *flow)
+static void print_text(const struct connections *all)
 {
-	const struct filter *filter = &listing->options->filter;
+	static const char *const titles[] = {
+		"RULE",	 "KIND", "CLIENT", "PUBLIC",  "REAL",		"SOURCE",
+		"STATE", "AGE",	 "IDLE",   "PACKETS", "BYTES (OUT/IN)", NULL
+	};
+	_cleanup_table_ struct table table;
 
-	return (flow->flags & FTPNAT_FLOW_CLIENT) &&
-	       filter_word(filter->rule, view_rule_name(listing->view, flow->rule)) &&
-	       filter_ends(filter, key, &flow->to);
-}
+	table_begin(&table, titles);
+	for (size_t i = 0; i < all->number; i++) {
+		const struct connection *c = &all->list[i];
+		struct ends ends;
 
-static int see_flow(const void *key_bytes, const void *value, void *arg)
-{
-	const struct ftpnat_tuple *key = key_bytes;
-	const struct ftpnat_flow *client = value;
-	struct listing *listing = arg;
-	struct ftpnat_flow server;
-	struct ftpnat_tuple back = other_direction(client);
-	struct connection connection;
-	int err = 0;
-
-	if (!is_wanted(listing, key, client))
-		return 0;
-	/* It may have ended since: then only one half is shown. */
-	if (bpf_map_lookup_elem(listing->flows_fd, &back, &server))
-		memset(&server, 0, sizeof(server));
-	describe(listing, key, client, &server, &connection);
-	if (!filter_word(listing->options->filter.kind, connection.kind) ||
-	    !filter_word(listing->options->filter.state, connection.state))
-		return 0;
-	if (listing->options->json)
-		err = print_json(listing, &connection);
-	else
-		print_text(listing, &connection);
-	listing->printed++;
-	return err;
+		ends_str(&ends, c);
+		table_cell(&table, "%s", c->rule);
+		table_cell(&table, "%s", connection_kind(c));
+		table_cell(&table, "%s", ends.client);
+		table_cell(&table, "%s", ends.public);
+		table_cell(&table, "%s", ends.real);
+		table_cell(&table, "%s", ends.source);
+		table_cell(&table, "%s", c->state);
+		table_cell(&table, "%us", c->age);
+		table_cell(&table, "%us", c->idle);
+		table_cell(&table, "%llu/%llu", c->packets[FTPNAT_FROM_CLIENT],
+			   c->packets[FTPNAT_FROM_SERVER]);
+		table_cell(&table, "%llu/%llu", c->bytes[FTPNAT_FROM_CLIENT],
+			   c->bytes[FTPNAT_FROM_SERVER]);
+	}
 }
 
 static bool rule_known(const struct view *view, const char *name)
@@ -167,34 +103,30 @@ static bool rule_known(const struct view *view, const char *name)
 
 int verb_flows(const struct options *options)
 {
-	static const char *const titles[] = {
-		"RULE",	 "KIND", "CLIENT", "PUBLIC",  "REAL",		"SOURCE",
-		"STATE", "AGE",	 "IDLE",   "PACKETS", "BYTES (OUT/IN)", NULL
-	};
+	_cleanup_connections_ struct connections all = { 0 };
 	_cleanup_view_ struct view view;
-	struct listing listing = { .view = &view, .options = options, .now = view_now() };
-	_cleanup_close_ int flows_fd = -1;
 	int err = view_open(&view, options);
 
 	if (err)
 		return EXIT_RUNTIME;
-	if (options->filter.rule && !rule_known(&view, options->filter.rule)) {
-		pr_err("no rule is named %s: see `ftpnat-load status`",
-		       options->filter.rule);
-		return EXIT_RUNTIME;
-	}
-	flows_fd = view_map(&view, FTPNAT_MAP_FLOWS);
-	if (flows_fd < 0)
-		return EXIT_RUNTIME;
-	listing.flows_fd = flows_fd;
-	if (options->json)
-		printf("{\"schema\": 1, \"flows\": [");
+	if (options->filter.rule && !rule_known(&view, options->filter.rule))
+		return err_r(EXIT_RUNTIME,
+			     "no rule is named %s: see `ftpnat-load status`",
+			     options->filter.rule);
+	if (options->delete)
+		err = flows_delete(&view, &options->filter, &all);
 	else
-		table_begin(&listing.table, titles);
-	err = view_walk(&view, FTPNAT_MAP_FLOWS, see_flow, &listing);
+		err = connections_read(&all, &view, &options->filter);
+	if (err)
+		return EXIT_RUNTIME;
+	connections_group(&all);
 	if (options->json)
-		printf("%s]}\n", listing.printed ? "\n" : "");
-	else
-		table_end(&listing.table);
-	return err ? EXIT_RUNTIME : 0;
+		return print_json(&all) ? EXIT_RUNTIME : 0;
+	if (!options->delete || all.number)
+		print_text(&all);
+	if (options->delete &&all.number)
+		pr_info("ended %zu connection%s", all.number, all.number == 1 ? "" : "s");
+	else if (options->delete)
+		pr_info("no connection matches: nothing was ended");
+	return 0;
 }

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "show/connections.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+/* One reading. */
+struct reading {
+	struct connections *all;
+	const struct view *view;
+	const struct filter *filter;
+	int flows_fd;
+	__u32 now;
+};
+
+const char *connection_kind(const struct connection *c)
+{
+	return c->kind == FTPNAT_CONTROL ? "control" : "data";
+}
+
+static struct ftpnat_tuple other_direction(const struct ftpnat_flow *flow)
+{
+	return (struct ftpnat_tuple){ .src = flow->to.dst,
+				      .dst = flow->to.src,
+				      .sport = flow->to.dport,
+				      .dport = flow->to.sport };
+}
+
+static const char *state_of(const struct ftpnat_flow *client,
+			    const struct ftpnat_flow *server)
+{
+	if ((client->tcp | server->tcp) & FTPNAT_TCP_RST)
+		return "closed";
+	if ((client->tcp | server->tcp) & FTPNAT_TCP_FIN)
+		return "closing";
+	return client->tcp & server->tcp & FTPNAT_TCP_ACK ? "established" : "new";
+}
+
+static __u32 seconds_since(__u32 then, __u32 now)
+{
+	return now > then ? now - then : 0;
+}
+
+static void describe(const struct reading *reading, const struct ftpnat_tuple *key,
+		     const struct ftpnat_flow *client, const struct ftpnat_flow *server,
+		     struct connection *c)
+{
+	__u32 seen = client->seen > server->seen ? client->seen : server->seen;
+
+	*c = (struct connection){
+		.client = *key,
+		.server = client->to,
+		.packets = { client->packets, server->packets },
+		.bytes = { client->bytes, server->bytes },
+		.session = client->session,
+		.created = client->created,
+		.age = seconds_since(client->created, reading->now),
+		.idle = seconds_since(seen, reading->now),
+		.rule = view_rule_name(reading->view, client->rule),
+		.state = state_of(client, server),
+		.kind = client->kind == FTPNAT_CONTROL ? FTPNAT_CONTROL : FTPNAT_DATA,
+	};
+}
+
+static bool is_wanted(const struct filter *filter, const struct connection *c)
+{
+	return filter_word(filter->rule, c->rule) &&
+	       filter_word(filter->kind, connection_kind(c)) &&
+	       filter_word(filter->state, c->state) &&
+	       filter_ends(filter, &c->client, &c->server);
+}
+
+int connections_add(struct connections *all, const struct connection *c)
+{
+	if (all->number == all->room) {
+		size_t room = all->room ? 2 * all->room : 64;
+		struct connection *list = reallocarray(all->list, room, sizeof(*list));
+
+		if (!list)
+			return -ENOMEM;
+		all->list = list;
+		all->room = room;
+	}
+	all->list[all->number++] = *c;
+	return 0;
+}
+
+static int see_flow(const void *key, const void *value, void *arg)
+{
+	const struct ftpnat_flow *client = value;
+	const struct reading *reading = arg;
+	struct ftpnat_tuple back = other_direction(client);
+	struct ftpnat_flow server;
+	struct connection c;
+
+	if (!(client->flags & FTPNAT_FLOW_CLIENT))
+		return 0;
+	/* It may have ended since: then only one half is shown. */
+	if (bpf_map_lookup_elem(reading->flows_fd, &back, &server))
+		memset(&server, 0, sizeof(server));
+	describe(reading, key, client, &server, &c);
+	return is_wanted(reading->filter, &c) ? connections_add(reading->all, &c) : 0;
+}
+
+int connections_read(struct connections *all, const struct view *view,
+		     const struct filter *filter)
+{
+	_cleanup_close_ int flows_fd = view_map(view, FTPNAT_MAP_FLOWS);
+	struct reading reading = { .all = all,
+				   .view = view,
+				   .filter = filter,
+				   .flows_fd = flows_fd,
+				   .now = view_now() };
+
+	if (flows_fd < 0)
+		return flows_fd;
+	return view_walk(view, FTPNAT_MAP_FLOWS, see_flow, &reading);
+}
+
+void connections_free(struct connections *all)
+{
+	free(all->list);
+}
+
+static int compare(__u64 a, __u64 b)
+{
+	return (a > b) - (a < b);
+}
+
+static int by_session(const void *one, const void *two)
+{
+	const struct connection *a = one, *b = two;
+
+	return compare(a->session, b->session)	       ?:
+		       compare(a->kind, b->kind)       ?:
+		       compare(a->created, b->created) ?:
+		       memcmp(&a->client, &b->client, sizeof(a->client));
+}
+
+void connections_group(struct connections *all)
+{
+	if (all->number)
+		qsort(all->list, all->number, sizeof(*all->list), by_session);
+}
