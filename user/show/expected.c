@@ -42,13 +42,13 @@ static int see_expected(const void *key_bytes, const void *value, void *arg)
 	ftpnat_endpoint_str(goes_to, &expected->dst, expected->dport);
 	ftpnat_endpoint_str(source, &real.src, real.sport);
 	if (listing->list) {
-		json_array_append_new(listing->list,
-				      json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:I}",
-						"rule", rule, "session",
-						(json_int_t)expected->session, "client",
-						client, "public", public, "real", goes_to,
-						"source", source, "mode", mode, "age",
-						(json_int_t)age));
+		json_array_append_new(
+			listing->list,
+			json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:I}", "rule",
+				  rule, "session", (json_int_t)expected->session,
+				  "client", client, "public", public, "real", goes_to,
+				  "source", source, "mode", mode, "age",
+				  (json_int_t)age));
 		return 0;
 	}
 	table_cell(&listing->table, "%s", rule);
