@@ -103,7 +103,12 @@ def main():
     parser.add_argument("--seed", type=int, default=1, help="for the order of each round")
     parser.add_argument("--only", action="append", choices=[part.__name__.lower() for part in PARTS],
                         help="this part, may be repeated")
+    parser.add_argument("--redraw", action="store_true", help="measure nothing; the plots of docs/bench again")
     options = parser.parse_args()
+    if options.redraw:
+        folder = os.path.join(TOP, "docs", "bench")
+        draw(folder, report.read(folder))
+        return 0
     if os.geteuid():
         parser.error("must be root: it makes network namespaces and loads BPF programs")
     plan = QUICK if options.quick else Plan()

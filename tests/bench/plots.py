@@ -7,7 +7,11 @@ from results import flows_measure
 from lab import run
 from variants import TITLES
 
-COLOURS = ("#1b6ca8", "#7fb3d5", "#c0392b", "#d98880", "#7f8c8d", "#b7950b", "#117a65", "#5d6d7e")
+# ftpnat is blue, and nothing else is.
+OURS = ("#1b6ca8", "#7fb3d5")
+OTHERS = ("#6b7073", "#b9bec1")
+LINES = {"ftpnat-xdp": OURS[0], "ftpnat-tc": OURS[1], "nftables": "#c0392b", "flowtable": "#d98880",
+         "forward": OTHERS[0], "bare-tc": "#b7950b", "bare-xdp": "#117a65", "harness": "#5d6d7e"}
 TERMINALS = {"svg": "svg size 900,480 dynamic font 'sans,13' background 'white'",
              "png": "pngcairo size 900,480 font 'sans,11'"}
 
@@ -18,28 +22,37 @@ def _gnuplot(path, script):
             f"set output '{path}.{kind}'\n{script}")
 
 
+def _is_ours(variant):
+    return variant.startswith("ftpnat-")
+
+
 def _bars(path, results, title, unit, divisor, measures):
-    """Bars of medians with min and max; measures: {name of the series: measure}."""
+    """Bars of medians with min and max; measures: {name of the series: measure}, at most two."""
     shown = [v for v in TITLES if any(results.has(m, v) for m in measures.values())]
     series = {name: m for name, m in measures.items() if m in results.samples}
     if not series:
         return
     blocks, plots = [], []
-    width = 0.8 / max(len(series), 1)
-    for i, (name, measure) in enumerate(series.items()):
-        rows = [(shown.index(v) + (i - (len(series) - 1) / 2) * width,
-                 results.median(measure, v) / divisor,
-                 *(value / divisor for value in results.spread(measure, v)))
-                for v in shown if results.has(measure, v)]
-        blocks.append(f"$data{i} << EOD\n" + "\n".join(" ".join(map(str, r)) for r in rows) + "\nEOD")
-        plots.append(f"$data{i} using 1:2:({width * 0.92}) with boxes fs solid lc rgb "
-                     f"'{COLOURS[i]}' title '{name}', $data{i} using 1:2:3:4 with yerrorbars "
-                     f"lc rgb 'black' pt 0 notitle")
+    width = 0.8 / len(series)
+    for who, colours, ours in (("ftpnat", OURS, True), ("others", OTHERS, False)):
+        for i, (name, measure) in enumerate(series.items()):
+            rows = [(shown.index(v) + (i - (len(series) - 1) / 2) * width,
+                     results.median(measure, v) / divisor,
+                     *(value / divisor for value in results.spread(measure, v)))
+                    for v in shown if _is_ours(v) == ours and results.has(measure, v)]
+            if not rows:
+                continue
+            block = f"${who}{i}"
+            blocks.append(f"{block} << EOD\n" + "\n".join(" ".join(map(str, r)) for r in rows) + "\nEOD")
+            key = f"{who}, {name}" if len(series) > 1 else who
+            plots.append(f"{block} using 1:2:3:4:({width * 0.92}) with boxerrorbars fs solid "
+                         f"lc rgb '{colours[i]}' title '{key}'")
     tics = ", ".join(f'"{TITLES[v]}" {i}' for i, v in enumerate(shown))
     _gnuplot(path, "\n".join([
         *blocks, f"set title '{title}'", f"set ylabel '{unit}'", "set yrange [0:*]",
         f"set xrange [-0.6:{len(shown) - 0.4}]", f"set xtics ({tics}) rotate by 20 right",
-        "set grid ytics lc rgb '#dddddd'", "set key top left", f"plot {', '.join(plots)}", ""]))
+        "set grid ytics lc rgb '#dddddd'", "set errorbars lc rgb 'black'", "set key top left",
+        f"plot {', '.join(plots)}", ""]))
 
 
 def _flows(path, results):
@@ -57,7 +70,7 @@ def _flows(path, results):
                           + "\nEOD")
             traffic = "all" if which == "all" else "64"
             plots.append(f"{name} using 1:2:3:4 with yerrorlines lw 2 dt {dash} lc rgb "
-                         f"'{COLOURS[i]}' title '{TITLES[variant]}, traffic on {traffic}'")
+                         f"'{LINES[variant]}' title '{TITLES[variant]}, traffic on {traffic}'")
     if plots:
         _gnuplot(path, "\n".join([
             *blocks, "set title '64-byte frames, one core'", "set xlabel 'live data connections'",

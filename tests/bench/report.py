@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 
-from results import describe, flows_measure, goals
+from results import Results, describe, flows_measure, goals
 from tools import TOP
 from variants import TITLES
 
@@ -46,6 +46,15 @@ def document(about, absent, results):
         "measures": {measure: {"title": describe(measure)[0], "samples": variants}
                      for measure, variants in results.samples.items()},
     }
+
+
+def read(folder):
+    """The samples of a written result."""
+    results = Results()
+    with open(os.path.join(folder, f"{NAME}.json")) as file:
+        measures = json.load(file)["measures"]
+    results.samples = {measure: entry["samples"] for measure, entry in measures.items()}
+    return results
 
 
 def number(value):
