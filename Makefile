@@ -279,6 +279,8 @@ lint: $(BUILD)/ftpnat_tc.skel.h $(BUILD)/ftpnat_xdp.skel.h ## clang-format, clan
 	$(Q)shellcheck $(SHELL_SRC)
 	$(say) LAYERS
 	$(Q)scripts/check-layers
+	$(say) LINKS
+	$(Q)scripts/check-links
 	$(say) HEADERS
 	$(Q)scripts/check-headers $(CC) $(USER_CFLAGS) -Ibpf -Itests -Itests/unit -- $(USER_HEADERS)
 	$(Q)scripts/check-headers $(BPF_CLANG) $(BPF_CFLAGS) -- $(wildcard include/*.h bpf/*.h)
@@ -304,7 +306,11 @@ MAN_DIR   = $(DESTDIR)$(PREFIX)/share/man
 BASH_DIR  = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSH_DIR   = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 UNIT_DIR  = $(DESTDIR)$(PREFIX)/lib/systemd/system
+DOC_DIR   = $(DESTDIR)$(PREFIX)/share/doc/ftpnat
+CONFIG    = $(DESTDIR)/etc/ftpnat/ftpnat.yaml
 HAVE_MAN := $(if $(shell command -v scdoc),$(MAN))
+# They link to each other, so they keep their places.
+DOCS     := $(wildcard *.md LICENSE*) $(shell find docs -path docs/man -prune -o -type f -print)
 
 install: all $(HAVE_MAN) ## install to $(DESTDIR)$(PREFIX)
 	$(say) INSTALL $(DESTDIR)$(PREFIX)
@@ -314,6 +320,8 @@ install: all $(HAVE_MAN) ## install to $(DESTDIR)$(PREFIX)
 	$(Q)install -d $(UNIT_DIR)
 	$(Q)sed 's|@sbindir@|$(PREFIX)/sbin|' packaging/ftpnat.service >$(UNIT_DIR)/ftpnat.service
 	$(Q)chmod 0644 $(UNIT_DIR)/ftpnat.service
+	$(Q)for file in $(DOCS); do install -D -m 0644 $$file $(DOC_DIR)/$$file || exit; done
+	$(Q)[ -e $(CONFIG) ] || install -D -m 0644 packaging/ftpnat.yaml $(CONFIG)
 ifneq ($(HAVE_MAN),)
 	$(Q)install -D -m 0644 $(BUILD)/man/ftpnat-load.8 $(MAN_DIR)/man8/ftpnat-load.8
 	$(Q)install -D -m 0644 $(BUILD)/man/ftpnat.yaml.5 $(MAN_DIR)/man5/ftpnat.yaml.5
@@ -321,10 +329,13 @@ else
 	@echo '  manual pages left out: they are built with scdoc (`scripts/deps man`)'
 endif
 
+# A configuration that somebody has edited stays.
 uninstall: ## remove what install installed
 	$(Q)rm -f $(SBIN_DIR)/ftpnat-load $(BASH_DIR)/ftpnat-load $(ZSH_DIR)/_ftpnat-load \
 		$(MAN_DIR)/man8/ftpnat-load.8 $(MAN_DIR)/man5/ftpnat.yaml.5 \
 		$(UNIT_DIR)/ftpnat.service
+	$(Q)rm -rf $(DOC_DIR)
+	$(Q)if cmp -s packaging/ftpnat.yaml $(CONFIG); then rm $(CONFIG); fi
 
 # Built in a copy, so that it leaves no files among the sources.
 deb: ## build the Debian package, in build/deb

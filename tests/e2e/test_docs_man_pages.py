@@ -285,17 +285,41 @@ def test_whole_examples_are_accepted(tmp_path):
 
 # ---- make install ----
 
-def test_uninstall_removes_what_install_installed(pages, tmp_path):
-    def make(target):
-        subprocess.run(["make", "-s", "-C", TOP, target, f"DESTDIR={tmp_path}", "PREFIX=/usr"],
-                       check=True, capture_output=True)
-        return {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+def make_install(target, folder):
+    """What is there then."""
+    subprocess.run(["make", "-s", "-C", TOP, target, f"DESTDIR={folder}", "PREFIX=/usr"],
+                   check=True, capture_output=True)
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
-    assert make("install") >= {"usr/sbin/ftpnat-load", "usr/share/man/man8/ftpnat-load.8",
-                               "usr/lib/systemd/system/ftpnat.service", "usr/share/man/man5/ftpnat.yaml.5",
-                               "usr/share/bash-completion/completions/ftpnat-load",
-                               "usr/share/zsh/site-functions/_ftpnat-load"}
-    assert make("uninstall") == set()
+
+def test_uninstall_removes_what_install_installed(pages, tmp_path):
+    doc = "usr/share/doc/ftpnat"
+    assert make_install("install", tmp_path) >= {
+        "usr/sbin/ftpnat-load", "usr/share/man/man8/ftpnat-load.8", "usr/share/man/man5/ftpnat.yaml.5",
+        "usr/lib/systemd/system/ftpnat.service", "usr/share/bash-completion/completions/ftpnat-load",
+        "usr/share/zsh/site-functions/_ftpnat-load", "etc/ftpnat/ftpnat.yaml", f"{doc}/README.md",
+        f"{doc}/docs/examples/publish.yaml", f"{doc}/docs/deployments/README.md"}
+    assert make_install("uninstall", tmp_path) == set()
+    assert not (tmp_path / doc).exists()
+
+
+def test_install_and_uninstall_leave_an_edited_configuration_alone(pages, tmp_path):
+    path = tmp_path / "etc/ftpnat/ftpnat.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text("# mine\n")
+    for target in ("install", "uninstall"):
+        assert "etc/ftpnat/ftpnat.yaml" in make_install(target, tmp_path)
+        assert path.read_text() == "# mine\n"
+
+
+def test_what_installed_documents_link_to_is_installed(pages, tmp_path):
+    make_install("install", tmp_path)
+    check = [os.path.join(TOP, "scripts", "check-links"), str(tmp_path / "usr/share/doc/ftpnat")]
+    done = subprocess.run(check, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
+    (tmp_path / "usr/share/doc/ftpnat/docs/service.md").unlink()
+    done = subprocess.run(check, capture_output=True, text=True)
+    assert done.returncode == 1 and "README.md: docs/service.md: not there" in done.stdout
 
 
 # ---- other documents ----
@@ -341,9 +365,9 @@ def test_package_is_built_with_what_the_build_needs():
     assert set(re.split(r",\s+", listed)) - {"debhelper-compat (= 13)"} == needed - essential
 
 
-def test_configuration_of_the_package(tmp_path):
+def test_configuration_that_is_installed(tmp_path):
     """As it comes it has no rule; without the # before its lines it is one."""
-    text = read("debian", "ftpnat.yaml")
+    text = read("packaging", "ftpnat.yaml")
     path = tmp_path / "ftpnat.yaml"
     for content, code in ((text, 2), (re.sub(r"^#(?! \S)", "", text, flags=re.M), 0)):
         path.write_text(content)
