@@ -262,7 +262,7 @@ bench: ## measure ftpnat, nftables and plain forwarding; writes docs/bench, with
 # ---- style ----
 
 STYLED   = $(wildcard include/*.h bpf/*.[ch] user/*.[ch] user/*/*.[ch] tests/*.h tests/unit/*.[ch] tests/unit/lib/*.[ch] \
-	     tests/model/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch] tests/e2e/lib/*.[ch] docs/man/*.c)
+	     tests/model/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch] tests/e2e/lib/*.[ch] tests/kernels/*.c docs/man/*.c)
 USER_HEADERS = $(wildcard include/*.h user/*/*.h tests/*.h tests/unit/lib/*.h tests/model/*.h)
 SHELL_SRC = completion/ftpnat-load.bash debian/prerm $(shell grep -lE '^\#!.*\b(ba)?sh\b' scripts/* tests/run \
 	     tests/verifier/check tests/package/run tests/package/reboot tests/kernels/load.sh \

@@ -45,7 +45,9 @@ static int print(enum libbpf_print_level level, const char *fmt, va_list ap)
 		return 0;
 	vsnprintf(text, sizeof(text), fmt, ap);
 	fputs(text, stderr);
-	if (sscanf(text, "libbpf: prog '%127[^']': BPF program load failed%n", name, &end) == 1 && end) {
+	if (sscanf(text, "libbpf: prog '%127[^']': BPF program load failed%n", name,
+		   &end) == 1 &&
+	    end) {
 		printf("refused %s\n", name);
 		print_tail();
 	}

@@ -50,7 +50,8 @@ static void free_list(struct addrinfo **list)
 		freeaddrinfo(*list);
 }
 
-int host_resolve(const char *name, struct ftpnat_addr family[FTPNAT_FAMILY_MAX])
+int host_resolve(const char *name, const char *where,
+		 struct ftpnat_addr family[FTPNAT_FAMILY_MAX])
 {
 	_cleanup_(free_list) struct addrinfo *list = NULL;
 	const struct addrinfo hints = { .ai_family = AF_UNSPEC,
@@ -60,9 +61,9 @@ int host_resolve(const char *name, struct ftpnat_addr family[FTPNAT_FAMILY_MAX])
 	if (err)
 		return err_r(
 			-EHOSTUNREACH,
-			"data_address %s can't be resolved: %s (give an address, or add the name "
-			"to /etc/hosts)",
-			name, gai_strerror(err));
+			"%s: data_address %s can't be resolved: %s (give an address, or add the "
+			"name to /etc/hosts)",
+			where, name, gai_strerror(err));
 	memset(family, 0, sizeof(family[0]) * FTPNAT_FAMILY_MAX);
 	for (const struct addrinfo *i = list; i; i = i->ai_next) {
 		struct ftpnat_addr addr;
@@ -74,9 +75,9 @@ int host_resolve(const char *name, struct ftpnat_addr family[FTPNAT_FAMILY_MAX])
 	if (ftpnat_addr_is_none(&family[FTPNAT_V4]))
 		return err_r(
 			-EADDRNOTAVAIL,
-			"data_address %s has no IPv4 address, and a 227 can name no other (give "
-			"an address)",
-			name);
+			"%s: data_address %s has no IPv4 address, and a 227 can name no other "
+			"(give an address)",
+			where, name);
 	return 0;
 }
 

@@ -173,11 +173,15 @@ static int put_data_host(const struct slot *slot, const struct config_publish *p
 			 struct ftpnat_rule *rule)
 {
 	const struct ftpnat_rule *old = &slot->ids.old[rule_id(slot, rule)];
+	const struct config_mark *at = &publish->data_address.at;
+	_cleanup_free_ char *where = NULL;
 	char text[FTPNAT_ADDR_STRLEN];
 	int err;
 
+	if (asprintf(&where, "%s:%u:%u", slot->config->path, at->line, at->column) < 0)
+		return err_r(-ENOMEM, "out of memory");
 	rule->data_host = host_hash(publish->data_host);
-	err = host_resolve(publish->data_host, rule->data_address);
+	err = host_resolve(publish->data_host, where, rule->data_address);
 	if (!err || old->data_host != rule->data_host)
 		return err;
 	memcpy(rule->data_address, old->data_address, sizeof(rule->data_address));
