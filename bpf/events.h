@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Events for operators. Without a reader the ring buffer fills up and stays full. */
+/*
+ * Events for operators: composed in the scratch memory, then copied to the ring buffer
+ * of each reader. Without a reader none is made.
+ */
 #ifndef FTPNAT_BPF_EVENTS_H
 #define FTPNAT_BPF_EVENTS_H
 
@@ -8,11 +11,76 @@
 
 #define REFUSED_PER_SECOND 10 /* events of strangers' packets, of each CPU */
 
-static __always_inline void event_fill(struct ftpnat_event *e, enum ftpnat_reason reason)
+/* One bit for each slot of ftpnat_events that has a reader. */
+static __always_inline __u32 event_readers(void)
 {
+	__u32 zero = 0;
+	struct ftpnat_readers *readers = bpf_map_lookup_elem(&ftpnat_readers, &zero);
+
+	return readers ? readers->slots : 0;
+}
+
+static __always_inline void event_lost(__u32 slot)
+{
+	__u32 zero = 0;
+	struct ftpnat_readers *readers = bpf_map_lookup_elem(&ftpnat_readers, &zero);
+
+	count(FTPNAT_EVENTS_LOST);
+	if (readers && slot < FTPNAT_READERS)
+		__sync_fetch_and_add(&readers->lost[slot], 1);
+}
+
+static long event_to_reader(__u32 slot, struct event_making **making)
+{
+	struct event_making *event = *making;
+	void *ring;
+	long rc;
+
+	if (!(event->readers & (1U << (slot & (FTPNAT_READERS - 1)))))
+		return 0;
+	ring = bpf_map_lookup_elem(&ftpnat_events, &slot);
+	if (!ring)
+		return 0;
+	if (event->is_line)
+		rc = bpf_ringbuf_output(ring, &event->line, sizeof(event->line), 0);
+	else
+		rc = bpf_ringbuf_output(ring, &event->line.event,
+					sizeof(event->line.event), 0);
+	if (rc)
+		event_lost(slot);
+	return 0;
+}
+
+/* Copies the event in the scratch memory to all readers. */
+__noinline int event_send(void)
+{
+	struct scratch *s = scratch_get();
+	struct event_making *event;
+
+	if (!s)
+		return 0;
+	event = &s->event;
+	bpf_loop(FTPNAT_READERS, event_to_reader, &event, 0);
+	return 0;
+}
+
+/*
+ * The event in the scratch memory, its reason and time set, the rest of its first part
+ * zero; NULL: nobody reads.
+ */
+static __always_inline struct ftpnat_event *event_begin(struct scratch *s,
+							enum ftpnat_reason reason)
+{
+	struct ftpnat_event *e = &s->event.line.event;
+
+	s->event.readers = event_readers();
+	if (!s->event.readers)
+		return NULL;
+	s->event.is_line = false;
+	__builtin_memset(e, 0, sizeof(*e));
 	e->time = bpf_ktime_get_ns();
 	e->reason = reason;
-	e->pad = 0;
+	return e;
 }
 
 /* A connection was opened, refused or has ended; `key` and `to` are its client's entry. */
@@ -21,20 +89,17 @@ static __always_inline void event_flow(enum ftpnat_reason reason,
 				       const struct ftpnat_tuple *to, __u32 session,
 				       __u16 rule, __u8 kind)
 {
-	struct ftpnat_event *e = bpf_ringbuf_reserve(&ftpnat_events, sizeof(*e), 0);
+	struct scratch *s = scratch_get();
+	struct ftpnat_event *e = s ? event_begin(s, reason) : NULL;
 
-	if (!e) {
-		count(FTPNAT_EVENTS_LOST);
+	if (!e)
 		return;
-	}
-	event_fill(e, reason);
 	e->session = session;
 	e->client = *key;
 	e->server = *to;
 	e->rule = rule;
 	e->kind = kind;
-	e->dir = 0;
-	bpf_ringbuf_submit(e, 0);
+	event_send();
 }
 
 /* The packet in the scratch memory, which was refused: not each one of a flood. */

@@ -137,10 +137,25 @@ struct {
 	__type(value, struct ftpnat_ifaddr);
 } ftpnat_ifaddrs SEC(".maps");
 
-struct {
+struct ftpnat_ring {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, FTPNAT_EVENTS_SIZE);
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, FTPNAT_READERS);
+	__type(key, __u32);
+	__array(values, struct ftpnat_ring);
 } ftpnat_events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ftpnat_readers);
+} ftpnat_readers SEC(".maps");
 
 /*
  * Connections that have ended, oldest first, by the key of their client's entry. When a

@@ -176,6 +176,13 @@ struct payload_sum {
 	__u32 sum;
 };
 
+/* The event at hand, see events.h. */
+struct event_making {
+	__u32 readers; /* bit per slot */
+	bool is_line;  /* all of `line`, not only its first part */
+	struct ftpnat_line_event line;
+};
+
 /* Rate limit of the events of refused strangers. */
 struct refused_events {
 	__u32 second;
@@ -216,6 +223,7 @@ struct scratch {
 	struct command_search command_search;
 	struct quoted quoted;
 	struct payload_sum payload_sum;
+	struct event_making event;
 	struct refused_events refused_events;
 	struct source source;
 	struct {

@@ -163,7 +163,7 @@ static long hold_byte(__u32 i, struct scan *c)
  */
 static __noinline int event_line(struct scan *c, bool whole)
 {
-	struct ftpnat_line_event *e;
+	struct ftpnat_line_event *e = &c->s->event.line;
 	struct segment *seg = &c->s->segment;
 	const struct ftp_line *line = &c->stream->parser.line;
 	const struct payload *piece;
@@ -172,12 +172,9 @@ static __noinline int event_line(struct scan *c, bool whole)
 	if (!seg->scan.releasing && seq_before(shown, seg->start))
 		shown = seg->start; /* what came in earlier segments isn't kept */
 	piece = piece_at(c, shown - seg->start);
-	e = bpf_ringbuf_reserve(&ftpnat_events, sizeof(*e), 0);
-	if (!e) {
-		count(FTPNAT_EVENTS_LOST);
+	if (!event_begin(c->s, seg->outcome.why))
 		return 0;
-	}
-	event_fill(&e->event, seg->outcome.why);
+	c->s->event.is_line = true;
 	e->event.session = seg->session;
 	e->event.client = c->session->client;
 	e->event.server = c->session->server;
@@ -199,7 +196,7 @@ static __noinline int event_line(struct scan *c, bool whole)
 					      bounded(shown - seg->start, PAYLOAD_LEN));
 	}
 	__builtin_memset(e->pad, 0, sizeof(e->pad));
-	bpf_ringbuf_submit(e, 0);
+	event_send();
 	return 0;
 }
 

@@ -16,7 +16,7 @@
 
 #include "ftpnat_reasons.h"
 
-#define FTPNAT_LAYOUT 6
+#define FTPNAT_LAYOUT 7
 
 /* Capacities that are part of the layout (limits: of the configuration are not). */
 #define FTPNAT_MAX_RULES	256  /* rule ids 0..255, kept by name over a reload */
@@ -509,9 +509,10 @@ struct ftpnat_rule_stats {
 
 /* ftpnat_reasons[enum ftpnat_reason], per CPU: __u64 */
 
-/* ---- ftpnat_events: what happens, as it happens ---- */
+/* ---- ftpnat_events[slot]: a ring buffer for each reader, made by it ---- */
 
-#define FTPNAT_EVENTS_SIZE (1 << 20) /* of the ring buffer, power of two and of pages */
+#define FTPNAT_READERS	   16	     /* slots */
+#define FTPNAT_EVENTS_SIZE (1 << 20) /* of a ring buffer, power of two and of pages */
 #define FTPNAT_EVENT_LINE  192	     /* bytes of a line that an event shows, at most */
 #define FTPNAT_EVENT_TEXT  64
 
@@ -540,6 +541,13 @@ struct ftpnat_line_event {
 	__u16 pad[3];
 	__u8 line[FTPNAT_EVENT_LINE];
 	__u8 text[FTPNAT_EVENT_TEXT];
+};
+
+/* ftpnat_readers[0], mapped by readers; changed by atomic operations only */
+struct ftpnat_readers {
+	__u32 slots; /* bit per slot that has a reader; 0: no event is made */
+	__u32 pad;
+	__u64 lost[FTPNAT_READERS]; /* events for which a ring buffer had no room, ever */
 };
 
 /* ---- the loader's own notes: ftpnat_state[0], for the next up, reload or down ---- */

@@ -144,8 +144,8 @@
 	  "address line that needs no change", \
 	  "Nothing.") \
 	X(EVENTS_LOST, "events_lost", \
-	  "events lost because the ring buffer was full", \
-	  "Keep ftpnat-load events running, and make sure that its output is read fast enough.") \
+	  "events lost because a reader's ring buffer was full, each counted once per reader", \
+	  "Make sure that what reads the output of ftpnat-load events, or the log of run, is fast enough.") \
 	X(ICMP_DROPPED, "icmp_dropped", \
 	  "ICMP error that can't be forwarded: hop limit or size", \
 	  "Nothing.") \

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The JSON of the listings has the keys that ftpnat-load(8) lists under JSON, and no others."""
 
-import json
 import re
 
 import pytest
 
+from follower import Follower
 from man_pages import entries, plain, sections, source
 from scenes import login, single
 from servers import Pyftpdlib
@@ -33,6 +33,7 @@ def live(make_shared_lab):
     with lab.client.inside():
         session = login(lab.client, vips[0], server)
         session.sendcmd("EPSV")
+    lab.gateway.dialled = vips[0], server
     yield lab.gateway
     session.close()
 
@@ -54,8 +55,11 @@ def test_keys_of_events(live):
     text = dict(entries(sections(source("ftpnat-load.8"))["JSON"]))["*events*"]
     sentences = [set(re.findall(r"[a-z]+", re.sub(r"\(.*?\)", "", sentence)))
                  for sentence in re.sub(r"\s+", " ", text).split(". ")]
-    opened, line = (json.loads(row) for row in
-                    live.load("--json", "events", "--count", "2").stdout.splitlines())
-    assert (opened["reason"], line["reason"]) == ("control_opened", "line_unchanged")
+    follower = Follower(live.lab, "--json")
+    with live.lab.client.inside():
+        session = login(live.lab.client, *live.dialled)
+        session.sendcmd("EPSV")
+        session.close()
+    (opened,), (line,) = follower.wait("control_opened"), follower.wait("line_unchanged")
     assert set(opened) <= sentences[0]
     assert set(line) - set(opened) <= sentences[1]

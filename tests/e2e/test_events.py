@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from follower import Follower
+from follower import Follower, reads, rings
 from lab import DEADLINE, wait_until
 from loader_host import host, refused  # noqa: F401
 from scenes import login, publish, say, single
@@ -170,13 +170,15 @@ def test_refused_connection_has_no_real_end(make_lab):
 
 def test_text(make_lab):
     lab, server, vips = single(make_lab, Vsftpd)
+    follower = Follower(lab, "--count", "3")
     with lab.client.inside():
         session = login(lab.client, vips[0], server)
         client = re.escape(end_of(session.sock.getsockname()))
         say(session, 'PORT 10,1,"\\\x01\t')
         session.sendcmd("PASV")
         session.quit()
-    text = lab.gateway.load("events", "--count", "3").stdout.splitlines()
+    assert follower.ended() == 0
+    text = follower.lines()
     stamp = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d  files  "
     for line, rest in zip(text, (
             rf"control_opened +control +{client} -> 192\.0\.2\.10:21 => {client} -> 10\.2\.1\.2:21",
@@ -191,9 +193,10 @@ def test_text(make_lab):
 
 def test_json_time_is_utc(make_lab):
     lab, server, vips = single(make_lab, Vsftpd)
+    follower = Follower(lab, "--json")
     with lab.client.inside():
         login(lab.client, vips[0], server).quit()
-    entry = json.loads(lab.gateway.load("-j", "events", "--count", "1").stdout)
+    entry, = follower.wait("control_opened")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", entry["time"])
     assert abs(datetime.datetime.fromisoformat(entry["time"][:-1] + "+00:00").timestamp() - time.time()) < 30
 
@@ -210,17 +213,65 @@ def test_long_line_is_cut_and_other_bytes_are_kept(make_lab):
         session.close()
 
 
-def test_each_event_is_printed_once_and_kept_until_then(make_lab):
+def test_every_reader_gets_every_event(make_lab):
+    """Whatever the others filter; from the moment when it starts."""
+    lab, server, vips = single(make_lab, Vsftpd)
+    early = Follower(lab, "--json")
+    filtered = Follower(lab, "--json", "--reason", "line_malformed")
+    with lab.client.inside():
+        session = login(lab.client, vips[0], server)
+        session.voidcmd("PORT 10,1,1,2,200,0")
+        early.wait("line_unchanged")
+        late = Follower(lab, "--json")
+        for port in range(1, 20):
+            session.voidcmd(f"PORT 10,1,1,2,200,{port}")
+            say(session, f"PORT {port}")
+        session.sendcmd("EPSV")
+        session.quit()
+    early.wait("line_unchanged", count=21)
+    late.wait("line_unchanged", count=20)
+    assert late.entries() == early.entries()[-len(late.entries()):]
+    assert len(late.entries()) == len(early.entries()) - 2, "the connection and the first line were before"
+    assert filtered.wait("line_malformed", count=19) == early.entries("line_malformed")
+    assert filtered.entries() == filtered.entries("line_malformed")
+
+
+def test_more_readers_than_slots(make_lab):
+    """A message; killed readers leave their slot to the next."""
+    lab, server, vips = single(make_lab, Vsftpd)
+    followers = [Follower(lab, "--json") for _ in range(16)]
+    done = lab.gateway.load("events", check=False)
+    assert done.returncode == 1
+    assert "16 commands read the events" in done.stdout and "end one first" in done.stdout
+    for killed in followers[2:9]:
+        killed.process.popen.kill()
+        killed.process.popen.wait()
+    followers[2:9] = [Follower(lab, "--json") for _ in range(7)]
+    with lab.client.inside():
+        session = login(lab.client, vips[0], server)
+        session.sendcmd("EPSV")
+        session.quit()
+    seen = [follower.wait("line_unchanged") for follower in followers]
+    assert seen == seen[:1] * 16
+    assert not any(follower.entries("events_lost") for follower in followers)
+
+
+def test_without_readers_there_are_no_events(make_lab):
+    """Nothing is kept for later, nothing is lost, and a reader that ended is none."""
     lab, server, vips = single(make_lab, Vsftpd)
     with lab.client.inside():
         session = login(lab.client, vips[0], server)
-        for port in range(4):
-            session.voidcmd(f"PORT 10,1,1,2,200,{port}")
+        session.voidcmd("PORT 10,1,1,2,200,1")
+        follower = Follower(lab, "--json")
+        assert len(rings(lab.gateway.pin)) == 1
+        session.voidcmd("PORT 10,1,1,2,200,2")
+        entry, = follower.wait("line_unchanged")
+        assert entry["before"] == "PORT 10,1,1,2,200,2\r\n"
+        follower.process.popen.send_signal(signal.SIGTERM)
+        assert follower.ended() == 0
+        assert not rings(lab.gateway.pin)
         session.quit()
-    seen = [json.loads(line)["before"][-3] for count in (3, 2)
-            for line in lab.gateway.load("-j", "events", "--count", str(count)).stdout.splitlines()
-            if "before" in line]
-    assert seen == ["0", "1", "2", "3"]
+    assert lab.gateway.reason("events_lost") == 0
 
 
 def test_rule(make_lab):
@@ -246,37 +297,13 @@ def test_rule_that_a_reload_brings_has_its_name(make_lab):
     assert follower.wait("control_opened")[0]["rule"] == "renamed"
 
 
-def test_lost_events_are_reported(make_lab):
-    lab, server, vips = single(make_lab, Vsftpd)
-    number = 4000  # more lines than the buffer holds
-    with lab.client.inside():
-        session = login(lab.client, vips[0], server)
-        for _ in range(number // 100):
-            session.sock.sendall(b"PORT 1\r\n" * 100)
-            for _ in range(100):
-                session.getline()
-        lost = lab.gateway.reason("events_lost")
-        assert lost
-        follower = Follower(lab, "--json")
-        entry, = follower.wait("events_lost")
-        assert entry["count"] == lost
-        assert len(follower.entries("line_malformed")) == number - lost
-        assert follower.entries()[-1] == entry, "after those that were kept"
-        session.voidcmd("PORT 10,1,1,2,200,1")
-        follower.wait("line_unchanged")
-        session.quit()
-    assert len(follower.entries("events_lost")) == 1
-    follower.process.popen.send_signal(signal.SIGINT)
-    assert follower.ended() == 0
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_ends_it(make_lab, number):
     lab, server, vips = single(make_lab, Vsftpd)
+    follower = Follower(lab, "--reason", "control_opened")
     with lab.client.inside():
         login(lab.client, vips[0], server).quit()
-    follower = Follower(lab)
-    wait_until(follower.lines, "the event from before")
+    wait_until(follower.lines, "the event")
     follower.process.popen.send_signal(number)
     assert follower.ended() == 0
     assert len(follower.lines()) == 1
@@ -285,35 +312,29 @@ def test_signal_ends_it(make_lab, number):
 def test_reader_that_goes_away_ends_it(make_lab):
     lab, server, vips = single(make_lab, Vsftpd)
     gateway = lab.gateway
-    with lab.client.inside():
-        login(lab.client, vips[0], server).quit()
     events = subprocess.Popen([gateway.command, "-n", lab.gw.name, "-p", gateway.pin, "events"],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_until(lambda: reads(gateway.pin, events.pid), "it reads events")
+    with lab.client.inside():
+        login(lab.client, vips[0], server).quit()
     assert b"control_opened" in events.stdout.readline()
     events.stdout.close()  # and nothing happens any more
     assert events.wait(DEADLINE) == 0
     assert events.stderr.read() == b""
 
 
-def test_one_reader_at_a_time(make_lab):
+def test_reload_keeps_the_readers(make_lab):
     lab, server, vips = single(make_lab, Vsftpd)
+    follower = Follower(lab, "--json")
+    lab.gateway.load("reload")
     with lab.client.inside():
         login(lab.client, vips[0], server).quit()
-    follower = Follower(lab)
-    wait_until(follower.lines, "the event from before")
-    second = lab.gateway.load("events", check=False)
-    assert second.returncode == 1
-    assert "another command is reading the events" in second.stdout
-    lab.gateway.load("reload")
-    assert follower.process.alive()
+    follower.wait("control_opened")
 
 
 def test_down_ends_it(make_lab):
-    lab, server, vips = single(make_lab, Vsftpd)
-    with lab.client.inside():
-        login(lab.client, vips[0], server).quit()
+    lab, *_ = single(make_lab, Vsftpd)
     follower = Follower(lab)
-    wait_until(follower.lines, "the event from before")
     lab.gateway.down()
     assert follower.ended() == 1
     assert "was taken down" in follower.lines()[-1]

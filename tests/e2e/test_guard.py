@@ -2,12 +2,12 @@
 """track and guard: a stateful firewall that translates nothing."""
 
 import ftplib
-import json
 import socket
 
 import pytest
 
 from clients import CLIENTS, Account
+from follower import Follower
 from lab import wait_until
 from scenes import exchange, login, need, pick
 from servers import Proftpd, Vsftpd
@@ -162,6 +162,7 @@ def test_refusals_are_reported_at_a_limited_rate(make_lab):
     lab = make_lab()
     server = need(Vsftpd)(lab.server).start()
     lab.gateway.up({"track": track(), "guard": guard("c1")})
+    follower = Follower(lab, "--json")
     with lab.client.inside():
         for port in range(2000, 2100):
             sock = socket.socket()
@@ -173,9 +174,8 @@ def test_refusals_are_reported_at_a_limited_rate(make_lab):
         session.putcmd("PORT 10,1,1,2,256,1")
         session.close()
     wait_until(lambda: lab.gateway.reason("guarded") >= 100, "100 refusals counted")
-    done = lab.gw.run(["timeout", "2", lab.gateway.command, "--pin", lab.gateway.pin, "--json",
-                       "events"], check=False)
-    events = [json.loads(line) for line in done.stdout.splitlines()]
+    follower.wait("line_malformed")
+    events = follower.entries()
     refused = [event for event in events if event["reason"] == "guarded"]
     assert 0 < len(refused) < 60, "a few of a hundred"
     assert refused[0]["rule"] is None

@@ -233,30 +233,21 @@ def test_second_run_says_so(host, run):
     run(CONFIG)
 
 
-def socket_of_events(host):
-    events = json.loads(sh("bpftool", "-j", "map", "show", "pinned", f"{host.pin}/ftpnat_events").stdout)["id"]
-    return f"{RUN_DIR}/events-{events}"
-
-
 @pytest.mark.parametrize("number, left", [(signal.SIGTERM, False), (signal.SIGINT, False), (signal.SIGKILL, True)])
 def test_no_file_of_run_stays(host, run, number, left):
     service = run(CONFIG)
-    socket = socket_of_events(host)
-    wait_until(lambda: os.path.exists(socket), "the events' socket")
     assert Run.files(host)
     service.end(number)
-    assert (bool(Run.files(host)), os.path.exists(socket)) == (left, left)
+    assert bool(Run.files(host)) == left
     host.load("down")
-    assert not Run.files(host) and not os.path.exists(socket)
+    assert not Run.files(host)
 
 
 def test_no_file_of_run_stays_after_down_under_it(host, run):
     service = run(CONFIG)
-    socket = socket_of_events(host)
-    wait_until(lambda: os.path.exists(socket), "the events' socket")
     host.load("down")
     assert service.process.wait(timeout=30) == 0
-    assert not Run.files(host) and not os.path.exists(socket)
+    assert not Run.files(host)
 
 
 def test_no_file_of_run_stays_when_it_could_not_start(host):

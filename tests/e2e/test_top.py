@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("pyte", reason="python3-pyte is absent")
 
+from follower import reads, rings  # noqa: E402
 from lab import wait_until  # noqa: E402
 from loader_host import COMMAND, host, refused  # noqa: E402, F401
 from map_entries import ACTIVE, DATA, put_connection  # noqa: E402
@@ -252,24 +253,23 @@ def test_real_transfer_has_a_rate_and_a_line(make_lab, terminals, by):
         session.close()
 
 
-def holds_lock(process):
-    with open("/proc/locks") as locks:
-        return any("FLOCK" in line and line.split()[-4] == str(process.pid) for line in locks)
-
-
 def test_events_may_be_followed_beside_it(up, terminals):
-    """It reads them for a moment only: `events` never finds the place taken."""
+    """Each has a slot of its own."""
     terminal = terminals(argv(up))
     terminal.wait(lambda lines: len(clients(lines)) == 3, "three sessions")
-    for _ in range(30):
+    before = rings(up.pin)
+    assert len(before) == 1
+    for _ in range(3):
         follower = subprocess.Popen([COMMAND, "-n", up.netns, "-p", up.pin, "events"], stdout=subprocess.DEVNULL,
                                     stderr=subprocess.PIPE, text=True)
         try:
-            wait_until(lambda: holds_lock(follower) or follower.poll() is not None, "it follows them")
+            wait_until(lambda: reads(up.pin, follower.pid) or follower.poll() is not None, "it follows them")
+            assert len(rings(up.pin)) == 2
         finally:
             follower.terminate()
         assert follower.communicate(timeout=10)[1] == ""
         assert follower.returncode == 0
+        assert rings(up.pin) == before
 
 
 # ---- what it refuses ----

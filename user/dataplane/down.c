@@ -3,7 +3,6 @@
 
 #include "base/log.h"
 #include "dataplane/change.h"
-#include "dataplane/map_names.h"
 #include "dataplane/pin.h"
 #include "dataplane/service_files.h"
 
@@ -11,7 +10,6 @@ int verb_down(const struct options *options)
 {
 	_cleanup_change_ struct change change = CHANGE_INIT;
 	int err = change_begin(&change, options, false);
-	__u32 events_id;
 
 	if (err)
 		return EXIT_RUNTIME;
@@ -22,14 +20,12 @@ int verb_down(const struct options *options)
 		pr_info("not up at %s: nothing to do", options->pin);
 		return 0;
 	}
-	events_id = pin_map_id(options->pin, map_name(FTPNAT_MAP_EVENTS));
 	if (!err)
 		err = change_check_namespace(&change);
 	if (!err)
 		err = instance_remove(&change.instance);
 	if (err)
 		return EXIT_RUNTIME;
-	service_remove_socket(options->pin, events_id);
 	service_remove_lock(options->pin);
 	return 0;
 }

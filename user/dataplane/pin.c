@@ -117,33 +117,6 @@ int pin_lock(const char *dir, int *lock_fd, __u64 *device)
 	return 0;
 }
 
-#define MOMENT_MS 500
-
-int pin_lock_reader(const char *dir, bool patient, int *lock_fd)
-{
-	char path[PIN_PATH_MAX];
-	_cleanup_close_ int fd = -1;
-	struct stat st, up_st;
-
-	snprintf(path, sizeof(path), "%s/..", dir);
-	if (stat(dir, &st) || stat(path, &up_st))
-		return err_r(-errno, "can't access %s: %s", dir, strerror(errno));
-	if (st.st_dev != up_st.st_dev) /* the one that pin_lock() locks */
-		return 0;
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return err_r(-errno, "can't open %s: %s", dir, strerror(errno));
-	for (int ms = 0; flock(fd, LOCK_EX | LOCK_NB); ms += 10) {
-		if (errno != EWOULDBLOCK)
-			return err_r(-errno, "can't lock %s: %s", dir, strerror(errno));
-		if (!patient || ms >= MOMENT_MS)
-			return -EBUSY;
-		usleep(10000);
-	}
-	*lock_fd = TAKE_FD(fd);
-	return 0;
-}
-
 int pin_make_dir(const char *dir)
 {
 	char path[PIN_PATH_MAX];

@@ -23,13 +23,6 @@ int pin_check(const char *dir, bool mount);
  */
 int pin_lock(const char *dir, int *lock_fd, __u64 *device);
 
-/*
- * Lock for the one reader of DIR's ring buffer: -EBUSY, without a message, if there is
- * one; `patient`: wait for a reader that stays only a moment, such as `top`. Does not
- * conflict with pin_lock(). Reports other errors.
- */
-int pin_lock_reader(const char *dir, bool patient, int *lock_fd);
-
 /* mkdir -p. Reports its errors. */
 int pin_make_dir(const char *dir);
 

@@ -118,11 +118,6 @@ void service_look(const char *dir, struct service_state *state)
 	read_state(fd, state);
 }
 
-void service_socket(__u32 events_id, char *path, size_t size)
-{
-	snprintf(path, size, RUN_DIR "/events-%u", events_id);
-}
-
 void service_remove_lock(const char *dir)
 {
 	_cleanup_close_ int fd = -1;
@@ -131,16 +126,4 @@ void service_remove_lock(const char *dir)
 	lock_path(dir, path, sizeof(path));
 	if (!access(path, F_OK) && !lock_file(path, &fd))
 		service_unlock(dir, &fd);
-}
-
-void service_remove_socket(const char *dir, __u32 events_id)
-{
-	struct service_state state;
-	char path[PATH_MAX];
-
-	service_look(dir, &state);
-	if (state.running) /* it removes the socket itself, when it sees the end */
-		return;
-	service_socket(events_id, path, sizeof(path));
-	unlink(path);
 }

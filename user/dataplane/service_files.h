@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What `run` leaves in RUN_DIR for the other commands: a file that it holds locked as long
- * as it lives, with its last reload's outcome in it, and the socket of its events.
+ * as it lives, with its last reload's outcome in it.
  */
 #ifndef FTPNAT_SERVICE_FILES_H
 #define FTPNAT_SERVICE_FILES_H
 
-#include <linux/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -27,11 +26,7 @@ void service_note(int lock_fd, bool reload_failed);
 
 void service_look(const char *dir, struct service_state *state);
 
-/* Where the `run` of the instance with this map of events passes them on. */
-void service_socket(__u32 events_id, char *path, size_t size);
-
 /* `down`: remove what a killed `run` left; a living one removes it when it ends. */
 void service_remove_lock(const char *dir);
-void service_remove_socket(const char *dir, __u32 events_id);
 
 #endif

@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/*
- * events: one line per event, those still in the buffer first. The ring buffer has one
- * reader at a time, and an event goes to one reader only (sometimes `top`). If `run`
- * reads it, the events come from there.
- */
-#include <bpf/libbpf.h>
+/* events: one line per event, from the start of the command on. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -12,10 +7,9 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "dataplane/pin.h"
 #include "events/maps.h"
 #include "events/print.h"
-#include "events/relay.h"
+#include "events/reader.h"
 
 #define LOOK_MS	   1000 /* how often to look for lost events, and whether we are still up */
 #define ONE_SECOND 1000000000ULL
@@ -23,10 +17,8 @@
 struct follower {
 	const struct options *options;
 	struct event_maps maps;
-	struct ring_buffer *ring; /* NULL: from the relay */
-	int relay_fd;
+	struct event_reader reader;
 	int rule_width;
-	__u64 missed;	      /* events that the relay had no room for */
 	__u64 lost;	      /* lost events already reported */
 	__u64 noted;	      /* lost events to be reported ... */
 	__u64 noted_at;	      /* ... when all events from before this time are printed */
@@ -77,16 +69,10 @@ static int flush(void)
 	return err_r(err, "can't write to standard output: %s", strerror(-err));
 }
 
-static int note_lost(struct follower *f)
+static void note_lost(struct follower *f)
 {
-	__u64 total;
-	int err;
-
 	f->noted_at = event_clock_ns(CLOCK_MONOTONIC);
-	err = event_maps_lost(&f->maps, &total);
-	if (!err)
-		f->noted = total + f->missed;
-	return err;
+	f->noted = event_reader_lost(&f->reader);
 }
 
 static int tell_lost(struct follower *f)
@@ -143,8 +129,10 @@ static int see_event(void *arg, void *data, size_t size)
 		return -EINTR;
 	if (size < sizeof(*e))
 		return 0;
-	if (e->time > f->noted_at)
-		err = tell_lost(f) ?: note_lost(f);
+	if (e->time > f->noted_at) {
+		err = tell_lost(f);
+		note_lost(f);
+	}
 	if (err)
 		return err;
 	event_maps_rule(&f->maps, e->rule, rule);
@@ -163,26 +151,11 @@ static int check_up(const struct follower *f)
 	return err_r(-ENODEV, "%s was taken down: no more events", f->maps.dir);
 }
 
-/* All that is there. */
-static int take_events(struct follower *f)
-{
-	int err = f->ring ? ring_buffer__consume(f->ring) :
-			    event_relay_receive(f->relay_fd, see_event, f, &f->missed);
-
-	if (err == -ECONNRESET)
-		return check_up(f) ?:
-				     err_r(err,
-					   "`ftpnat-load run`, which passed on the events, "
-						 "has ended: start `events` again");
-	return err < 0 ? err : 0;
-}
-
 /* Waits for events (0) or until our reader is gone (-EPIPE). */
 static int wait_for_events(const struct follower *f)
 {
 	struct pollfd fds[] = {
-		{ .fd = f->ring ? ring_buffer__epoll_fd(f->ring) : f->relay_fd,
-		  .events = POLLIN },
+		{ .fd = ring_buffer__epoll_fd(f->reader.ring), .events = POLLIN },
 		{ .fd = STDOUT_FILENO }, /* errors are always reported */
 	};
 
@@ -197,15 +170,15 @@ static int wait_for_events(const struct follower *f)
 static int follow_once(struct follower *f)
 {
 	__u64 before = event_clock_ns(CLOCK_MONOTONIC);
-	int err = take_events(f);
+	int err = ring_buffer__consume(f->reader.ring);
 
-	if (!err)
-		err = note_lost(f);
-	if (!err)
+	err = err < 0 ? err : 0;
+	if (!err) {
+		note_lost(f);
 		err = tell_lost(f);
+	}
 	if (!err)
 		err = wait_for_events(f);
-
 	if (!err && event_clock_ns(CLOCK_MONOTONIC) - before >= ONE_SECOND)
 		err = check_up(f);
 	return err;
@@ -213,16 +186,12 @@ static int follow_once(struct follower *f)
 
 static int follow(struct follower *f)
 {
-	int err = note_lost(f);
+	int err = 0;
 
+	note_lost(f);
 	while (!err && !stopped)
 		err = follow_once(f);
 	return stopped || err == -ECANCELED || err == -EPIPE ? 0 : err;
-}
-
-static void free_ring(struct ring_buffer **ring)
-{
-	ring_buffer__free(*ring);
 }
 
 static int longest_name(const struct view *view)
@@ -238,49 +207,26 @@ static int longest_name(const struct view *view)
 	return longest;
 }
 
-static int follow_relay(struct follower *f)
-{
-	/* Earlier losses were losses of the relay, which has reported them. */
-	return event_maps_lost(&f->maps, &f->lost) ?: follow(f);
-}
-
-static int follow_ring(struct follower *f)
-{
-	_cleanup_(free_ring) struct ring_buffer *ring = NULL;
-	_cleanup_close_ int lock_fd = -1;
-	int err = pin_lock_reader(f->maps.dir, true, &lock_fd);
-
-	if (err == -EBUSY)
-		return err_r(err,
-			     "another command is reading the events of %s: stop it first",
-			     f->maps.dir);
-	if (err)
-		return err;
-	ring = f->ring = ring_buffer__new(f->maps.events_fd, see_event, f, NULL);
-	if (!ring)
-		return err_r(-errno, "can't read ftpnat_events: %s", strerror(errno));
-	return follow(f);
-}
-
 static void end_follower(struct follower *f)
 {
+	event_reader_close(&f->reader);
 	event_maps_close(&f->maps);
-	close_fd(&f->relay_fd);
 }
 
 int verb_events(const struct options *options)
 {
 	_cleanup_(end_follower) struct follower f = { .options = options,
 						      .maps = EVENT_MAPS_INIT,
-						      .relay_fd = -1 };
+						      .reader = EVENT_READER_INIT };
 	_cleanup_view_ struct view view;
 	int err = view_open(&view, options) ?: event_maps_open(&f.maps, &view);
 
 	if (err)
 		return EXIT_RUNTIME;
 	f.rule_width = longest_name(&view);
-	f.relay_fd = event_relay_connect(f.maps.events_id);
 	catch_signals();
-	err = f.relay_fd >= 0 ? follow_relay(&f) : follow_ring(&f);
-	return err ? EXIT_RUNTIME : 0;
+	err = event_reader_open(&f.reader, &f.maps, see_event, &f);
+	if (err == -EBUSY)
+		event_reader_busy(&f.maps);
+	return err || follow(&f) ? EXIT_RUNTIME : 0;
 }

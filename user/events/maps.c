@@ -8,14 +8,6 @@
 #include "base/log.h"
 #include "dataplane/pin.h"
 
-static __u32 map_id(int fd)
-{
-	struct bpf_map_info info = { 0 };
-	__u32 len = sizeof(info);
-
-	return fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) ? 0 : info.id;
-}
-
 int event_maps_open(struct event_maps *maps, const struct view *view)
 {
 	*maps = (struct event_maps)EVENT_MAPS_INIT;
@@ -23,11 +15,11 @@ int event_maps_open(struct event_maps *maps, const struct view *view)
 	maps->events_fd = view_map(view, FTPNAT_MAP_EVENTS);
 	maps->config_fd = view_map(view, FTPNAT_MAP_CONFIG);
 	maps->rules_fd = view_map(view, FTPNAT_MAP_RULES);
-	maps->reasons_fd = view_map(view, FTPNAT_MAP_REASONS);
+	maps->readers_fd = view_map(view, FTPNAT_MAP_READERS);
 	if (maps->events_fd < 0 || maps->config_fd < 0 || maps->rules_fd < 0 ||
-	    maps->reasons_fd < 0)
+	    maps->readers_fd < 0)
 		return -ENOENT;
-	maps->events_id = map_id(maps->events_fd);
+	maps->events_id = pin_map_id(maps->dir, map_name(FTPNAT_MAP_EVENTS));
 	return 0;
 }
 
@@ -36,7 +28,7 @@ void event_maps_close(struct event_maps *maps)
 	close_fd(&maps->events_fd);
 	close_fd(&maps->config_fd);
 	close_fd(&maps->rules_fd);
-	close_fd(&maps->reasons_fd);
+	close_fd(&maps->readers_fd);
 }
 
 void event_maps_rule(const struct event_maps *maps, __u16 id, char name[FTPNAT_NAME_LEN])
@@ -53,18 +45,7 @@ void event_maps_rule(const struct event_maps *maps, __u16 id, char name[FTPNAT_N
 	memcpy(name, rule.name, sizeof(rule.name));
 }
 
-int event_maps_lost(const struct event_maps *maps, __u64 *lost)
-{
-	int err;
-
-	*lost = 0;
-	err = view_counters(maps->reasons_fd, FTPNAT_EVENTS_LOST, lost, 1);
-	return err ? err_r(err, "can't read ftpnat_reasons: %s", strerror(-err)) : 0;
-}
-
 bool event_maps_up(const struct event_maps *maps)
 {
-	_cleanup_close_ int fd = pin_open(maps->dir, map_name(FTPNAT_MAP_EVENTS));
-
-	return map_id(fd) == maps->events_id;
+	return pin_map_id(maps->dir, map_name(FTPNAT_MAP_EVENTS)) == maps->events_id;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The ring buffer of events, with what is needed to decode them. */
+/* The maps of events, with what is needed to decode them. */
 #ifndef FTPNAT_EVENT_MAPS_H
 #define FTPNAT_EVENT_MAPS_H
 
@@ -10,13 +10,13 @@ struct event_maps {
 	int events_fd;
 	int config_fd;
 	int rules_fd;
-	int reasons_fd;
+	int readers_fd;
 	__u32 events_id;
 };
 
 #define EVENT_MAPS_INIT                                                                  \
 	{                                                                                \
-		.events_fd = -1, .config_fd = -1, .rules_fd = -1, .reasons_fd = -1       \
+		.events_fd = -1, .config_fd = -1, .rules_fd = -1, .readers_fd = -1       \
 	}
 
 /* Reports its errors. */
@@ -25,9 +25,6 @@ void event_maps_close(struct event_maps *maps);
 
 /* Name of the rule, even if a reload has added it since; "?" if there is none. */
 void event_maps_rule(const struct event_maps *maps, __u16 id, char name[FTPNAT_NAME_LEN]);
-
-/* Events lost since `up` because the ring buffer was full. Reports its errors. */
-int event_maps_lost(const struct event_maps *maps, __u64 *lost);
 
 /* Are these still the maps of the instance at the pin directory? */
 bool event_maps_up(const struct event_maps *maps);

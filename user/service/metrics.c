@@ -135,8 +135,9 @@ json_t *metrics_build(const struct view *view, const struct stats *stats, size_t
 	for (__u32 i = 0; i < FTPNAT_REASON_MAX; i++)
 		metrics_sample(family, json_pack("{s:s}", "reason", view_reason_name(i)),
 			       stats->reason[i]);
-	family = metrics_family(families, "ftpnat_events_lost_total", "counter",
-				"Events lost because the ring buffer was full.");
+	family = metrics_family(
+		families, "ftpnat_events_lost_total", "counter",
+		"Events lost because the ring buffer of a reader was full.");
 	metrics_sample(family, NULL, stats->reason[FTPNAT_EVENTS_LOST]);
 	add_tables(families, stats->tables);
 	family = metrics_family(

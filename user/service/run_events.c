@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "service/run_events.h"
 
-#include <bpf/libbpf.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -15,7 +14,6 @@
 #include <systemd/sd-journal.h>
 
 #include "base/log.h"
-#include "dataplane/pin.h"
 #include "events/print.h"
 
 #define ROUND		   1024 /* events at once: requests and signals shall not wait */
@@ -149,7 +147,8 @@ static void log_lost(struct run_events *events)
 	__u64 total, lost;
 	char text[64];
 
-	if (event_maps_lost(&events->maps, &total) || total == events->lost)
+	total = event_reader_lost(&events->reader);
+	if (total == events->lost)
 		return;
 	lost = total - events->lost;
 	events->lost = total;
@@ -194,7 +193,6 @@ static int see_event(void *arg, void *data, size_t size)
 	struct run_events *events = arg;
 
 	if (size >= sizeof(*event)) {
-		event_relay_send(&events->relay, data, size);
 		if (!is_flood(events, event->reason))
 			log_event(events, event, event_line(data, size));
 	}
@@ -209,45 +207,25 @@ static int see_ring(sd_event_source *source, int fd, uint32_t revents, void *arg
 	(void)fd;
 	(void)revents;
 	events->round = 0;
-	ring_buffer__consume(events->ring);
+	ring_buffer__consume(events->reader.ring);
 	return 0;
 }
 
-static int see_reader(sd_event_source *source, int fd, uint32_t revents, void *arg)
-{
-	struct run_events *events = arg;
-
-	(void)source;
-	(void)fd;
-	(void)revents;
-	event_relay_accept(&events->relay);
-	return 0;
-}
-
-/* 0 also if there is another reader; then we wait for it. */
+/* 0 also if all slots for readers are in use; then we wait for one. */
 static int begin(struct run_events *events, sd_event *event)
 {
-	int err = pin_lock_reader(events->maps.dir, !events->waiting, &events->lock_fd);
+	int err = event_reader_open(&events->reader, &events->maps, see_event, events);
 
 	if (err == -EBUSY && !events->waiting)
-		pr_info("another command is reading the events of %s: the event log begins "
-			"when it ends",
-			events->maps.dir);
+		pr_warn("%d commands read the events of %s already: the event log begins "
+			"when one of them ends",
+			FTPNAT_READERS, events->maps.dir);
 	events->waiting = err == -EBUSY;
 	if (err)
 		return events->waiting ? 0 : err;
-	err = event_relay_open(&events->relay, events->maps.events_id);
-	if (err)
-		return err;
-	events->ring = ring_buffer__new(events->maps.events_fd, see_event, events, NULL);
-	if (!events->ring)
-		return err_r(-errno, "can't read ftpnat_events: %s", strerror(errno));
-	err = sd_event_add_io(event, &events->ring_source,
-			      ring_buffer__epoll_fd(events->ring), EPOLLIN, see_ring,
-			      events);
-	if (err >= 0)
-		err = sd_event_add_io(event, &events->relay_source, events->relay.fd,
-				      EPOLLIN, see_reader, events);
+	err = sd_event_add_io(event, &events->source,
+			      ring_buffer__epoll_fd(events->reader.ring), EPOLLIN,
+			      see_ring, events);
 	return err < 0 ? err_r(err, "can't wait for events: %s", strerror(-err)) : 0;
 }
 
@@ -265,20 +243,16 @@ int run_events_open(struct run_events *events, sd_event *event,
 void run_events_close(struct run_events *events)
 {
 	log_floods(events);
-	sd_event_source_disable_unref(events->relay_source);
-	sd_event_source_disable_unref(events->ring_source);
-	event_relay_close(&events->relay);
-	ring_buffer__free(events->ring);
-	close_fd(&events->lock_fd);
+	sd_event_source_disable_unref(events->source);
+	event_reader_close(&events->reader);
 	event_maps_close(&events->maps);
 }
 
 int run_events_tend(struct run_events *events, sd_event *event)
 {
-	if (!events->ring)
+	if (!events->reader.ring)
 		return begin(events, event);
 	log_floods(events);
 	log_lost(events);
-	event_relay_tend(&events->relay);
 	return 0;
 }

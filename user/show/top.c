@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* top: live sessions and rules, on the full screen. */
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <ncurses.h>
 #include <poll.h>
@@ -8,9 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "dataplane/pin.h"
 #include "events/print.h"
-#include "events/relay.h"
 #include "show/status.h"
 #include "show/top.h"
 
@@ -30,40 +27,10 @@ static void stop(int number)
 static int see_event(void *arg, void *data, size_t size)
 {
 	const struct ftpnat_line_event *line = event_line(data, size);
+	struct top *top = arg;
 
-	if (line)
-		top_see_line(arg, line);
-	return 0;
-}
-
-/*
- * Reads only for a moment, and only if nothing else does: another reader may start at
- * any time.
- */
-static int read_ring(struct top *top)
-{
-	_cleanup_close_ int lock_fd = -1;
-	int err = pin_lock_reader(top->maps.dir, false, &lock_fd);
-
-	if (err)
-		return err == -EBUSY ? 0 : err;
-	if (!top->ring)
-		top->ring = ring_buffer__new(top->maps.events_fd, see_event, &top->model,
-					     NULL);
-	if (!top->ring)
-		return err_r(-errno, "can't read ftpnat_events: %s", strerror(errno));
-	ring_buffer__consume(top->ring);
-	return 0;
-}
-
-static int read_events(struct top *top)
-{
-	if (top->relay_fd < 0)
-		top->relay_fd = event_relay_connect(top->maps.events_id);
-	if (top->relay_fd < 0)
-		return read_ring(top);
-	if (event_relay_receive(top->relay_fd, see_event, &top->model, &top->missed))
-		close_fd(&top->relay_fd);
+	if (line && !top->paused)
+		top_see_line(&top->model, line);
 	return 0;
 }
 
@@ -84,7 +51,7 @@ static int read_all(struct top *top)
 		return err;
 	top->degraded = json_array_size(degraded);
 	json_decref(degraded);
-	return read_events(top);
+	return 0;
 }
 
 /* ---- keys ---- */
@@ -222,6 +189,7 @@ static int watch(struct top *top)
 	while (!err && !stopped) {
 		if (!event_maps_up(&top->maps))
 			return -ENODEV;
+		ring_buffer__consume(top->reader.ring); /* also where `paused` */
 		err = top->paused ? 0 : read_all(top);
 		err = err ?: make_rows(top);
 		if (err)
@@ -286,9 +254,8 @@ static void top_end_all(struct top **top)
 		return;
 	top_free(&(*top)->model);
 	view_close(&(*top)->view);
+	event_reader_close(&(*top)->reader);
 	event_maps_close(&(*top)->maps);
-	ring_buffer__free((*top)->ring);
-	close_fd(&(*top)->relay_fd);
 	free((*top)->rows);
 	free(*top);
 }
@@ -311,9 +278,12 @@ int verb_top(const struct options *options)
 	top->options = *options;
 	top->view = (struct view){ .instance = INSTANCE_INIT };
 	top->maps = (struct event_maps)EVENT_MAPS_INIT;
-	top->relay_fd = -1;
+	top->reader = (struct event_reader)EVENT_READER_INIT;
 	top->sort = COLUMN_DOWN;
 	err = view_open(&top->view, options) ?: event_maps_open(&top->maps, &top->view);
+	err = err ?: event_reader_open(&top->reader, &top->maps, see_event, top);
+	if (err == -EBUSY)
+		event_reader_busy(&top->maps);
 	top->options.netns = NULL; /* entered */
 	return err || show(top) ? EXIT_RUNTIME : 0;
 }

@@ -3,7 +3,7 @@
 #ifndef FTPNAT_TOP_H
 #define FTPNAT_TOP_H
 
-#include "events/maps.h"
+#include "events/reader.h"
 #include "show/counters.h"
 #include "show/top_model.h"
 
@@ -39,9 +39,7 @@ struct top {
 	struct options options;
 	struct view view;
 	struct event_maps maps;
-	int relay_fd;		  /* -1: nobody relays the events */
-	struct ring_buffer *ring; /* NULL: not yet needed */
-	__u64 missed;
+	struct event_reader reader;
 	struct stats stats;
 	size_t degraded;
 	struct top_model model;

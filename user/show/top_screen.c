@@ -46,7 +46,8 @@ put(int y, int attributes, const char *format, ...)
 static void draw_head(const struct top *top)
 {
 	const struct view_table *tables = top->stats.tables;
-	bool bad = top->degraded || top->stats.reason[FTPNAT_EVENTS_LOST];
+	__u64 lost = event_reader_lost(&top->reader);
+	bool bad = top->degraded || lost;
 
 	put(0, A_BOLD, "ftpnat %s  sessions %u/%u  data %u/%u  expected %u/%u",
 	    top->view.instance.dir, tables[VIEW_TABLE_CONTROL].used,
@@ -55,8 +56,8 @@ static void draw_head(const struct top *top)
 	    tables[VIEW_TABLE_EXPECTED].size);
 	put(1, bad ? A_BOLD | COLOR_PAIR(COLOR_BAD) : A_NORMAL,
 	    "degraded %zu%s  events lost %llu%s", top->degraded,
-	    top->degraded ? " (see `ftpnat-load status`)" : "",
-	    top->stats.reason[FTPNAT_EVENTS_LOST], top->paused ? "  PAUSED" : "");
+	    top->degraded ? " (see `ftpnat-load status`)" : "", lost,
+	    top->paused ? "  PAUSED" : "");
 }
 
 /* Live numbers of each rule; returns the first free line of the screen. */

@@ -2,14 +2,13 @@
 """`ftpnat-load run` in the background, as a service manager would have it."""
 
 import itertools
-import json
 import os
 import signal
 import socket
 import urllib.error
 import urllib.request
 
-from lab import Process, run, wait_until
+from lab import Process, wait_until
 
 LISTEN = "127.0.0.1:9821"
 METRICS = {"metrics": {"listen": LISTEN}}
@@ -86,16 +85,3 @@ class Service:
                     return answer.status, answer.read().decode()
             except urllib.error.HTTPError as error:
                 return error.code, error.read().decode()
-
-
-def relay_path(lab):
-    """Where `run` hands events on."""
-    shown = run(["bpftool", "-j", "map", "show", "pinned", f"{lab.gateway.pin}/ftpnat_events"]).stdout
-    return f"/run/ftpnat/events-{json.loads(shown)['id']}"
-
-
-def relay_ends(lab):
-    """The connections of `events` with it."""
-    path = relay_path(lab)
-    with lab.gw.inside(), open("/proc/thread-self/net/unix") as file:
-        return [line for line in file if line.rstrip().endswith(path) and " 0005 03 " in line]

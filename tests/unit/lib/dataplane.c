@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -31,6 +32,8 @@
 #define LIMIT 64
 #define QUEUE 4096 /* blocks of ftpnat_queue: nobody waits here for what has ended */
 
+#define EVENTS 64 /* kept of each reader */
+
 /* so many of each are cleared between tests */
 #define RULES	  8
 #define SERVERS	  16
@@ -40,7 +43,16 @@ static const char *const interface[SIDES] = { "outer0", "inner0" };
 static uint8_t mac[SIDES][6];
 static int ifindex[SIDES];
 static struct ftpnat_tc *skel;
-static struct ring_buffer *events;
+
+/* of events */
+static struct ftpnat_readers *readers;
+static struct reader {
+	struct ring_buffer *ring;
+	int fd;
+	size_t number; /* since dataplane_readers() */
+	struct ftpnat_line_event event[EVENTS];
+} reader_of[READERS];
+
 static int tap = -1;	  /* sees what the programs send */
 static char missing[256]; /* why nothing can be tested here */
 
@@ -143,12 +155,30 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list args)
 	return level == LIBBPF_WARN ? vfprintf(stderr, fmt, args) : 0;
 }
 
-static int forget_event(void *ctx, void *data, size_t size)
+static int keep_event(void *ctx, void *data, size_t size)
 {
-	(void)ctx;
-	(void)data;
-	(void)size;
+	struct reader *reader = ctx;
+	struct ftpnat_line_event *e = &reader->event[reader->number % EVENTS];
+
+	assert_true(size == sizeof(e->event) || size == sizeof(*e));
+	memset(e, 0, sizeof(*e));
+	memcpy(e, data, size);
+	reader->number++;
 	return 0;
+}
+
+static void begin_reader(__u32 slot)
+{
+	struct reader *r = &reader_of[slot];
+
+	r->fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, NULL, 0, 0,
+			       slot ? EVENTS_SIZE : FTPNAT_EVENTS_SIZE, NULL);
+	assert_true(r->fd >= 0);
+	r->ring = ring_buffer__new(r->fd, keep_event, r, NULL);
+	assert_non_null(r->ring);
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(skel->maps.ftpnat_events), &slot,
+					     &r->fd, BPF_ANY),
+			 0);
 }
 
 static void load(void)
@@ -162,9 +192,11 @@ static void load(void)
 	bpf_map__set_max_entries(skel->maps.ftpnat_tls, LIMIT);
 	bpf_map__set_max_entries(skel->maps.ftpnat_expected, LIMIT);
 	assert_int_equal(ftpnat_tc__load(skel), 0);
-	events = ring_buffer__new(bpf_map__fd(skel->maps.ftpnat_events), forget_event,
-				  NULL, NULL);
-	assert_non_null(events);
+	readers = mmap(NULL, sizeof(*readers), PROT_READ | PROT_WRITE, MAP_SHARED,
+		       bpf_map__fd(skel->maps.ftpnat_readers), 0);
+	assert_true(readers != MAP_FAILED);
+	for (__u32 i = 0; i < READERS; i++)
+		begin_reader(i);
 }
 
 int dataplane_setup(void **state)
@@ -182,8 +214,10 @@ int dataplane_setup(void **state)
 int dataplane_teardown(void **state)
 {
 	(void)state;
-	ring_buffer__free(events);
-	events = NULL;
+	for (__u32 i = 0; i < READERS && skel; i++) {
+		ring_buffer__free(reader_of[i].ring);
+		close(reader_of[i].fd);
+	}
 	ftpnat_tc__destroy(skel);
 	skel = NULL;
 	return 0;
@@ -230,7 +264,7 @@ void dataplane_forget(void)
 	empty(skel->maps.ftpnat_tls);
 	empty(skel->maps.ftpnat_expected);
 	zero(skel->maps.ftpnat_usage, 1, 0);
-	assert_true(ring_buffer__consume(events) >= 0);
+	dataplane_readers(1 << 0);
 }
 
 /*
@@ -480,6 +514,30 @@ bool dataplane_counted(const char *says, const struct counters *before,
 		good = false;
 	}
 	return good;
+}
+
+void dataplane_readers(__u32 slots)
+{
+	for (__u32 i = 0; i < READERS; i++) {
+		assert_true(ring_buffer__consume(reader_of[i].ring) >= 0);
+		reader_of[i].number = 0;
+	}
+	readers->slots = slots;
+}
+
+size_t dataplane_events(__u32 slot, const struct ftpnat_line_event **events)
+{
+	struct reader *r = &reader_of[slot];
+
+	assert_true(ring_buffer__consume(r->ring) >= 0);
+	assert_true(r->number <= EVENTS);
+	*events = r->event;
+	return r->number;
+}
+
+__u64 dataplane_events_lost(__u32 slot)
+{
+	return readers->lost[slot];
 }
 
 void dataplane_stats(__u16 rule, struct ftpnat_rule_stats *stats)

@@ -118,6 +118,17 @@ void dataplane_counters(struct counters *counters);
 bool dataplane_counted(const char *says, const struct counters *before,
 		       enum ftpnat_reason reason, const enum ftpnat_reason *also);
 
+/* Readers of events: so many slots have a ring buffer. */
+#define READERS	    2
+#define EVENTS_SIZE 4096 /* of the second one's ring buffer */
+
+/* Which of them read, one bit each; dataplane_fresh(): the first. Forgets what they got. */
+void dataplane_readers(__u32 slots);
+/* What this reader got since then, at most 64 events; their number. */
+size_t dataplane_events(__u32 slot, const struct ftpnat_line_event **events);
+/* Events that found no room, ever. */
+__u64 dataplane_events_lost(__u32 slot);
+
 /* Descriptor of a map, for what there is no function for. */
 int dataplane_fd(const char *map);
 
