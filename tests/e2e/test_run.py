@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """run: the endpoint, the event log, reloads, signals, and what keeps working without it."""
 
+import contextlib
 import json
 import os
 import re

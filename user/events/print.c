@@ -90,8 +90,8 @@ json_t *event_json(const struct ftpnat_event *e, const struct ftpnat_line_event 
 
 	put_in_words(e, line, &w);
 	event_time_str(when, e->time, true);
-	entry = json_pack("{s:i, s:s, s:s, s:s?, s:s, s:o, s:s, s:s, s:s?, s:s?}", "schema", 1,
-			  "time", when, "reason", w.reason, "rule",
+	entry = json_pack("{s:i, s:s, s:s, s:s?, s:s, s:o, s:s, s:s, s:s?, s:s?}",
+			  "schema", 1, "time", when, "reason", w.reason, "rule",
 			  e->rule == FTPNAT_NO_RULE ? NULL : rule, "kind", w.kind,
 			  "session", w.connected ? json_integer(e->session) : json_null(),
 			  "client", w.client, "public", w.public, "real",
