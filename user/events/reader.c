@@ -44,7 +44,7 @@ static int open_locks(struct event_reader *reader)
  */
 static void empty_slot(const struct event_reader *reader, __u32 slot)
 {
-	_cleanup_close_ int ring_fd = -1;
+	int ring_fd;
 	__u32 id;
 
 	__atomic_and_fetch(&reader->readers->slots, ~(1U << slot), __ATOMIC_SEQ_CST);
@@ -52,6 +52,7 @@ static void empty_slot(const struct event_reader *reader, __u32 slot)
 		return;
 	ring_fd = bpf_map_get_fd_by_id(id);
 	bpf_map_delete_elem(reader->maps->events_fd, &slot);
+	close_fd(&ring_fd);
 }
 
 /* Empties the slots of readers that were killed, and takes the first that is free. */
