@@ -56,7 +56,7 @@ _ftpnat_load() {
 			instance+=("${words[i]}" "${words[i + 1]}")
 			i=$((i + 1))
 			;;
-		-c | --config | --rule | --client | --server | --port | --kind | --state | --reason | --watch | --count)
+		-c | --config | --rule | --client | --server | --port | --kind | --state | --reason | --sort | --watch | --count)
 			i=$((i + 1))
 			;;
 		-*) ;;
@@ -87,6 +87,12 @@ _ftpnat_load() {
 		;;
 	--state)
 		mapfile -t COMPREPLY < <(compgen -W "new established closing closed" -- "$cur")
+		return
+		;;
+	--sort)
+		local keys="session age client rule server"
+		[[ $verb == flows ]] && keys+=" bytes idle packets state"
+		mapfile -t COMPREPLY < <(compgen -W "$keys" -- "$cur")
 		return
 		;;
 	--client | --server | --port | --reason | --watch | --count) return ;;

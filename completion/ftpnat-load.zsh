@@ -53,12 +53,14 @@ _ftpnat_load() {
 	local -a filters=('--rule[only of this rule]:rule:_ftpnat_load_rules'
 		'--client[only of these clients]:address or prefix:'
 		'--server[only of these servers]:address or prefix:' '--port[only with this port]:port:')
+	local wide='--wide[more than 80 columns]'
 	local kinds='--kind[control or data connections]:kind:(control data)'
 	case $verb in
 	flows) options=($filters $kinds '--state[only in this state]:state:(new established closing closed)'
+		'--sort[order]:key:(session age bytes client idle packets rule server state)' $wide
 		'--delete[end those that match]') ;;
-	expected) options=($filters) ;;
-	events) options=($filters $kinds '--reason[only for this reason]:reason:'
+	expected) options=($filters '--sort[order]:key:(session age client rule server)' $wide) ;;
+	events) options=($filters $kinds $wide '--reason[only for this reason]:reason:'
 		'--count[end after so many]:number:') ;;
 	stats) options=('--watch[again every so many seconds]:seconds:') ;;
 	esac

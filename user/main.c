@@ -31,17 +31,18 @@ static const struct verb {
 	{ "status", "", "interfaces, programs, rules, occupancy, and what is wrong",
 	  verb_status },
 	{ "stats", "[--watch SECONDS]", "counters per rule and per reason", verb_stats },
-	{ "flows", "[--rule --client --server --port --kind --state] [--delete]",
+	{ "flows",
+	  "[--rule --client --server --port --kind --state] [--sort --wide --delete]",
 	  "control and data connections; with filters, those that match all,\n"
 	  "            to list or to end",
 	  verb_flows },
-	{ "expected", "[--rule --client --server --port]",
+	{ "expected", "[--rule --client --server --port] [--sort --wide]",
 	  "announced data connections that have not arrived yet", verb_expected },
 	{ "servers", "[drain | resume RULE ADDRESS]",
 	  "published servers, their connections and weight; drain: no new sessions for\n"
 	  "            this server until resume; existing ones continue",
 	  verb_servers },
-	{ "events", "[--rule --client --server --port --kind --reason] [--count N]",
+	{ "events", "[--rule --client --server --port --kind --reason] [--count --wide]",
 	  "follow events: first those in the buffer, then new ones; with\n"
 	  "            --json one object per line. Each event is printed once",
 	  verb_events },
@@ -63,6 +64,8 @@ enum {
 	OPT_STATE,
 	OPT_REASON,
 	OPT_DELETE,
+	OPT_SORT,
+	OPT_WIDE,
 	OPT_WATCH,
 	OPT_COUNT
 };
@@ -83,6 +86,8 @@ static const struct option long_options[] = {
 	{ "state", required_argument, NULL, OPT_STATE },
 	{ "reason", required_argument, NULL, OPT_REASON },
 	{ "delete", no_argument, NULL, OPT_DELETE },
+	{ "sort", required_argument, NULL, OPT_SORT },
+	{ "wide", no_argument, NULL, OPT_WIDE },
 	{ "watch", required_argument, NULL, OPT_WATCH },
 	{ "count", required_argument, NULL, OPT_COUNT },
 	{ 0 },
@@ -253,7 +258,13 @@ static int set_option(struct options *options, int option, char **argv)
 	case OPT_REASON:
 		return set_filter(&options->filter, option, optarg);
 	case OPT_DELETE:
-		options->delete = true;
+		options->delete_flows = true;
+		return 0;
+	case OPT_SORT:
+		options->sort = optarg;
+		return 0;
+	case OPT_WIDE:
+		options->wide = true;
 		return 0;
 	case OPT_WATCH:
 		return set_watch(options, optarg);
@@ -310,11 +321,12 @@ static const struct verb *find_verb(const char *name)
 /* Options that not every verb takes. */
 static int check_options(const struct options *options, const struct verb *verb)
 {
-	bool flows = verb->run == verb_flows, events = verb->run == verb_events;
+	bool flows = verb->run == verb_flows, events = verb->run == verb_events,
+	     expected = verb->run == verb_expected;
 	const struct filter *filter = &options->filter;
 
 	if ((filter->rule || filter->by_client || filter->by_server || filter->port) &&
-	    !flows && !events && verb->run != verb_expected)
+	    !flows && !events && !expected)
 		return err_r(EXIT_USAGE,
 			     "--rule, --client, --server and --port belong to flows, "
 			     "expected and events: " SEE_HELP);
@@ -324,9 +336,15 @@ static int check_options(const struct options *options, const struct verb *verb)
 		return err_r(EXIT_USAGE, "--state belongs to flows: " SEE_HELP);
 	if (filter->reason && !events)
 		return err_r(EXIT_USAGE, "--reason belongs to events: " SEE_HELP);
-	if (options->delete &&!flows)
+	if (options->sort && !flows && !expected)
+		return err_r(EXIT_USAGE,
+			     "--sort belongs to flows and expected: " SEE_HELP);
+	if (options->wide && !flows && !expected && !events)
+		return err_r(EXIT_USAGE, "--wide belongs to flows, expected and "
+					 "events: " SEE_HELP);
+	if (options->delete_flows && !flows)
 		return err_r(EXIT_USAGE, "--delete belongs to flows: " SEE_HELP);
-	if (options->delete &&!filter_given(filter))
+	if (options->delete_flows && !filter_given(filter))
 		return err_r(EXIT_USAGE,
 			     "--delete: which connections? A filter is needed, "
 			     "such as --client: " SEE_HELP);

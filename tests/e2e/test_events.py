@@ -170,7 +170,7 @@ def test_refused_connection_has_no_real_end(make_lab):
 
 def test_text(make_lab):
     lab, server, vips = single(make_lab, Vsftpd)
-    follower = Follower(lab, "--count", "3")
+    follower = Follower(lab, "--wide", "--count", "3")
     with lab.client.inside():
         session = login(lab.client, vips[0], server)
         client = re.escape(end_of(session.sock.getsockname()))
@@ -189,6 +189,22 @@ def test_text(make_lab):
     assert len({line.index(client.replace("\\", "")) for line in text}) == 1, "columns are aligned"
     said = datetime.datetime.fromisoformat(text[0].split()[0]).timestamp()
     assert abs(said - time.time()) < 30
+
+
+def test_text_fits_80_columns(make_lab):
+    lab, server, vips = single(make_lab, Vsftpd)
+    follower = Follower(lab, "--count", "2")
+    with lab.client.inside():
+        session = login(lab.client, vips[1], server)
+        say(session, f"PORT {'1' * 150}")
+        session.quit()
+    assert follower.ended() == 0
+    lines = follower.lines()
+    assert max(map(len, lines)) <= 80
+    assert sum(line[:1] != " " for line in lines) == 2, "what continues is indented"
+    whole = "".join(line.strip() for line in lines)
+    assert "1" * 150 in whole
+    assert "[2001:db8::10]:21" in whole
 
 
 def test_json_time_is_utc(make_lab):
@@ -300,7 +316,7 @@ def test_rule_that_a_reload_brings_has_its_name(make_lab):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_ends_it(make_lab, number):
     lab, server, vips = single(make_lab, Vsftpd)
-    follower = Follower(lab, "--reason", "control_opened")
+    follower = Follower(lab, "--wide", "--reason", "control_opened")
     with lab.client.inside():
         login(lab.client, vips[0], server).quit()
     wait_until(follower.lines, "the event")
@@ -344,7 +360,8 @@ def test_down_ends_it(make_lab):
     (["--reason", "control_opened"], ["control_opened"] * 2),
     (["--client", "10.1.1.0/24", "--reason", "control_closed", "--kind", "control"], ["control_closed"] * 2),
     (["--server", "10.2.0.0/16", "--reason", "control_opened"], ["control_opened"] * 2),
-], ids=["reason", "client-and-kind", "server"])
+    (["--rule", "files", "--port", "21", "--reason", "control_opened"], ["control_opened"] * 2),
+], ids=["reason", "client-and-kind", "server", "rule-and-port"])
 def test_filters(make_lab, argv, expected):
     lab = make_lab()
     server = Vsftpd(lab.server).start()

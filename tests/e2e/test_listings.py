@@ -118,6 +118,10 @@ def test_flows_are_filtered(up, argv, ports):
     (["events", "--reason", "none_such"], "not a reason, see REASONS"),
     (["events", "--state", "new"], "--state belongs to flows"),
     (["expected", "--kind", "data"], "--kind belongs to flows and events"),
+    (["flows", "--sort", "size"], "--sort size: one of session, age, bytes, client"),
+    (["expected", "--sort", "idle"], "--sort idle: one of session, age, client, rule, server is needed"),
+    (["events", "--sort", "age"], "--sort belongs to flows and expected"),
+    (["stats", "--wide"], "--wide belongs to flows, expected and events"),
     (["stats", "--server", "10.9.0.10"], "belong to flows, expected and events"),
 ])
 def test_filters_that_make_no_sense(host, argv, words):
@@ -126,10 +130,120 @@ def test_filters_that_make_no_sense(host, argv, words):
     assert words in done.stderr
 
 
-def test_flows_of_a_rule_that_is_none(up):
-    done = up.load("flows", "--rule", "lam")
+@pytest.mark.parametrize("verb", ["flows", "expected"])
+def test_rule_that_is_none(up, verb):
+    done = up.load(verb, "--rule", "lam")
     assert (done.returncode, done.stdout) == (1, "")
     assert "no rule is named lam: see `ftpnat-load status`" in done.stderr
+
+
+LONG = "r" * 31  # a rule's name
+WIDE_ENDS = [f"[2001:db8:1111:2222:3333:4444:5555:{number}]:4000{number}" for number in (1, 2, 3, 4)]
+
+
+@pytest.fixture
+def wide(host):
+    """Names and addresses as long as they can be."""
+    host.up(config=INTERFACES + PUBLISH.replace("files", LONG))
+    client, public, source, real = WIDE_ENDS
+    for kind in (0, DATA):
+        put_connection(host, f"{client[:-1]}{kind}", public, f"{source[:-1]}{kind}", f"{real[:-1]}{kind}", kind=kind,
+                       out=(123456789, 987654321012), back=(987654321, 123456789012), created=1, seen=1)
+    return host
+
+
+def texts(host, *argv):
+    done = host.load(*argv)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+def test_flow_of_ipv4_is_one_line(up):
+    put_connection(up, "198.51.100.17:40000", "192.0.2.10:2121", "198.51.100.17:40000", "10.9.0.11:21",
+                   out=(70, 12_345), back=(90, 3_456_789), created=int(time.monotonic()) - 300)
+    head, line = texts(up, "flows")
+    assert head.split() == ["RULE", "KIND", "CLIENT", "REAL", "STATE", "AGE", "OUT/IN"]
+    shown = line.split()
+    assert shown.pop(-2) in ("5m00s", "5m01s", "5m02s", "5m03s")
+    assert shown == ["files", "control", "198.51.100.17:40000", "10.9.0.11:21", "established", "12K/3.5M"]
+    assert len(line) <= 80
+
+
+def test_long_names_and_addresses_fit_80_columns(wide):
+    lines = texts(wide, "flows")
+    assert max(map(len, lines)) <= 80
+    assert len(lines) % 3 == 0, "a row is as many lines as the titles"
+    for end in (WIDE_ENDS[0], WIDE_ENDS[3]):
+        assert sum(end[:-1] in line for line in lines) == 2, "nothing is cut"
+    assert all(not line.startswith(" ") or line.startswith("    ") for line in lines), "what continues is indented"
+    wide_lines = texts(wide, "flows", "--wide")
+    assert len(wide_lines) == 3
+    for line in wide_lines[1:]:
+        assert line.startswith(LONG) and all(end[:-1] in line for end in WIDE_ENDS)
+        assert "123456789/987654321 " in line
+        assert line.endswith("987654321012/123456789012")
+
+
+def test_expected_fits_80_columns(wide):
+    (peer, _), (dst, dport), (src, _), (real, port) = map(end, WIDE_ENDS)
+    value = struct.pack("=16x16s16s2s2sIIHBx", src, real, b"\0\0", port, 1, int(time.monotonic()), 0, 0)
+    put(wide, "ftpnat_expected", peer + dst + dport + b"\0\0", value)
+    lines = texts(wide, "expected")
+    assert max(map(len, lines)) <= 80
+    for shown in (LONG, WIDE_ENDS[0][1:-7], *WIDE_ENDS[1::2]):
+        assert sum(shown in line for line in lines) == 1
+    (line,) = texts(wide, "expected", "--wide")[1:]
+    assert all(shown[1:-7] in line for shown in WIDE_ENDS)
+
+
+def put_sessions(host):
+    """Two sessions, the second one with data; entries in no order."""
+    now = int(time.monotonic())
+    for client, kind, session, age, idle, size, server, state in (
+            (7, DATA, 2, 10, 9, 900, "10.9.0.12:5000", ACK), (8, 0, 1, 50, 1, 100, "10.9.0.11:21", SYN),
+            (6, 0, 2, 30, 5, 300, "10.9.0.10:21", ACK), (9, DATA, 2, 20, 2, 700, "10.9.0.13:5001", ACK)):
+        put_connection(host, f"198.51.100.{client}:4000{client}", "192.0.2.10:2121",
+                       f"198.51.100.{client}:4000{client}", server, kind=kind, session=session, created=now - age,
+                       seen=now - idle, out=(size, size), tcp=(state, state), rule=session - 1)
+
+
+@pytest.mark.parametrize("key, clients", [
+    (None, [8, 6, 9, 7]), ("session", [8, 6, 9, 7]), ("age", [8, 6, 9, 7]), ("idle", [7, 6, 9, 8]),
+    ("bytes", [7, 9, 6, 8]), ("packets", [7, 9, 6, 8]), ("client", [6, 7, 8, 9]), ("server", [6, 8, 7, 9]),
+    ("rule", [8, 6, 9, 7]), ("state", [6, 9, 7, 8]),
+])
+def test_flows_are_sorted(up, key, clients):
+    put_sessions(up)
+    argv = ["flows"] + (["--sort", key] if key else [])
+    assert [int(flow["client"][-1]) for flow in listing(up, *argv)["flows"]] == clients
+    assert [int(line.split()[2][-1]) for line in texts(up, *argv)[1:]] == clients
+
+
+def test_data_is_below_its_session(up):
+    put_sessions(up)
+
+    def kinds(*argv):
+        """Each kind, and whether it is indented."""
+        head, *lines = texts(up, "flows", *argv)
+        return [(line.split()[1], line[head.index("KIND")] == " ") for line in lines]
+
+    assert kinds() == [("control", False), ("control", False), ("data", True), ("data", True)]
+    assert kinds("--kind", "data") == [("data", False), ("data", False)]
+    assert kinds("--sort", "bytes") == [("data", False), ("data", False), ("control", False), ("control", False)]
+
+
+@pytest.mark.parametrize("key, ports", [
+    (None, [2, 1, 3]), ("age", [3, 1, 2]), ("client", [1, 3, 2]), ("server", [3, 2, 1]), ("rule", [2, 3, 1]),
+])
+def test_expected_are_sorted(up, key, ports):
+    now = int(time.monotonic())
+    for port, session, age, client, server, rule in ((1, 2, 20, 7, 12, 1), (2, 1, 10, 9, 11, 0), (3, 3, 30, 8, 10, 0)):
+        expected_key = address(f"198.51.100.{client}") + b"".join(end(f"192.0.2.10:5000{port}")) + b"\0\0"
+        value = struct.pack("=16x16s16s2s2sIIHBx", address(f"198.51.100.{client}"), address(f"10.9.0.{server}"),
+                            b"\0\0", b"\x11\x11", session, now - age, rule, 0)
+        put(up, "ftpnat_expected", expected_key, value)
+    found = listing(up, "expected", *(["--sort", key] if key else []))["expected"]
+    assert [int(entry["public"][-1]) for entry in found] == ports
 
 
 def test_many_flows_are_all_listed_once(up):

@@ -19,7 +19,9 @@ struct options {
 	bool json;
 
 	struct filter filter; /* flows, expected, events */
-	bool delete;	      /* flows */
+	bool delete_flows;    /* flows */
+	bool wide;	      /* flows, expected, events: more than 80 columns */
+	const char *sort;     /* flows, expected */
 
 	struct {
 		bool drain;	  /* or resume */

@@ -78,6 +78,16 @@ int view_walk(const struct view *view, enum ftpnat_map map,
 	return err ? err_r(err, "can't read %s: %s", map_name(map), strerror(-err)) : 0;
 }
 
+int view_check_rule(const struct view *view, const char *name)
+{
+	if (!name)
+		return 0;
+	for (size_t i = 0; i < FTPNAT_MAX_RULES; i++)
+		if (!strcmp(view->rules[i].name, name))
+			return 0;
+	return err_r(-ENOENT, "no rule is named %s: see `ftpnat-load status`", name);
+}
+
 const char *view_rule_name(const struct view *view, __u16 id)
 {
 	return id < FTPNAT_MAX_RULES && view->rules[id].name[0] ? view->rules[id].name :

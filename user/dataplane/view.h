@@ -45,6 +45,9 @@ int view_map(const struct view *view, enum ftpnat_map map);
 int view_walk(const struct view *view, enum ftpnat_map map,
 	      int (*each)(const void *key, const void *value, void *arg), void *arg);
 
+/* 0 for the name of a rule and for NULL, else -ENOENT, reported. */
+int view_check_rule(const struct view *view, const char *name);
+
 /* "?" for an id without a rule. */
 const char *view_rule_name(const struct view *view, __u16 id);
 

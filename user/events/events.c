@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/table.h"
+#include "base/wrap.h"
 #include "events/maps.h"
 #include "events/print.h"
 #include "events/reader.h"
@@ -94,17 +96,33 @@ static int tell_lost(struct follower *f)
 	return err ?: flush();
 }
 
+static int print_text(const struct follower *f, const struct ftpnat_event *e,
+		      const struct ftpnat_line_event *line, const char *rule)
+{
+	_cleanup_free_ char *text = NULL;
+	char when[EVENT_TIME_STRLEN];
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out)
+		return err_r(-ENOMEM, "out of memory");
+	fprintf(out, "%s  ", event_time_str(when, e->time, false));
+	event_print(out, e, line, rule, f->rule_width);
+	if (fclose(out))
+		return err_r(-ENOMEM, "out of memory");
+	if (f->options->wide)
+		puts(text);
+	else
+		wrap_print(stdout, text, TABLE_WIDTH);
+	return 0;
+}
+
 static int print_event(const struct follower *f, const struct ftpnat_event *e,
 		       const struct ftpnat_line_event *line, const char *rule)
 {
-	char when[EVENT_TIME_STRLEN];
-
 	if (f->options->json)
 		return print_json(event_json(e, line, rule));
-	printf("%s  ", event_time_str(when, e->time, false));
-	event_print(stdout, e, line, rule, f->rule_width);
-	putchar('\n');
-	return 0;
+	return print_text(f, e, line, rule);
 }
 
 /* For libbpf: an error ends this round, the event counts as read. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "show/connections.h"
 
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -126,23 +127,89 @@ void connections_free(struct connections *all)
 	free(all->list);
 }
 
-static int compare(__u64 a, __u64 b)
-{
-	return (a > b) - (a < b);
-}
+/* ---- sorting ---- */
 
 static int by_session(const void *one, const void *two)
 {
 	const struct connection *a = one, *b = two;
 
-	return compare(a->session, b->session)	       ?:
-		       compare(a->kind, b->kind)       ?:
-		       compare(a->created, b->created) ?:
+	return sort_numbers(a->session, b->session)	    ?:
+		       sort_numbers(a->kind, b->kind)	    ?:
+		       sort_numbers(a->created, b->created) ?:
 		       memcmp(&a->client, &b->client, sizeof(a->client));
 }
 
-void connections_group(struct connections *all)
+static int by_age(const void *one, const void *two)
 {
-	if (all->number)
-		qsort(all->list, all->number, sizeof(*all->list), by_session);
+	const struct connection *a = one, *b = two;
+
+	return sort_numbers(b->age, a->age) ?: by_session(one, two);
+}
+
+static int by_bytes(const void *one, const void *two)
+{
+	const struct connection *a = one, *b = two;
+
+	return sort_numbers(b->bytes[0] + b->bytes[1], a->bytes[0] + a->bytes[1]) ?:
+		       by_session(one, two);
+}
+
+static int by_client(const void *one, const void *two)
+{
+	const struct connection *a = one, *b = two;
+
+	return memcmp(&a->client.src, &b->client.src, sizeof(a->client.src))	    ?:
+		       sort_numbers(ntohs(a->client.sport), ntohs(b->client.sport)) ?:
+		       by_session(one, two);
+}
+
+static int by_idle(const void *one, const void *two)
+{
+	const struct connection *a = one, *b = two;
+
+	return sort_numbers(b->idle, a->idle) ?: by_session(one, two);
+}
+
+static int by_packets(const void *one, const void *two)
+{
+	const struct connection *a = one, *b = two;
+
+	return sort_numbers(b->packets[0] + b->packets[1], a->packets[0] + a->packets[1]) ?:
+		       by_session(one, two);
+}
+
+static int by_rule(const void *one, const void *two)
+{
+	const struct connection *a = one, *b = two;
+
+	return strcmp(a->rule, b->rule) ?: by_session(one, two);
+}
+
+static int by_server(const void *one, const void *two)
+{
+	const struct connection *a = one, *b = two;
+
+	return memcmp(&a->server.dst, &b->server.dst, sizeof(a->server.dst))	    ?:
+		       sort_numbers(ntohs(a->server.dport), ntohs(b->server.dport)) ?:
+		       by_session(one, two);
+}
+
+static int by_state(const void *one, const void *two)
+{
+	const struct connection *a = one, *b = two;
+
+	return strcmp(a->state, b->state) ?: by_session(one, two);
+}
+
+const struct sort_key connection_sorts[] = {
+	{ "session", by_session }, { "age", by_age },
+	{ "bytes", by_bytes },	   { "client", by_client },
+	{ "idle", by_idle },	   { "packets", by_packets },
+	{ "rule", by_rule },	   { "server", by_server },
+	{ "state", by_state },	   { NULL, NULL },
+};
+
+void connections_sort(struct connections *all, const struct sort_key *key)
+{
+	sort_by(key, all->list, all->number, sizeof(*all->list));
 }

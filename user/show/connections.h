@@ -4,6 +4,7 @@
 #define FTPNAT_CONNECTIONS_H
 
 #include "base/filter.h"
+#include "base/sort.h"
 #include "dataplane/view.h"
 
 struct connection {
@@ -37,8 +38,10 @@ void connections_free(struct connections *all);
 
 #define _cleanup_connections_ _cleanup_(connections_free)
 
-/* By session, its control connection first. */
-void connections_group(struct connections *all);
+/* The first: by session, its control connection first. */
+extern const struct sort_key connection_sorts[];
+
+void connections_sort(struct connections *all, const struct sort_key *key);
 
 const char *connection_kind(const struct connection *c);
 

@@ -3,8 +3,8 @@
 #include "show/flows.h"
 
 #include <errno.h>
-#include <string.h>
 
+#include "base/human.h"
 #include "base/log.h"
 #include "base/table.h"
 
@@ -63,70 +63,100 @@ static int print_json(const struct connections *all)
 	return 0;
 }
 
-static void print_text(const struct connections *all)
+/* Is it a data connection of the session at hand? `head`: its control connection. */
+static bool is_below(const struct connection *head, const struct connection *c)
 {
-	static const char *const titles[] = {
-		"RULE",	 "KIND", "CLIENT", "PUBLIC",  "REAL",		"SOURCE",
-		"STATE", "AGE",	 "IDLE",   "PACKETS", "BYTES (OUT/IN)", NULL
-	};
-	_cleanup_table_ struct table table;
-
-	table_begin(&table, titles);
-	for (size_t i = 0; i < all->number; i++) {
-		const struct connection *c = &all->list[i];
-		struct ends ends;
-
-		ends_str(&ends, c);
-		table_cell(&table, "%s", c->rule);
-		table_cell(&table, "%s", connection_kind(c));
-		table_cell(&table, "%s", ends.client);
-		table_cell(&table, "%s", ends.public);
-		table_cell(&table, "%s", ends.real);
-		table_cell(&table, "%s", ends.source);
-		table_cell(&table, "%s", c->state);
-		table_cell(&table, "%us", c->age);
-		table_cell(&table, "%us", c->idle);
-		table_cell(&table, "%llu/%llu", c->packets[FTPNAT_FROM_CLIENT],
-			   c->packets[FTPNAT_FROM_SERVER]);
-		table_cell(&table, "%llu/%llu", c->bytes[FTPNAT_FROM_CLIENT],
-			   c->bytes[FTPNAT_FROM_SERVER]);
-	}
+	return head && c->kind == FTPNAT_DATA && c->session == head->session;
 }
 
-static bool rule_known(const struct view *view, const char *name)
+static void cell_both(struct table *table, const __u64 count[FTPNAT_DIR_MAX], bool exact)
 {
-	for (size_t i = 0; i < FTPNAT_MAX_RULES; i++)
-		if (!strcmp(view->rules[i].name, name))
-			return true;
-	return false;
+	char out[HUMAN_STRLEN], in[HUMAN_STRLEN];
+
+	if (exact)
+		table_cell(table, "%llu/%llu", count[FTPNAT_FROM_CLIENT],
+			   count[FTPNAT_FROM_SERVER]);
+	else
+		table_cell(table, "%s/%s",
+			   human_size(out, (double)count[FTPNAT_FROM_CLIENT]),
+			   human_size(in, (double)count[FTPNAT_FROM_SERVER]));
+}
+
+static void print_row(struct table *table, const struct connection *c, bool below,
+		      bool wide)
+{
+	char age[HUMAN_STRLEN], idle[HUMAN_STRLEN];
+	struct ends ends;
+
+	ends_str(&ends, c);
+	table_cell(table, "%s", c->rule);
+	table_cell(table, "%s%s", below ? "  " : "", connection_kind(c));
+	table_cell(table, "%s", ends.client);
+	if (wide)
+		table_cell(table, "%s", ends.public);
+	table_cell(table, "%s", ends.real);
+	if (wide)
+		table_cell(table, "%s", ends.source);
+	table_cell(table, "%s", c->state);
+	table_cell(table, "%s", human_time(age, c->age));
+	if (wide) {
+		table_cell(table, "%s", human_time(idle, c->idle));
+		table_cell(table, "%u", c->session);
+		cell_both(table, c->packets, true);
+	}
+	cell_both(table, c->bytes, wide);
+}
+
+static void print_text(const struct connections *all, bool wide)
+{
+	static const char *const titles[] = { "RULE",  "KIND", "CLIENT", "REAL",
+					      "STATE", "AGE",  "OUT/IN", NULL };
+	static const char *const all_titles[] = {
+		"RULE", "KIND", "CLIENT",  "PUBLIC",  "REAL",		"SOURCE", "STATE",
+		"AGE",	"IDLE", "SESSION", "PACKETS", "BYTES (OUT/IN)", NULL
+	};
+	const struct connection *head = NULL;
+	_cleanup_table_ struct table table;
+
+	table_begin(&table, wide ? all_titles : titles);
+	if (!wide)
+		table_limit(&table, TABLE_WIDTH);
+	for (size_t i = 0; i < all->number; i++) {
+		const struct connection *c = &all->list[i];
+		bool below = is_below(head, c);
+
+		if (!below)
+			head = c->kind == FTPNAT_CONTROL ? c : NULL;
+		print_row(&table, c, below, wide);
+	}
 }
 
 int verb_flows(const struct options *options)
 {
 	_cleanup_connections_ struct connections all = { 0 };
-	_cleanup_view_ struct view view;
-	int err = view_open(&view, options);
+	const struct sort_key *sort = sort_find(connection_sorts, options->sort);
+	_cleanup_view_ struct view view = { .instance = INSTANCE_INIT };
+	int err;
 
+	if (!sort)
+		return EXIT_USAGE;
+	err = view_open(&view, options) ?: view_check_rule(&view, options->filter.rule);
 	if (err)
 		return EXIT_RUNTIME;
-	if (options->filter.rule && !rule_known(&view, options->filter.rule))
-		return err_r(EXIT_RUNTIME,
-			     "no rule is named %s: see `ftpnat-load status`",
-			     options->filter.rule);
-	if (options->delete)
+	if (options->delete_flows)
 		err = flows_delete(&view, &options->filter, &all);
 	else
 		err = connections_read(&all, &view, &options->filter);
 	if (err)
 		return EXIT_RUNTIME;
-	connections_group(&all);
+	connections_sort(&all, sort);
 	if (options->json)
 		return print_json(&all) ? EXIT_RUNTIME : 0;
-	if (!options->delete || all.number)
-		print_text(&all);
-	if (options->delete &&all.number)
+	if (!options->delete_flows || all.number)
+		print_text(&all, options->wide);
+	if (options->delete_flows && all.number)
 		pr_info("ended %zu connection%s", all.number, all.number == 1 ? "" : "s");
-	else if (options->delete)
+	else if (options->delete_flows)
 		pr_info("no connection matches: nothing was ended");
 	return 0;
 }

@@ -26,7 +26,7 @@ static int end_all(const struct view *view, const struct connection *list, size_
 	return flows_end(view, endings, number);
 }
 
-/* `ended` is grouped. Is there a control connection of this one's session? */
+/* `ended` is sorted by session. Is there a control connection of this one's session? */
 static bool session_has_ended(const struct connections *ended, const struct connection *c)
 {
 	size_t from = 0, to = ended->number;
@@ -67,7 +67,7 @@ int flows_delete(const struct view *view, const struct filter *filter,
 {
 	int err = connections_read(ended, view, filter);
 
-	connections_group(ended);
+	connections_sort(ended, connection_sorts);
 	err = err ?: end_all(view, ended->list, ended->number);
 	return err ?: end_data(view, ended);
 }

@@ -57,9 +57,6 @@ struct top {
 	enum column left; /* first column on it */
 };
 
-/* Sizes as "1.5M". */
-void size_str(char cell[static CELL_LEN], double bytes);
-
 /* top->rows from the model, as the operator chose. 0 or -errno, reported. */
 int make_rows(struct top *top);
 

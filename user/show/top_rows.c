@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/human.h"
 #include "base/log.h"
 #include "show/top.h"
 
@@ -24,31 +25,6 @@ static const char *const mode_names[] = {
 	[TOP_PASSIVE] = "passive",
 	[TOP_ACTIVE] = "active",
 };
-
-void size_str(char cell[static CELL_LEN], double bytes)
-{
-	static const char units[] = " KMGTP";
-	size_t unit = 0;
-
-	while (bytes >= 999.5 && unit < sizeof(units) - 2) {
-		bytes /= 1000;
-		unit++;
-	}
-	if (!unit)
-		snprintf(cell, CELL_LEN, "%.0f", bytes);
-	else
-		snprintf(cell, CELL_LEN, "%.*f%c", bytes < 9.95, bytes, units[unit]);
-}
-
-static void age_str(char cell[static CELL_LEN], __u32 age)
-{
-	if (age < 100)
-		snprintf(cell, CELL_LEN, "%us", age);
-	else if (age < 6000)
-		snprintf(cell, CELL_LEN, "%um%02us", age / 60, age % 60);
-	else
-		snprintf(cell, CELL_LEN, "%uh%02um", age / 3600, age / 60 % 60);
-}
 
 /* Without a port where only data connections are left. */
 static void endpoint_str(char cell[static CELL_LEN], const struct ftpnat_addr *addr,
@@ -78,11 +54,11 @@ static void fill_row(const struct top *top, struct row *row,
 	endpoint_str(row->cell[COLUMN_CLIENT], &session->client, session->client_port);
 	endpoint_str(row->cell[COLUMN_SERVER], &session->server, session->server_port);
 	snprintf(row->cell[COLUMN_MODE], CELL_LEN, "%s", mode_names[session->mode]);
-	size_str(row->cell[COLUMN_DOWN], session->rate[FTPNAT_FROM_SERVER]);
-	size_str(row->cell[COLUMN_UP], session->rate[FTPNAT_FROM_CLIENT]);
-	size_str(row->cell[COLUMN_BYTES], (double)(session->bytes[FTPNAT_FROM_CLIENT] +
-						   session->bytes[FTPNAT_FROM_SERVER]));
-	age_str(row->cell[COLUMN_AGE], age_of(session));
+	human_size(row->cell[COLUMN_DOWN], session->rate[FTPNAT_FROM_SERVER]);
+	human_size(row->cell[COLUMN_UP], session->rate[FTPNAT_FROM_CLIENT]);
+	human_size(row->cell[COLUMN_BYTES], (double)(session->bytes[FTPNAT_FROM_CLIENT] +
+						     session->bytes[FTPNAT_FROM_SERVER]));
+	human_time(row->cell[COLUMN_AGE], age_of(session));
 	snprintf(row->cell[COLUMN_LINE], CELL_LEN, "%s", *line ? line : "-");
 }
 

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/human.h"
 #include "base/util.h"
 #include "show/top.h"
 
@@ -69,7 +70,7 @@ static int draw_rules(const struct top *top, int y)
 	    "DOWN/s", "UP/s", COLS, "");
 	for (int id = 0; id < FTPNAT_MAX_RULES && y < last; id++) {
 		double rate[FTPNAT_DIR_MAX] = { 0 };
-		char down[CELL_LEN], up[CELL_LEN];
+		char down[HUMAN_STRLEN], up[HUMAN_STRLEN];
 		unsigned int sessions = 0, data = 0;
 
 		if (!top->view.rules[id].name[0])
@@ -84,8 +85,8 @@ static int draw_rules(const struct top *top, int y)
 			for (int dir = 0; dir < FTPNAT_DIR_MAX; dir++)
 				rate[dir] += session->rate[dir];
 		}
-		size_str(down, rate[FTPNAT_FROM_SERVER]);
-		size_str(up, rate[FTPNAT_FROM_CLIENT]);
+		human_size(down, rate[FTPNAT_FROM_SERVER]);
+		human_size(up, rate[FTPNAT_FROM_CLIENT]);
 		put(y++, A_NORMAL, "%-31s %8u %8u %8s %8s", top->view.rules[id].name,
 		    sessions, data, down, up);
 	}
