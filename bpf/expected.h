@@ -10,6 +10,7 @@
 
 #include "config.h"
 #include "count.h"
+#include "host_ports.h"
 
 #define EXPECTATION_TRIES 64 /* random ports */
 
@@ -74,22 +75,31 @@ static __always_inline bool is_listen(const struct ftpnat_expected_key *key)
 	return bpf_map_lookup_elem(&ftpnat_listens, &listen) != NULL;
 }
 
-/* Attempt 0: the port as it is, if it is in the range; then random ones. */
-static long try_expect(__u32 attempt, struct expectation_new **search)
+/*
+ * Does the gateway itself listen there? Its service must stay where it is, unless it is the
+ * one that was announced: server or client may be on the gateway.
+ */
+static __always_inline bool port_is_taken(struct __sk_buff *skb,
+					  struct expectation_new *a)
 {
-	struct expectation_new *a = *search;
-	__u16 port = bpf_ntohs(a->key.dport);
+	const struct ftpnat_expected *e = (const struct ftpnat_expected *)a->value;
+
+	a->incoming.src = a->key.peer;
+	a->incoming.dst = a->key.dst;
+	a->incoming.sport = 0;
+	a->incoming.dport = a->key.dport;
+	if (!socket_listens(skb))
+		return false;
+	a->incoming.dst = e->dst;
+	return e->dport != a->key.dport || !socket_listens(skb);
+}
+
+/* Enters s->expectation with the port that is in its key. 1: the search is over. */
+static __always_inline long expect_port(struct __sk_buff *skb, struct expectation_new *a)
+{
 	int rc;
 
-	if (attempt) {
-		__u32 range = (__u32)a->port_max - a->port_min + 1;
-
-		port = (__u16)(a->port_min + bpf_get_prandom_u32() % range);
-		a->key.dport = bpf_htons(port);
-	} else if (port < a->port_min || port > a->port_max) {
-		return 0;
-	}
-	if (is_listen(&a->key))
+	if (is_listen(&a->key) || port_is_taken(skb, a))
 		return 0;
 	rc = map_insert(&ftpnat_expected, &a->key, a->value);
 	if (rc == -EEXIST)
@@ -98,16 +108,43 @@ static long try_expect(__u32 attempt, struct expectation_new **search)
 	return 1;
 }
 
-/* Small ranges are searched completely after the random tries. */
-static long try_next(__u32 i, struct expectation_new **search)
+/* Attempt 0: the port as it is, if it is in the range; then random ones. */
+static long try_expect(__u32 attempt, struct __sk_buff **skb)
 {
-	struct expectation_new *a = *search;
-	__u32 port = a->port_min + i;
+	struct scratch *s = scratch_get();
+	struct expectation_new *a;
+	__u16 port;
 
+	if (!s)
+		return 1;
+	a = &s->expectation;
+	port = bpf_ntohs(a->key.dport);
+	if (attempt) {
+		__u32 range = (__u32)a->port_max - a->port_min + 1;
+
+		port = (__u16)(a->port_min + bpf_get_prandom_u32() % range);
+		a->key.dport = bpf_htons(port);
+	} else if (port < a->port_min || port > a->port_max) {
+		return 0;
+	}
+	return expect_port(*skb, a);
+}
+
+/* Small ranges are searched completely after the random tries. */
+static long try_next(__u32 i, struct __sk_buff **skb)
+{
+	struct scratch *s = scratch_get();
+	struct expectation_new *a;
+	__u32 port;
+
+	if (!s)
+		return 1;
+	a = &s->expectation;
+	port = a->port_min + i;
 	if (port > a->port_max)
 		return 1;
 	a->key.dport = bpf_htons(port);
-	return try_expect(0, search);
+	return expect_port(*skb, a);
 }
 
 #define PORTS_SEARCHED 1024
@@ -116,8 +153,10 @@ static long try_next(__u32 i, struct expectation_new **search)
  * Opens an expectation for the session: GO_ON, or LINE_NO_PORT / LINE_FULL. The expectation
  * that the session had is closed first, so its port is free again.
  */
-static __always_inline enum ftpnat_reason
-expectation_open(struct ftpnat_session *session, __u32 id, struct expectation_new *a)
+static __always_inline enum ftpnat_reason expectation_open(struct __sk_buff *skb,
+							   struct ftpnat_session *session,
+							   __u32 id,
+							   struct expectation_new *a)
 {
 	struct ftpnat_config *config = config_get();
 	struct ftpnat_usage *usage = usage_get();
@@ -131,9 +170,9 @@ expectation_open(struct ftpnat_session *session, __u32 id, struct expectation_ne
 		return FTPNAT_LINE_FULL;
 	}
 	a->done = SEARCH_ON;
-	bpf_loop(EXPECTATION_TRIES, try_expect, &a, 0);
+	bpf_loop(EXPECTATION_TRIES, try_expect, &skb, 0);
 	if (a->done == SEARCH_ON)
-		bpf_loop(PORTS_SEARCHED, try_next, &a, 0);
+		bpf_loop(PORTS_SEARCHED, try_next, &skb, 0);
 	if (a->done != SEARCH_FOUND) {
 		__sync_fetch_and_sub(&usage->expected, 1);
 		return a->done == SEARCH_NO_MEMORY ? FTPNAT_LINE_FULL :

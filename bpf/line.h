@@ -23,7 +23,8 @@ static __always_inline void count_line(__u16 rule, enum ftpnat_line line)
 }
 
 /* Opens the expectation described in s->expectation; the port found is in its key. */
-static __always_inline enum ftpnat_reason expect(struct ftpnat_session *session,
+static __always_inline enum ftpnat_reason expect(struct __sk_buff *skb,
+						 struct ftpnat_session *session,
 						 struct scratch *s, __u16 min, __u16 max)
 {
 	__u32 i;
@@ -33,7 +34,7 @@ static __always_inline enum ftpnat_reason expect(struct ftpnat_session *session,
 		session->command[i] &= (__u8)~COMMAND_EXPECTS;
 	s->expectation.port_min = min;
 	s->expectation.port_max = max;
-	return expectation_open(session, s->segment.session, &s->expectation);
+	return expectation_open(skb, session, s->segment.session, &s->expectation);
 }
 
 /* Does a line name a host other than its sender, which the rule does not allow? */

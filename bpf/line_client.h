@@ -10,7 +10,8 @@
  * PORT or EPRT: the server will connect to the client. GO_ON with the text that the
  * server must read instead (none: unchanged), else the reason of the refusal.
  */
-static __always_inline enum ftpnat_reason expect_active(struct ftpnat_session *session,
+static __always_inline enum ftpnat_reason expect_active(struct __sk_buff *skb,
+							struct ftpnat_session *session,
 							const struct ftpnat_rule *rule,
 							struct scratch *s,
 							const struct ftp_line *line)
@@ -37,11 +38,12 @@ static __always_inline enum ftpnat_reason expect_active(struct ftpnat_session *s
 	expectation_fill(session, s, FTPNAT_ACTIVE, line->port);
 	if (keep) {
 		key->dst = *named;
-		verdict = expect(session, s, line->port, line->port);
+		verdict = expect(skb, session, s, line->port, line->port);
 	} else if (rule->kind == FTPNAT_PUBLISH) {
-		verdict = expect(session, s, FTP_FIRST_DATA_PORT, PORT_MAX);
+		verdict = expect(skb, session, s, FTP_FIRST_DATA_PORT, PORT_MAX);
 	} else {
-		verdict = expect(session, s, rule->data_port_min, rule->data_port_max);
+		verdict =
+			expect(skb, session, s, rule->data_port_min, rule->data_port_max);
 	}
 	if (verdict != GO_ON)
 		return verdict;
@@ -84,7 +86,8 @@ static __always_inline bool is_alien(const struct ftpnat_session *session, __u8 
 }
 
 /* PORT or EPRT: GO_ON with what the server has to read, or why it is refused. */
-static __always_inline enum ftpnat_reason address_line(struct ftpnat_session *session,
+static __always_inline enum ftpnat_reason address_line(struct __sk_buff *skb,
+						       struct ftpnat_session *session,
 						       struct scratch *s,
 						       const struct ftp_line *line)
 {
@@ -99,7 +102,7 @@ static __always_inline enum ftpnat_reason address_line(struct ftpnat_session *se
 		return FTPNAT_LINE_AMBIGUOUS;
 	count_line(session->rule, line->command == FTP_COMMAND_EPRT ? FTPNAT_LINE_EPRT :
 								      FTPNAT_LINE_PORT);
-	return expect_active(session, rule, s, line);
+	return expect_active(skb, session, rule, s, line);
 }
 
 /* What the server reads instead of an address that is refused: nothing that it takes. */
@@ -119,7 +122,8 @@ static __always_inline void address_deny(struct scratch *s, const struct ftp_lin
  * A complete line of the client. Sets segment.outcome.text if its address or the whole
  * line must be replaced; the return value says which.
  */
-static __always_inline bool client_line(struct ftpnat_session *session, struct scratch *s,
+static __always_inline bool client_line(struct __sk_buff *skb,
+					struct ftpnat_session *session, struct scratch *s,
 					const struct ftp_line *line)
 {
 	__u8 command = line->command;
@@ -148,7 +152,7 @@ static __always_inline bool client_line(struct ftpnat_session *session, struct s
 		whole = true;
 	}
 	if (line->form == FTP_FORM_ADDRESS || line->form == FTP_FORM_AMBIGUOUS) {
-		verdict = address_line(session, s, line);
+		verdict = address_line(skb, session, s, line);
 		if (verdict != GO_ON && session->flags & FTPNAT_SESSION_TRACKED) {
 			/* no expectation is opened; a guard may drop the data connection */
 			line_is(s, verdict);

@@ -66,7 +66,8 @@ data_address(const struct ftpnat_rule *rule, struct scratch *s)
 }
 
 /* 227 or 229: the client will connect to the server. As expect_active(). */
-static __always_inline enum ftpnat_reason expect_passive(struct ftpnat_session *session,
+static __always_inline enum ftpnat_reason expect_passive(struct __sk_buff *skb,
+							 struct ftpnat_session *session,
 							 const struct ftpnat_rule *rule,
 							 struct scratch *s,
 							 const struct ftp_line *line)
@@ -105,14 +106,15 @@ static __always_inline enum ftpnat_reason expect_passive(struct ftpnat_session *
 	e->dst = *named;
 	expectation_fill(session, s, FTPNAT_PASSIVE, line->port);
 	if (rule->kind == FTPNAT_PUBLISH) {
-		verdict = expect(session, s, rule->data_port_min, rule->data_port_max);
+		verdict =
+			expect(skb, session, s, rule->data_port_min, rule->data_port_max);
 	} else {
 		/*
 		 * the server isn't translated: the client can reach the address that it
 		 * named
 		 */
 		key->dst = *named;
-		verdict = expect(session, s, line->port, line->port);
+		verdict = expect(skb, session, s, line->port, line->port);
 	}
 	if (verdict != GO_ON)
 		return verdict;
@@ -135,7 +137,8 @@ static __always_inline enum ftpnat_reason expect_passive(struct ftpnat_session *
  * A complete line of the server. Sets segment.outcome.text; the return value says
  * whether it replaces the whole line or only the address.
  */
-static __always_inline bool server_line(struct ftpnat_session *session, struct scratch *s,
+static __always_inline bool server_line(struct __sk_buff *skb,
+					struct ftpnat_session *session, struct scratch *s,
 					const struct ftp_line *line)
 {
 	struct ftpnat_rule *rule;
@@ -188,7 +191,7 @@ static __always_inline bool server_line(struct ftpnat_session *session, struct s
 	if (!rule)
 		return false;
 	count_line(session->rule, line->code == 227 ? FTPNAT_LINE_227 : FTPNAT_LINE_229);
-	verdict = expect_passive(session, rule, s, line);
+	verdict = expect_passive(skb, session, rule, s, line);
 	if (verdict == GO_ON) {
 		line_is(s, s->segment.outcome.text_len ? FTPNAT_LINE_REWRITTEN :
 							 FTPNAT_LINE_UNCHANGED);

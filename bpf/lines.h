@@ -7,7 +7,7 @@
 #include "line_server.h"
 
 /* The line that the stream's parser has finished, see client_line() and server_line(). */
-__noinline bool session_line(struct ftpnat_session *session)
+__noinline bool session_line(struct __sk_buff *skb, struct ftpnat_session *session)
 {
 	struct scratch *s = scratch_get();
 	bool whole = false;
@@ -17,11 +17,11 @@ __noinline bool session_line(struct ftpnat_session *session)
 	s->segment.outcome.text_len = 0;
 	s->segment.outcome.why = FTPNAT_PASS;
 	if (s->segment.dir == FTPNAT_FROM_SERVER) {
-		whole = server_line(session, s,
+		whole = server_line(skb, session, s,
 				    &session->stream[FTPNAT_FROM_SERVER].parser.line);
 		session->late = 0;
 	} else {
-		whole = client_line(session, s,
+		whole = client_line(skb, session, s,
 				    &session->stream[FTPNAT_FROM_CLIENT].parser.line);
 	}
 	session->spoken = s->segment.now;

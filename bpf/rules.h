@@ -5,6 +5,7 @@
 
 #include "config.h"
 #include "forward.h"
+#include "host_ports.h"
 
 static long pick_server(__u32 i, struct scratch **scratch)
 {
@@ -36,8 +37,7 @@ static __always_inline bool is_local(struct __sk_buff *skb,
 	struct bpf_fib_lookup fib;
 
 	to.dst = *addr;
-	fib_params(&fib, &to, !addr_is_v4(addr), skb->ifindex, 0);
-	return bpf_fib_lookup(skb, &fib, sizeof(fib), 0) == BPF_FIB_LKUP_RET_NOT_FWDED;
+	return leads_here(skb, &fib, &to);
 }
 
 /* Will the new flow have an address of the gateway as its source, in place of its own? */

@@ -112,6 +112,11 @@ struct segment {
 /* An expectation about to be opened: ports to search, and what came of it. */
 struct expectation_new {
 	struct ftpnat_expected_key key;
+	struct ftpnat_tuple incoming; /* what leads to it, but for the source port */
+	union { /* questions about it, see host_ports.h: too large for the stack */
+		struct bpf_sock_tuple socket;
+		struct bpf_fib_lookup route;
+	} asked;
 	__u16 port_min;
 	__u16 port_max;
 	enum search done;

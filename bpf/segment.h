@@ -233,7 +233,7 @@ static __always_inline void line_end(struct scan *c)
 		seg->scan.full = true;
 		return;
 	}
-	whole = session_line(c->session);
+	whole = session_line(c->skb, c->session);
 	/* of a line whose start has left already, only a reply would still be replaced */
 	if (whole && !seg->scan.releasing && seq_before(seg->scan.line, seg->scan.fresh))
 		seg->outcome.text_len = 0;

@@ -17,6 +17,7 @@
 
 #define LOCAL_MIN 32768
 #define LOCAL_MAX 60999
+#define DATA_MIN  50000
 
 static void local_ports(uint16_t min, uint16_t max)
 {
@@ -146,6 +147,76 @@ static void test_sockets(void **state)
 	}
 }
 
+static void two_ports(struct ftpnat_rule *rule)
+{
+	rule->data_port_min = DATA_MIN;
+	rule->data_port_max = DATA_MIN + 1;
+}
+
+/* Opens a control connection and says the lines: do they become these? */
+static bool lines_become(const char *says, enum scene_id id, const struct step *steps)
+{
+	const struct scene *scene = scene_get(id);
+	struct ftpnat_rule rule = scene_rule(scene);
+	struct talk talk;
+
+	two_ports(&rule);
+	scene_configure(scene, &rule);
+	talk_init(&talk, scene);
+	talk_open(&talk);
+	return talk_steps(&talk, says, steps);
+}
+
+/* A port on which the host itself listens is no data port; on an address of another it is. */
+static void test_listening(void **state)
+{
+	static const struct step kept[] = {
+		C("EPSV\r\n"),
+		S("229 (|||50000|)\r\n", .also = { FTPNAT_EXPECTED }),
+		{ 0 },
+	};
+	static const struct step moved[] = {
+		C("EPSV\r\n"),
+		S("229 (|||50000|)\r\n", "229 (|||50001|)\r\n",
+		  .also = { FTPNAT_EXPECTED }),
+		{ 0 },
+	};
+	static const struct step port_moved[] = {
+		C("EPRT |1|$C|50000|\r\n", "EPRT |1|$P|50001|\r\n",
+		  .also = { FTPNAT_EXPECTED }),
+		{ 0 },
+	};
+	static const struct {
+		const char *says;
+		enum scene_id id;
+		const char *address; /* on which the host listens */
+		const struct step *steps;
+	} rows[] = {
+		{ "another address", KEEP4, "203.0.113.7", kept },
+		{ "the published address", KEEP4, "192.0.2.10", moved },
+		{ "the published address", KEEP6, "2001:db8:2::10", moved },
+		{ "all addresses", FULL4, "0.0.0.0", moved },
+		{ "all addresses", FULL6, "::", moved },
+		{ "all addresses, server on the gateway", SERVER4, "0.0.0.0", kept },
+		{ "all addresses, server outside", MASQ4, "0.0.0.0", kept },
+		{ "the public address", GROW4, "203.0.113.7", port_moved },
+		{ "all addresses", GROW4, "::", port_moved },
+	};
+	bool good = true;
+
+	(void)state;
+	dataplane_sh("ip addr add 192.0.2.10/32 dev outer0 &&"
+		     "ip addr add 2001:db8:2::10/128 dev outer0 nodad");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_close_ int fd = host_socket(rows[i].address, DATA_MIN, NULL);
+
+		good &= lines_become(rows[i].says, rows[i].id, rows[i].steps);
+	}
+	dataplane_sh("ip addr del 192.0.2.10/32 dev outer0 &&"
+		     "ip addr del 2001:db8:2::10/128 dev outer0");
+	assert_true(good);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -153,6 +224,7 @@ int main(void)
 		cmocka_unit_test(test_local_range_is_everything),
 		cmocka_unit_test(test_source_is_kept),
 		cmocka_unit_test(test_sockets),
+		cmocka_unit_test(test_listening),
 	};
 
 	return cmocka_run_group_tests_name("tc_host_ports", tests, dataplane_setup,
