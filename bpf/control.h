@@ -67,7 +67,7 @@ static __noinline enum ftpnat_reason acknowledge(struct scan *c, __u32 seq)
 		seq = said;
 	if (seq_before(stream->taken, seg->send.upto))
 		stream->taken = seg->send.upto;
-	control_window(c, stream, stream->taken, bpf_ntohs(stream->window));
+	control_window(c, stream, stream->taken, bpf_ntohs(stream->window), true);
 	tuple_swap(&back, &c->s->came);
 	answer_options(o, stream->tsval);
 	if (strip_payload(c) || write_headers(skb, p, &back, seq, stream->taken) ||
@@ -179,6 +179,7 @@ static __always_inline void control_ack(struct scan *c)
 	struct ftpnat_stream *other = c->other;
 	struct tcp_options *o = &c->s->options;
 	struct segment *seg = &c->s->segment;
+	bool overtaken;
 
 	seg->send.news = seq_before(other->acked, p->ack) ||
 			 other->window != bpf_htons(p->window);
@@ -187,15 +188,16 @@ static __always_inline void control_ack(struct scan *c)
 	other->window = bpf_htons(p->window);
 	if (o->timestamp)
 		other->tsval = option_get32(o, o->timestamp - 1 + 2);
-	if (seq_before(p->ack, other->acked)) {
-		/* overtaken by a newer one: its edits are gone */
+	overtaken = seq_before(p->ack, other->acked);
+	if (overtaken) {
+		/* by a newer one: its edits are gone */
 		seg->send.ack = stream_unmap_ack(other, other->acked);
 		forget_sack(o);
 	} else {
 		seg->send.ack = stream_unmap_ack(other, p->ack);
 		unmap_sack(o, other);
 	}
-	control_window(c, other, seg->send.ack, p->window);
+	control_window(c, other, seg->send.ack, p->window, !overtaken);
 }
 
 /* RST: does it have the number that its receiver waits for, or follow all that was sent? */

@@ -83,16 +83,20 @@ static __noinline bool control_csum(struct scan *c)
 	return csum_holds(c, &tcp);
 }
 
-/* Notes the window that the sender of a stream is told. */
+/*
+ * Notes the window that the sender of a stream is told. A receiver may take back what it
+ * has offered, and then discards it (RFC 9293 section 3.8.6); what an older ACK says only
+ * adds to it.
+ */
 static __always_inline void control_window(struct scan *c, struct ftpnat_stream *stream,
-					   __u32 ack, __u16 window)
+					   __u32 ack, __u16 window, bool newest)
 {
 	__u8 dir = c->s->segment.dir & 1;
 	/* of who receives that stream */
 	__u8 shift = c->session->wscale[stream == c->stream ? !dir : dir];
 	__u32 edge = ack + ((__u32)window << (shift & 15));
 
-	if (!stream->heard || seq_before(stream->edge, edge))
+	if (newest || !stream->heard || seq_before(stream->edge, edge))
 		stream->edge = edge;
 	stream->heard = 1;
 }
