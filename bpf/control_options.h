@@ -8,16 +8,12 @@
 /* Lowers the MSS so that a rewritten segment may grow. Returns the sender's own MSS. */
 static __always_inline __u16 lower_mss(struct tcp_options *o)
 {
-	__u32 i = o->mss - 1 + 2;
-	__u32 mss, lower;
+	__u32 mss;
 
 	if (!o->mss)
 		return MSS_DEFAULT;
-	mss = (__u32)option_byte(o, i) << 8 | option_byte(o, i + 1);
-	o->changed = 1;
-	lower = mss > 2 * SEGMENT_ROOM ? mss - SEGMENT_ROOM : mss / 2;
-	o->new[bounded(i, OPTIONS_LEN)] = (__u8)(lower >> 8);
-	o->new[bounded(i + 1, OPTIONS_LEN)] = (__u8)lower;
+	mss = option_get_mss(o);
+	option_set_mss(o, mss > 2 * SEGMENT_ROOM ? mss - SEGMENT_ROOM : mss / 2);
 	return (__u16)mss;
 }
 

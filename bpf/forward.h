@@ -30,8 +30,8 @@ static __always_inline __u32 largest_packet(const struct __sk_buff *skb,
 /*
  * The route of the packet in the scratch memory with the tuple s->to, before it is
  * changed: FORWARDED (s->route.next_hop has the next hop, s->route.hop the index for
- * flows to keep; s->route.known if the neighbour layer needs no packet), TRANSLATED (up
- * the stack or on its way), TOO_BIG (s->route.mtu has the MTU) or TTL.
+ * flows to keep; s->route.known if the neighbour layer needs no packet; s->route.mtu has
+ * the MTU, or 0), TRANSLATED (up the stack or on its way), TOO_BIG (with the MTU) or TTL.
  */
 __noinline enum ftpnat_reason route(struct __sk_buff *skb, bool egress)
 {
@@ -46,6 +46,7 @@ __noinline enum ftpnat_reason route(struct __sk_buff *skb, bool egress)
 	p = &s->packet;
 	now = clock_seconds(&s->clock);
 	s->route.hop = 0;
+	s->route.mtu = 0;
 	s->route.known = false;
 	if (egress && addr_equal(&p->tuple.dst, &s->to.dst))
 		return FTPNAT_TRANSLATED;
@@ -63,6 +64,7 @@ __noinline enum ftpnat_reason route(struct __sk_buff *skb, bool egress)
 	if (!egress && p->ttl <= 1)
 		return FTPNAT_TTL;
 	if (rc == BPF_FIB_LKUP_RET_SUCCESS) {
+		s->route.mtu = fib.mtu_result;
 		s->route.hop = hop_index(&fib, now);
 		s->route.known = !egress && hop_confirmed(s->route.hop, now);
 	}

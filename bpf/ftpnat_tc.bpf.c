@@ -8,6 +8,7 @@
 #include "conntrack_seen.h"
 #include "control.h"
 #include "guard.h"
+#include "mss.h"
 #include "open.h"
 
 /* Is this the first packet of a connection? */
@@ -100,7 +101,7 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 		     flow->flags & FTPNAT_FLOW_CLIENT ? FTPNAT_FROM_CLIENT :
 							FTPNAT_FROM_SERVER,
 		     p->ip_len);
-	hop = fresh ? route_known(skb, s, flow, egress) : NULL;
+	hop = fresh && !(p->flags & TH_SYN) ? route_known(skb, s, flow, egress) : NULL;
 	if (hop && flow->kind == FTPNAT_DATA) {
 		verdict = forward_front(skb, p, &flow->to, hop, NULL);
 		if (verdict != GO_ON)
@@ -123,6 +124,8 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 			flow_undo();
 		return answer_error(skb, way, egress);
 	}
+	if (way == FTPNAT_FORWARDED && p->flags & TH_SYN && mss_clamp(skb))
+		return FTPNAT_WRITE;
 	if (flow->kind == FTPNAT_CONTROL) {
 		verdict = control_packet(skb, flow, way, egress);
 		if (verdict != GO_ON)

@@ -58,6 +58,23 @@ static __always_inline void option_set32(struct tcp_options *o, __u32 i, __be32 
 	o->new[bounded(i + 3, OPTIONS_LEN)] = (__u8)v;
 }
 
+/* The MSS option of a SYN that has one. */
+static __always_inline __u32 option_get_mss(const struct tcp_options *o)
+{
+	__u32 i = o->mss - 1 + 2;
+
+	return (__u32)option_byte(o, i) << 8 | option_byte(o, i + 1);
+}
+
+static __always_inline void option_set_mss(struct tcp_options *o, __u32 mss)
+{
+	__u32 i = o->mss - 1 + 2;
+
+	o->changed = 1;
+	o->new[bounded(i, OPTIONS_LEN)] = (__u8)(mss >> 8);
+	o->new[bounded(i + 1, OPTIONS_LEN)] = (__u8)mss;
+}
+
 /* What a SYN offers: FTPNAT_OFFERS_*. */
 static __always_inline __u8 options_offered(const struct tcp_options *o)
 {

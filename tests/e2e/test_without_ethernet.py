@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from clients import CLIENTS, Account
+from clients import CLIENTS, Account, Session
 from lab import DEADLINE, wait_until
 from scenes import exchange, login, masquerade, need, pick, publish, single
 from servers import Vsftpd
@@ -91,6 +91,23 @@ def test_too_big_is_answered(make_lab, link, narrow, kind):
     before = lab.gateway.reason("too_big")
     transfers(lab, server, dial, [("v4", "EPSV"), ("v4", "PORT"), ("v6", "EPSV")])
     assert lab.gateway.reason("too_big") > before
+
+
+@pytest.mark.parametrize("family", ["v4", "v6"])
+@pytest.mark.parametrize("link", ["none", *LINKS])
+def test_segments_of_who_is_behind_a_narrow_link_fit_it(make_lab, link, family):
+    """It learns from the SYN or SYN-ACK what the link carries, and needs no ICMP error."""
+    lab, server, dial = single(make_lab, Vsftpd, tun=LINKS.get(link, ()))
+    lab.gw.ip("link set c1 mtu 1400")
+    before = lab.gateway.reason("too_big")
+    with lab.client.inside(), Session("EPSV").open(Account(pick(dial, family), server)) as session:
+        with session.transfercmd("STOR big") as conn:
+            assert conn.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG) <= 1400 - (40 if family == "v4" else 60)
+            conn.sendall(bytes(1 << 20))
+        assert session.voidresp().startswith("226")
+        control = session.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)
+        assert control <= 1400 - (40 if family == "v4" else 60)
+    assert lab.gateway.reason("too_big") == before
 
 
 @pytest.mark.parametrize("link", LINKS)

@@ -375,6 +375,70 @@ static void test_too_big_without_df(void **state)
 	assert_true(dataplane_counted("without DF", &before, FTPNAT_TRANSLATED, NULL));
 }
 
+/* A data SYN with this MSS leaves with that one. */
+static bool check_mss(const char *says, const struct talk *talk, enum end from,
+		      uint8_t flags, uint16_t in_mss, uint16_t out_mss, bool first)
+{
+	struct packet_spec in = data_sent(talk, from), out = data_heard(talk, from);
+
+	in.flags = out.flags = flags;
+	in.seq--;
+	out.seq--;
+	if (in_mss) {
+		option_mss(&in.options, in_mss);
+		option_mss(&out.options, out_mss);
+	}
+	option_timestamps(&in.options, 1, 0);
+	option_timestamps(&out.options, 1, 0);
+	return check_from(says, talk, from, &in, &out, FTPNAT_FORWARDED,
+			  first ? data_opens : NULL);
+}
+
+/* The outer link carries 1500 bytes, the inner one less. */
+static void test_mss_of_data_fits_the_link(void **state)
+{
+	static const enum scene_id ids[] = { KEEP4, KEEP6, FULL4, FULL6 };
+	static const struct {
+		const char *says;
+		uint16_t in, inner, outer; /* for IPv4; with IPv6 headers 20 less */
+	} rows[] = {
+		{ "jumbo frames", 8960, 1360, 1460 },
+		{ "Ethernet", 1460, 1360, 1460 },
+		{ "just too much", 1361, 1360, 1361 },
+		{ "just right", 1360, 1360, 1360 },
+		{ "small", 536, 536, 536 },
+		{ "none", 0, 0, 0 },
+	};
+	bool good = true;
+
+	(void)state;
+	dataplane_sh("ip link set inner0 mtu 1400");
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		for (size_t row = 0; row < ARRAY_SIZE(rows); row++) {
+			struct talk talk;
+			uint16_t less;
+
+			talk_begin(&talk, ids[i]);
+			data_announce(&talk);
+			less = rows[row].in && strchr(talk_sent(&talk, CLIENT).src, ':') ?
+				       20 :
+				       0;
+			for (int sent = 0; sent < 2; sent++) {
+				good &= check_mss(rows[row].says, &talk, CLIENT, SYN,
+						  rows[row].in - less,
+						  rows[row].inner - less, !sent);
+			}
+			for (int sent = 0; sent < 2; sent++) {
+				good &= check_mss(rows[row].says, &talk, SERVER,
+						  SYN | ACK, rows[row].in - less,
+						  rows[row].outer - less, false);
+			}
+		}
+	}
+	dataplane_sh("ip link set inner0 mtu 1500");
+	assert_true(good);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -387,6 +451,7 @@ int main(void)
 		cmocka_unit_test(test_gso),
 		cmocka_unit_test(test_too_big),
 		cmocka_unit_test(test_too_big_without_df),
+		cmocka_unit_test(test_mss_of_data_fits_the_link),
 		cmocka_unit_test(test_flood_is_not_answered), /* last: nothing is left */
 	};
 
