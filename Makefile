@@ -306,6 +306,7 @@ MAN_DIR   = $(DESTDIR)$(PREFIX)/share/man
 BASH_DIR  = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSH_DIR   = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 UNIT_DIR  = $(DESTDIR)$(PREFIX)/lib/systemd/system
+SHARE_DIR = $(DESTDIR)$(PREFIX)/share/ftpnat
 DOC_DIR   = $(DESTDIR)$(PREFIX)/share/doc/ftpnat
 CONFIG    = $(DESTDIR)/etc/ftpnat/ftpnat.yaml
 HAVE_MAN := $(if $(shell command -v scdoc),$(MAN))
@@ -317,6 +318,7 @@ install: all $(HAVE_MAN) ## install to $(DESTDIR)$(PREFIX)
 	$(Q)install -D -m 0755 $(PROGRAM) $(SBIN_DIR)/ftpnat-load
 	$(Q)install -D -m 0644 completion/ftpnat-load.bash $(BASH_DIR)/ftpnat-load
 	$(Q)install -D -m 0644 completion/ftpnat-load.zsh $(ZSH_DIR)/_ftpnat-load
+	$(Q)install -D -m 0644 share/ftpnat-load.schema.json $(SHARE_DIR)/ftpnat-load.schema.json
 	$(Q)install -d $(UNIT_DIR)
 	$(Q)sed 's|@sbindir@|$(PREFIX)/sbin|' packaging/ftpnat.service >$(UNIT_DIR)/ftpnat.service
 	$(Q)chmod 0644 $(UNIT_DIR)/ftpnat.service
@@ -334,7 +336,7 @@ uninstall: ## remove what install installed
 	$(Q)rm -f $(SBIN_DIR)/ftpnat-load $(BASH_DIR)/ftpnat-load $(ZSH_DIR)/_ftpnat-load \
 		$(MAN_DIR)/man8/ftpnat-load.8 $(MAN_DIR)/man5/ftpnat.yaml.5 \
 		$(UNIT_DIR)/ftpnat.service
-	$(Q)rm -rf $(DOC_DIR)
+	$(Q)rm -rf $(DOC_DIR) $(SHARE_DIR)
 	$(Q)if cmp -s packaging/ftpnat.yaml $(CONFIG); then rm $(CONFIG); fi
 
 # Built in a copy, so that it leaves no files among the sources.

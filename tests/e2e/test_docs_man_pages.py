@@ -296,7 +296,8 @@ def test_uninstall_removes_what_install_installed(pages, tmp_path):
     doc = "usr/share/doc/ftpnat"
     assert make_install("install", tmp_path) >= {
         "usr/sbin/ftpnat-load", "usr/share/man/man8/ftpnat-load.8", "usr/share/man/man5/ftpnat.yaml.5",
-        "usr/lib/systemd/system/ftpnat.service", "usr/share/bash-completion/completions/ftpnat-load",
+        "usr/lib/systemd/system/ftpnat.service", "usr/share/ftpnat/ftpnat-load.schema.json",
+        "usr/share/bash-completion/completions/ftpnat-load",
         "usr/share/zsh/site-functions/_ftpnat-load", "etc/ftpnat/ftpnat.yaml", f"{doc}/README.md",
         f"{doc}/docs/examples/publish.yaml", f"{doc}/docs/deployments/README.md"}
     assert make_install("uninstall", tmp_path) == set()

@@ -6,6 +6,7 @@ import glob
 import json
 import os
 
+from json_schema import check
 from lab import DEADLINE, Process, run, wait_until
 
 
@@ -40,6 +41,7 @@ class Follower:
         gateway = lab.gateway
         self.process = Process([gateway.command, "-n", lab.gw.name, "-p", gateway.pin, "events", *argv],
                                lab.file(f"events-{len(lab.processes)}.log"))
+        self.checked = 0  # lines
         lab.processes.append(self.process)
         wait_until(lambda: not self.process.alive() or reads(gateway.pin, self.process.popen.pid), "it reads events")
 
@@ -48,6 +50,9 @@ class Follower:
 
     def entries(self, *reasons):
         found = [json.loads(line) for line in self.lines()]
+        for entry in found[self.checked:]:
+            check("events", entry)
+        self.checked = len(found)
         return [entry for entry in found if not reasons or entry["reason"] in reasons]
 
     def wait(self, *reasons, count=1):

@@ -9,6 +9,7 @@ import ipaddress
 import json
 import os
 
+import json_schema
 from lab import BPFFS, run
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
@@ -60,8 +61,10 @@ class FtpnatGateway(Gateway):
         run([self.command, "-n", lab.gw.name, "-p", self.pin, "down"], check=False)
 
     def load(self, *verb, check=True):
-        return run([*self.wrap, self.command, "--netns", self.lab.gw.name, "--pin", self.pin,
+        done = run([*self.wrap, self.command, "--netns", self.lab.gw.name, "--pin", self.pin,
                     "-c", self.path, *verb], check=check)
+        json_schema.check_output(verb, done)
+        return done
 
     def write(self, config):
         self.config = {"interfaces": self.lab.interfaces, **config}

@@ -9,6 +9,7 @@ import tempfile
 
 import pytest
 
+import json_schema
 from conftest import short_name
 from lab import BPFFS, SLOWER
 from servers import TOP
@@ -80,8 +81,10 @@ class Host:
         return path
 
     def load(self, *argv, config=CONFIG, pin=None, command=COMMAND):
-        return sh(command, "-n", self.netns, "-p", pin or self.pin, "-c", self.write(config),
+        done = sh(command, "-n", self.netns, "-p", pin or self.pin, "-c", self.write(config),
                   *argv, check=False)
+        json_schema.check_output(argv, done)
+        return done
 
     def up(self, **options):
         done = self.load("up", **options)
