@@ -41,6 +41,8 @@ static __always_inline __u32 refusal_index(enum ftpnat_reason why)
 	case FTPNAT_LINE_NO_PORT:
 		return 0;
 	case FTPNAT_LINE_FULL:
+	case FTPNAT_CLIENT_EXPECTED:
+	case FTPNAT_CLIENT_SHARE:
 		return 1;
 	case FTPNAT_LINE_FOREIGN:
 		return 2;

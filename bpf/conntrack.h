@@ -12,6 +12,24 @@
 #include "events.h"
 #include "session.h"
 
+/* A control connection of the client of s->left, with this rule, is gone. */
+__noinline int control_left(__u16 rule, bool counted, bool half_open)
+{
+	struct ftpnat_usage *usage = usage_get();
+	struct scratch *s = scratch_get();
+
+	if (!s || !usage)
+		return 0;
+	__sync_fetch_and_sub(&usage->sessions[bounded(rule, FTPNAT_MAX_RULES)], 1);
+	if (!counted)
+		return 0;
+	client_of(s, &s->left, rule);
+	if (half_open)
+		client_has_less(s, FTPNAT_HAS_HALF_OPEN);
+	client_less();
+	return 0;
+}
+
 /*
  * Removes a connection, given its client's entry. 0, or -errno if it is still there or
  * already gone.
@@ -23,6 +41,8 @@ static __always_inline long flow_remove(struct ftpnat_tuple *key,
 	struct scratch *s = scratch_get();
 	struct ftpnat_session *session;
 	__u32 id = flow->session, created = flow->created;
+	bool counted = flow->flags & FTPNAT_FLOW_COUNTED, half_open;
+	__u16 rule = flow->rule;
 	__u8 kind = flow->kind;
 	long rc;
 
@@ -37,7 +57,10 @@ static __always_inline long flow_remove(struct ftpnat_tuple *key,
 	bpf_map_delete_elem(&ftpnat_flows, &s->removed);
 	__sync_fetch_and_sub(&usage->flows[kind & 1], 1);
 	if (kind == FTPNAT_CONTROL) {
+		half_open = !session_of_client(id, key);
 		session_remove(id, key);
+		s->left = key->src;
+		control_left(rule, counted, half_open);
 		count(FTPNAT_CONTROL_CLOSED);
 		return 0;
 	}

@@ -18,6 +18,10 @@
  */
 #define HALF_OPEN_TRIES FTPNAT_MAX_HALF_OPEN
 
+/* In a table that is over three quarters full: seconds, and how many a SYN looks at. */
+#define HALF_OPEN_SHORT	 10
+#define HALF_OPEN_CHECKS 8
+
 static __always_inline void flow_image(struct flow_new *new,
 				       const struct ftpnat_tuple *to, __u8 flags,
 				       __u32 tcp, __u32 isn, __u32 ifindex)
@@ -109,28 +113,51 @@ static long try_reclaim(__u32 i, struct flow_new **reclaim)
 }
 
 /*
- * Removes the oldest control connection whose handshake is not complete, as conntrack's
- * early drop does; 1 if there is room now or nothing left to remove.
+ * Takes the oldest control connection from the queue and removes it if its handshake is
+ * not complete; true if it did, or the queue is empty.
  */
-static long try_half_open(__u32 i, struct flow_new **reclaim)
+static __always_inline bool half_open_end(struct flow_new *new)
 {
-	struct flow_new *new = *reclaim;
 	struct ftpnat_flow *flow, *other;
 
-	(void)i;
 	if (bpf_map_pop_elem(&ftpnat_half_open, &new->closed))
-		return 1;
+		return true;
 	flow = bpf_map_lookup_elem(&ftpnat_flows, &new->closed);
 	if (!flow || flow->kind != FTPNAT_CONTROL || !(flow->flags & FTPNAT_FLOW_CLIENT))
-		return 0;
+		return false;
 	tuple_swap(&new->closed_other, &flow->to);
 	other = bpf_map_lookup_elem(&ftpnat_flows, &new->closed_other);
 	if (other && flow_established(flow->tcp, other->tcp))
-		return 0;
+		return false;
 	if (flow_remove(&new->closed, flow))
-		return 0;
+		return false;
 	count(FTPNAT_HALF_OPEN_RECLAIMED);
-	return 1;
+	return true;
+}
+
+/*
+ * Removes the oldest one that is half open, as conntrack's early drop does; 1 if there is
+ * room now or nothing left to remove.
+ */
+static long try_half_open(__u32 i, struct flow_new **reclaim)
+{
+	(void)i;
+	return half_open_end(*reclaim);
+}
+
+/* The same if it is older than HALF_OPEN_SHORT; 1 if there is none, or it was removed. */
+static long try_old_half_open(__u32 i, struct flow_new **reclaim)
+{
+	struct flow_new *new = *reclaim;
+	struct ftpnat_flow *flow;
+
+	(void)i;
+	if (bpf_map_peek_elem(&ftpnat_half_open, &new->closed))
+		return 1;
+	flow = bpf_map_lookup_elem(&ftpnat_flows, &new->closed);
+	if (flow && seconds_since(flow->created, new->now) < HALF_OPEN_SHORT)
+		return 1;
+	return half_open_end(new);
 }
 
 /*
@@ -142,8 +169,12 @@ static __always_inline bool flow_reserve(struct ftpnat_usage *usage,
 					 struct flow_new *new)
 {
 	__u32 *used = &usage->flows[new->kind & 1];
+	__u32 before = __sync_fetch_and_add(used, 1);
 
-	if (__sync_fetch_and_add(used, 1) < config->limit[new->kind & 1])
+	if (new->kind == FTPNAT_CONTROL &&
+	    under_pressure(before, config->limit[FTPNAT_CONTROL]))
+		bpf_loop(HALF_OPEN_CHECKS, try_old_half_open, &new, 0);
+	if (before < config->limit[new->kind & 1])
 		return true;
 	bpf_loop(RECLAIM_TRIES, try_reclaim, &new, 0);
 	if (*used > config->limit[new->kind & 1] && new->kind == FTPNAT_CONTROL)

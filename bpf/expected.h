@@ -8,33 +8,65 @@
 
 #include <linux/errno.h>
 
+#include "clients.h"
 #include "config.h"
 #include "count.h"
 #include "host_ports.h"
+#include "verdict.h"
 
 #define EXPECTATION_TRIES 64 /* random ports */
 
-/* Removes an expectation; 0 for the one caller that did. */
-static __always_inline long expectation_remove(struct ftpnat_expected_key *key,
-					       enum ftpnat_reason why)
+/* Removes the expectation of s->gone_expectation; 0 for the one caller that did. */
+static __always_inline int expectation_drop(struct scratch *s, enum ftpnat_reason why)
 {
+	struct ftpnat_expected *e =
+		bpf_map_lookup_elem(&ftpnat_expected, &s->gone_expectation);
 	struct ftpnat_usage *usage = usage_get();
-	long rc = bpf_map_delete_elem(&ftpnat_expected, key);
+	bool counted;
 
-	if (rc)
-		return rc;
-	if (usage)
-		__sync_fetch_and_sub(&usage->expected, 1);
+	if (!e || !usage)
+		return -ENOENT;
+	counted = e->counted;
+	client_of(s, &e->client, e->rule);
+	if (bpf_map_delete_elem(&ftpnat_expected, &s->gone_expectation))
+		return -ENOENT;
+	__sync_fetch_and_sub(&usage->expected, 1);
+	if (counted)
+		client_has_less(s, FTPNAT_HAS_EXPECTED);
 	count(why);
 	return 0;
+}
+
+__noinline int expectation_gone(enum ftpnat_reason why)
+{
+	struct scratch *s = scratch_get();
+
+	return s ? expectation_drop(s, why) : -ENOENT;
+}
+
+/* Removes an expectation; 0 for the one caller that did. */
+static __always_inline int expectation_remove(const struct ftpnat_expected_key *key,
+					      enum ftpnat_reason why)
+{
+	struct scratch *s = scratch_get();
+
+	if (!s)
+		return -ENOENT;
+	s->gone_expectation = *key;
+	return expectation_gone(why);
 }
 
 static int expectation_expire(void *map, struct ftpnat_expected_key *key,
 			      struct ftpnat_expected *e)
 {
+	struct scratch *s = scratch_get();
+
 	(void)map;
 	(void)e;
-	expectation_remove(key, FTPNAT_EXPECTED_EXPIRED);
+	if (!s)
+		return 0;
+	s->gone_expectation = *key;
+	expectation_drop(s, FTPNAT_EXPECTED_EXPIRED);
 	return 0;
 }
 
@@ -150,8 +182,64 @@ static long try_next(__u32 i, struct __sk_buff **skb)
 #define PORTS_SEARCHED 1024
 
 /*
- * Opens an expectation for the session: GO_ON, or LINE_NO_PORT / LINE_FULL. The expectation
- * that the session had is closed first, so its port is free again.
+ * Counts one more expectation, of the session's client, in the one about to be opened:
+ * GO_ON, or why there can't be more.
+ */
+__noinline enum ftpnat_reason expectation_count(struct ftpnat_session *session)
+{
+	struct ftpnat_config *config = config_get();
+	struct ftpnat_usage *usage = usage_get();
+	struct scratch *s = scratch_get();
+	enum ftpnat_reason verdict = GO_ON;
+	struct ftpnat_expected *e;
+	struct ftpnat_rule *rule;
+	__u32 used, had = 0;
+
+	if (!session || !s || !config || !usage)
+		return FTPNAT_LINE_FULL;
+	used = __sync_fetch_and_add(&usage->expected, 1);
+	if (used >= config->limit_expected) {
+		__sync_fetch_and_sub(&usage->expected, 1);
+		return FTPNAT_LINE_FULL;
+	}
+	e = (struct ftpnat_expected *)s->expectation.value;
+	e->client = session->client.src;
+	client_of(s, &e->client, session->rule);
+	e->counted = client_has_more(s, FTPNAT_HAS_EXPECTED, &had);
+	rule = rule_get(s, session->rule);
+	if (rule && rule->per_client.expected && had >= rule->per_client.expected)
+		verdict = FTPNAT_CLIENT_EXPECTED;
+	else if (under_pressure(used, config->limit_expected) &&
+		 share_used(had, config->limit_expected, SHARE_EXPECTED))
+		verdict = FTPNAT_CLIENT_SHARE;
+	if (verdict == GO_ON)
+		return GO_ON;
+	__sync_fetch_and_sub(&usage->expected, 1);
+	if (e->counted)
+		client_has_less(s, FTPNAT_HAS_EXPECTED);
+	return verdict;
+}
+
+/* The expectation that expectation_count() has counted did not come about. */
+__noinline int expectation_uncount(void)
+{
+	struct ftpnat_usage *usage = usage_get();
+	struct scratch *s = scratch_get();
+	struct ftpnat_expected *e;
+
+	if (!s || !usage)
+		return 0;
+	__sync_fetch_and_sub(&usage->expected, 1);
+	e = (struct ftpnat_expected *)s->expectation.value;
+	client_of(s, &e->client, e->rule);
+	if (e->counted)
+		client_has_less(s, FTPNAT_HAS_EXPECTED);
+	return 0;
+}
+
+/*
+ * Opens an expectation for the session: GO_ON, or why not. The expectation that the
+ * session had is closed first, so its port is free again.
  */
 static __always_inline enum ftpnat_reason expectation_open(struct __sk_buff *skb,
 							   struct ftpnat_session *session,
@@ -159,22 +247,21 @@ static __always_inline enum ftpnat_reason expectation_open(struct __sk_buff *skb
 							   struct expectation_new *a)
 {
 	struct ftpnat_config *config = config_get();
-	struct ftpnat_usage *usage = usage_get();
+	enum ftpnat_reason verdict;
 	struct ftpnat_expected *e;
 
-	if (!config || !usage)
+	if (!config)
 		return FTPNAT_LINE_FULL;
 	expectation_close(session, id, FTPNAT_EXPECTED_REPLACED);
-	if (__sync_fetch_and_add(&usage->expected, 1) >= config->limit_expected) {
-		__sync_fetch_and_sub(&usage->expected, 1);
-		return FTPNAT_LINE_FULL;
-	}
+	verdict = expectation_count(session);
+	if (verdict != GO_ON)
+		return verdict;
 	a->done = SEARCH_ON;
 	bpf_loop(EXPECTATION_TRIES, try_expect, &skb, 0);
 	if (a->done == SEARCH_ON)
 		bpf_loop(PORTS_SEARCHED, try_next, &skb, 0);
 	if (a->done != SEARCH_FOUND) {
-		__sync_fetch_and_sub(&usage->expected, 1);
+		expectation_uncount();
 		return a->done == SEARCH_NO_MEMORY ? FTPNAT_LINE_FULL :
 						     FTPNAT_LINE_NO_PORT;
 	}

@@ -106,6 +106,14 @@ struct {
 	__type(value, struct ftpnat_selector);
 } ftpnat_select SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1); /* loader: limits.control, and room for those without sessions */
+	__type(key, struct ftpnat_client_key);
+	__type(value, struct ftpnat_client);
+} ftpnat_clients SEC(".maps");
+
 /* The loader puts in a trie for each rule that has lists. */
 struct ftpnat_prefixes {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);

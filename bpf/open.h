@@ -173,7 +173,8 @@ static __always_inline enum ftpnat_reason control_open(struct __sk_buff *skb,
 			return source;
 	}
 	if (verdict == GO_ON)
-		verdict = admit(s, rule);
+		verdict = lists_admit(s, rule, new->rule) ? client_admit() :
+							    FTPNAT_CLIENT_DENIED;
 	if (verdict != GO_ON)
 		return verdict;
 	new->own = is_own(skb, new);
@@ -184,6 +185,8 @@ static __always_inline enum ftpnat_reason control_open(struct __sk_buff *skb,
 	new->port_max = PORT_MAX;
 	new->now = now_seconds();
 	verdict = flow_open(skb, new);
+	if (verdict != GO_ON)
+		client_undo();
 	stats = rule_stats(new->rule);
 	if (verdict == GO_ON && stats)
 		stats->sessions += 1;

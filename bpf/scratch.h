@@ -124,6 +124,14 @@ struct expectation_new {
 		    8]; /* zeroed image, as flow_new.entry */
 };
 
+/* A client that is counted in: the result of client_more(). */
+struct client_new {
+	__u32 had;  /* sessions before this one */
+	bool counted;
+	/* zeroed image of an entry, as flow_new.entry */
+	__u64 entry[sizeof(struct ftpnat_client) / 8];
+};
+
 /* Searches of tables, each from `first` on; `found` is WALK_NONE until it is. */
 struct server_walk {
 	__u32 first;
@@ -222,6 +230,7 @@ struct scratch {
 	struct tcp_change change; /* flow_change() */
 	struct flow_new flow;
 	struct expectation_new expectation;
+	struct client_new client;
 	struct server_walk server_walk;
 	struct selector_walk selector_walk;
 	struct class_walk class_walk;
@@ -243,8 +252,11 @@ struct scratch {
 	/* keys, each of the one function that is named */
 	struct ftpnat_expected_key expected_key;       /* data_open() */
 	struct ftpnat_expected_key closed_expectation; /* expectation_close() */
+	struct ftpnat_expected_key gone_expectation;   /* expectation_remove() */
 	struct ftpnat_prefix_key prefix_key;	       /* lists_admit() */
+	struct ftpnat_client_key client_key;	       /* client_*(), set by client_of() */
 	struct ftpnat_tls_key tls_key;		       /* tls_*(), set by each */
+	struct ftpnat_addr left;	   /* control_left(): the client */
 	struct ftpnat_tuple removed;	   /* flow_remove(): the other direction */
 	struct ftpnat_tuple undo;	   /* flow_undo(): the other direction */
 	struct ftpnat_tuple changed;	   /* flow_change(): the other direction */

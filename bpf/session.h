@@ -148,7 +148,11 @@ static __always_inline struct ftpnat_session *session_get(struct scratch *s,
 	/* as the server's SYN-ACK has it, which nothing has changed since */
 	stream_begin(&blank->stream[FTPNAT_FROM_CLIENT], server->ack);
 	stream_begin(&blank->stream[FTPNAT_FROM_SERVER], server->end);
-	bpf_map_update_elem(&ftpnat_sessions, &id, blank, BPF_NOEXIST);
+	if (!map_insert(&ftpnat_sessions, &id, blank) &&
+	    client->flags & FTPNAT_FLOW_COUNTED) {
+		client_of(s, &blank->client.src, blank->rule);
+		client_has_less(s, FTPNAT_HAS_HALF_OPEN);
+	}
 	return session_of_control(&s->packet.tuple, flow);
 }
 

@@ -17,6 +17,7 @@
 	X(LISTENS,  "ftpnat_listens",  "addresses that publish rules listen on",     true)  \
 	X(SELECT,   "ftpnat_select",   "clients of masquerade and track rules",      true)  \
 	X(LISTS,    "ftpnat_lists",    "clients and deny of rules, by slot",         true)  \
+	X(CLIENTS,  "ftpnat_clients",  "clients of rules, with what they have",      true)  \
 	X(GUARDS,   "ftpnat_guards",   "guarded ports, by interface",                true)  \
 	X(IFADDRS,  "ftpnat_ifaddrs",  "addresses of the interfaces",                true)  \
 	X(LINKS,    "ftpnat_links",    "what an interface can do, for XDP",          true)  \

@@ -57,6 +57,7 @@ enum ftpnat_kind { FTPNAT_CONTROL, FTPNAT_DATA, FTPNAT_KIND_MAX };
 #define FTPNAT_FLOW_ACTIVE 0x02 /* data connection that the server opened */
 #define FTPNAT_FLOW_TRACKED                                                              \
 	0x80 /* of a track rule: nothing is translated, the stack sends it on */
+#define FTPNAT_FLOW_COUNTED 0x40 /* control, client's: its client is in ftpnat_clients */
 
 /* ftpnat_flow.offers */
 #define FTPNAT_OFFERS_SHIFT	 0x0f /* of its windows, where both offer it (RFC 7323) */
@@ -201,6 +202,9 @@ struct ftpnat_expected {
 	__u16 rule;
 	__u8 mode;    /* enum ftpnat_mode */
 	__u8 tracked; /* of a track rule */
+	struct ftpnat_addr client; /* of its session */
+	__u32 counted;		   /* in ftpnat_clients */
+	__u32 pad;
 };
 
 /* ---- ftpnat_sessions: id, never 0 -> one control connection ---- */
@@ -346,6 +350,15 @@ enum ftpnat_source { FTPNAT_SOURCE_KEEP, FTPNAT_SOURCE_ADDRESS };
 	0x0002			  /* who isn't in it may come in: there is no `clients` */
 #define FTPNAT_ADMIT_RESET 0x0004 /* refuse: reset */
 
+/* What one client (an IPv4 address, an IPv6 /64) may have or do of a rule; 0: no limit. */
+struct ftpnat_per_client {
+	__u32 sessions;	    /* control connections at once */
+	__u32 half_open;    /* of these, without a complete handshake */
+	__u32 expected;	    /* announced data connections at once */
+	__u32 new_sessions; /* control connections in new_time seconds */
+	__u32 new_time;
+};
+
 enum ftpnat_family { FTPNAT_V4, FTPNAT_V6, FTPNAT_FAMILY_MAX };
 
 /* ftpnat_rules[slot * FTPNAT_MAX_RULES + id]; an all-zero name is an unused id */
@@ -371,6 +384,34 @@ struct ftpnat_rule {
 	__u32 data_host; /* hash of the name that data_address was resolved from; 0: none */
 	__u16 admission; /* FTPNAT_ADMIT_* */
 	__u16 pad;
+	__u32 max_sessions; /* control connections at once; 0: no limit */
+	struct ftpnat_per_client per_client;
+};
+
+/* ---- ftpnat_clients: what a client has of a rule ---- */
+
+struct ftpnat_client_key {
+	struct ftpnat_addr addr; /* of an IPv6 client the first 64 bits */
+	__u16 rule;
+	__u16 pad;
+};
+
+enum ftpnat_client_has {
+	FTPNAT_HAS_SESSIONS,
+	FTPNAT_HAS_HALF_OPEN,
+	FTPNAT_HAS_EXPECTED,
+	FTPNAT_HAS_MAX = 4 /* power of two */
+};
+
+#define FTPNAT_IDLE_CLIENTS 65536 /* clients without sessions that are remembered */
+
+#define FTPNAT_CLIENT_GONE 0x80000000 /* in number[0]: about to be deleted */
+
+/* It exists as long as it has sessions, or `next` is not over. */
+struct ftpnat_client {
+	struct bpf_timer timer; /* runs when `next` is over */
+	__u64 next; /* ns of CLOCK_MONOTONIC: when its new sessions would be used up evenly */
+	__u32 number[FTPNAT_HAS_MAX]; /* by enum ftpnat_client_has */
 };
 
 /*
@@ -488,6 +529,7 @@ struct ftpnat_usage {
 	__u32 flows[FTPNAT_KIND_MAX]; /* connections */
 	__u32 expected;
 	__u32 last_session; /* id that was given out last; they come again after 2^32 */
+	__u32 sessions[FTPNAT_MAX_RULES]; /* control connections of each rule */
 };
 
 enum ftpnat_line {
@@ -604,7 +646,7 @@ _Static_assert(sizeof(struct ftpnat_expiry_block) <= 4096 - 64,
 _Static_assert(sizeof(struct ftpnat_expiry) == 48, "layout 4");
 _Static_assert(sizeof(struct ftpnat_ending) == 44, "layout 5");
 _Static_assert(sizeof(struct ftpnat_hop) == 32, "layout 4");
-_Static_assert(sizeof(struct ftpnat_expected) == 64, "layout 4");
+_Static_assert(sizeof(struct ftpnat_expected) == 88, "layout 6");
 _Static_assert(sizeof(struct ftpnat_event) == 96, "layout 4");
 _Static_assert(sizeof(struct ftpnat_line_event) == 368, "layout 4");
 _Static_assert(sizeof(struct ftpnat_edit) == 12, "layout 4");

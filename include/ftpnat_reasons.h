@@ -216,7 +216,7 @@
 	  "packet dropped without the ICMP error that is due, because these are rationed", \
 	  "If it rises, somebody floods: see ttl_exceeded and too_big.") \
 	X(HALF_OPEN_RECLAIMED, "half_open_reclaimed", \
-	  "half-open control connection removed for a new one, because the table was full", \
+	  "half-open control connection removed for a new one, because the table was full, or over three quarters full and it was older than 10 s", \
 	  "If it rises, somebody floods with SYNs: find the interface with tcpdump. Raise limits.control if clients are slow to connect.") \
 	X(LINE_AMBIGUOUS, "line_ambiguous", \
 	  "address line that servers read differently, refused", \
@@ -229,7 +229,28 @@
 	  "Nothing, or correct the rule's clients and deny and reload.") \
 	X(RESET, "reset", \
 	  "refused control connection, answered with a reset (refuse: reset)", \
-	  "Nothing: the refusal itself is counted under its own reason.")
+	  "Nothing: the refusal itself is counted under its own reason.") \
+	X(CLIENT_SESSIONS, "client_sessions", \
+	  "new control connection refused: the client has as many as per_client.sessions allows", \
+	  "Nothing, or raise per_client.sessions of the rule: many users may share one address (NAT).") \
+	X(CLIENT_NEW_SESSIONS, "client_new_sessions", \
+	  "new control connection refused: the client opens them faster than per_client.new_sessions allows", \
+	  "Nothing, or raise per_client.new_sessions of the rule: many users may share one address (NAT).") \
+	X(CLIENT_HALF_OPEN, "client_half_open", \
+	  "new control connection refused: the client has as many half-open ones as per_client.half_open allows", \
+	  "Somebody floods with SYNs, or the client's link loses packets: look with tcpdump.") \
+	X(CLIENT_EXPECTED, "client_expected", \
+	  "data connection refused: the client has announced as many as per_client.expected allows", \
+	  "Nothing, or raise per_client.expected of the rule: many users may share one address (NAT).") \
+	X(CLIENT_SHARE, "client_share", \
+	  "refused: the table is over three quarters full, and the client has its share of it", \
+	  "Find out what the client does: ftpnat-load flows --client. Raise limits (needs down and up) if it is honest, or set per_client.") \
+	X(RULE_SESSIONS, "rule_sessions", \
+	  "new control connection refused: the rule has as many as max_sessions allows", \
+	  "Nothing, or raise max_sessions of the rule.") \
+	X(CLIENTS_FULL, "clients_full", \
+	  "client that is not counted, because the table of clients is full: limits per client don't hold for it", \
+	  "Somebody dials from very many addresses: see half_open_reclaimed. Raise limits.control (needs down and up) if they are honest.")
 enum ftpnat_reason {
 #define X(symbol, string, meaning, advice) FTPNAT_##symbol,
 	FTPNAT_REASONS(X)

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Who may come in: clients, deny and refuse, with real clients and servers."""
+"""Who may come in, and how many: with real clients and servers."""
 
+import ftplib
 import ipaddress
+import os
 import socket
 import time
 
 import pytest
 
-from lab import wait_until
+from follower import Follower
 from scenes import login, masquerade, need, pick, publish
 from servers import Vsftpd
 
@@ -127,17 +129,98 @@ def test_a_hundred_thousand_prefixes(scene):
     is_reset(first, vips[0])
     comes_in(second, vips[0], server)
     said = lab.gateway.load("check").stdout
-    assert f"the 100001 prefixes of {path} may not connect; they get a reset." in said
+    assert f"the 100001 prefixes of {path} may not connect." in said
 
 
 def test_events_of_refusals_are_rationed(scene):
     lab, server, vips = scene(refuse="reset")
     client = lab.clients[0]
     lab.gateway.reload({"publish": [publish("files", vips, [server], deny=client.ip4, refuse="reset")]})
-    number = 200
+    follower, number = Follower(lab, "--json"), 200
+    started = time.monotonic()
     for _ in range(number):
         is_reset(client, vips[0])
+    seconds = int(time.monotonic() - started) + 2  # that the refusals touch
     assert lab.gateway.reason("client_denied") == number
-    events = lab.gateway.load("-j", "events", "--reason", "client_denied", "--count", "1").stdout
-    assert '"rule": "files"' in events
-    wait_until(lambda: not lab.gateway.flows(), "no flow")
+    event, = follower.wait("client_denied")
+    assert (event["rule"], event["kind"]) == ("files", "control")
+    assert len(follower.entries("client_denied")) <= 10 * seconds * os.cpu_count()
+    assert not lab.gateway.flows()
+
+
+# ---- how many ----
+
+@pytest.mark.parametrize("family", ["v4", "v6"])
+@pytest.mark.parametrize("keys, reason", [({"per_client": {"sessions": 2}}, "client_sessions"),
+                                          ({"max_sessions": 2}, "rule_sessions")],
+                         ids=["per_client", "max_sessions"])
+def test_sessions_at_once(scene, family, keys, reason):
+    lab, server, vips = scene(refuse="reset", **keys)
+    first, second = lab.clients
+    address = pick(vips, family)
+    with first.inside():
+        sessions = [login(first, address, server) for _ in range(2)]
+    is_reset(first, address)
+    assert lab.gateway.reason(reason) == 1
+    if reason == "client_sessions":
+        comes_in(second, address, server)
+    else:
+        is_reset(second, address)
+    with first.inside():
+        for session in sessions:
+            assert session.read("server-name").decode() == server.name
+            session.quit()
+    # ended connections are removed after timeouts.closing, or when their ports are used again
+    lab.gateway.load("flows", "--delete", "--client", address_of(first, family))
+    comes_in(first, address, server)
+
+
+def address_of(node, family):
+    return pick((node.ip4, node.ip6), family)
+
+
+def test_new_sessions_in_a_time(scene):
+    lab, server, vips = scene(refuse="reset", per_client={"new_sessions": "3/h"})
+    first, second = lab.clients
+    for _ in range(3):
+        comes_in(first, vips[0], server)
+    is_reset(first, vips[0])
+    assert lab.gateway.reason("client_new_sessions") == 1
+    comes_in(second, vips[0], server)
+    comes_in(first, vips[1], server)  # IPv6: another client
+
+
+def test_half_open(scene):
+    """A SYN that is never answered counts until it is."""
+    lab, server, vips = scene(refuse="reset", per_client={"half_open": 1})
+    client = lab.client
+    server.stop()
+    lab.server.run(["nft", "add table inet quiet; add chain inet quiet in "
+                           "{ type filter hook input priority 0; policy accept; }; "
+                           "add rule inet quiet in tcp dport 21 drop"])
+    is_dropped(client, vips[0])
+    is_reset(client, vips[0])
+    assert lab.gateway.reason("client_half_open") == 1
+    assert lab.gateway.reason("reset") == 1
+
+
+@pytest.mark.parametrize("method", ["EPSV", "PASV"])
+def test_announced_data_connections(scene, method):
+    lab, server, vips = scene(per_client={"expected": 1})
+    first, second = lab.clients
+    with first.inside():
+        one, two = [login(first, vips[0], server) for _ in range(2)]
+        one.sendcmd(method)
+        with pytest.raises(ftplib.error_temp, match="^425"):
+            two.sendcmd(method)
+        assert lab.gateway.reason("client_expected") == 1
+        two.voidcmd("NOOP")
+        one.sendcmd(method)  # replaces its own
+        with second.inside():
+            other = login(second, vips[0], server)
+            other.sendcmd(method)
+            other.quit()
+        assert one.read("server-name").decode() == server.name
+        assert two.read("server-name").decode() == server.name
+        one.quit()
+        two.quit()

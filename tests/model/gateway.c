@@ -90,6 +90,7 @@ int gateway_open(struct gateway *g)
 	bpf_map__set_max_entries(g->skel->maps.ftpnat_queue, QUEUE);
 	bpf_map__set_max_entries(g->skel->maps.ftpnat_tls, ENTRIES);
 	bpf_map__set_max_entries(g->skel->maps.ftpnat_expected, ENTRIES);
+	bpf_map__set_max_entries(g->skel->maps.ftpnat_clients, ENTRIES);
 	if (ftpnat_tc__load(g->skel)) {
 		fprintf(stderr, "can't load the programs\n");
 		return -1;

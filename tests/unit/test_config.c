@@ -89,6 +89,20 @@ static const struct row rows[] = {
 						  "      - {file: \"/dev/null\"}\n"
 						  "    deny: [198.51.100.7/32]\n"
 						  "    refuse: reset\n" DEFAULT_END },
+	{ "how much",
+	  INTERFACES RULE
+	  "    per_client: {expected: 8, half_open: 16, new_sessions: 5/10min, sessions: 20}\n"
+	  "    max_sessions: 1000\n",
+	  "interfaces: [eth0]\n"
+	  "xdp: auto\n"
+	  "publish:\n"
+	  "  - name: files\n"
+	  "    listen: [\"192.0.2.10:21\"]\n"
+	  "    servers:\n" SERVER("10.9.0.10:21") "    source: keep\n"
+						  "    data_ports: 1024-65535\n" RULE_END
+						  "    tls: pass\n"
+						  "    per_client: {sessions: 20, new_sessions: \"5/10min\", half_open: 16, expected: 8}\n"
+						  "    max_sessions: 1000\n" DEFAULT_END },
 	{ "smallest masquerade rule, all defaults",
 	  INTERFACES
 	  "masquerade:\n  - {name: lan, clients: 192.168.5.0/24, to: interface}\n",
@@ -494,16 +508,30 @@ static void test_explained(void **state)
 		  "of such sessions fail" },
 		{ ONE, "of such sessions fail", "534" },
 		{ ONE "    clients: 203.0.113.0/24\n",
-		  "Only clients of 203.0.113.0/24 may connect; others get no answer.",
+		  "Only clients of 203.0.113.0/24 may connect.",
 		  "a reset" },
 		{ ONE
 		  "    clients: [203.0.113.0/24, 2001:db8::/32]\n    deny: 203.0.113.7\n    refuse: reset\n",
-		  "Only clients of 203.0.113.0/24 or 2001:db8::/32 may connect, and of these none of 203.0.113.7/32; others get a reset.",
+		  "Only clients of 203.0.113.0/24 or 2001:db8::/32 may connect, and of these none of 203.0.113.7/32.",
 		  NULL },
 		{ ONE "    deny: [198.51.100.0/24, {file: /dev/null}]\n",
-		  "Clients of 198.51.100.0/24 or the 0 prefixes of /dev/null may not connect; they get no answer.",
+		  "Clients of 198.51.100.0/24 or the 0 prefixes of /dev/null may not connect.",
 		  "Only" },
+		{ ONE "    deny: 198.51.100.0/24\n",
+		  "A refused control connection gets no answer.", "a reset" },
+		{ ONE "    deny: 198.51.100.0/24\n    refuse: reset\n",
+		  "A refused control connection gets a reset.", "no answer" },
+		{ ONE
+		  "    per_client: {sessions: 20, new_sessions: 30/min, half_open: 16, expected: 8}\n",
+		  "One client (an IPv4 address or an IPv6 /64) gets at most 20 control connections at once, 30 new ones in 60 s, 16 half-open ones, 8 announced data connections (425 for more).",
+		  "The rule has" },
+		{ ONE "    per_client: {expected: 8}\n",
+		  "gets at most 8 announced data connections", "half-open ones" },
+		{ ONE "    max_sessions: 1000\n",
+		  "The rule has at most 1000 control connections at once.",
+		  "One client (" },
 		{ ONE, "reach server", "may connect" },
+		{ ONE, "reach server", "A refused control connection" },
 #define LAN                                                                              \
 	"interfaces: eth0\nmasquerade:\n  - {name: lan, clients: 10.0.0.0/8, to: interface"
 #define DMZ                                                                              \
@@ -513,7 +541,7 @@ static void test_explained(void **state)
 		  "Clients of 10.0.0.0/8 that dial port 21 of any server are seen as the address of the interface",
 		  NULL },
 		{ LAN ", deny: 10.9.0.0/16}\n",
-		  "Clients of 10.9.0.0/16 may not connect; they get no answer.", NULL },
+		  "Clients of 10.9.0.0/16 may not connect.", NULL },
 		{ LAN "}\n", "session's server on ports from 1024 up are translated too",
 		  "pass any guard" },
 		{ LAN ", tls_data_ports: 60000}\n" GUARDS,

@@ -18,6 +18,7 @@
 #define CONFIG_MAX_TIMEOUT    (30 * 86400)
 #define CONFIG_MAX_LIST	      1024 /* items of a list that no map bounds */
 #define CONFIG_MAX_FILE_BYTES (4 << 20)
+#define CONFIG_MAX_PACE_TIME  86400
 #define CONFIG_MAX_PREFIXES   (1 << 20) /* of one file of prefixes */
 
 /* Where something stands in the file, both from 1. */
@@ -89,13 +90,30 @@ struct config_prefix_item {
 	size_t prefixes_n;
 };
 
+/* At most `number` in `seconds`; 0: no limit. */
+struct config_pace {
+	uint32_t number;
+	uint32_t seconds;
+};
+
+/* Of one IPv4 address or IPv6 /64; 0: no limit. */
+struct config_per_client {
+	uint32_t sessions;
+	struct config_pace new_sessions;
+	uint32_t half_open;
+	uint32_t expected;
+};
+
 /* Who may open a control connection. */
 struct config_admission {
 	struct config_prefix_item *clients; /* publish; none: everybody */
 	size_t clients_n;
 	struct config_prefix_item *deny;
 	size_t deny_n;
-	bool reset; /* refuse: reset */
+	bool reset;		   /* refuse: reset */
+	uint32_t max_sessions;	   /* 0: no limit, as in the next */
+	struct config_mark per_client_at; /* line 0: key absent */
+	struct config_per_client per_client;
 };
 
 /* Common to all kinds of rule. */

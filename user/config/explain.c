@@ -271,16 +271,12 @@ static void put_prefix_items(FILE *out, const struct config_prefix_item *items, 
 	}
 }
 
-static void explain_admission(json_t *list, const struct config_admission *admission)
+static void explain_lists(json_t *list, const struct config_admission *admission)
 {
 	struct sentence s;
 
-	if (!admission->clients_n && !admission->deny_n) {
-		if (admission->reset)
-			say(list, "A refused control connection is answered with a "
-				  "reset.");
+	if (!admission->clients_n && !admission->deny_n)
 		return;
-	}
 	if (begin(&s, list)) {
 		if (admission->clients_n) {
 			fputs("Only clients of ", s.out);
@@ -294,10 +290,58 @@ static void explain_admission(json_t *list, const struct config_admission *admis
 		put_prefix_items(s.out, admission->deny, admission->deny_n);
 		if (!admission->clients_n)
 			fputs(" may not connect", s.out);
-		fprintf(s.out, "; %s get %s.", admission->clients_n ? "others" : "they",
-			admission->reset ? "a reset" : "no answer");
+		putc('.', s.out);
 	}
 	end(&s);
+}
+
+/* ", "-separated, with the word in front of the number. */
+static void put_limit(FILE *out, const char **comma, uint32_t number, const char *what)
+{
+	if (!number)
+		return;
+	fprintf(out, "%s%u %s", *comma, number, what);
+	*comma = ", ";
+}
+
+static void explain_limits(json_t *list, const struct config_admission *admission)
+{
+	const struct config_per_client *limit = &admission->per_client;
+	const char *comma = "";
+	struct sentence s;
+
+	if (admission->max_sessions)
+		say(list, "The rule has at most %u control connections at once.",
+		    admission->max_sessions);
+	if (!limit->sessions && !limit->new_sessions.number && !limit->half_open &&
+	    !limit->expected)
+		return;
+	if (begin(&s, list)) {
+		fputs("One client (an IPv4 address or an IPv6 /64) gets at most ", s.out);
+		put_limit(s.out, &comma, limit->sessions, "control connections at once");
+		if (limit->new_sessions.number)
+			fprintf(s.out, "%s%u new ones in %u s", comma,
+				limit->new_sessions.number, limit->new_sessions.seconds);
+		if (limit->new_sessions.number)
+			comma = ", ";
+		put_limit(s.out, &comma, limit->half_open, "half-open ones");
+		put_limit(s.out, &comma, limit->expected,
+			  "announced data connections (425 for more)");
+		putc('.', s.out);
+	}
+	end(&s);
+}
+
+static void explain_admission(json_t *list, const struct config_admission *admission)
+{
+	bool refuses = admission->clients_n || admission->deny_n ||
+		       admission->max_sessions || admission->per_client_at.line;
+
+	explain_lists(list, admission);
+	explain_limits(list, admission);
+	if (refuses || admission->reset)
+		say(list, "A refused control connection gets %s.",
+		    admission->reset ? "a reset" : "no answer");
 }
 
 static void explain_publish(json_t *list, const struct config_publish *publish)

@@ -130,6 +130,28 @@ static void set_tls_data_ports(json_t **object, const struct config_ports *tls_d
 		set(object, "tls_data_ports", ports_value(&tls_data->ports));
 }
 
+static json_t *pace_value(const struct config_pace *pace)
+{
+	if (pace->seconds % 60 == 0)
+		return json_sprintf("%u/%umin", pace->number, pace->seconds / 60);
+	return json_sprintf("%u/%us", pace->number, pace->seconds);
+}
+
+static json_t *per_client_value(const struct config_per_client *limit)
+{
+	json_t *object = json_object();
+
+	if (limit->sessions)
+		set(&object, "sessions", json_integer(limit->sessions));
+	if (limit->new_sessions.number)
+		set(&object, "new_sessions", pace_value(&limit->new_sessions));
+	if (limit->half_open)
+		set(&object, "half_open", json_integer(limit->half_open));
+	if (limit->expected)
+		set(&object, "expected", json_integer(limit->expected));
+	return object;
+}
+
 static void set_admission(json_t **object, const struct config_admission *admission)
 {
 	if (admission->clients_n)
@@ -140,6 +162,10 @@ static void set_admission(json_t **object, const struct config_admission *admiss
 		    prefix_items_value(admission->deny, admission->deny_n));
 	if (admission->reset)
 		set(object, "refuse", json_string("reset"));
+	if (admission->per_client_at.line)
+		set(object, "per_client", per_client_value(&admission->per_client));
+	if (admission->max_sessions)
+		set(object, "max_sessions", json_integer(admission->max_sessions));
 }
 
 static json_t *publish_value(const struct config_publish *publish, bool for_people)

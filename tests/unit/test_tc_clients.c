@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* What one client may have of a rule: per_client, max_sessions, its share under pressure. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include <cmocka.h>
+
+#include "lib/syn.h"
+#include "lib/talk.h"
+#include "base/util.h"
+
+static const enum ftpnat_reason opens[] = { FTPNAT_CONTROL_OPENED, FTPNAT_REASON_MAX };
+
+/* Clients, two of each in one /64, one elsewhere. */
+#define NEAR4  "198.51.100.7"
+#define OTHER4 "198.51.100.8"
+#define NEAR6  "2001:db8:1::7"
+#define SAME64 "2001:db8:1::8"
+#define OTHER6 "2001:db8:1:9::7"
+
+static const struct ftpnat_rule files = {
+	.name = "files",
+	.kind = FTPNAT_PUBLISH,
+	.modes = 3,
+	.data_port_min = 1024,
+	.data_port_max = 65535,
+	.servers = 2,
+	.weight = { 1, 1 },
+};
+
+static void limits(struct ftpnat_per_client per_client, __u32 max_sessions)
+{
+	struct ftpnat_rule rule = files;
+
+	syn_publish();
+	rule.per_client = per_client;
+	rule.max_sessions = max_sessions;
+	dataplane_rule(0, &rule);
+}
+
+/* A SYN of the client from this port: is it counted as opened, or refused so? */
+static bool dials(const char *client, uint16_t port, enum ftpnat_reason refused)
+{
+	struct packet_spec spec = strchr(client, ':') ? syn6 : syn4;
+	struct counters before;
+	struct packet packet;
+	struct run run;
+	bool good;
+
+	spec.src = client;
+	spec.sport = port;
+	syn_build(&packet, &spec);
+	dataplane_counters(&before);
+	dataplane_run(&run, INGRESS, OUTER, &packet, 0);
+	good = run.action == (refused ? TC_SHOT : TC_REDIRECT);
+	if (!good)
+		printf("%s port %u: returned %d\n", client, port, run.action);
+	return good & dataplane_counted(client, &before,
+					refused ? refused : FTPNAT_FORWARDED,
+					refused ? NULL : opens);
+}
+
+/* What the client has of rule 0; all zero if it isn't counted. */
+static struct ftpnat_client has(const char *client)
+{
+	struct ftpnat_client_key key = { .addr = address(client) };
+	struct ftpnat_client value = { .next = 0 };
+
+	if (strchr(client, ':'))
+		memset(key.addr.octet + 8, 0, 8);
+	bpf_map_lookup_elem(dataplane_fd("ftpnat_clients"), &key, &value);
+	return value;
+}
+
+static __u32 of_rule(void)
+{
+	struct ftpnat_usage usage;
+
+	dataplane_usage(&usage);
+	return usage.sessions[0];
+}
+
+static void test_sessions(void **state)
+{
+	bool good = true;
+
+	(void)state;
+	limits((struct ftpnat_per_client){ .sessions = 2 }, 0);
+	good &= dials(NEAR4, 40000, 0);
+	good &= dials(NEAR4, 40001, 0);
+	good &= dials(NEAR4, 40002, FTPNAT_CLIENT_SESSIONS);
+	good &= dials(NEAR4, 40003, FTPNAT_CLIENT_SESSIONS);
+	good &= dials(OTHER4, 40000, 0);
+	good &= dials(NEAR6, 40000, 0);
+	good &= dials(SAME64, 40001, 0);
+	good &= dials(SAME64, 40002, FTPNAT_CLIENT_SESSIONS);
+	good &= dials(NEAR6, 40003, FTPNAT_CLIENT_SESSIONS);
+	good &= dials(OTHER6, 40000, 0);
+	assert_true(good);
+	assert_int_equal(has(NEAR4).number[FTPNAT_HAS_SESSIONS], 2);
+	assert_int_equal(has(NEAR4).number[FTPNAT_HAS_HALF_OPEN], 2);
+	assert_int_equal(has(SAME64).number[FTPNAT_HAS_SESSIONS], 2);
+	assert_int_equal(of_rule(), 6);
+}
+
+/* The server refuses: the client's next SYN with these ports replaces what has ended. */
+static void server_resets(uint16_t port)
+{
+	struct packet_spec spec = { .src = "10.9.0.10",
+				    .dst = NEAR4,
+				    .sport = 2121,
+				    .dport = port,
+				    .ack = syn4.seq + 1,
+				    .flags = RST | ACK,
+				    .dst_mac = dataplane_mac(INNER) };
+	struct packet packet;
+	struct run run;
+
+	packet_build(&packet, &spec);
+	dataplane_run(&run, INGRESS, INNER, &packet, 0);
+	assert_int_equal(run.action, TC_REDIRECT);
+}
+
+static void test_ended_sessions_are_not_counted(void **state)
+{
+	static const enum ftpnat_reason again[] = { FTPNAT_CONTROL_CLOSED,
+						    FTPNAT_CONTROL_OPENED,
+						    FTPNAT_REASON_MAX };
+	struct counters before;
+	struct packet packet;
+	struct run run;
+
+	(void)state;
+	limits((struct ftpnat_per_client){ .sessions = 1 }, 1);
+	for (int i = 0; i < 5; i++) {
+		struct packet_spec spec = syn4;
+
+		dataplane_counters(&before);
+		syn_build(&packet, &spec);
+		dataplane_run(&run, INGRESS, OUTER, &packet, 0);
+		assert_true(dataplane_counted("again", &before, FTPNAT_FORWARDED,
+					      i ? again : opens));
+		assert_int_equal(has(NEAR4).number[FTPNAT_HAS_SESSIONS], 1);
+		assert_int_equal(has(NEAR4).number[FTPNAT_HAS_HALF_OPEN], 1);
+		assert_int_equal(of_rule(), 1);
+		server_resets(syn4.sport);
+	}
+}
+
+static void test_rule_sessions(void **state)
+{
+	bool good = true;
+
+	(void)state;
+	limits((struct ftpnat_per_client){ 0 }, 3);
+	good &= dials(NEAR4, 40000, 0);
+	good &= dials(OTHER4, 40000, 0);
+	good &= dials(OTHER6, 40000, 0);
+	good &= dials(NEAR4, 40001, FTPNAT_RULE_SESSIONS);
+	good &= dials(NEAR6, 40001, FTPNAT_RULE_SESSIONS);
+	assert_true(good);
+	assert_int_equal(of_rule(), 3);
+	assert_int_equal(has(NEAR4).number[FTPNAT_HAS_SESSIONS], 1);
+	assert_int_equal(has(NEAR6).number[FTPNAT_HAS_SESSIONS], 0);
+}
+
+/* A complete handshake ends the half-open state. */
+static void test_half_open(void **state)
+{
+	static const enum scene_id scenes[] = { KEEP4, KEEP6, FULL4, MASQ4 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(scenes); i++) {
+		const struct scene *scene = scene_get(scenes[i]);
+		struct ftpnat_rule rule = scene_rule(scene);
+		struct talk first, second;
+		struct packet_spec in, out;
+
+		rule.per_client.half_open = 1;
+		scene_configure(scene, &rule);
+		talk_init(&first, scene);
+		talk_open(&first);
+		assert_int_equal(has(scene->client).number[FTPNAT_HAS_HALF_OPEN], 0);
+		assert_int_equal(has(scene->client).number[FTPNAT_HAS_SESSIONS], 1);
+		talk_init(&second, scene);
+		second.client_port = second.seen_port = CLIENT_PORT + 1;
+		in = talk_syn(&second);
+		out = talk_syn_heard(&second);
+		assert_true(check_from("one half-open", &second, CLIENT, &in, &out,
+				       talk_reason(&second), opens));
+		second.client_port = second.seen_port = CLIENT_PORT + 2;
+		in = talk_syn(&second);
+		assert_true(check_from("two", &second, CLIENT, &in, &in,
+				       FTPNAT_CLIENT_HALF_OPEN, NULL));
+		assert_int_equal(has(scene->client).number[FTPNAT_HAS_HALF_OPEN], 1);
+		assert_int_equal(has(scene->client).number[FTPNAT_HAS_SESSIONS], 2);
+	}
+}
+
+static void test_new_sessions(void **state)
+{
+	bool good = true;
+
+	(void)state;
+	limits((struct ftpnat_per_client){ .new_sessions = 3, .new_time = 3600 }, 0);
+	for (uint16_t port = 40000; port < 40003; port++)
+		good &= dials(NEAR4, port, 0);
+	good &= dials(NEAR4, 40003, FTPNAT_CLIENT_NEW_SESSIONS);
+	good &= dials(OTHER4, 40003, 0);
+	good &= dials(NEAR6, 40003, 0);
+	assert_true(good);
+	assert_int_equal(has(NEAR4).number[FTPNAT_HAS_SESSIONS], 3);
+	/* the rate is remembered without sessions */
+	server_resets(40000);
+	server_resets(40001);
+	server_resets(40002);
+	dataplane_config()->limit[FTPNAT_CONTROL] = 1;
+	dataplane_apply();
+	assert_true(has(NEAR4).next > 0);
+}
+
+static bool waits_until_forgotten(const char *client)
+{
+	for (int i = 0; i < 500; i++) {
+		if (!has(client).next)
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+/* When a client without sessions may dial as before, nothing is kept of it. */
+static void test_forgotten(void **state)
+{
+	static const enum ftpnat_reason replaces[] = { FTPNAT_CONTROL_CLOSED,
+						       FTPNAT_HALF_OPEN_RECLAIMED,
+						       FTPNAT_CONTROL_OPENED,
+						       FTPNAT_REASON_MAX };
+	struct packet_spec spec = syn4;
+	struct counters before;
+	struct packet packet;
+	struct run run;
+
+	(void)state;
+	limits((struct ftpnat_per_client){ .new_sessions = 1, .new_time = 1 }, 0);
+	assert_true(dials(NEAR4, 40000, 0));
+	dataplane_config()->limit[FTPNAT_CONTROL] = 1;
+	dataplane_apply();
+	spec.src = OTHER4;
+	syn_build(&packet, &spec);
+	dataplane_counters(&before);
+	dataplane_run(&run, INGRESS, OUTER, &packet, 0);
+	assert_true(dataplane_counted("replaces", &before, FTPNAT_FORWARDED, replaces));
+	assert_int_equal(has(NEAR4).number[FTPNAT_HAS_SESSIONS], 0);
+	assert_true(waits_until_forgotten(NEAR4));
+	assert_int_equal(has(OTHER4).number[FTPNAT_HAS_SESSIONS], 1);
+}
+
+/* ---- without any limit: shares ---- */
+
+#define TABLE 100 /* three quarters: 75; a share, which is the least one: 64 */
+
+static void test_share(void **state)
+{
+	uint16_t port = 40000;
+	bool good = true;
+
+	(void)state;
+	limits((struct ftpnat_per_client){ 0 }, 0);
+	dataplane_config()->limit[FTPNAT_CONTROL] = TABLE;
+	dataplane_apply();
+	for (int i = 0; i < 70; i++)
+		good &= dials(NEAR4, port++, 0);
+	for (int i = 0; i < 6; i++)
+		good &= dials(OTHER4, port++, 0);
+	good &= dials(NEAR4, port++, FTPNAT_CLIENT_SHARE);
+	good &= dials(OTHER4, port++, 0);
+	good &= dials(OTHER6, port++, 0);
+	assert_true(good);
+	assert_int_equal(has(NEAR4).number[FTPNAT_HAS_SESSIONS], 70);
+}
+
+static void age(__u32 seconds)
+{
+	int fd = dataplane_fd("ftpnat_flows");
+	struct ftpnat_tuple key[2 * TABLE];
+	struct ftpnat_flow flow;
+	size_t n = 0;
+
+	/* first all keys: a change of an entry moves it */
+	while (n < ARRAY_SIZE(key) &&
+	       !bpf_map_get_next_key(fd, n ? &key[n - 1] : NULL, &key[n]))
+		n++;
+	assert_int_equal(n, dataplane_flows());
+	while (n--) {
+		assert_int_equal(bpf_map_lookup_elem(fd, &key[n], &flow), 0);
+		flow.created -= seconds;
+		assert_int_equal(bpf_map_update_elem(fd, &key[n], &flow, BPF_EXIST), 0);
+	}
+}
+
+/* In a table that is over three quarters full, half-open connections end after 10 s. */
+static void test_old_half_open(void **state)
+{
+	static const enum ftpnat_reason replaces[] = { FTPNAT_CONTROL_CLOSED,
+						       FTPNAT_HALF_OPEN_RECLAIMED,
+						       FTPNAT_CONTROL_OPENED,
+						       FTPNAT_REASON_MAX };
+	struct packet_spec spec = syn6;
+	struct counters before;
+	struct packet packet;
+	struct run run;
+	bool good = true;
+
+	(void)state;
+	limits((struct ftpnat_per_client){ 0 }, 0);
+	dataplane_config()->limit[FTPNAT_CONTROL] = TABLE;
+	dataplane_apply();
+	for (uint16_t port = 40000; port < 40050; port++)
+		good &= dials(NEAR4, port, 0);
+	age(11);
+	for (uint16_t port = 40000; port < 40026; port++)
+		good &= dials(OTHER4, port, 0);
+	assert_true(good);
+	assert_int_equal(of_rule(), 76);
+	syn_build(&packet, &spec);
+	dataplane_counters(&before);
+	dataplane_run(&run, INGRESS, OUTER, &packet, 0);
+	assert_true(dataplane_counted("an old one goes", &before, FTPNAT_FORWARDED,
+				      replaces));
+	assert_int_equal(of_rule(), 76);
+	assert_int_equal(has(NEAR4).number[FTPNAT_HAS_SESSIONS], 49);
+}
+
+/* A full table of clients refuses nobody. */
+static void test_clients_full(void **state)
+{
+	static const enum ftpnat_reason uncounted[] = { FTPNAT_CONTROL_OPENED,
+							FTPNAT_CLIENTS_FULL,
+							FTPNAT_REASON_MAX };
+	struct ftpnat_client_key key = { .rule = 7 };
+	struct ftpnat_client value = { .number = { 1 } };
+	int fd = dataplane_fd("ftpnat_clients");
+	struct packet_spec spec = syn4;
+	struct counters before;
+	struct packet packet;
+	struct run run;
+
+	(void)state;
+	limits((struct ftpnat_per_client){ .sessions = 1 }, 0);
+	while (!bpf_map_update_elem(fd, &key, &value, BPF_NOEXIST))
+		key.addr.w[0]++;
+	for (uint16_t port = 40000; port < 40003; port++) {
+		spec.sport = port;
+		syn_build(&packet, &spec);
+		dataplane_counters(&before);
+		dataplane_run(&run, INGRESS, OUTER, &packet, 0);
+		assert_true(dataplane_counted("not counted", &before, FTPNAT_FORWARDED,
+					      uncounted));
+	}
+	assert_int_equal(of_rule(), 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sessions),
+		cmocka_unit_test(test_ended_sessions_are_not_counted),
+		cmocka_unit_test(test_rule_sessions),
+		cmocka_unit_test(test_half_open),
+		cmocka_unit_test(test_new_sessions),
+		cmocka_unit_test(test_forgotten),
+		cmocka_unit_test(test_share),
+		cmocka_unit_test(test_old_half_open),
+		cmocka_unit_test(test_clients_full),
+	};
+
+	return cmocka_run_group_tests_name("tc_clients", tests, dataplane_setup,
+					   dataplane_teardown);
+}
