@@ -42,7 +42,8 @@ static const struct verb {
 	  "published servers, their connections and weight; drain: no new sessions for\n"
 	  "            this server until resume; existing ones continue",
 	  verb_servers },
-	{ "events", "[--rule --client --server --port --kind --reason] [--count N] [--wide]",
+	{ "events",
+	  "[--rule --client --server --port --kind --reason] [--count N] [--wide]",
 	  "follow events: first those in the buffer, then new ones; with\n"
 	  "            --json one object per line. Each event is printed once",
 	  verb_events },

@@ -19,6 +19,14 @@ char *human_size(char buf[static HUMAN_STRLEN], double size)
 	return buf;
 }
 
+char *human_rate(char buf[static HUMAN_STRLEN], double per_second)
+{
+	if (per_second == 0 || per_second >= 9.95)
+		return human_size(buf, per_second);
+	snprintf(buf, HUMAN_STRLEN, per_second < 0.095 ? "%.2f" : "%.1f", per_second);
+	return buf;
+}
+
 char *human_time(char buf[static HUMAN_STRLEN], __u32 seconds)
 {
 	if (seconds < 100)

@@ -10,6 +10,9 @@
 /* "70", "5.0K", "1.5M": of 1000 each */
 char *human_size(char buf[static HUMAN_STRLEN], double size);
 
+/* The same with a decimal where it is small: "0.5" */
+char *human_rate(char buf[static HUMAN_STRLEN], double per_second);
+
 /* "99s", "12m05s", "26h40m" */
 char *human_time(char buf[static HUMAN_STRLEN], __u32 seconds);
 
