@@ -5,16 +5,17 @@
 
 #include "ftp_number.h"
 
-/* The sixth number ends where its digits do, whatever follows. False: nobody takes it. */
+/*
+ * The sixth number ends where its digits do, whatever follows. pyftpdlib takes one above 255,
+ * and adds it to 256 times the fifth. False: nobody takes it.
+ */
 static __always_inline bool ftp_port_end(struct ftp_parser *p, __u8 c)
 {
 	if (c == 255)
 		return ftp_odd(p, FTP_ENOUGH);
-	if (p->value > 255)
-		return false;
-	p->octet[5] = (__u8)p->value;
 	p->state = FTP_STATE_TAIL;
-	return ftp_set_octets(p, p->length);
+	ftp_set_v4(p);
+	return ftp_set_port(p, ((__u32)p->octet[4] << 8) + p->value, p->length);
 }
 
 /*

@@ -87,6 +87,19 @@ def eprt_open(s):
     return shown(got)
 
 
+@case(FORMS, "PORT with a sixth number above 255", _TAKEN, GROW)
+def port_over(s):
+    line = s.line("PORT")
+    host, high, low = line.text.decode().strip().rsplit(",", 2)
+    s.client.send(f"{host},{int(high) - 1},{int(low) + 256}\r\n".encode())  # pyftpdlib adds them up
+    got, = s.reads_lines(s.server, 1)
+    end = s.arrives(line, got)
+    s.says(s.server, b"200 ok\r\n")
+    s.data(line, end)
+    s.in_step()
+    return shown(got)
+
+
 @case(FORMS, "EPRT |2| that needs no change", "A line whose meaning stays arrives byte for byte; servers "
       "compare its text (RFC 5952).", PUBLISH6)
 def eprt_kept(s):
@@ -154,7 +167,6 @@ def _port(numbers):
 _malformed("PORT ...,256,22", _port("10,1,1,7,256,22"), ports=(22,),
            must="256 is not an octet (RFC 959 section 5.3.2) and 65558 not a port: it is not wrapped to port 22; "
            "the line arrives byte for byte.")
-_malformed("PORT ...,117,300", _port("10,1,1,7,117,300"), ports=(117 * 256 + 300, 117 * 256 + 44))
 _malformed("PORT 266,1,1,7,...", _port("266,1,1,7,117,150"), ports=(117 * 256 + 150,))
 _malformed("PORT 10,257,1,7,...", _port("10,257,1,7,117,153"), ports=(117 * 256 + 153,))
 _malformed("PORT with five numbers", _port("10,1,1,7,117"))

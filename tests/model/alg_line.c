@@ -133,10 +133,10 @@ enum reading find_port(const uint8_t *s, size_t len, size_t at, struct place *p)
 	}
 	if (s[at] == 255)
 		return UNCLEAR;
-	if (n[5] > 255 || !(n[4] | n[5]))
+	if ((n[4] << 8) + n[5] > 65535 || !(n[4] | n[5]))
 		return UNREADABLE;
 	p->end = at;
-	p->port = (unsigned)(n[4] << 8 | n[5]);
+	p->port = (unsigned)((n[4] << 8) + n[5]);
 	p->delimiter = 0;
 	alg_addr_set_v4(&p->addr, (unsigned)n[0], (unsigned)n[1], (unsigned)n[2],
 			(unsigned)n[3]);

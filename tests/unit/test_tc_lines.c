@@ -276,7 +276,7 @@ static const struct row told[] = {
 	{ "PORT that can't be parsed", IN(KEEP4) | IN(MASQ4),
 	  .steps = { C("PORT 1,2,3\r\n", .also = { FTPNAT_LINE_MALFORMED }),
 		     S("501 ?\r\n"),
-		     C("PORT $c,7,264\r\n", .also = { FTPNAT_LINE_MALFORMED }),
+		     C("PORT $c,264,7\r\n", .also = { FTPNAT_LINE_MALFORMED }),
 		     S("501 ?\r\n") } },
 	{ "227 that can't be parsed", IN(KEEP4) | IN(MASQ4),
 	  .steps = { C("PASV\r\n"),

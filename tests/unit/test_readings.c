@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* tests/readings/active: the column of the grammar. */
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/util.h"
+#include "ftp_grammar.h"
+
+#define TABLE	 "tests/readings/active"
+#define LINE_LEN 20000
+
+/* C's escapes, and \R300;x for 300 times x; the length. */
+static size_t unescape(const char *text, uint8_t *line)
+{
+	static const char names[] = "rntvf0\\", values[] = "\r\n\t\v\f\0\\";
+	size_t len = 0;
+	char *end;
+
+	while (*text) {
+		unsigned long times = 1;
+		const char *name;
+
+		assert_true(len < LINE_LEN);
+		if (*text != '\\') {
+			line[len++] = (uint8_t)*text++;
+			continue;
+		}
+		text++;
+		if (*text == 'x') {
+			const char hex[] = { text[1], text[2], '\0' };
+
+			line[len++] = (uint8_t)strtoul(hex, NULL, 16);
+			text += 3;
+		} else if (*text == 'R') {
+			times = strtoul(text + 1, &end, 10);
+			assert_true(*end == ';' && len + times < LINE_LEN);
+			memset(line + len, end[1], times);
+			len += times;
+			text = end + 2;
+		} else {
+			name = strchr(names, *text);
+			assert_non_null(name);
+			line[len++] = (uint8_t)values[name - names];
+			text++;
+		}
+	}
+	return len;
+}
+
+/* As the table writes it, of the last line in the bytes. */
+static void reading_of(const uint8_t *bytes, size_t len, char *text, size_t size)
+{
+	char address[INET6_ADDRSTRLEN];
+	struct ftp_parser p = { 0 };
+	bool v4;
+
+	snprintf(text, size, "-");
+	for (size_t i = 0; i < len; i++) {
+		const struct ftp_line *l = &p.line;
+
+		if (!ftp_feed_command(&p, bytes[i]))
+			continue;
+		v4 = !l->addr[0] && !l->addr[1] && l->addr[2] == htonl(0xffff);
+		if (l->form == FTP_FORM_ADDRESS)
+			snprintf(text, size, "%s:%u",
+				 inet_ntop(v4 ? AF_INET : AF_INET6,
+					   v4 ? &l->addr[3] : l->addr, address,
+					   sizeof(address)),
+				 l->port);
+		else if (l->form == FTP_FORM_AMBIGUOUS)
+			snprintf(text, size, "?");
+		ftp_line_start(&p);
+	}
+}
+
+static void test_grammar(void **state)
+{
+	static char row[LINE_LEN];
+	static uint8_t line[LINE_LEN];
+	unsigned int rows = 0, wrong = 0;
+	FILE *file = fopen(TABLE, "re");
+
+	(void)state;
+	assert_non_null(file);
+	while (fgets(row, sizeof(row), file)) {
+		char *rest = row, *text, *expected, reading[80];
+
+		if (*row == '#')
+			continue;
+		text = strsep(&rest, "\t");
+		expected = strsep(&rest, "\t");
+		assert_non_null(expected);
+		reading_of(line, unescape(text, line), reading, sizeof(reading));
+		rows++;
+		if (!strcmp(reading, expected))
+			continue;
+		printf("%s is read as %s, the table says %s\n", text, reading, expected);
+		wrong++;
+	}
+	fclose(file);
+	assert_true(rows > 800);
+	assert_int_equal(wrong, 0);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_grammar),
+	};
+
+	return cmocka_run_group_tests_name("readings", tests, NULL, NULL);
+}
