@@ -56,7 +56,7 @@ _ftpnat_load() {
 			instance+=("${words[i]}" "${words[i + 1]}")
 			i=$((i + 1))
 			;;
-		-c | --config | --rule | --client | --server | --port | --kind | --state | --reason | --sort | --watch | --count)
+		-c | --config | --rule | --client | --server | --port | --kind | --state | --reason | --sort | --watch | --count | -d | --delay)
 			i=$((i + 1))
 			;;
 		-*) ;;
@@ -95,7 +95,7 @@ _ftpnat_load() {
 		mapfile -t COMPREPLY < <(compgen -W "$keys" -- "$cur")
 		return
 		;;
-	--client | --server | --port | --reason | --watch | --count) return ;;
+	--client | --server | --port | --reason | --watch | --count | -d | --delay) return ;;
 	esac
 
 	if [[ $cur == -* ]]; then

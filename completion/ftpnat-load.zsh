@@ -62,6 +62,7 @@ _ftpnat_load() {
 	expected) options=($filters '--sort[order]:key:(session age client rule server)' $wide) ;;
 	events) options=($filters $kinds $wide '--reason[only for this reason]:reason:'
 		'--count[end after so many]:number:') ;;
+	top) options=('(-d --delay)'{-d,--delay}'[between refreshes]:seconds:') ;;
 	stats) options=('--watch[again every so many seconds]:seconds:') ;;
 	esac
 

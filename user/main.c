@@ -47,7 +47,8 @@ static const struct verb {
 	  "follow events: first those in the buffer, then new ones; with\n"
 	  "            --json one object per line. Each event is printed once",
 	  verb_events },
-	{ "top", "", "live view of rules, sessions and rates", verb_top },
+	{ "top", "[-d | --delay SECONDS]",
+	  "live view of rules, servers, sessions and rates", verb_top },
 	{ "metrics", "", "counters for Prometheus, once", verb_metrics },
 	{ "run", "",
 	  "stay in the foreground as a service: up, metrics endpoint, event log;\n"
@@ -90,6 +91,7 @@ static const struct option long_options[] = {
 	{ "sort", required_argument, NULL, OPT_SORT },
 	{ "wide", no_argument, NULL, OPT_WIDE },
 	{ "watch", required_argument, NULL, OPT_WATCH },
+	{ "delay", required_argument, NULL, 'd' },
 	{ "count", required_argument, NULL, OPT_COUNT },
 	{ 0 },
 };
@@ -145,6 +147,20 @@ static int set_watch(struct options *options, const char *text)
 			     "--watch %s: a number of seconds from 1 to 86400 is needed",
 			     text);
 	options->watch = (unsigned int)seconds;
+	return 0;
+}
+
+static int set_delay(struct options *options, const char *text)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (*end || text[0] < '0' || text[0] > '9' ||
+	    !(seconds >= 0.1 && seconds <= 3600))
+		return err_r(EXIT_USAGE,
+			     "--delay %s: a number of seconds from 0.1 to 3600 is needed",
+			     text);
+	options->delay_ms = (unsigned int)(seconds * 1000);
 	return 0;
 }
 
@@ -269,6 +285,8 @@ static int set_option(struct options *options, int option, char **argv)
 		return 0;
 	case OPT_WATCH:
 		return set_watch(options, optarg);
+	case 'd':
+		return set_delay(options, optarg);
 	case OPT_COUNT:
 		return set_count(options, optarg);
 	case ':':
@@ -351,6 +369,8 @@ static int check_options(const struct options *options, const struct verb *verb)
 			     "such as --client: " SEE_HELP);
 	if (options->watch && verb->run != verb_stats)
 		return err_r(EXIT_USAGE, "--watch belongs to stats: " SEE_HELP);
+	if (options->delay_ms && verb->run != verb_top)
+		return err_r(EXIT_USAGE, "--delay belongs to top: " SEE_HELP);
 	if (options->count && !events)
 		return err_r(EXIT_USAGE, "--count belongs to events: " SEE_HELP);
 	return 0;
@@ -410,7 +430,7 @@ int main(int argc, char **argv)
 
 	opterr = 0;
 	setlogmask(LOG_UPTO(LOG_INFO));
-	while ((option = getopt_long(argc, argv, ":c:p:n:jvhV", long_options, NULL)) !=
+	while ((option = getopt_long(argc, argv, ":c:p:n:d:jvhV", long_options, NULL)) !=
 	       -1) {
 		if (option == 'h') {
 			print_help();

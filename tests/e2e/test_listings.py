@@ -317,7 +317,7 @@ def test_text_of_stats_has_only_reasons_that_happened(up):
 
 
 def test_full_table_is_degraded(up):
-    put(up, "ftpnat_usage", struct.pack("=I", 0), struct.pack("=4I", 0, 0, 65536, 0))
+    put(up, "ftpnat_usage", struct.pack("=I", 0), struct.pack("=4I1024x", 0, 0, 65536, 0))
     degraded = up.status()["degraded"]
     assert any("Table expected is full" in sentence for sentence in degraded)
 

@@ -3,6 +3,7 @@
 
 import os
 import signal
+import struct
 import subprocess
 
 import pytest
@@ -11,8 +12,8 @@ pytest.importorskip("pyte", reason="python3-pyte is absent")
 
 from follower import reads, rings  # noqa: E402
 from lab import wait_until  # noqa: E402
-from loader_host import COMMAND, host, refused  # noqa: E402, F401
-from map_entries import ACTIVE, DATA, put_connection  # noqa: E402
+from loader_host import COMMAND, CONFIG, host, refused  # noqa: E402, F401
+from map_entries import ACTIVE, DATA, put, put_connection  # noqa: E402
 from scenes import login, single  # noqa: E402
 from servers import Vsftpd  # noqa: E402
 from service import Service  # noqa: E402
@@ -57,6 +58,12 @@ def up(host):  # noqa: F811
 def clients(lines):
     """Last parts of the clients' addresses, from the top down."""
     return [line.split("198.51.100.")[1].split(":")[0] for line in lines if "198.51.100." in line]
+
+
+def selected(terminal):
+    """Those of the sessions that are in reverse video."""
+    lines = terminal.lines()
+    return clients([line for y, line in enumerate(lines) if terminal.screen.buffer[y][0].reverse])
 
 
 def column(lines, title):
@@ -168,15 +175,104 @@ def test_scrolling(host, terminals):  # noqa: F811
     terminal = terminals(argv(host))
     shown = terminal.wait(lambda lines: clients(lines)[:1] == ["100"] and clients(lines), "the first")
     assert len(shown) < 40
+    assert selected(terminal) == ["100"]
     terminal.press("\x1b[B")
-    terminal.wait(lambda lines: clients(lines)[0] == "101", "one down")
+    terminal.wait(lambda lines: selected(terminal) == ["101"], "one down")
+    assert clients(terminal.lines())[0] == "100"
+    terminal.press("\x1b[B" * (len(shown) - 1))
+    terminal.wait(lambda lines: clients(lines)[0] == "101", "the screen scrolls when it must")
     terminal.press("\x1b[4~")
-    terminal.wait(lambda lines: clients(lines)[-1] == "139", "the end")
+    terminal.wait(lambda lines: clients(lines)[-1] == "139" and selected(terminal) == ["139"], "the end")
     terminal.press("\x1b[B" * 3)
     terminal.press("\x1b[5~")
-    terminal.wait(lambda lines: clients(lines)[-1] == str(139 - 15), "half a screen back")
+    terminal.wait(lambda lines: selected(terminal) == [str(139 - 15)], "half a screen back")
     terminal.press("\x1b[1~")
-    terminal.wait(lambda lines: clients(lines)[0] == "100", "the start")
+    terminal.wait(lambda lines: clients(lines)[0] == "100" and selected(terminal) == ["100"], "the start")
+
+
+def test_selected_session_stays_so_when_the_order_changes(up, terminals):
+    terminal = terminals(argv(up))
+    terminal.wait(lambda lines: len(clients(lines)) == 3, "three sessions")
+    terminal.press(">>")  # BYTES: 8, 9, 7
+    terminal.wait(lambda lines: clients(lines) == ["8", "9", "7"], "most first")
+    terminal.press("\x1b[B")
+    terminal.wait(lambda lines: selected(terminal) == ["9"], "one down")
+    terminal.press("<<<<<<")  # CLIENT
+    terminal.wait(lambda lines: clients(lines) == ["7", "8", "9"] and selected(terminal) == ["9"], "it follows")
+
+
+def test_details(up, terminals):
+    terminal = terminals(argv(up), rows=24, columns=80)
+    terminal.wait(lambda lines: len(clients(lines)) == 3, "three sessions")
+    terminal.press("/198.51.100.9\r\r")
+    lines = terminal.wait(lambda lines: "Session 3 of rule files" in lines[0] and lines, "the details")
+    text = "\n".join(lines)
+    for shown in ("dialled  192.0.2.10:2121", "server   10.9.0.10:21", "Active data connection, 0 up, 70K down",
+                  "dialled  192.0.2.10:50000", "server   10.9.0.10:30000", "/s over 40s"):
+        assert shown in text
+    put_connection(up, "198.51.100.9:40009", "192.0.2.10:2121", "198.51.100.9:40009", "10.9.0.10:21", session=3,
+                   tcp=(0x0f, 0x0f))
+    put_connection(up, "198.51.100.9:50009", "192.0.2.10:50000", "198.51.100.9:50009", "10.9.0.10:30000", kind=DATA,
+                   session=3, tcp=(0x0f, 0x0f))
+    terminal.wait_text("Session 3 has ended")
+    terminal.press("x")
+    terminal.wait_text("0 of 2 sessions with 198.51.100.9")
+
+
+def test_servers(up, terminals):
+    up.load("servers", "drain", "files", "10.9.0.11")
+    terminal = terminals(argv(up), rows=24, columns=80)
+    terminal.wait(lambda lines: len(clients(lines)) == 3, "three sessions")
+    rows = [line.split() for line in terminal.lines() if line.startswith("10.9.0.")]
+    assert [(row[0], row[1], row[2], row[3], row[6]) for row in rows] == [
+        ("10.9.0.10:21", "files", "2", "1", "unchecked"), ("10.9.0.11:21", "files", "1", "1", "drained")]
+    terminal.press("v")
+    terminal.wait(lambda lines: not any(line.startswith(("SERVER", "10.9.0.")) for line in lines), "no servers")
+
+
+LONG_CLIENT = "[2001:db8:1111:2222:3333:4444:5555:6666]:40000"
+
+
+def test_80_columns_show_all_but_the_last_column(host, terminals):  # noqa: F811
+    host.up(config=CONFIG.replace("name: files", f"name: {'r' * 31}"))
+    put_connection(host, LONG_CLIENT, "[2001:db8::10]:21", LONG_CLIENT, LONG_CLIENT.replace("1111", "9999"), session=7)
+    terminal = terminals(argv(host), rows=24, columns=80)
+    head, line = terminal.wait(lambda lines: ":40000" in "\n".join(lines) and [
+        line for line in lines if line.startswith("rrr..rrr ") or "CLIENT" in line][-2:], "the session")
+    assert [title.strip("*") for title in head.split()] == ["RULE", "CLIENT", "SERVER", "MODE", "DOWN/s", "UP/s",
+                                                            "BYTES", "AGE"]
+    assert len(line.split()) == 8 and len(line) <= 80
+    assert line.split()[1].startswith("[2001:") and line.split()[1].endswith(":40000")
+    terminal.press("\r")
+    terminal.wait_text(f"client   {LONG_CLIENT}")
+
+
+def test_delay_and_averages(up, terminals):
+    terminal = terminals(argv(up, "-d", "3600"))
+    terminal.wait_text("rates over 2s")
+    for seconds in (10, 40, 2):
+        terminal.press("a")
+        terminal.wait_text(f"rates over {seconds}s")
+    put_connection(up, "198.51.100.6:40006", "192.0.2.10:2121", "198.51.100.6:40006", "10.9.0.11:21", session=9)
+    terminal.press("hx")
+    terminal.wait(lambda lines: len(clients(lines)) == 3, "it has not read again")
+    quick = terminals(argv(up, "--delay", "0.1"))
+    quick.wait(lambda lines: len(clients(lines)) == 4, "the new one")
+
+
+@pytest.mark.parametrize("delay", ["0", "-1", "x", "1s", "nan", "3601"])
+def test_wrong_delay(up, delay):
+    refused(up.load("top", "-d", delay), 2, f"--delay {delay}: a number of seconds from 0.1 to 3600")
+    refused(up.load("stats", "-d", "1"), 2, "--delay belongs to top")
+
+
+@pytest.mark.parametrize("used, colour", [(0, "default"), (52427, "default"), (52429, "brown"), (65536, "red")])
+def test_tables_are_coloured_by_how_full_they_are(up, terminals, used, colour):
+    put(up, "ftpnat_usage", struct.pack("=I", 0), struct.pack("=4I1024x", used, 0, 0, 0))
+    terminal = terminals(argv(up))
+    terminal.wait_text(f"sessions {used}/65536")
+    y = next(number for number, line in enumerate(terminal.lines()) if f"sessions {used}/" in line)
+    assert terminal.screen.buffer[y][0].fg == colour
 
 
 @pytest.mark.parametrize("end", ["q", "\x03", signal.SIGTERM])

@@ -108,6 +108,57 @@ static void rate_is_growth_of_data_over_time(void **state)
 	assert_rate(&model->session[0], 0, 0);
 }
 
+static void assert_average(const struct top_model *model, enum top_span span, int from,
+			   int to)
+{
+	double average = model->session[0].average[span][FTPNAT_FROM_CLIENT];
+
+	if (average < from || average > to)
+		fail_msg("average over %us is %f, not %d..%d", top_span_seconds[span],
+			 average, from, to);
+}
+
+static void averages_follow_the_rate(void **state)
+{
+	struct top_model *model = *state;
+	__u64 bytes = 0;
+
+	LOOK(model, 10, CONTROL(1), DATA(5, 1, bytes));
+	for (__u64 now = 11; now <= 20; now++)
+		LOOK(model, now, CONTROL(1), DATA(5, 1, bytes += 1000));
+	for (int span = 0; span < TOP_SPANS; span++) /* also those longer than we look */
+		assert_average(model, span, 999, 1000);
+	LOOK(model, 22, CONTROL(1), DATA(5, 1, bytes));
+	assert_average(model, TOP_2S, 400, 600);
+	assert_average(model, TOP_10S, 700, 850);
+	assert_average(model, TOP_40S, 800, 900);
+	for (__u64 now = 23; now <= 40; now++)
+		LOOK(model, now, CONTROL(1), DATA(5, 1, bytes));
+	assert_average(model, TOP_2S, 0, 1);
+	assert_average(model, TOP_40S, 200, 500);
+	/* another session with the same place in the list knows nothing of it */
+	LOOK(model, 41, CONTROL(2), DATA(6, 2, 300));
+	for (int span = 0; span < TOP_SPANS; span++)
+		assert_average(model, span, 299, 301);
+}
+
+static void entries_of_a_session_are_found(void **state)
+{
+	struct top_model *model = *state;
+	const struct top_entry *entry;
+	size_t number;
+
+	LOOK(model, 10, CONTROL(1), DATA(5, 2, 0), CONTROL(2), CONTROL(3));
+	entry = top_entries_of(model, 2, &number);
+	assert_int_equal(number, 2);
+	assert_int_equal(entry[0].session, 2);
+	assert_int_equal(entry[1].session, 2);
+	assert_null(top_entries_of(model, 4, &number));
+	assert_int_equal(number, 0);
+	assert_ptr_equal(top_find(model, 3), &model->session[2]);
+	assert_null(top_find(model, 4));
+}
+
 static void one_connection_after_another_is_no_step_back(void **state)
 {
 	struct top_model *model = *state;
@@ -196,6 +247,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ROW(first_look_has_no_rate),
 		ROW(rate_is_growth_of_data_over_time),
+		ROW(averages_follow_the_rate),
+		ROW(entries_of_a_session_are_found),
 		ROW(one_connection_after_another_is_no_step_back),
 		ROW(sessions_are_kept_apart),
 		ROW(mode_is_that_of_the_newest_data_connection),

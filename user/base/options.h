@@ -29,8 +29,9 @@ struct options {
 		const char *address;
 	} servers;
 
-	unsigned int watch; /* stats, seconds; 0: once */
-	unsigned int count; /* events; 0: no end */
+	unsigned int watch;    /* stats, seconds; 0: once */
+	unsigned int count;    /* events; 0: no end */
+	unsigned int delay_ms; /* top: between refreshes */
 };
 
 /* Verbs: an exit code each; they report their errors. */

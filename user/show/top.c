@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "dataplane/service_files.h"
 #include "events/print.h"
 #include "show/status.h"
 #include "show/top.h"
@@ -34,6 +35,25 @@ static int see_event(void *arg, void *data, size_t size)
 	return 0;
 }
 
+static int add_server(const struct published_server *published, void *arg)
+{
+	struct top *top = arg;
+
+	if (top->servers < FTPNAT_MAX_SERVERS)
+		top->server[top->servers++] = *published;
+	return 0;
+}
+
+static int read_servers(struct top *top)
+{
+	struct service_state service;
+
+	top->servers = 0;
+	service_look(top->options.pin, &service);
+	top->running = service.running;
+	return servers_walk(&top->view, add_server, top);
+}
+
 static int read_all(struct top *top)
 {
 	json_t *degraded = NULL;
@@ -45,6 +65,7 @@ static int read_all(struct top *top)
 	err = err ?: view_walk(&top->view, FTPNAT_MAP_FLOWS, top_see_flow, &top->model);
 	if (!err)
 		err = top_end(&top->model);
+	err = err ?: read_servers(top);
 	if (!err)
 		err = status_degraded(&top->view, &degraded);
 	if (err)
@@ -70,12 +91,21 @@ static void type_filter(struct top *top, int key)
 		memcpy(top->filter + len, (char[]){ (char)key, '\0' }, 2);
 }
 
+/* The row that is then selected stays so; at the top, whatever is first. */
+static void select_row(struct top *top, size_t row)
+{
+	if (!top->number)
+		return;
+	top->selected = row < top->number ? row : top->number - 1;
+	top->followed = top->selected ? top->rows[top->selected].session->id : 0;
+}
+
 static void move_by(struct top *top, long rows)
 {
-	if (rows < 0 && top->first < (size_t)-rows)
-		top->first = 0;
+	if (rows < 0 && top->selected < (size_t)-rows)
+		select_row(top, 0);
 	else
-		top->first += (size_t)rows; /* draw_sessions() knows the end */
+		select_row(top, top->selected + (size_t)rows);
 }
 
 static void press(struct top *top, int key)
@@ -88,8 +118,9 @@ static void press(struct top *top, int key)
 		type_filter(top, key);
 		return;
 	}
-	if (top->helping) {
+	if (top->helping || top->detailed) {
 		top->helping = false;
+		top->detailed = 0;
 		return;
 	}
 	switch (key) {
@@ -117,6 +148,12 @@ static void press(struct top *top, int key)
 		top->typing = true;
 		top->filter[0] = '\0';
 		break;
+	case 'a':
+		top->span = (top->span + 1) % TOP_SPANS;
+		break;
+	case 'v':
+		top->no_servers = !top->no_servers;
+		break;
 	case 'p':
 	case ' ':
 		top->paused = !top->paused;
@@ -142,10 +179,16 @@ static void press(struct top *top, int key)
 			top->left++;
 		break;
 	case KEY_HOME:
-		top->first = 0;
+		select_row(top, 0);
 		break;
 	case KEY_END:
-		top->first = top->number;
+		select_row(top, top->number);
+		break;
+	case '\n':
+	case '\r':
+	case KEY_ENTER:
+		if (top->number)
+			top->detailed = top->rows[top->selected].session->id;
 		break;
 	default:
 		break;
@@ -164,7 +207,8 @@ static bool terminal_is_gone(void)
 /* Handles keys until the next refresh. */
 static void wait_for_keys(struct top *top)
 {
-	__u64 end = event_clock_ns(CLOCK_MONOTONIC) + REFRESH_MS * 1000000ULL;
+	__u64 end =
+		event_clock_ns(CLOCK_MONOTONIC) + (__u64)top->options.delay_ms * 1000000;
 	__u64 now;
 	int key;
 
@@ -214,6 +258,7 @@ static void begin_screen(void)
 		start_color();
 		use_default_colors();
 		init_pair(COLOR_BAD, COLOR_RED, -1);
+		init_pair(COLOR_WARN, COLOR_YELLOW, -1);
 	}
 }
 
@@ -280,6 +325,8 @@ int verb_top(const struct options *options)
 	top->maps = (struct event_maps)EVENT_MAPS_INIT;
 	top->reader = (struct event_reader)EVENT_READER_INIT;
 	top->sort = COLUMN_DOWN;
+	if (!top->options.delay_ms)
+		top->options.delay_ms = REFRESH_MS;
 	err = view_open(&top->view, options) ?: event_maps_open(&top->maps, &top->view);
 	err = err ?: event_reader_open(&top->reader, &top->maps, see_event, top);
 	if (err == -EBUSY)

@@ -8,18 +8,7 @@
 
 #include "events/text.h"
 
-struct top_entry {
-	struct ftpnat_tuple key;
-	struct ftpnat_addr to;
-	__be16 to_port;
-	__u16 rule;
-	__u32 session;
-	__u32 created;
-	__u64 bytes;
-	__u8 kind;
-	__u8 flags;
-	__u32 tcp;
-};
+const unsigned int top_span_seconds[TOP_SPANS] = { 2, 10, 40 };
 
 void top_begin(struct top_model *model, __u64 now_ns)
 {
@@ -48,8 +37,7 @@ int top_see_flow(const void *key, const void *value, void *arg)
 	}
 	entries->entry[entries->number++] = (struct top_entry){
 		.key = *(const struct ftpnat_tuple *)key,
-		.to = flow->to.dst,
-		.to_port = flow->to.dport,
+		.to = flow->to,
 		.rule = flow->rule,
 		.session = flow->session,
 		.created = flow->created,
@@ -91,8 +79,8 @@ static void add_control(struct top_session *session, const struct top_entry *ent
 		return;
 	session->client = entry->key.src;
 	session->client_port = entry->key.sport;
-	session->server = entry->to;
-	session->server_port = entry->to_port;
+	session->server = entry->to.dst;
+	session->server_port = entry->to.dport;
 	session->created = entry->created;
 	if (entry->tcp & FTPNAT_TCP_FIN) /* an FTP client that has closed is done */
 		session->open = false;
@@ -120,7 +108,7 @@ static void add_data(const struct top_model *model, struct top_session *session,
 	}
 	if (!session->client_port) { /* a control entry, seen later, knows better */
 		session->client = entry->key.src;
-		session->server = entry->to;
+		session->server = entry->to.dst;
 		session->created = entry->created;
 	}
 }
@@ -145,6 +133,40 @@ static struct top_session make_session(const struct top_model *model,
 	return session;
 }
 
+static int compare_sessions(const void *left, const void *right)
+{
+	const struct top_session *a = left, *b = right;
+
+	return (a->id > b->id) - (a->id < b->id);
+}
+
+/*
+ * Of a session that was seen for a part of the span only, the average is over that part.
+ */
+static void average(const struct top_model *model, struct top_session *session)
+{
+	double elapsed = (double)(model->now_ns - model->before_ns) / 1e9;
+	const struct top_session *old = NULL;
+
+	if (!model->before_ns || elapsed <= 0)
+		return;
+	if (model->olds)
+		old = bsearch(session, model->old, model->olds, sizeof(*old),
+			      compare_sessions);
+	for (int span = 0; span < TOP_SPANS; span++) {
+		double kept = top_span_seconds[span] / (top_span_seconds[span] + elapsed);
+		double before = old ? old->known[span] * kept : 0;
+		double known = before + (1 - kept);
+
+		for (int dir = 0; dir < FTPNAT_DIR_MAX; dir++)
+			session->average[span][dir] =
+				((old ? old->average[span][dir] * before : 0) +
+				 session->rate[dir] * (1 - kept)) /
+				known;
+		session->known[span] = known;
+	}
+}
+
 int top_end(struct top_model *model)
 {
 	const struct top_entries *now = &model->now;
@@ -153,9 +175,11 @@ int top_end(struct top_model *model)
 
 	if (now->number)
 		qsort(now->entry, now->number, sizeof(*now->entry), compare_entries);
-	sessions = realloc(model->session, (now->number + 1) * sizeof(*sessions));
+	sessions = realloc(model->old, (now->number + 1) * sizeof(*sessions));
 	if (!sessions)
 		return -ENOMEM;
+	model->old = model->session;
+	model->olds = model->sessions;
 	model->session = sessions;
 	model->sessions = 0;
 	for (size_t begin = 0; begin < now->number; begin = end) {
@@ -167,10 +191,35 @@ int top_end(struct top_model *model)
 		     end++)
 			;
 		session = make_session(model, &now->entry[begin], end - begin);
-		if (session.open || session.data)
-			model->session[model->sessions++] = session;
+		if (!session.open && !session.data)
+			continue;
+		average(model, &session);
+		model->session[model->sessions++] = session;
 	}
 	return 0;
+}
+
+const struct top_session *top_find(const struct top_model *model, __u32 id)
+{
+	const struct top_session wanted = { .id = id };
+
+	return model->sessions ? bsearch(&wanted, model->session, model->sessions,
+					 sizeof(wanted), compare_sessions) :
+				 NULL;
+}
+
+const struct top_entry *top_entries_of(const struct top_model *model, __u32 id,
+				       size_t *number)
+{
+	const struct top_entries *now = &model->now;
+	size_t begin = 0, end;
+
+	while (begin < now->number && now->entry[begin].session != id)
+		begin++;
+	for (end = begin; end < now->number && now->entry[end].session == id; end++)
+		;
+	*number = end - begin;
+	return *number ? &now->entry[begin] : NULL;
 }
 
 void top_free(struct top_model *model)
@@ -178,6 +227,7 @@ void top_free(struct top_model *model)
 	free(model->now.entry);
 	free(model->before.entry);
 	free(model->session);
+	free(model->old);
 }
 
 void top_see_line(struct top_model *model, const struct ftpnat_line_event *e)

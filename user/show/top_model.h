@@ -10,6 +10,10 @@
 
 #define TOP_LINE_LEN 96
 
+/* Rates are averages over these, weighted like the load average. */
+enum top_span { TOP_2S, TOP_10S, TOP_40S, TOP_SPANS };
+extern const unsigned int top_span_seconds[TOP_SPANS];
+
 enum top_mode { TOP_NO_DATA, TOP_PASSIVE, TOP_ACTIVE };
 
 struct top_session {
@@ -24,11 +28,24 @@ struct top_session {
 	__u32 mode_created;
 	__u32 data;		     /* data connections open */
 	__u64 bytes[FTPNAT_DIR_MAX]; /* of its data connections that are known */
-	double rate[FTPNAT_DIR_MAX]; /* bytes per second */
-	bool open;		     /* the control connection is */
+	double rate[FTPNAT_DIR_MAX]; /* bytes per second, since the last refresh */
+	double average[TOP_SPANS][FTPNAT_DIR_MAX];
+	double known[TOP_SPANS]; /* how much of the span has been seen, 0..1 */
+	bool open;		 /* the control connection is */
 };
 
-struct top_entry; /* what is kept of a flow */
+/* What is kept of an entry of ftpnat_flows. */
+struct top_entry {
+	struct ftpnat_tuple key;
+	struct ftpnat_tuple to;
+	__u32 session;
+	__u32 created;
+	__u64 bytes;
+	__u16 rule;
+	__u8 kind;
+	__u8 flags;
+	__u32 tcp;
+};
 
 struct top_entries {
 	struct top_entry *entry;
@@ -49,8 +66,10 @@ struct top_model {
 	struct top_entries before;
 	__u64 now_ns;
 	__u64 before_ns;
-	struct top_session *session; /* those that live */
+	struct top_session *session; /* those that live, by id */
 	size_t sessions;
+	struct top_session *old; /* of the refresh before */
+	size_t olds;
 	struct top_line line[TOP_LINES];
 };
 
@@ -61,6 +80,13 @@ struct top_model {
 void top_begin(struct top_model *model, __u64 now_ns);
 int top_see_flow(const void *key, const void *value, void *arg);
 int top_end(struct top_model *model);
+
+/* NULL: it has ended. */
+const struct top_session *top_find(const struct top_model *model, __u32 id);
+
+/* The session's entries, which lie together: the first one; NULL: there is none. */
+const struct top_entry *top_entries_of(const struct top_model *model, __u32 id,
+				       size_t *number);
 
 void top_free(struct top_model *model);
 

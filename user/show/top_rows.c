@@ -36,11 +36,11 @@ static void endpoint_str(char cell[static CELL_LEN], const struct ftpnat_addr *a
 		ftpnat_addr_str(cell, addr);
 }
 
-static __u32 age_of(const struct top_session *session)
+__u32 seconds_ago(__u32 then)
 {
 	__u32 now = view_now();
 
-	return now > session->created ? now - session->created : 0;
+	return now > then ? now - then : 0;
 }
 
 static void fill_row(const struct top *top, struct row *row,
@@ -54,11 +54,12 @@ static void fill_row(const struct top *top, struct row *row,
 	endpoint_str(row->cell[COLUMN_CLIENT], &session->client, session->client_port);
 	endpoint_str(row->cell[COLUMN_SERVER], &session->server, session->server_port);
 	snprintf(row->cell[COLUMN_MODE], CELL_LEN, "%s", mode_names[session->mode]);
-	human_size(row->cell[COLUMN_DOWN], session->rate[FTPNAT_FROM_SERVER]);
-	human_size(row->cell[COLUMN_UP], session->rate[FTPNAT_FROM_CLIENT]);
+	human_size(row->cell[COLUMN_DOWN],
+		   session->average[top->span][FTPNAT_FROM_SERVER]);
+	human_size(row->cell[COLUMN_UP], session->average[top->span][FTPNAT_FROM_CLIENT]);
 	human_size(row->cell[COLUMN_BYTES], (double)(session->bytes[FTPNAT_FROM_CLIENT] +
 						     session->bytes[FTPNAT_FROM_SERVER]));
-	human_time(row->cell[COLUMN_AGE], age_of(session));
+	human_time(row->cell[COLUMN_AGE], seconds_ago(session->created));
 	snprintf(row->cell[COLUMN_LINE], CELL_LEN, "%s", *line ? line : "-");
 }
 
@@ -70,17 +71,17 @@ static bool is_wanted(const struct top *top, const struct row *row)
 	return false;
 }
 
-static double value_of(const struct top_session *session, enum column column)
+static double value_of(const struct top *top, const struct top_session *session)
 {
-	switch (column) {
+	switch (top->sort) {
 	case COLUMN_DOWN:
-		return session->rate[FTPNAT_FROM_SERVER];
+		return session->average[top->span][FTPNAT_FROM_SERVER];
 	case COLUMN_UP:
-		return session->rate[FTPNAT_FROM_CLIENT];
+		return session->average[top->span][FTPNAT_FROM_CLIENT];
 	case COLUMN_BYTES:
 		return (double)(session->bytes[0] + session->bytes[1]);
 	case COLUMN_AGE:
-		return age_of(session);
+		return seconds_ago(session->created);
 	default:
 		return 0;
 	}
@@ -93,8 +94,7 @@ static int compare_rows(const void *left, const void *right, void *arg)
 	int order;
 
 	if (columns[top->sort].number) {
-		double x = value_of(a->session, top->sort),
-		       y = value_of(b->session, top->sort);
+		double x = value_of(top, a->session), y = value_of(top, b->session);
 
 		order = (x < y) - (x > y);
 	} else {
@@ -123,5 +123,10 @@ int make_rows(struct top *top)
 	}
 	if (top->number)
 		qsort_r(rows, top->number, sizeof(*rows), compare_rows, top);
+	for (size_t i = 0; top->followed && i < top->number; i++)
+		if (rows[i].session->id == top->followed)
+			top->selected = i;
+	if (top->selected >= top->number)
+		top->selected = top->number ? top->number - 1 : 0;
 	return 0;
 }
