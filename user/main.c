@@ -409,6 +409,8 @@ static int run_verb(struct options *options, int argc, char **argv)
 	verb = find_verb(argv[0]);
 	if (!verb)
 		return EXIT_USAGE;
+	if (options->json && verb->run == verb_run) /* it logs until it ends */
+		log_set_errors(LOG_ERRORS_JSON);
 	if (verb->run != verb_check && geteuid())
 		return err_r(EXIT_RUNTIME, "must be root: try `sudo ftpnat-load %s`",
 			     verb->name);
@@ -422,16 +424,35 @@ static int run_verb(struct options *options, int argc, char **argv)
 	return check_options(options, verb) ?: end_output(verb->run(options));
 }
 
-int main(int argc, char **argv)
+static int next_option(int argc, char **argv)
+{
+	return getopt_long(argc, argv, ":c:p:n:d:jvhV", long_options, NULL);
+}
+
+/* Looked for first: errors about options are JSON, too, wherever it stands. */
+static bool wants_json(int argc, char **argv)
+{
+	/* getopt_long(3) moves the verb behind the options, also behind one without a value */
+	_cleanup_free_ char **copy = calloc((size_t)argc + 1, sizeof(*copy));
+	bool json = false;
+	int option;
+
+	if (!copy)
+		return false;
+	memcpy(copy, argv, (size_t)argc * sizeof(*copy));
+	while ((option = next_option(argc, copy)) != -1)
+		json = json || option == 'j';
+	optind = 0; /* begin again */
+	return json;
+}
+
+static int run_command(int argc, char **argv)
 {
 	struct options options = { .config = CONFIG_DEFAULT_PATH,
 				   .pin = PIN_DIR_DEFAULT };
 	int option, err;
 
-	opterr = 0;
-	setlogmask(LOG_UPTO(LOG_INFO));
-	while ((option = getopt_long(argc, argv, ":c:p:n:d:jvhV", long_options, NULL)) !=
-	       -1) {
+	while ((option = next_option(argc, argv)) != -1) {
 		if (option == 'h') {
 			print_help();
 			return 0;
@@ -445,4 +466,18 @@ int main(int argc, char **argv)
 			return err;
 	}
 	return run_verb(&options, argc - optind, argv + optind);
+}
+
+int main(int argc, char **argv)
+{
+	int err;
+
+	opterr = 0;
+	setlogmask(LOG_UPTO(LOG_INFO));
+	if (wants_json(argc, argv))
+		log_set_errors(LOG_ERRORS_HELD);
+	err = run_command(argc, argv);
+	/* what succeeded has its own document on standard output */
+	log_print_held(err && err != EXIT_DEGRADED ? stdout : stderr);
+	return err;
 }

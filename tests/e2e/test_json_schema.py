@@ -111,6 +111,8 @@ def test_output_of_commands_is_checked():
         with pytest.raises(AssertionError):
             check_output(argv, Done(wrong))
         check_output(argv, Done("", 1))
+        with pytest.raises(AssertionError, match="^error: "):
+            check_output(argv, Done(wrong, 1))
         check_output(argv, Done('{"schema": 1, "flows": []}'))
     check_output(["flows"], Done("RULE"))
     with pytest.raises(AssertionError):

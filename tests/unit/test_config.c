@@ -38,11 +38,11 @@ static char *printed(const struct config *cfg)
 
 static struct config *parsed(const char *yaml)
 {
-	struct config_error err = { "" };
+	struct config_errors err = { 0 };
 	struct config *cfg = NULL;
 	int ret = config_load_text("rules.yaml", yaml, strlen(yaml), &cfg, &err);
 
-	assert_string_equal(err.text, "");
+	assert_string_equal(err.first[0].text, "");
 	assert_int_equal(ret, 0);
 	return cfg;
 }
@@ -98,11 +98,12 @@ static const struct row rows[] = {
 	  "publish:\n"
 	  "  - name: files\n"
 	  "    listen: [\"192.0.2.10:21\"]\n"
-	  "    servers:\n" SERVER("10.9.0.10:21") "    source: keep\n"
-						  "    data_ports: 1024-65535\n" RULE_END
-						  "    tls: pass\n"
-						  "    per_client: {sessions: 20, new_sessions: \"5/10min\", half_open: 16, expected: 8}\n"
-						  "    max_sessions: 1000\n" DEFAULT_END },
+	  "    servers:\n" SERVER(
+		  "10.9.0.10:21") "    source: keep\n"
+				  "    data_ports: 1024-65535\n" RULE_END
+				  "    tls: pass\n"
+				  "    per_client: {sessions: 20, new_sessions: \"5/10min\", half_open: 16, expected: 8}\n"
+				  "    max_sessions: 1000\n" DEFAULT_END },
 	{ "smallest masquerade rule, all defaults",
 	  INTERFACES
 	  "masquerade:\n  - {name: lan, clients: 192.168.5.0/24, to: interface}\n",
@@ -437,7 +438,7 @@ static void test_host_names(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		struct config_error err = { "" };
+		struct config_errors err = { 0 };
 		_cleanup_config_ struct config *cfg = NULL;
 		int len = snprintf(yaml, sizeof(yaml),
 				   INTERFACES RULE "    data_address: '%s'\n",
@@ -452,21 +453,42 @@ static void test_host_names(void **state)
 
 static void test_error_at(void **state)
 {
-	_cleanup_config_ struct config *cfg = parsed(INTERFACES RULE);
-	struct config_error err;
+	static const struct config_mark at = { 1, 14 };
+	struct config_errors err = { 0 };
 	char name[1200];
+	char *text = err.first[0].text;
 
 	(void)state;
-	assert_int_equal(config_error_at(&err, cfg, cfg->interfaces[0].at, -ENODEV,
-					 "no interface %s", "eth0"),
+	assert_int_equal(config_error_at(&err, at, -ENODEV, "no interface %s", "eth0"),
 			 -ENODEV);
-	assert_string_equal(err.text, "rules.yaml:1:14: no interface eth0");
+	assert_string_equal(text, "no interface eth0");
+	err.n = 0;
 	memset(name, 'x', sizeof(name));
 	name[sizeof(name) - 1] = '\0';
-	config_error_at(&err, cfg, cfg->interfaces[0].at, -ENODEV, "no interface %s",
-			name);
-	assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
-	assert_string_equal(err.text + sizeof(err.text) - 4, "...");
+	config_error_at(&err, at, -ENODEV, "no interface %s", name);
+	assert_int_equal(strlen(text), sizeof(err.first[0].text) - 1);
+	assert_string_equal(text + sizeof(err.first[0].text) - 4, "...");
+}
+
+/* The first ones of the file are kept, in whatever order they are found. */
+static void test_errors_by_position(void **state)
+{
+	struct config_errors err = { 0 };
+
+	(void)state;
+	assert_int_equal(config_errors_shown(&err), 0);
+	for (uint32_t i = 0; i < 100; i++) /* 7 and 100 have no common divisor */
+		config_error_at(&err, (struct config_mark){ i * 7 % 100 + 1, 1 }, -EINVAL,
+				"line %u", i * 7 % 100 + 1);
+	assert_int_equal(err.n, 100);
+	assert_int_equal(config_errors_shown(&err), CONFIG_MAX_ERRORS);
+	for (uint32_t i = 0; i < CONFIG_MAX_ERRORS; i++)
+		assert_int_equal(err.first[i].at.line, i + 1);
+	/* at one place: in the order in which they are found */
+	config_error_at(&err, (struct config_mark){ 1, 1 }, -EINVAL, "another");
+	assert_string_equal(err.first[0].text, "line 1");
+	assert_string_equal(err.first[1].text, "another");
+	assert_string_equal(err.first[2].text, "line 2");
 }
 
 /* The sentences for each policy, and none where there is nothing to say. */
@@ -508,8 +530,7 @@ static void test_explained(void **state)
 		  "of such sessions fail" },
 		{ ONE, "of such sessions fail", "534" },
 		{ ONE "    clients: 203.0.113.0/24\n",
-		  "Only clients of 203.0.113.0/24 may connect.",
-		  "a reset" },
+		  "Only clients of 203.0.113.0/24 may connect.", "a reset" },
 		{ ONE
 		  "    clients: [203.0.113.0/24, 2001:db8::/32]\n    deny: 203.0.113.7\n    refuse: reset\n",
 		  "Only clients of 203.0.113.0/24 or 2001:db8::/32 may connect, and of these none of 203.0.113.7/32.",
@@ -540,8 +561,8 @@ static void test_explained(void **state)
 		{ LAN "}\n",
 		  "Clients of 10.0.0.0/8 that dial port 21 of any server are seen as the address of the interface",
 		  NULL },
-		{ LAN ", deny: 10.9.0.0/16}\n",
-		  "Clients of 10.9.0.0/16 may not connect.", NULL },
+		{ LAN ", deny: 10.9.0.0/16}\n", "Clients of 10.9.0.0/16 may not connect.",
+		  NULL },
 		{ LAN "}\n", "session's server on ports from 1024 up are translated too",
 		  "pass any guard" },
 		{ LAN ", tls_data_ports: 60000}\n" GUARDS,
@@ -600,14 +621,14 @@ static void test_examples(void **state)
 	assert_int_equal(glob(pattern, 0, NULL, &found), 0);
 	assert_in_range(found.gl_pathc, 3, 100);
 	for (size_t i = 0; i < found.gl_pathc; i++) {
-		struct config_error err = { "" };
+		struct config_errors err = { 0 };
 		_cleanup_config_ struct config *cfg = NULL;
 		int ret = config_load(found.gl_pathv[i], &cfg, &err);
 		_cleanup_config_ struct config *again = NULL;
 		_cleanup_free_ char *text = NULL;
 		_cleanup_free_ char *text_again = NULL;
 
-		assert_string_equal(err.text, "");
+		assert_string_equal(err.first[0].text, "");
 		assert_int_equal(ret, 0);
 		text = printed(cfg);
 		again = parsed(text);
@@ -621,9 +642,13 @@ int main(void)
 {
 	struct CMUnitTest tests[ARRAY_SIZE(rows)];
 	static const struct CMUnitTest others[] = {
-		cmocka_unit_test(test_publish),	 cmocka_unit_test(test_masquerade),
-		cmocka_unit_test(test_json),	 cmocka_unit_test(test_host_names),
-		cmocka_unit_test(test_error_at), cmocka_unit_test(test_explained),
+		cmocka_unit_test(test_publish),
+		cmocka_unit_test(test_masquerade),
+		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_host_names),
+		cmocka_unit_test(test_error_at),
+		cmocka_unit_test(test_errors_by_position),
+		cmocka_unit_test(test_explained),
 		cmocka_unit_test(test_examples),
 	};
 	int failed;

@@ -6,28 +6,30 @@
 #include "lib/config_rows.h"
 #include "base/util.h"
 
+#define LEAST "a mapping with at least name, listen, servers"
+
 static const struct config_row rows[] = {
 	/* syntax */
 	{ "flow list not closed",
 	  "interfaces: [eth0\n"
 	  "publish: []\n",
-	  "2:8: YAML syntax: did not find expected ',' or ']' while parsing a flow sequence from line 1; accepted: YAML" },
+	  "2:8: YAML syntax: ',' or ']' is missing in the list that begins on line 1; accepted: [ITEM, ITEM]" },
 	{ "IPv6 endpoint without quotes", LISTEN("[2001:db8::10]:21"),
-	  "4:27: YAML syntax: did not find expected key while parsing a block mapping from line 3; accepted: YAML, with quotes around IPv6 and port as in \"[2001:db8::10]:21\"" },
+	  "4:27: YAML syntax: this line is no key of the mapping that begins on line 3; accepted: quotes around IPv6 and port as in \"[2001:db8::10]:21\"" },
 	{ "tab as indentation",
 	  "interfaces:\n"
 	  "\t- eth0\n",
-	  "2:1: YAML syntax: found character that cannot start any token while scanning for the next token from line 2; accepted: YAML, with spaces instead of tabs" },
+	  "2:1: YAML syntax: no value begins with this character; accepted: spaces instead of tabs" },
 	{ "bad indentation", INTERFACES " publish: []\n",
-	  "2:2: YAML syntax: did not find expected key while parsing a block mapping from line 1; accepted: YAML" },
+	  "2:2: YAML syntax: this line is no key of the mapping that begins on line 1; accepted: 'KEY: VALUE', all keys in one column" },
 	{ "not UTF-8", INTERFACES "# \377\n",
-	  "2:3: YAML syntax: invalid leading UTF-8 octet; accepted: YAML" },
+	  "2:3: YAML syntax: a byte that is not UTF-8; accepted: text in UTF-8" },
 	{ "control character", INTERFACES "# a\001\n",
-	  "2:4: YAML syntax: control characters are not allowed; accepted: YAML" },
+	  "2:4: YAML syntax: a control character; accepted: text in UTF-8" },
 	{ "undefined alias", INTERFACES "publish: *rules\n",
-	  "2:10: YAML syntax: found undefined alias; accepted: YAML" },
+	  "2:10: YAML syntax: '*NAME' without an '&NAME' before it; accepted: quotes around a text that begins with *" },
 	{ "string not closed", "interfaces: [\"eth0]\n",
-	  "2:1: YAML syntax: found unexpected end of stream while scanning a quoted scalar from line 1; accepted: YAML" },
+	  "2:1: YAML syntax: no quote closes the one on line 1; accepted: a quote on both sides of a text" },
 	/* the document */
 	{ "empty file", "",
 	  "1:1: file is empty; accepted: a mapping with at least interfaces and one rule" },
@@ -44,7 +46,7 @@ static const struct config_row rows[] = {
 	{ "syntax error behind the document",
 	  PUBLISHED "...\n"
 		    "[\n",
-	  "7:1: YAML syntax: did not find expected <document start>; accepted: YAML" },
+	  "7:1: YAML syntax: text behind the end of the document; accepted: one document" },
 	{ "file is a list", "- eth0\n",
 	  "1:1: the file is not a mapping; accepted: a mapping with the keys " FILE_KEYS },
 	{ "file is a word", "eth0\n",
@@ -68,7 +70,10 @@ static const struct config_row rows[] = {
 	{ "merge key",
 	  INTERFACES "publish:\n"
 		     "  - <<: {name: a}\n",
-	  "3:5: unknown key '<<' in a publish rule; accepted: " PUBLISH_KEYS },
+	  "3:5: unknown key '<<' in a publish rule; accepted: " PUBLISH_KEYS "\n"
+	  "3:5: key 'name' is missing in a publish rule; accepted: " LEAST "\n"
+	  "3:5: key 'listen' is missing in a publish rule; accepted: " LEAST "\n"
+	  "3:5: key 'servers' is missing in a publish rule; accepted: " LEAST },
 	{ "key with control characters", INTERFACES "\"a\\nb\\0\": 1\n",
 	  "2:1: unknown key 'a\\x0ab' in the file; accepted: " FILE_KEYS },
 	{ "key is a list",
@@ -340,6 +345,7 @@ static const struct config_row rows[] = {
 	{ "deny of a masquerade rule", MASQUERADE("deny: all"),
 	  "6:11: deny: 'all' is not a prefix; accepted: " LISTS_TEXT },
 	{ "deny with another key", PUBLISH("deny: {path: x}"),
+	  "6:11: key 'file' is missing in a file of prefixes; accepted: a mapping with at least file\n"
 	  "6:12: unknown key 'path' in a file of prefixes; accepted: file" },
 	{ "deny from a file without a path", PUBLISH("deny: {file: []}"),
 	  "6:18: file: is a list; accepted: the path of a file with " LINE_TEXT },
@@ -375,6 +381,70 @@ static const struct config_row rows[] = {
 	  "6:24: interval: '2h' is out of range; accepted: 1s to 1h, with s, m, h or as plain seconds" },
 	{ "health fall", PUBLISH("health: {fall: 0}"),
 	  "6:20: fall: '0' is out of range; accepted: a number from 1 to 100" },
+
+	/* more YAML */
+	{ "closing brace missing", INTERFACES "limits: {control: 5\n",
+	  "3:1: YAML syntax: ',' or '}' is missing in the mapping that begins on line 2; accepted: {KEY: VALUE, KEY: VALUE}" },
+	{ "key without colon", INTERFACES "publish\nxdp: off\n",
+	  "3:1: YAML syntax: no ':' behind the key on line 2; accepted: 'KEY: VALUE' on each line" },
+	{ "two keys on a line", INTERFACES "xdp: off limits: {}\n",
+	  "2:16: YAML syntax: no key can be here, so no ':' either; accepted: 'KEY: VALUE' on a line of its own, and quotes around a text with ': '" },
+	{ "item out of line", "interfaces:\n  - eth0\n eth1\n",
+	  "3:2: YAML syntax: this line is no key of the mapping that begins on line 1; accepted: 'KEY: VALUE', all keys in one column" },
+	{ "list on the line of its key", "interfaces: - eth0\n",
+	  "1:13: YAML syntax: no list can begin here; accepted: '- ITEM' on a line of its own, or [ITEM, ITEM]" },
+	{ "value that begins with a star", INTERFACES "xdp: *\n",
+	  "2:7: YAML syntax: no name behind '*' or '&'; accepted: quotes around a text that begins with * or &" },
+	{ "value that begins with an at sign", INTERFACES "xdp: @off\n",
+	  "2:6: YAML syntax: no value begins with this character; accepted: quotes around the value" },
+	{ "backslash in quotes", INTERFACES "xdp: \"\\o\"\n",
+	  "2:7: YAML syntax: '\\' before a character that needs none; accepted: \\\\ for a backslash, or single quotes around the text" },
+
+	/* several errors */
+	{ "errors in every part of the file",
+	  "interfaces: [eth0, e/0]\n"
+	  "xdp: on\n"
+	  "publish:\n"
+	  "  - name: files\n"
+	  "    lisen: 192.0.2.10:21\n"
+	  "    servers: [10.9.0.10, 10.9.0.11:21, 10.9.0.12:0]\n"
+	  "    modes: [pasive, activ]\n"
+	  "  - name: files\n"
+	  "    listen: 192.0.2.10:2121\n"
+	  "    servers: 10.9.0.10:21\n"
+	  "guard:\n"
+	  "  - {interface: eth7, ports: 9-1}\n"
+	  "limits: {data: 0}\n",
+	  "1:20: interfaces: 'e/0' is not an interface name; accepted: " INTERFACES_TEXT
+	  "\n"
+	  "2:6: xdp: 'on' is not one of the choices; accepted: auto, native, generic, off\n"
+	  "5:5: unknown key 'lisen' in a publish rule (did you mean 'listen'?); accepted: " PUBLISH_KEYS
+	  "\n"
+	  "6:15: servers: '10.9.0.10' has no port; accepted: " SERVERS_TEXT "\n"
+	  "6:40: servers: '10.9.0.12:0' has a port out of range; accepted: " SERVERS_TEXT
+	  "\n"
+	  "7:13: modes: 'pasive' is not one of the choices; accepted: " MODES_TEXT "\n"
+	  "7:21: modes: 'activ' is not one of the choices; accepted: " MODES_TEXT "\n"
+	  "8:11: name: 'files' is already the name of the rule on line 4; accepted: a unique name\n"
+	  "12:30: ports: '9-1' is a reversed range; accepted: PORT, MIN-MAX, or a list of them\n"
+	  "13:16: data: '0' is out of range; accepted: " LIMIT_TEXT },
+	{ "nothing follows from what can't be read",
+	  "interfaces: [eth0, eth0]\n"
+	  "publish:\n"
+	  "  - name: [files]\n"
+	  "    listen: [192.0.2.10, \"[2001:db8::10]:21\"]\n"
+	  "    servers: [\"10.9.0.10:21\", \"10.9.0.10:21\"]\n"
+	  "masquerade:\n"
+	  "  - {name: lan, clients: [lan, lan], to: 203.0.113.700, control_ports: [0, 0]}\n",
+	  "1:20: interfaces: 'eth0' is listed twice; accepted: each interface once\n"
+	  "3:11: name: is a list; accepted: " NAME_TEXT "\n"
+	  "4:14: listen: '192.0.2.10' has no port; accepted: " LISTEN_TEXT "\n"
+	  "5:31: servers: '10.9.0.10:21' is listed twice; accepted: each server once, with a weight\n"
+	  "7:27: clients: 'lan' is not a prefix; accepted: " CLIENTS_TEXT "\n"
+	  "7:32: clients: 'lan' is not a prefix; accepted: " CLIENTS_TEXT "\n"
+	  "7:42: to: '203.0.113.700' is not an address; accepted: " TO_TEXT "\n"
+	  "7:73: control_ports: '0' is not a port; accepted: " CONTROL_TEXT "\n"
+	  "7:76: control_ports: '0' is not a port; accepted: " CONTROL_TEXT },
 	{ "metrics endpoint", PUBLISHED "metrics: {listen: 9821}\n",
 	  "6:19: listen: '9821' is not an address with port; accepted: " ENDPOINT_TEXT },
 };

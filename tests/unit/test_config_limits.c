@@ -11,21 +11,22 @@
 
 #include <cmocka.h>
 
+#include "base/util.h"
 #include "config/load.h"
 #include "lib/config_rows.h"
 
 /* Expects `message` of the file that is written to `file`; *text is its memory. */
 static void check_long(FILE *file, char **text, size_t *len, const char *message)
 {
-	struct config_error err = { "" };
+	struct config_errors err = { 0 };
 	struct config *cfg = NULL;
-	char expected[sizeof(err.text)];
+	char line[CONFIG_LINE_LEN];
 
 	assert_int_equal(fclose(file), 0);
-	snprintf(expected, sizeof(expected), "rules.yaml:%s", message);
 	assert_int_equal(config_load_text("rules.yaml", *text, *len, &cfg, &err),
 			 -EINVAL);
-	assert_string_equal(err.text, expected);
+	assert_string_equal(config_error_line(line, &err.first[0]), message);
+	assert_int_equal(err.n, 1);
 	free(*text);
 }
 
@@ -156,23 +157,29 @@ static void test_too_many_selectors(void **state)
 
 static void test_files(void **state)
 {
-	struct config_error err;
-	struct config *cfg = NULL;
+	static const struct {
+		const char *path;
+		int ret;
+		const char *text;
+	} files[] = {
+		{ "/nonexistent/rules.yaml", -ENOENT,
+		  "can't be read: No such file or directory; use --config for another file" },
+		{ "/", -EISDIR,
+		  "can't be read: Is a directory; use --config for another file" },
+		{ "/dev/zero", -EFBIG, "is too long; accepted: at most 4194304 bytes" },
+	};
 
 	(void)state;
-	assert_int_equal(config_load("/nonexistent/rules.yaml", &cfg, &err), -ENOENT);
-	assert_string_equal(
-		err.text,
-		"/nonexistent/rules.yaml: can't be read: No such file or directory; "
-		"use --config for another file");
-	assert_int_equal(config_load("/", &cfg, &err), -EISDIR);
-	assert_string_equal(
-		err.text,
-		"/: can't be read: Is a directory; use --config for another file");
-	assert_int_equal(config_load("/dev/zero", &cfg, &err), -EFBIG);
-	assert_string_equal(err.text,
-			    "/dev/zero: is too long; accepted: at most 4194304 bytes");
-	assert_null(cfg);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		struct config_errors err = { 0 };
+		struct config *cfg = NULL;
+
+		assert_int_equal(config_load(files[i].path, &cfg, &err), files[i].ret);
+		assert_null(cfg);
+		assert_int_equal(err.n, 1);
+		assert_int_equal(err.first[0].at.line, 0);
+		assert_string_equal(err.first[0].text, files[i].text);
+	}
 }
 
 int main(void)

@@ -46,7 +46,7 @@ static void write_list(const char *text, size_t len)
 }
 
 /* The configuration whose only rule has the file as `deny`, by a relative path. */
-static int load(struct config **cfg, struct config_error *err)
+static int load(struct config **cfg, struct config_errors *err)
 {
 	static const char yaml[] = PUBLISH("deny: {file: list}");
 
@@ -86,8 +86,9 @@ static void test_row(void **state)
 {
 	const struct row *row = *state;
 	_cleanup_config_ struct config *cfg = NULL;
-	struct config_error err = { "" };
-	char got[512] = "", expected[sizeof(err.text)] = "";
+	struct config_errors err = { 0 };
+	char got[512] = "", expected[512] = "";
+	_cleanup_free_ char *lines = NULL;
 	const struct config_prefix_item *item;
 	int ret;
 
@@ -95,7 +96,8 @@ static void test_row(void **state)
 	ret = load(&cfg, &err);
 	if (row->message)
 		snprintf(expected, sizeof(expected), "%s:%s", list_path, row->message);
-	assert_string_equal(err.text, expected);
+	lines = config_error_lines(&err);
+	assert_string_equal(lines, expected);
 	assert_int_equal(ret, row->message ? -EINVAL : 0);
 	if (row->message)
 		return;
@@ -113,7 +115,7 @@ static void test_row(void **state)
 static void test_long_lines(void **state)
 {
 	_cleanup_config_ struct config *cfg = NULL;
-	struct config_error err = { "" };
+	struct config_errors err = { 0 };
 	char line[1024];
 
 	(void)state;
@@ -127,13 +129,40 @@ static void test_long_lines(void **state)
 	memset(line, '1', sizeof(line) - 1);
 	write_list(line, sizeof(line));
 	assert_int_equal(load(&cfg, &err), -EINVAL);
-	assert_non_null(strstr(err.text, "list:1:1: '111"));
-	assert_non_null(strstr(err.text, "is too long; accepted: " LINE_TEXT));
+	assert_int_equal(err.n, 1);
+	assert_string_equal(err.first[0].file, list_path);
+	assert_int_equal(err.first[0].at.line, 1);
+	assert_non_null(strstr(err.first[0].text, "'111"));
+	assert_non_null(strstr(err.first[0].text, "is too long; accepted: " LINE_TEXT));
+}
+
+/* Errors of the configuration itself come before those of its lists. */
+static void test_all_errors(void **state)
+{
+	static const char yaml[] = PUBLISH("deny: [{file: list}, home]\n    tls: of");
+	_cleanup_config_ struct config *cfg = NULL;
+	_cleanup_free_ char *lines = NULL;
+	struct config_errors err = { 0 };
+	char expected[1024];
+
+	(void)state;
+	write_list("a\n192.0.2.1\nb\n", 14);
+	assert_int_equal(config_load_text(config_path, yaml, strlen(yaml), &cfg, &err),
+			 -EINVAL);
+	snprintf(expected, sizeof(expected),
+		 "%s:1:1: 'a' is not a prefix; accepted: " LINE_TEXT "\n"
+		 "%s:3:1: 'b' is not a prefix; accepted: " LINE_TEXT,
+		 list_path, list_path);
+	lines = config_error_lines(&err);
+	assert_int_equal(err.n, 4);
+	assert_string_equal(strstr(lines, list_path), expected);
+	assert_int_equal(err.first[0].at.line, 6);
+	assert_int_equal(err.first[1].at.line, 7);
 }
 
 int main(void)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(rows) + 1] = { 0 };
+	struct CMUnitTest tests[ARRAY_SIZE(rows) + 2] = { 0 };
 	size_t n = 0;
 
 	for (; n < ARRAY_SIZE(rows); n++)
@@ -141,5 +170,6 @@ int main(void)
 						.test_func = test_row,
 						.initial_state = (void *)&rows[n] };
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_long_lines);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_all_errors);
 	return _cmocka_run_group_tests("config_lists", tests, n, make_dir, remove_dir);
 }

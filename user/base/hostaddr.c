@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/log.h"
 #include "base/util.h"
 
 static bool from_sockaddr(const struct sockaddr *sa, struct ftpnat_addr *addr)
@@ -50,20 +49,18 @@ static void free_list(struct addrinfo **list)
 		freeaddrinfo(*list);
 }
 
-int host_resolve(const char *name, const char *where,
-		 struct ftpnat_addr family[FTPNAT_FAMILY_MAX])
+int host_resolve(const char *name, struct ftpnat_addr family[FTPNAT_FAMILY_MAX],
+		 const char **why)
 {
 	_cleanup_(free_list) struct addrinfo *list = NULL;
 	const struct addrinfo hints = { .ai_family = AF_UNSPEC,
 					.ai_socktype = SOCK_STREAM };
 	int err = getaddrinfo(name, NULL, &hints, &list);
 
-	if (err)
-		return err_r(
-			-EHOSTUNREACH,
-			"%s: data_address %s can't be resolved: %s (give an address, or add the "
-			"name to /etc/hosts)",
-			where, name, gai_strerror(err));
+	if (err) {
+		*why = gai_strerror(err);
+		return -EHOSTUNREACH;
+	}
 	memset(family, 0, sizeof(family[0]) * FTPNAT_FAMILY_MAX);
 	for (const struct addrinfo *i = list; i; i = i->ai_next) {
 		struct ftpnat_addr addr;
@@ -72,13 +69,10 @@ int host_resolve(const char *name, const char *where,
 		    ftpnat_addr_is_none(&family[ftpnat_addr_family(&addr)]))
 			family[ftpnat_addr_family(&addr)] = addr;
 	}
-	if (ftpnat_addr_is_none(&family[FTPNAT_V4]))
-		return err_r(
-			-EADDRNOTAVAIL,
-			"%s: data_address %s has no IPv4 address, and a 227 can name no other "
-			"(give an address)",
-			where, name);
-	return 0;
+	if (!ftpnat_addr_is_none(&family[FTPNAT_V4]))
+		return 0;
+	*why = "no IPv4 address, and a 227 can name no other";
+	return -EADDRNOTAVAIL;
 }
 
 int host_source_towards(const struct ftpnat_endpoint *to, struct ftpnat_addr *source)

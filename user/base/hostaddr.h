@@ -12,9 +12,12 @@
 socklen_t host_sockaddr(const struct ftpnat_endpoint *endpoint,
 			struct sockaddr_storage *sa);
 
-/* First address of each family that the name resolves to. Reports its errors, for `where`. */
-int host_resolve(const char *name, const char *where,
-		 struct ftpnat_addr family[FTPNAT_FAMILY_MAX]);
+/*
+ * First address of each family that the name resolves to; one of IPv4 is needed.
+ * Else -errno, and *why in words.
+ */
+int host_resolve(const char *name, struct ftpnat_addr family[FTPNAT_FAMILY_MAX],
+		 const char **why);
 
 /* Source address that the kernel chooses towards `to`; -errno: no route. */
 int host_source_towards(const struct ftpnat_endpoint *to, struct ftpnat_addr *source);

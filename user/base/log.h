@@ -7,6 +7,7 @@
 #define FTPNAT_LOG_H
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <syslog.h>
 
 /*
@@ -23,6 +24,20 @@ void log_line(int priority, const char *format, ...)
 
 /* Is standard error connected to the journal? As systemd.exec(5) wants it asked. */
 bool log_to_journal(void);
+
+/* The same as pr_err(), of a place in a file; line 0: of the file as a whole. */
+void log_error_at(const char *file, unsigned int line, unsigned int column,
+		  const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* What becomes of errors. */
+enum log_errors {
+	LOG_ERRORS_TEXT, /* a line each on standard error */
+	LOG_ERRORS_JSON, /* a JSON document each there */
+	LOG_ERRORS_HELD, /* one document of all, when log_print_held() is called */
+};
+
+void log_set_errors(enum log_errors errors);
+void log_print_held(FILE *out); /* nothing, if there was no error */
 
 /* Say what failed and return the error: return err_r(-ENOENT, "no interface %s", name); */
 #define err_r(code, fmt, ...)                                                            \

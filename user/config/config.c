@@ -40,36 +40,56 @@ const char *config_mode_str(enum ftpnat_mode mode)
 	return config_mode_names[mode];
 }
 
-static void error_text(struct config_error *err, const char *path, struct config_mark at,
-		       const char *format, va_list args)
+/* Those of the configuration itself come first. */
+static bool is_before(const struct config_error *a, const struct config_error *b)
 {
-	char what[sizeof(err->text)];
+	int file = strcmp(a->file, b->file);
 
-	vsnprintf(what, sizeof(what), format, args);
-	/* the path may be longer than the room: then the message is cut, not the memory */
-	if (snprintf(err->text, sizeof(err->text), "%s:%u:%u: %s", path, at.line,
-		     at.column, what) >= (int)sizeof(err->text))
-		memcpy(err->text + sizeof(err->text) - 4, "...", 4);
+	if (file)
+		return file < 0;
+	return a->at.line < b->at.line ||
+	       (a->at.line == b->at.line && a->at.column < b->at.column);
 }
 
-int config_error_at(struct config_error *err, const struct config *cfg,
-		    struct config_mark at, int ret, const char *format, ...)
+static void add_error(struct config_errors *err, const char *file, struct config_mark at,
+		      const char *format, va_list args)
+{
+	struct config_error *place = err->first + config_errors_shown(err);
+	struct config_error error = { .at = at };
+
+	snprintf(error.file, sizeof(error.file), "%s", file);
+	if (vsnprintf(error.text, sizeof(error.text), format, args) >=
+	    (int)sizeof(error.text))
+		strcpy(error.text + sizeof(error.text) - 4, "...");
+	err->n++;
+	if (place == err->first + CONFIG_MAX_ERRORS) {
+		place--;
+		if (!is_before(&error, place))
+			return;
+	}
+	for (; place > err->first && is_before(&error, place - 1); place--)
+		*place = place[-1];
+	*place = error;
+}
+
+int config_error_at(struct config_errors *err, struct config_mark at, int ret,
+		    const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	error_text(err, cfg->path, at, format, args);
+	add_error(err, "", at, format, args);
 	va_end(args);
 	return ret;
 }
 
-int config_error_in(struct config_error *err, const char *path, struct config_mark at,
+int config_error_in(struct config_errors *err, const char *file, struct config_mark at,
 		    int ret, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	error_text(err, path, at, format, args);
+	add_error(err, file, at, format, args);
 	va_end(args);
 	return ret;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/log.h"
 
 #define CONFIG_DEFAULT_PATH   "/etc/ftpnat/ftpnat.yaml"
 #define CONFIG_MAX_WEIGHT     1000
@@ -27,10 +28,24 @@ struct config_mark {
 	uint32_t column;
 };
 
-/* The whole line for stderr, without its newline. */
+#define CONFIG_MAX_ERRORS 20 /* of a file that are shown */
+
 struct config_error {
-	char text[1024];
+	struct config_mark at; /* line 0: the file as a whole */
+	char file[256];	       /* "": the configuration itself */
+	char text[1024];       /* "what is wrong; accepted: ..." */
 };
+
+/* All that is wrong with a file. Empty when all zero. */
+struct config_errors {
+	size_t n;				      /* found */
+	struct config_error first[CONFIG_MAX_ERRORS]; /* by position */
+};
+
+static inline size_t config_errors_shown(const struct config_errors *errors)
+{
+	return errors->n < CONFIG_MAX_ERRORS ? errors->n : CONFIG_MAX_ERRORS;
+}
 
 enum config_source {
 	CONFIG_SOURCE_KEEP,    /* the client's own address */
@@ -110,8 +125,8 @@ struct config_admission {
 	size_t clients_n;
 	struct config_prefix_item *deny;
 	size_t deny_n;
-	bool reset;		   /* refuse: reset */
-	uint32_t max_sessions;	   /* 0: no limit, as in the next */
+	bool reset;			  /* refuse: reset */
+	uint32_t max_sessions;		  /* 0: no limit, as in the next */
 	struct config_mark per_client_at; /* line 0: key absent */
 	struct config_per_client per_client;
 };
@@ -120,6 +135,7 @@ struct config_admission {
 struct config_rule {
 	struct config_mark at; /* of the name */
 	char name[FTPNAT_NAME_LEN];
+	bool broken; /* it has errors already */
 };
 
 /* Seconds, and checks in a row. */
@@ -237,17 +253,17 @@ const char *config_xdp_str(enum ftpnat_xdp_mode xdp);
 const char *config_source_str(enum config_source source);
 const char *config_mode_str(enum ftpnat_mode mode);
 
-/*
- * For messages about the file found wrong later (an interface that is missing,
- * say): fills in err->text with "FILE:LINE:COLUMN: ..." and returns `ret`.
- */
-int config_error_at(struct config_error *err, const struct config *cfg,
-		    struct config_mark at, int ret, const char *format, ...)
-	__attribute__((format(printf, 5, 6)));
+/* Adds an error; returns `ret`. */
+int config_error_at(struct config_errors *err, struct config_mark at, int ret,
+		    const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* The same about another file, one that the configuration names. */
-int config_error_in(struct config_error *err, const char *path, struct config_mark at,
+int config_error_in(struct config_errors *err, const char *file, struct config_mark at,
 		    int ret, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
+
+/* Reports something found wrong later, such as an interface that is missing. */
+#define config_report_at(cfg, at, format, ...)                                           \
+	log_error_at((cfg)->path, (at).line, (at).column, format, ##__VA_ARGS__)
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "config/config.h"
 
-/* 0, or -errno and *err. */
-int config_check_conflicts(const struct config *cfg, struct config_error *err);
+/* What could not be parsed is left out: it is in *err already. */
+void config_check_conflicts(const struct config *cfg, struct config_errors *err);
 
 #endif

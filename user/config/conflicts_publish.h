@@ -5,7 +5,6 @@
 
 #include "config/config.h"
 
-/* 0, or -errno and *err. */
-int config_check_publish(const struct config *cfg, struct config_error *err);
+void config_check_publish(const struct config *cfg, struct config_errors *err);
 
 #endif

@@ -34,7 +34,7 @@ static int add_prefix(struct list_file *file, const struct ftpnat_prefix *prefix
 	struct config_prefix_item *item = file->item;
 
 	if (item->prefixes_n == CONFIG_MAX_PREFIXES)
-		return config_error_in(file->p->err, item->file, file->at, -EINVAL,
+		return config_error_in(file->p->err, item->file, file->at, -E2BIG,
 				       "has too many lines; accepted: at most %d "
 				       "prefixes",
 				       CONFIG_MAX_PREFIXES);
@@ -86,9 +86,9 @@ static int read_line(struct list_file *file, char *line)
 static int read_lines(struct list_file *file, FILE *stream)
 {
 	char line[LONGEST];
-	int ret = 0;
+	int ret = 0, err;
 
-	while (!ret && fgets(line, sizeof(line), stream)) {
+	while (fgets(line, sizeof(line), stream)) {
 		size_t len = strcspn(line, "\n");
 		bool whole = line[len] == '\n' || feof(stream);
 		int c;
@@ -98,11 +98,16 @@ static int read_lines(struct list_file *file, FILE *stream)
 		/* what is longer can only be a comment */
 		if (!whole && !strchr(line, '#')) {
 			file->at.column = 1;
-			return line_bad(file, line, "is too long");
+			ret = line_bad(file, line, "is too long");
+			line[0] = '\0';
 		}
 		while (!whole && (c = getc(stream)) != EOF && c != '\n')
 			;
-		ret = read_line(file, line);
+		err = read_line(file, line);
+		if (err == -ENOMEM || err == -E2BIG)
+			return err;
+		if (err)
+			ret = err;
 	}
 	return ret;
 }
@@ -133,15 +138,14 @@ static int read_file(struct config_parser *p, const struct config_key *key,
 		return ret;
 	item->file = path_from(p->cfg->path, text);
 	if (!item->file)
-		return config_error_at(p->err, p->cfg, item->at, -ENOMEM,
-				       "out of memory");
+		return config_error_at(p->err, item->at, -ENOMEM, "out of memory");
 	stream = fopen(item->file, "re");
 	if (stream)
 		ret = read_lines(&file, stream);
 	if (ret)
 		return ret;
 	if (!stream || ferror(stream))
-		return config_error_at(p->err, p->cfg, config_yaml_mark(node), -EINVAL,
+		return config_error_at(p->err, config_yaml_mark(node), -EINVAL,
 				       "file: %s can't be read: %s; accepted: %s",
 				       item->file, strerror(errno), key->accepted);
 	return 0;
@@ -164,8 +168,7 @@ int config_prefix_item(struct config_parser *p, const struct config_key *key,
 					   "a file of prefixes", node, item);
 	item->prefixes = calloc(1, sizeof(*item->prefixes));
 	if (!item->prefixes)
-		return config_error_at(p->err, p->cfg, item->at, -ENOMEM,
-				       "out of memory");
+		return config_error_at(p->err, item->at, -ENOMEM, "out of memory");
 	item->prefixes_n = 1;
 	return config_value_prefix(p, key, node, item->prefixes);
 }

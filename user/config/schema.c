@@ -110,9 +110,11 @@ static int parse_prefix(struct config_parser *p, const struct config_key *key,
 			const yaml_node_t *node, void *out)
 {
 	struct config_prefix *prefix = out;
+	int ret = config_value_prefix(p, key, node, &prefix->prefix);
 
-	prefix->at = config_yaml_mark(node);
-	return config_value_prefix(p, key, node, &prefix->prefix);
+	if (!ret)
+		prefix->at = config_yaml_mark(node);
+	return ret;
 }
 
 static int parse_ports_item(struct config_parser *p, const struct config_key *key,
@@ -226,7 +228,7 @@ static int default_control_ports(struct config_parser *p, struct config_mark at,
 		return 0;
 	*ports = calloc(1, sizeof(**ports));
 	if (!*ports)
-		return config_error_at(p->err, p->cfg, at, -ENOMEM, "out of memory");
+		return config_error_at(p->err, at, -ENOMEM, "out of memory");
 	(*ports)->at = at;
 	(*ports)->port = DEFAULT_CONTROL_PORT;
 	*n = 1;
@@ -275,13 +277,16 @@ static int parse_publish(struct config_parser *p, const struct config_key *key,
 		ADMISSION(struct config_publish),
 	};
 	struct config_publish *publish = out;
+	int ret;
 
 	(void)key;
 	publish->source = CONFIG_SOURCE_KEEP;
 	publish->data_ports = default_data_ports;
 	publish->modes = DEFAULT_MODES;
-	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys), "a publish rule", node,
-				   publish);
+	ret = config_yaml_mapping(p, keys, ARRAY_SIZE(keys), "a publish rule", node,
+				  publish);
+	publish->rule.broken = ret != 0;
+	return ret;
 }
 
 static int parse_masquerade(struct config_parser *p, const struct config_key *key,
@@ -318,6 +323,7 @@ static int parse_masquerade(struct config_parser *p, const struct config_key *ke
 	masquerade->modes = DEFAULT_MODES;
 	ret = config_yaml_mapping(p, keys, ARRAY_SIZE(keys), "a masquerade rule", node,
 				  masquerade);
+	masquerade->rule.broken = ret != 0;
 	return ret ? ret :
 		     default_control_ports(p, config_yaml_mark(node),
 					   &masquerade->control_ports,
@@ -348,7 +354,7 @@ static int parse_track(struct config_parser *p, const struct config_key *key,
 		return ret;
 	if (!track->servers && !track->clients)
 		return config_error_at(
-			p->err, p->cfg, config_yaml_mark(node), -EINVAL,
+			p->err, config_yaml_mark(node), -EINVAL,
 			"keys 'servers' and 'clients' are missing in a track rule; "
 			"accepted: one of them or both");
 	return default_control_ports(p, config_yaml_mark(node), &track->control_ports,

@@ -11,7 +11,7 @@ int config_shape_modes(struct config_parser *p, const struct config_key *key,
 {
 	uint8_t *modes = out;
 	unsigned int mode;
-	int ret;
+	int ret = 0;
 
 	*modes = 0;
 	if (config_yaml_length(list) == 0)
@@ -19,14 +19,14 @@ int config_shape_modes(struct config_parser *p, const struct config_key *key,
 	for (size_t i = 0; i < config_yaml_length(list); i++) {
 		const yaml_node_t *node = config_yaml_item(p, list, i);
 
-		ret = config_value_choice(p, key, node, &mode);
-		if (ret)
-			return ret;
-		if (*modes & 1 << mode)
-			return config_value_bad(p, key, node, "is listed twice");
-		*modes |= (uint8_t)(1 << mode);
+		if (config_value_choice(p, key, node, &mode))
+			ret = -EINVAL;
+		else if (*modes & 1 << mode)
+			ret = config_value_bad(p, key, node, "is listed twice");
+		else
+			*modes |= (uint8_t)(1 << mode);
 	}
-	return 0;
+	return ret;
 }
 
 /* keep, gateway, or an address of each family */
@@ -35,7 +35,7 @@ int config_shape_source(struct config_parser *p, const struct config_key *key,
 {
 	struct config_publish *publish = rule;
 	const char *text;
-	int ret;
+	int ret = 0;
 
 	publish->source = CONFIG_SOURCE_ADDRESS;
 	publish->source_address.at = config_yaml_mark(list);
@@ -53,12 +53,11 @@ int config_shape_source(struct config_parser *p, const struct config_key *key,
 		return config_value_empty(p, key, list);
 	}
 	for (size_t i = 0; i < config_yaml_length(list); i++) {
-		ret = config_value_family_address(p, key, config_yaml_item(p, list, i),
-						  &publish->source_address);
-		if (ret)
-			return ret;
+		if (config_value_family_address(p, key, config_yaml_item(p, list, i),
+						&publish->source_address))
+			ret = -EINVAL;
 	}
-	return 0;
+	return ret;
 }
 
 /* `interface`, or addresses, or both */
@@ -72,14 +71,16 @@ int config_shape_to(struct config_parser *p, const struct config_key *key,
 	masquerade->to.at = config_yaml_mark(list);
 	if (config_yaml_length(list) == 0)
 		return config_value_empty(p, key, list);
-	for (size_t i = 0; i < config_yaml_length(list) && !ret; i++) {
+	for (size_t i = 0; i < config_yaml_length(list); i++) {
 		const yaml_node_t *node = config_yaml_item(p, list, i);
+		int err = config_value_text(p, key, node, &text);
 
-		ret = config_value_text(p, key, node, &text);
-		if (!ret && strcmp(text, "interface") == 0)
+		if (!err && strcmp(text, "interface") == 0)
 			masquerade->to_interface = true;
-		else if (!ret)
-			ret = config_value_family_address(p, key, node, &masquerade->to);
+		else if (!err)
+			err = config_value_family_address(p, key, node, &masquerade->to);
+		if (err)
+			ret = err;
 	}
 	return ret;
 }
@@ -134,9 +135,8 @@ int config_shape_data_address(struct config_parser *p, const struct config_key *
 		    config_yaml_length(list) == 1) {
 			publish->data_host = strdup(text);
 			if (!publish->data_host)
-				return config_error_at(p->err, p->cfg,
-						       config_yaml_mark(node), -ENOMEM,
-						       "out of memory");
+				return config_error_at(p->err, config_yaml_mark(node),
+						       -ENOMEM, "out of memory");
 			return 0;
 		}
 		ret = config_value_address_of_227(p, key, node, &addr) ?:

@@ -11,7 +11,7 @@ int config_value_bad(struct config_parser *p, const struct config_key *key,
 {
 	char quoted[CONFIG_TEXT_LEN];
 
-	config_error_at(p->err, p->cfg, config_yaml_mark(node), -EINVAL,
+	config_error_at(p->err, config_yaml_mark(node), -EINVAL,
 			"%s: '%s' %s; accepted: %s", key->name,
 			config_quote(quoted, (const char *)node->data.scalar.value), is,
 			key->accepted);
@@ -21,7 +21,7 @@ int config_value_bad(struct config_parser *p, const struct config_key *key,
 int config_value_empty(struct config_parser *p, const struct config_key *key,
 		       const yaml_node_t *list)
 {
-	return config_error_at(p->err, p->cfg, config_yaml_mark(list), -EINVAL,
+	return config_error_at(p->err, config_yaml_mark(list), -EINVAL,
 			       "%s: is an empty list; accepted: %s", key->name,
 			       key->accepted);
 }
@@ -43,7 +43,7 @@ int config_value_text(struct config_parser *p, const struct config_key *key,
 	else
 		is = NULL;
 	if (is) {
-		config_error_at(p->err, p->cfg, config_yaml_mark(node), -EINVAL,
+		config_error_at(p->err, config_yaml_mark(node), -EINVAL,
 				"%s: %s; accepted: %s", key->name, is, key->accepted);
 		return -EINVAL;
 	}
@@ -66,7 +66,7 @@ int config_value_list(struct config_parser *p, const struct config_key *key,
 	if (node->type != YAML_SEQUENCE_NODE && key->list_only) {
 		if (node->type == YAML_MAPPING_NODE)
 			return config_error_at(
-				p->err, p->cfg, config_yaml_mark(node), -EINVAL,
+				p->err, config_yaml_mark(node), -EINVAL,
 				"%s: is a mapping (is `- ` missing in front?); accepted: %s",
 				key->name, key->accepted);
 		ret = config_value_text(p, key, node, &text);
@@ -76,21 +76,26 @@ int config_value_list(struct config_parser *p, const struct config_key *key,
 		return config_value_empty(p, key, node);
 	if (n > key->most)
 		return config_error_at(
-			p->err, p->cfg,
-			config_yaml_mark(config_yaml_item(p, node, key->most)), -EINVAL,
-			"%s: has %zu items; accepted: at most %zu", key->name, n,
+			p->err, config_yaml_mark(config_yaml_item(p, node, key->most)),
+			-EINVAL, "%s: has %zu items; accepted: at most %zu", key->name, n,
 			key->most);
 	if (n == 0)
 		return 0;
 	items = calloc(n, key->item_size);
 	if (!items)
-		return config_error_at(p->err, p->cfg, config_yaml_mark(node), -ENOMEM,
+		return config_error_at(p->err, config_yaml_mark(node), -ENOMEM,
 				       "out of memory");
 	memcpy(out, &items, sizeof(items));
 	memcpy((char *)out + key->count, &n, sizeof(n));
-	for (size_t i = 0; i < n && !ret; i++)
-		ret = key->item(p, key, config_yaml_item(p, node, i),
-				items + i * key->item_size);
+	for (size_t i = 0; i < n; i++) {
+		int err = key->item(p, key, config_yaml_item(p, node, i),
+				    items + i * key->item_size);
+
+		if (err == -ENOMEM)
+			return err;
+		if (err)
+			ret = err;
+	}
 	return ret;
 }
 
@@ -207,8 +212,8 @@ int config_value_pace(struct config_parser *p, const struct config_key *key,
 	static const struct {
 		const char *unit;
 		uint32_t seconds;
-	} units[] = { { "s", 1 },     { "sec", 1 },   { "m", 60 },   { "min", 60 },
-		      { "h", 3600 },  { "hour", 3600 }, { "d", 86400 }, { "day", 86400 } };
+	} units[] = { { "s", 1 },    { "sec", 1 },     { "m", 60 },    { "min", 60 },
+		      { "h", 3600 }, { "hour", 3600 }, { "d", 86400 }, { "day", 86400 } };
 	uint64_t number, count = 1, seconds = 0;
 	struct config_pace *pace = out;
 	const char *text, *end;

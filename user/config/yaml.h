@@ -13,7 +13,7 @@
 struct config_parser {
 	yaml_document_t *doc;
 	struct config *cfg;
-	struct config_error *err;
+	struct config_errors *err;
 };
 
 struct config_key;

@@ -294,9 +294,12 @@ static int check_listen(const struct instance *self, const struct config *config
 	if (!err)
 		return 0;
 	ftpnat_endpoint_str(text, &listen->endpoint.addr, listen->endpoint.port);
-	return err_r(-EADDRINUSE,
-		     "%s:%u:%u: listen %s is already owned by another instance at %s",
-		     config->path, listen->at.line, listen->at.column, text, dir);
+	config_report_at(
+		config, listen->at,
+		"listen %s is already owned by another instance at %s; take that one "
+		"down, or use another address",
+		text, dir);
+	return -EADDRINUSE;
 }
 
 static int check_clients(const struct instance *self, const struct config *config,
@@ -317,11 +320,12 @@ static int check_clients(const struct instance *self, const struct config *confi
 	if (!err)
 		return 0;
 	ftpnat_prefix_str(text, &clients->prefix);
-	return err_r(-EADDRINUSE,
-		     "%s:%u:%u: clients %s (control port %u) on %s are already owned by "
-		     "another instance at %s",
-		     config->path, clients->at.line, clients->at.column, text, port,
-		     interface, dir);
+	config_report_at(
+		config, clients->at,
+		"clients %s (control port %u) on %s are already owned by another "
+		"instance at %s; take that one down, or name other clients",
+		text, port, interface, dir);
+	return -EADDRINUSE;
 }
 
 int apply_check_claims(const struct instance *self, const struct config *config,

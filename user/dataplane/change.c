@@ -25,12 +25,14 @@ static int find_header(const struct config *config, const struct config_interfac
 {
 	int header = netdev_header(from->name);
 
-	if (header == -EAFNOSUPPORT)
-		return err_r(
-			header,
-			"%s:%u:%u: ftpnat does not work on interfaces of the kind of %s, only "
-			"on Ethernet, PPP, WireGuard, tun and lo: remove it from interfaces",
-			config->path, from->at.line, from->at.column, from->name);
+	if (header == -EAFNOSUPPORT) {
+		config_report_at(
+			config, from->at,
+			"ftpnat does not work on interfaces of the kind of %s, only "
+			"on Ethernet, PPP, WireGuard, tun and lo; remove it from interfaces",
+			from->name);
+		return header;
+	}
 	if (header < 0)
 		return err_r(header, "can't find out the type of %s: %s", from->name,
 			     strerror(-header));
@@ -41,6 +43,7 @@ static int find_header(const struct config *config, const struct config_interfac
 static int find_interfaces(struct change *change)
 {
 	const struct config *config = change->config;
+	int ret = 0;
 
 	if (config->interfaces_n > FTPNAT_MAX_INTERFACES)
 		return err_r(-E2BIG, "more than %d interfaces", FTPNAT_MAX_INTERFACES);
@@ -50,20 +53,24 @@ static int find_interfaces(struct change *change)
 		int err;
 
 		to->ifindex = if_nametoindex(from->name);
-		if (!to->ifindex)
-			return err_r(
-				-ENODEV,
-				"%s:%u:%u: no interface %s in this network namespace "
-				"(see `ip link`)",
-				config->path, from->at.line, from->at.column, from->name);
+		if (!to->ifindex) {
+			config_report_at(config, from->at,
+					 "no interface %s in this network namespace; "
+					 "see `ip link`",
+					 from->name);
+			ret = -ENODEV;
+			continue;
+		}
 		err = find_header(config, from, to);
-		if (err)
-			return err;
+		if (err) {
+			ret = err;
+			continue;
+		}
 		memcpy(to->name, from->name, sizeof(to->name));
 		to->xdp_asked = (__u8)config->xdp;
 		change->wanted.interfaces++;
 	}
-	return 0;
+	return ret;
 }
 
 struct ftpnat_interface *state_interface(struct ftpnat_state *state, __u32 ifindex)

@@ -173,20 +173,26 @@ static int put_data_host(const struct slot *slot, const struct config_publish *p
 			 struct ftpnat_rule *rule)
 {
 	const struct ftpnat_rule *old = &slot->ids.old[rule_id(slot, rule)];
-	const struct config_mark *at = &publish->data_address.at;
-	_cleanup_free_ char *where = NULL;
+	const struct config_mark at = publish->data_address.at;
 	char text[FTPNAT_ADDR_STRLEN];
+	const char *why;
 	int err;
 
-	if (asprintf(&where, "%s:%u:%u", slot->config->path, at->line, at->column) < 0)
-		return err_r(-ENOMEM, "out of memory");
 	rule->data_host = host_hash(publish->data_host);
-	err = host_resolve(publish->data_host, where, rule->data_address);
-	if (!err || old->data_host != rule->data_host)
+	err = host_resolve(publish->data_host, rule->data_address, &why);
+	if (!err)
+		return 0;
+	if (old->data_host != rule->data_host) {
+		config_report_at(slot->config, at,
+				 "data_address %s can't be resolved: %s; accepted: an "
+				 "address, or a name that this host can resolve",
+				 publish->data_host, why);
 		return err;
+	}
 	memcpy(rule->data_address, old->data_address, sizeof(rule->data_address));
-	pr_warn("rule %s: data_address stays %s, as resolved before: run `reload` when the name can "
-		"be resolved again",
+	pr_warn("%s:%u:%u: data_address %s can't be resolved: %s; rule %s: data_address stays "
+		"%s, as resolved before: run `reload` when the name can be resolved again",
+		slot->config->path, at.line, at.column, publish->data_host, why,
 		publish->rule.name,
 		ftpnat_addr_str(text, &rule->data_address[FTPNAT_V4]));
 	return 0;
@@ -198,14 +204,6 @@ static int put_admission(struct slot *slot, const struct config_admission *admis
 {
 	rule->admission = (__u16)((admission->reset ? FTPNAT_ADMIT_RESET : 0) |
 				  (admission->clients_n ? 0 : FTPNAT_ADMIT_DEFAULT));
-	rule->max_sessions = admission->max_sessions;
-	rule->per_client = (struct ftpnat_per_client){
-		.sessions = admission->per_client.sessions,
-		.half_open = admission->per_client.half_open,
-		.expected = admission->per_client.expected,
-		.new_sessions = admission->per_client.new_sessions.number,
-		.new_time = admission->per_client.new_sessions.seconds,
-	};
 	if (!admission->clients_n && !admission->deny_n)
 		return 0;
 	rule->admission |= FTPNAT_ADMIT_LISTS;

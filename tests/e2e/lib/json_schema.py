@@ -23,8 +23,8 @@ def schema():
 
 
 def verbs():
-    """Those with JSON."""
-    return {reference["$ref"].rpartition("/")[2] for reference in schema()["anyOf"]}
+    """Those with JSON of their own."""
+    return {reference["$ref"].rpartition("/")[2] for reference in schema()["anyOf"]} - {"error"}
 
 
 @functools.cache
@@ -46,7 +46,11 @@ def check(verb, document):
 
 def check_output(argv, done):
     """Of a command that has ended; of one without --json, nothing is checked."""
-    if done.returncode not in (0, 3) or not {"-j", "--json"} & set(argv):
+    if not {"-j", "--json"} & set(argv):
+        return
+    if done.returncode not in (0, 3):
+        for line in done.stdout.splitlines()[-1:]:
+            check("error", json.loads(line))
         return
     verb = next((word for word in argv if word in verbs()), None)
     if verb == "events":

@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "config/config.h"
+
 /* Files that differ from a good one in the value named, or by the line added. */
 #define INTERFACES "interfaces: [eth0]\n"
 #define RULE(name, listen, servers)                                                      \
@@ -52,8 +54,17 @@
 struct config_row {
 	const char *name;
 	const char *yaml;
-	const char *message; /* behind "rules.yaml:" */
+	const char *message; /* behind "rules.yaml:"; of several errors, a line each */
 };
+
+#define CONFIG_LINE_LEN (sizeof(struct config_error) + 32)
+
+/* "LINE:COLUMN: TEXT", behind the name of a list file */
+char *config_error_line(char line[static CONFIG_LINE_LEN],
+			const struct config_error *error);
+
+/* Those that are shown, a line each, to be freed. */
+char *config_error_lines(const struct config_errors *errors);
 
 /* Each row as a test of a group of this name; returns how many failed. */
 int config_run_rows(const char *group, const struct config_row *rows, size_t n);
