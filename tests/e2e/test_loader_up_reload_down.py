@@ -150,7 +150,8 @@ def test_interface_of_another_kind_is_refused(host, verb):
     try:
         before = host.everything()
         refused(host.load(verb, config=CONFIG.replace("v1", "t0")), 1, "ftpnat.yaml:1:",
-                "does not work on interfaces of the kind of t0", "remove it from interfaces")
+                "does not work on interfaces of the kind of t0, a tunnel without a remote address",
+                "remove it from interfaces")
         assert host.everything() == before
     finally:
         os.close(tunnel)

@@ -2,8 +2,10 @@
 #include "base/netdev.h"
 
 #include <errno.h>
+#include <ifaddrs.h>
 #include <linux/ethtool.h>
 #include <linux/genetlink.h>
+#include <linux/if_packet.h>
 #include <linux/if_vlan.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -21,6 +23,8 @@
 #define NETDEV_CMD_DEV_GET	  1
 #define NETDEV_A_DEV_IFINDEX	  1
 #define NETDEV_A_DEV_XDP_FEATURES 3
+
+#define ARPHRD_IP6GRE 823 /* linux/if_arp.h, which net/if.h leaves no room for */
 
 #define ANSWER_LEN 8192
 #define ATTR_ROOM  32
@@ -110,6 +114,32 @@ bool netdev_has_vlan(const char *name)
 
 /* ---- addresses ---- */
 
+static void free_ifaddrs(struct ifaddrs **list)
+{
+	if (*list)
+		freeifaddrs(*list);
+}
+
+/* Has the tunnel a remote end of its own? It is its link-layer broadcast address. */
+static bool has_remote(const char *name)
+{
+	_cleanup_(free_ifaddrs) struct ifaddrs *list = NULL;
+	bool found = false;
+
+	if (getifaddrs(&list))
+		return false;
+	for (const struct ifaddrs *i = list; i && !found; i = i->ifa_next) {
+		const struct sockaddr_ll *remote = (void *)i->ifa_broadaddr;
+
+		if (strcmp(i->ifa_name, name) || !i->ifa_addr ||
+		    i->ifa_addr->sa_family != AF_PACKET || !remote)
+			continue;
+		for (size_t byte = 0; byte < remote->sll_halen; byte++)
+			found |= ((const __u8 *)remote->sll_addr)[byte] != 0;
+	}
+	return found;
+}
+
 int netdev_header(const char *name)
 {
 	char driver[NETDEV_DRIVER_LEN];
@@ -124,6 +154,13 @@ int netdev_header(const char *name)
 		return NETDEV_HEADER_ETHERNET;
 	case ARPHRD_PPP:
 		return NETDEV_HEADER_NONE;
+	/* without a remote end GRE shows TC its outer header, and the others need more than a route */
+	case ARPHRD_TUNNEL:
+	case ARPHRD_TUNNEL6:
+	case ARPHRD_SIT:
+	case ARPHRD_IPGRE:
+	case ARPHRD_IP6GRE:
+		return has_remote(name) ? NETDEV_HEADER_NONE : -EDESTADDRREQ;
 	case ARPHRD_NONE:
 		netdev_driver(name, driver);
 		return strcmp(driver, "tun") && strcmp(driver, "wireguard") ?

@@ -28,8 +28,8 @@ enum netdev_link netdev_link(const char *name);
 
 /*
  * What TC programs see in front of the IP header. `lo` has an Ethernet header, too; PPP,
- * WireGuard and tun have nothing. -errno; -EAFNOSUPPORT: something else, or depending on
- * the packet (GRE, IPIP, SIT, xfrm).
+ * WireGuard, tun, and GRE, IPIP and SIT with a remote end have nothing. -errno;
+ * -EDESTADDRREQ: a tunnel without a remote end; -EAFNOSUPPORT: something else (xfrm).
  */
 enum netdev_header { NETDEV_HEADER_ETHERNET, NETDEV_HEADER_NONE };
 int netdev_header(const char *name);

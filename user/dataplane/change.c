@@ -25,12 +25,15 @@ static int find_header(const struct config *config, const struct config_interfac
 {
 	int header = netdev_header(from->name);
 
-	if (header == -EAFNOSUPPORT) {
+	if (header == -EAFNOSUPPORT || header == -EDESTADDRREQ) {
 		config_report_at(
 			config, from->at,
-			"ftpnat does not work on interfaces of the kind of %s, only "
-			"on Ethernet, PPP, WireGuard, tun and lo; remove it from interfaces",
-			from->name);
+			"ftpnat does not work on interfaces of the kind of %s%s, only on "
+			"Ethernet, PPP, WireGuard, tun, lo, and GRE, IPIP and SIT with a remote "
+			"address; remove it from interfaces",
+			from->name,
+			header == -EDESTADDRREQ ? ", a tunnel without a remote address" :
+						  "");
 		return header;
 	}
 	if (header < 0)

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 
+from links import Link
 from tun_pair import ARPHRD_NONE, tun_open
 
 TUN_PAIR = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tun_pair.py")
@@ -205,12 +206,13 @@ class Lab:
     """The namespaces and all that was started in them. Close it."""
 
     def __init__(self, name, clients=1, servers=1, vip="own", route_back=True,
-                 neighbours="dynamic", tun=(), tun_kind=ARPHRD_NONE):
+                 neighbours="dynamic", tun=(), tun_kind=ARPHRD_NONE, links=None):
         self.name = f"ftpnat-{name}"
         self.vip = vip
         self.neighbours = neighbours
         self.tun = tun  # of "clients", "servers": their links have no Ethernet header
         self.tun_kind = tun_kind
+        self.links = links or {}  # {"clients" or "servers": kind of link, see links.py}
         self.processes = []
         self.closers = []  # called first of all when the lab closes
         remove_namespaces(self.name)
@@ -252,7 +254,10 @@ class Lab:
         node.gw_interface = f"{letter}{index}"
         node.gw4, node.ip4 = f"10.{net}.{index}.1", f"10.{net}.{index}.2"
         node.gw6, node.ip6 = f"fd00:{net}:{index}::1", f"fd00:{net}:{index}::2"
-        if {"c": "clients", "s": "servers"}[letter] in self.tun:
+        side = {"c": "clients", "s": "servers"}[letter]
+        if side in self.links:
+            node.link = Link(self.links[side], self, node, net, run, wait_until)
+        elif side in self.tun:
             self._tun_pair((node, "eth0"), (self.gw, node.gw_interface))
         else:
             run(["ip", "link", "add", "eth0", "netns", node.name, "type", "veth",
