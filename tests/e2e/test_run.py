@@ -258,6 +258,33 @@ def test_log_and_events_at_the_same_time(scene):
     assert seen[0] == seen[1]
 
 
+def test_log_is_in_columns(make_lab):
+    """Whatever the lengths of names, also of a rule that a reload adds."""
+    lab = make_lab()
+    server = Vsftpd(lab.server).start()
+    rules = [publish(name, lab.vips(number), [server])
+             for number, name in enumerate(("a", "longer-name", "longest-name-of-all"))]
+    lab.gateway.write({"publish": rules[:2]})
+    service = Service(lab)
+
+    def columns(number):
+        """Where the reason and the client begin, by rule, in the lines of one login."""
+        service.process.forget()
+        with lab.client.inside():
+            login(lab.client, lab.vips(number)[0], server).quit()
+        service.wait_log("control_opened")
+        lines = [line for line in service.log().splitlines() if " control_" in line]
+        return {(line.index(" control_"), line.index(" 10.1.1.2:")) for line in lines}
+
+    both = columns(0) | columns(1)
+    assert len(both) == 1
+    lab.gateway.write({"publish": rules})
+    service.signal(signal.SIGHUP)
+    service.wait_log("reloaded ")
+    new = columns(2)
+    assert new != both and len(new | columns(0)) == 1
+
+
 def test_log_as_json(scene):
     lab, server, vips, _ = scene
     service = Service(lab, "--json")

@@ -20,7 +20,6 @@ struct follower {
 	const struct options *options;
 	struct event_maps maps;
 	struct event_reader reader;
-	int rule_width;
 	__u64 lost;	      /* lost events already reported */
 	__u64 noted;	      /* lost events to be reported ... */
 	__u64 noted_at;	      /* ... when all events from before this time are printed */
@@ -107,7 +106,7 @@ static int print_text(const struct follower *f, const struct ftpnat_event *e,
 	if (!out)
 		return err_r(-ENOMEM, "out of memory");
 	fprintf(out, "%s  ", event_time_str(when, e->time, false));
-	event_print(out, e, line, rule, f->rule_width);
+	event_print(out, e, line, rule, f->maps.rule_width);
 	if (fclose(out))
 		return err_r(-ENOMEM, "out of memory");
 	if (f->options->wide)
@@ -212,19 +211,6 @@ static int follow(struct follower *f)
 	return stopped || err == -ECANCELED || err == -EPIPE ? 0 : err;
 }
 
-static int longest_name(const struct view *view)
-{
-	int longest = 1;
-
-	for (int id = 0; id < FTPNAT_MAX_RULES; id++) {
-		int len = (int)strnlen(view->rules[id].name, FTPNAT_NAME_LEN);
-
-		if (len > longest)
-			longest = len;
-	}
-	return longest;
-}
-
 static void end_follower(struct follower *f)
 {
 	event_reader_close(&f->reader);
@@ -241,7 +227,6 @@ int verb_events(const struct options *options)
 
 	if (err)
 		return EXIT_RUNTIME;
-	f.rule_width = longest_name(&view);
 	catch_signals();
 	err = event_reader_open(&f.reader, &f.maps, see_event, &f);
 	if (err == -EBUSY)

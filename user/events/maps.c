@@ -8,6 +8,14 @@
 #include "base/log.h"
 #include "dataplane/pin.h"
 
+static void widen(struct event_maps *maps, const char *name)
+{
+	int len = (int)strnlen(name, FTPNAT_NAME_LEN);
+
+	if (len > maps->rule_width)
+		maps->rule_width = len;
+}
+
 int event_maps_open(struct event_maps *maps, const struct view *view)
 {
 	*maps = (struct event_maps)EVENT_MAPS_INIT;
@@ -20,6 +28,8 @@ int event_maps_open(struct event_maps *maps, const struct view *view)
 	    maps->readers_fd < 0)
 		return -ENOENT;
 	maps->events_id = pin_map_id(maps->dir, map_name(FTPNAT_MAP_EVENTS));
+	for (int id = 0; id < FTPNAT_MAX_RULES; id++)
+		widen(maps, view->rules[id].name);
 	return 0;
 }
 
@@ -31,7 +41,7 @@ void event_maps_close(struct event_maps *maps)
 	close_fd(&maps->readers_fd);
 }
 
-void event_maps_rule(const struct event_maps *maps, __u16 id, char name[FTPNAT_NAME_LEN])
+void event_maps_rule(struct event_maps *maps, __u16 id, char name[FTPNAT_NAME_LEN])
 {
 	struct ftpnat_config config = { 0 };
 	struct ftpnat_rule rule = { 0 };
@@ -43,6 +53,7 @@ void event_maps_rule(const struct event_maps *maps, __u16 id, char name[FTPNAT_N
 	    !rule.name[0])
 		strcpy(rule.name, id == FTPNAT_NO_RULE ? "-" : "?");
 	memcpy(name, rule.name, sizeof(rule.name));
+	widen(maps, name);
 }
 
 bool event_maps_up(const struct event_maps *maps)

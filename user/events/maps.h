@@ -12,6 +12,7 @@ struct event_maps {
 	int rules_fd;
 	int readers_fd;
 	__u32 events_id;
+	int rule_width; /* of the longest name of a rule so far */
 };
 
 #define EVENT_MAPS_INIT                                                                  \
@@ -24,7 +25,7 @@ int event_maps_open(struct event_maps *maps, const struct view *view);
 void event_maps_close(struct event_maps *maps);
 
 /* Name of the rule, even if a reload has added it since; "?" if there is none. */
-void event_maps_rule(const struct event_maps *maps, __u16 id, char name[FTPNAT_NAME_LEN]);
+void event_maps_rule(struct event_maps *maps, __u16 id, char name[FTPNAT_NAME_LEN]);
 
 /* Are these still the maps of the instance at the pin directory? */
 bool event_maps_up(const struct event_maps *maps);

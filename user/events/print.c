@@ -7,7 +7,7 @@
 #include "events/text.h"
 
 #define ONE_SECOND   1000000000ULL
-#define REASON_WIDTH 15
+#define REASON_WIDTH 19 /* of client_new_sessions: the longest that an event has */
 
 /* An event as text. */
 struct words {

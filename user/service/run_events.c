@@ -97,7 +97,7 @@ static int priority_of(__u32 reason)
 	}
 }
 
-static void log_event(const struct run_events *events, const struct ftpnat_event *e,
+static void log_event(struct run_events *events, const struct ftpnat_event *e,
 		      const struct ftpnat_line_event *line)
 {
 	char rule[FTPNAT_NAME_LEN], when[EVENT_TIME_STRLEN];
@@ -115,7 +115,7 @@ static void log_event(const struct run_events *events, const struct ftpnat_event
 	} else {
 		out = open_memstream(&text, &len);
 		if (out) {
-			event_print(out, e, line, rule, 0);
+			event_print(out, e, line, rule, events->maps.rule_width);
 			fclose(out);
 		}
 		if (events->journal)
