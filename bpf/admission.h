@@ -3,6 +3,7 @@
 #ifndef FTPNAT_BPF_ADMISSION_H
 #define FTPNAT_BPF_ADMISSION_H
 
+#include "bans.h"
 #include "clients.h"
 #include "config.h"
 #include "verdict.h"
@@ -99,6 +100,9 @@ __noinline enum ftpnat_reason client_admit(void)
 
 	if (!config || !usage || !s)
 		return FTPNAT_NO_MEMORY;
+	s->ban_key.addr = s->flow.key.src;
+	if (client_banned(s->flow.rule))
+		return FTPNAT_BANNED;
 	rule = rule_get(s, s->flow.rule);
 	if (!rule)
 		return FTPNAT_NO_MEMORY;

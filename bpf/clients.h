@@ -61,8 +61,7 @@ static __always_inline bool client_stays(struct ftpnat_client *client)
 		return false;
 	/* some more, since the coarse clock is late */
 	return !bpf_timer_set_callback(&client->timer, client_expire) &&
-	       !bpf_timer_start(&client->timer,
-				client->next - now + 20 * MILLISECOND, 0);
+	       !bpf_timer_start(&client->timer, client->next - now + 20 * MILLISECOND, 0);
 }
 
 /* One session less of the client of s->client_key. */

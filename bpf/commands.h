@@ -43,6 +43,7 @@ static __always_inline __u32 refusal_index(enum ftpnat_reason why)
 	case FTPNAT_LINE_FULL:
 	case FTPNAT_CLIENT_EXPECTED:
 	case FTPNAT_CLIENT_SHARE:
+	case FTPNAT_BANNED:
 		return 1;
 	case FTPNAT_LINE_FOREIGN:
 		return 2;

@@ -8,6 +8,7 @@
 
 #include <linux/errno.h>
 
+#include "bans.h"
 #include "clients.h"
 #include "config.h"
 #include "count.h"
@@ -197,6 +198,9 @@ __noinline enum ftpnat_reason expectation_count(struct ftpnat_session *session)
 
 	if (!session || !s || !config || !usage)
 		return FTPNAT_LINE_FULL;
+	s->ban_key.addr = session->client.src;
+	if (client_banned(session->rule))
+		return FTPNAT_BANNED;
 	used = __sync_fetch_and_add(&usage->expected, 1);
 	if (used >= config->limit_expected) {
 		__sync_fetch_and_sub(&usage->expected, 1);

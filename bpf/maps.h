@@ -107,9 +107,25 @@ struct {
 } ftpnat_select SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, FTPNAT_MAX_BANS);
+	__type(key, struct ftpnat_ban_key);
+	__type(value, struct ftpnat_ban);
+} ftpnat_bans SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ftpnat_banned);
+} ftpnat_banned SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 1); /* loader: limits.control, and room for those without sessions */
+	__uint(max_entries,
+	       1); /* loader: limits.control, and room for those without sessions */
 	__type(key, struct ftpnat_client_key);
 	__type(value, struct ftpnat_client);
 } ftpnat_clients SEC(".maps");

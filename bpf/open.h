@@ -55,6 +55,26 @@ __noinline bool tls_expects(bool leaves)
 }
 
 /*
+ * Is the client of the data connection in s->flow banned? Then the expectation that it
+ * came by, s->expected_key, is closed.
+ */
+__noinline int data_banned(void)
+{
+	struct scratch *s = scratch_get();
+	struct ftpnat_expected *e;
+
+	if (!s)
+		return 0;
+	e = bpf_map_lookup_elem(&ftpnat_expected, &s->expected_key);
+	s->ban_key.addr = e ? e->client : s->packet.tuple.src;
+	if (!client_banned(s->flow.rule))
+		return 0;
+	if (e)
+		expectation_remove(&s->expected_key, FTPNAT_EXPECTED_CLOSED);
+	return 1;
+}
+
+/*
  * GO_ON when opened, PASS when nothing was expected, else the reason of the refusal.
  * leaves: every filter has accepted it, and it is about to leave unchanged.
  */
@@ -102,6 +122,8 @@ static __noinline enum ftpnat_reason data_open(struct __sk_buff *skb, struct scr
 	verdict = source_opens(skb, s, egress);
 	if (verdict != GO_ON)
 		return verdict;
+	if (data_banned())
+		return FTPNAT_BANNED;
 	new->own = is_own(skb, new);
 	/* RFC 959: from port 20, to a port that the client may use again and again */
 	if (e && e->sport)

@@ -126,7 +126,7 @@ struct expectation_new {
 
 /* A client that is counted in: the result of client_more(). */
 struct client_new {
-	__u32 had;  /* sessions before this one */
+	__u32 had; /* sessions before this one */
 	bool counted;
 	/* zeroed image of an entry, as flow_new.entry */
 	__u64 entry[sizeof(struct ftpnat_client) / 8];
@@ -254,17 +254,18 @@ struct scratch {
 	struct ftpnat_expected_key closed_expectation; /* expectation_close() */
 	struct ftpnat_expected_key gone_expectation;   /* expectation_remove() */
 	struct ftpnat_prefix_key prefix_key;	       /* lists_admit() */
-	struct ftpnat_client_key client_key;	       /* client_*(), set by client_of() */
-	struct ftpnat_tls_key tls_key;		       /* tls_*(), set by each */
-	struct ftpnat_addr left;	   /* control_left(): the client */
-	struct ftpnat_tuple removed;	   /* flow_remove(): the other direction */
-	struct ftpnat_tuple undo;	   /* flow_undo(): the other direction */
-	struct ftpnat_tuple changed;	   /* flow_change(): the other direction */
-	struct ftpnat_tuple looked;	   /* flow_look(): the other direction */
-	struct ftpnat_tuple session_other; /* session_get(): the other direction */
-	struct ftpnat_tuple hairpin;	   /* is_hairpin() */
-	struct ftpnat_tuple refused;	   /* flow_begin(): as its event shows it */
-	struct making_room room;	   /* flow_makes_room() */
+	struct ftpnat_ban_key ban_key;	     /* client_banned(), but for its address */
+	struct ftpnat_client_key client_key; /* client_*(), set by client_of() */
+	struct ftpnat_tls_key tls_key;	     /* tls_*(), set by each */
+	struct ftpnat_addr left;	     /* control_left(): the client */
+	struct ftpnat_tuple removed;	     /* flow_remove(): the other direction */
+	struct ftpnat_tuple undo;	     /* flow_undo(): the other direction */
+	struct ftpnat_tuple changed;	     /* flow_change(): the other direction */
+	struct ftpnat_tuple looked;	     /* flow_look(): the other direction */
+	struct ftpnat_tuple session_other;   /* session_get(): the other direction */
+	struct ftpnat_tuple hairpin;	     /* is_hairpin() */
+	struct ftpnat_tuple refused;	     /* flow_begin(): as its event shows it */
+	struct making_room room;	     /* flow_makes_room() */
 };
 
 struct payload {

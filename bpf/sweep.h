@@ -103,7 +103,27 @@ static long sweep_one(__u32 i, struct sweep *sweep)
 	return 0;
 }
 
-/* Ends a connection that the loader asked to end. */
+/*
+ * Closes the expectation of a client that was banned: `key` has its peer, destination and
+ * port.
+ */
+static __always_inline void end_expected(const struct ftpnat_ending *ending)
+{
+	struct scratch *s = scratch_get();
+	struct ftpnat_expected *e;
+
+	if (!s)
+		return;
+	s->gone_expectation.peer = ending->key.src;
+	s->gone_expectation.dst = ending->key.dst;
+	s->gone_expectation.dport = ending->key.dport;
+	s->gone_expectation.pad = 0;
+	e = bpf_map_lookup_elem(&ftpnat_expected, &s->gone_expectation);
+	if (e && e->session == ending->session && e->created == ending->created)
+		expectation_gone(FTPNAT_EXPECTED_CLOSED);
+}
+
+/* Ends a connection, or closes an expectation, that the loader asked to end. */
 static long end_one(__u32 i, struct sweep *sweep)
 {
 	struct ftpnat_ending ending;
@@ -113,6 +133,10 @@ static long end_one(__u32 i, struct sweep *sweep)
 	(void)sweep;
 	if (bpf_map_pop_elem(&ftpnat_ending, &ending))
 		return 1;
+	if (ending.expected) {
+		end_expected(&ending);
+		return 0;
+	}
 	flow = bpf_map_lookup_elem(&ftpnat_flows, &ending.key);
 	if (flow && flow->flags & FTPNAT_FLOW_CLIENT && flow->created == ending.created &&
 	    flow->session == ending.session)

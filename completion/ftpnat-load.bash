@@ -56,7 +56,7 @@ _ftpnat_load() {
 			instance+=("${words[i]}" "${words[i + 1]}")
 			i=$((i + 1))
 			;;
-		-c | --config | --rule | --client | --server | --port | --kind | --state | --reason | --sort | --watch | --count | -d | --delay)
+		-c | --config | --rule | --client | --server | --port | --kind | --state | --reason | --sort | --watch | --count | --for | --why | -d | --delay)
 			i=$((i + 1))
 			;;
 		-*) ;;
@@ -95,7 +95,7 @@ _ftpnat_load() {
 		mapfile -t COMPREPLY < <(compgen -W "$keys" -- "$cur")
 		return
 		;;
-	--client | --server | --port | --reason | --watch | --count | -d | --delay) return ;;
+	--client | --server | --port | --reason | --watch | --count | --for | --why | -d | --delay) return ;;
 	esac
 
 	if [[ $cur == -* ]]; then
@@ -103,6 +103,10 @@ _ftpnat_load() {
 			${verb:+$(_ftpnat_load_help "${words[0]}" "$verb")}" -- "$cur")
 	elif [[ -z $verb ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_ftpnat_load_help "${words[0]}")" -- "$cur")
+	elif [[ $verb == unban && ${#arguments[@]} == 0 ]]; then
+		mapfile -t COMPREPLY < <(compgen -W \
+			"$("${instance[@]}" bans 2>/dev/null | awk 'NR > 1 && /^[0-9a-f]/ { print $1 }')" -- "$cur")
+		__ltrim_colon_completions "$cur"
 	elif [[ $verb == servers ]]; then
 		case ${#arguments[@]} in
 		0) mapfile -t COMPREPLY < <(compgen -W "drain resume" -- "$cur") ;;

@@ -35,6 +35,13 @@ _ftpnat_load_servers() {
 	compadd -- $servers
 }
 
+_ftpnat_load_bans() {
+	local -a instance bans
+	_ftpnat_load_instance
+	bans=(${(f)"$($instance bans 2>/dev/null | awk 'NR > 1 && /^[0-9a-f]/ { print $1 }')"})
+	compadd -- $bans
+}
+
 _ftpnat_load_namespaces() {
 	compadd -- ${(f)"$(ip netns list 2>/dev/null | awk '{ print $1 }')"}
 }
@@ -63,6 +70,9 @@ _ftpnat_load() {
 	events) options=($filters $kinds $wide '--reason[only for this reason]:reason:'
 		'--count[end after so many]:number:') ;;
 	top) options=('(-d --delay)'{-d,--delay}'[between refreshes]:seconds:') ;;
+	ban) options=('--rule[only from this rule]:rule:_ftpnat_load_rules' '--for[time]:time like 1h:'
+		'--why[shown by bans]:text:' '--cut[end its connections, too]') ;;
+	unban) options=('--rule[only from this rule]:rule:_ftpnat_load_rules') ;;
 	stats) options=('--watch[again every so many seconds]:seconds:') ;;
 	esac
 
@@ -77,7 +87,10 @@ _ftpnat_load() {
 		'1:verb:->verb' '2:what:->what' '3:rule:->rule' '4:server:->server'
 	case $state in
 	verb) _describe verb verbs ;;
-	what) [[ $verb == servers ]] && compadd -- drain resume ;;
+	what)
+		[[ $verb == servers ]] && compadd -- drain resume
+		[[ $verb == unban ]] && _ftpnat_load_bans
+		;;
 	rule) [[ $verb == servers ]] && _ftpnat_load_rules ;;
 	server) [[ $verb == servers ]] && _ftpnat_load_servers $line[3] ;;
 	esac

@@ -17,6 +17,8 @@
 	X(LISTENS,  "ftpnat_listens",  "addresses that publish rules listen on",     true)  \
 	X(SELECT,   "ftpnat_select",   "clients of masquerade and track rules",      true)  \
 	X(LISTS,    "ftpnat_lists",    "clients and deny of rules, by slot",         true)  \
+	X(BANS,     "ftpnat_bans",     "clients that are refused for a time",       true)  \
+	X(BANNED,   "ftpnat_banned",   "whether ftpnat_bans has any",               true)  \
 	X(CLIENTS,  "ftpnat_clients",  "clients of rules, with what they have",      true)  \
 	X(GUARDS,   "ftpnat_guards",   "guarded ports, by interface",                true)  \
 	X(IFADDRS,  "ftpnat_ifaddrs",  "addresses of the interfaces",                true)  \

@@ -16,7 +16,7 @@
 
 #include "ftpnat_reasons.h"
 
-#define FTPNAT_LAYOUT 7
+#define FTPNAT_LAYOUT 8
 
 /* Capacities that are part of the layout (limits: of the configuration are not). */
 #define FTPNAT_MAX_RULES	256  /* rule ids 0..255, kept by name over a reload */
@@ -137,6 +137,7 @@ struct ftpnat_ending {
 	struct ftpnat_tuple key; /* of the client's entry of ftpnat_flows */
 	__u32 created;
 	__u32 session;
+	__u32 expected; /* an expectation: `key` has its peer, dst and dport */
 };
 
 /* ---- ftpnat_hops: where packets leave, shared by all flows that leave there ---- */
@@ -200,8 +201,8 @@ struct ftpnat_expected {
 	__u32 session;
 	__u32 created;
 	__u16 rule;
-	__u8 mode;    /* enum ftpnat_mode */
-	__u8 tracked; /* of a track rule */
+	__u8 mode;		   /* enum ftpnat_mode */
+	__u8 tracked;		   /* of a track rule */
 	struct ftpnat_addr client; /* of its session */
 	__u32 counted;		   /* in ftpnat_clients */
 	__u32 pad;
@@ -412,6 +413,37 @@ struct ftpnat_client {
 	struct bpf_timer timer; /* runs when `next` is over */
 	__u64 next; /* ns of CLOCK_MONOTONIC: when its new sessions would be used up evenly */
 	__u32 number[FTPNAT_HAS_MAX]; /* by enum ftpnat_client_has */
+};
+
+/* ---- ftpnat_bans: a trie of the prefixes that are refused, changed at run time ---- */
+
+#define FTPNAT_MAX_BANS	   65536
+#define FTPNAT_BAN_FIXED   32 /* bits of its key in front of the address */
+#define FTPNAT_BAN_WHY_LEN 64
+#define FTPNAT_BAN_ALL	   0xffff /* of all rules */
+
+struct ftpnat_ban_key {
+	__u32 len;    /* bits, FTPNAT_BAN_FIXED and 96 before an IPv4 prefix included */
+	__u16 rule;   /* or FTPNAT_BAN_ALL */
+	__u16 family; /* enum ftpnat_family */
+	struct ftpnat_addr addr;
+};
+
+/* When `until` is over it bans nobody, and the next command removes it. */
+struct ftpnat_ban {
+	__u64 refused; /* packets and lines */
+	__u32 since;
+	__u32 until; /* 0: for good */
+	__u32 len;   /* as in its key */
+	__u32 pad;
+	char rule[FTPNAT_NAME_LEN]; /* empty: all */
+	char why[FTPNAT_BAN_WHY_LEN];
+};
+
+/* ftpnat_banned[0]: are there any? Not 0 wherever there may be one. */
+struct ftpnat_banned {
+	__u32 all;   /* of all rules */
+	__u32 rules; /* of one */
 };
 
 /*
@@ -644,7 +676,7 @@ _Static_assert(sizeof(struct ftpnat_flow) == 96, "layout 4");
 _Static_assert(sizeof(struct ftpnat_expiry_block) <= 4096 - 64,
 	       "one element fits a page");
 _Static_assert(sizeof(struct ftpnat_expiry) == 48, "layout 4");
-_Static_assert(sizeof(struct ftpnat_ending) == 44, "layout 5");
+_Static_assert(sizeof(struct ftpnat_ending) == 48, "layout 8");
 _Static_assert(sizeof(struct ftpnat_hop) == 32, "layout 4");
 _Static_assert(sizeof(struct ftpnat_expected) == 88, "layout 6");
 _Static_assert(sizeof(struct ftpnat_event) == 96, "layout 4");

@@ -250,7 +250,10 @@
 	  "Nothing, or raise max_sessions of the rule.") \
 	X(CLIENTS_FULL, "clients_full", \
 	  "client that is not counted, because the table of clients is full: limits per client don't hold for it", \
-	  "Somebody dials from very many addresses: see half_open_reclaimed. Raise limits.control (needs down and up) if they are honest.")
+	  "Somebody dials from very many addresses: see half_open_reclaimed. Raise limits.control (needs down and up) if they are honest.") \
+	X(BANNED, "banned", \
+	  "connection or announcement refused: the client is banned", \
+	  "Nothing; ftpnat-load bans lists the bans, unban takes one back.")
 enum ftpnat_reason {
 #define X(symbol, string, meaning, advice) FTPNAT_##symbol,
 	FTPNAT_REASONS(X)

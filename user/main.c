@@ -5,12 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/duration.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "base/util.h"
 #include "config/config.h"
 #include "dataplane/pin.h"
 #include "dataplane/view.h"
+
+#define BAN_LONGEST (3650 * 86400) /* seconds; 32 bits of them pass in 136 years */
 
 #define SEE_HELP "see `ftpnat-load --help`"
 
@@ -42,6 +45,11 @@ static const struct verb {
 	  "published servers, their connections and weight; drain: no new sessions for\n"
 	  "            this server until resume; existing ones continue",
 	  verb_servers },
+	{ "ban", "ADDRESS[/LEN] [--for TIME] [--rule NAME] [--why TEXT] [--cut]",
+	  "refuse this client from now on, and, if asked, end its connections",
+	  verb_ban },
+	{ "unban", "ADDRESS[/LEN] [--rule NAME]", "take a ban back", verb_unban },
+	{ "bans", "", "who is banned, how long and why", verb_bans },
 	{ "events",
 	  "[--rule --client --server --port --kind --reason] [--count N] [--wide]",
 	  "follow events: first those in the buffer, then new ones; with\n"
@@ -69,7 +77,10 @@ enum {
 	OPT_SORT,
 	OPT_WIDE,
 	OPT_WATCH,
-	OPT_COUNT
+	OPT_COUNT,
+	OPT_FOR,
+	OPT_WHY,
+	OPT_CUT
 };
 
 static const struct option long_options[] = {
@@ -93,6 +104,9 @@ static const struct option long_options[] = {
 	{ "watch", required_argument, NULL, OPT_WATCH },
 	{ "delay", required_argument, NULL, 'd' },
 	{ "count", required_argument, NULL, OPT_COUNT },
+	{ "for", required_argument, NULL, OPT_FOR },
+	{ "why", required_argument, NULL, OPT_WHY },
+	{ "cut", no_argument, NULL, OPT_CUT },
 	{ 0 },
 };
 
@@ -249,6 +263,34 @@ static int set_filter(struct filter *filter, int option, const char *text)
 	}
 }
 
+static int set_for(struct options *options, const char *text)
+{
+	uint64_t seconds;
+
+	if (duration_parse(text, &seconds) || !seconds || seconds > BAN_LONGEST)
+		return err_r(
+			EXIT_USAGE,
+			"--for %s: a time from 1s to 3650d is needed, with s, m, h, d "
+			"or as plain seconds",
+			text);
+	options->ban.seconds = (__u32)seconds;
+	return 0;
+}
+
+/* It is shown in listings. */
+static int set_why(struct options *options, const char *text)
+{
+	options->ban.why = text;
+	if (strlen(text) >= FTPNAT_BAN_WHY_LEN)
+		return err_r(EXIT_USAGE, "--why: at most %d characters are kept",
+			     FTPNAT_BAN_WHY_LEN - 1);
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || (unsigned char)*text > '~')
+			return err_r(EXIT_USAGE,
+				     "--why: only printable ASCII characters are kept");
+	return 0;
+}
+
 static int set_option(struct options *options, int option, char **argv)
 {
 	switch (option) {
@@ -289,6 +331,13 @@ static int set_option(struct options *options, int option, char **argv)
 		return set_delay(options, optarg);
 	case OPT_COUNT:
 		return set_count(options, optarg);
+	case OPT_FOR:
+		return set_for(options, optarg);
+	case OPT_WHY:
+		return set_why(options, optarg);
+	case OPT_CUT:
+		options->ban.cut = true;
+		return 0;
 	case ':':
 		return err_r(EXIT_USAGE, "option %s needs a value: " SEE_HELP,
 			     argv[optind - 1]);
@@ -342,8 +391,14 @@ static int check_options(const struct options *options, const struct verb *verb)
 {
 	bool flows = verb->run == verb_flows, events = verb->run == verb_events,
 	     expected = verb->run == verb_expected;
+	bool ban = verb->run == verb_ban, unban = verb->run == verb_unban;
 	const struct filter *filter = &options->filter;
 
+	if (!ban && (options->ban.seconds || options->ban.why || options->ban.cut))
+		return err_r(EXIT_USAGE,
+			     "--for, --why and --cut belong to ban: " SEE_HELP);
+	if ((ban || unban) && !filter->by_client && !filter->by_server && !filter->port)
+		return 0;
 	if ((filter->rule || filter->by_client || filter->by_server || filter->port) &&
 	    !flows && !events && !expected)
 		return err_r(EXIT_USAGE,
@@ -391,6 +446,21 @@ static int set_servers(struct options *options, int argc, char **argv)
 	return 0;
 }
 
+static int set_ban(struct options *options, const char *text)
+{
+	char meant[FTPNAT_PREFIX_STRLEN];
+
+	switch (ftpnat_prefix_parse(text, &options->ban.prefix)) {
+	case 0:
+		return 0;
+	case -ERANGE:
+		return err_r(EXIT_USAGE, "%s has host bits set (did you mean %s?)", text,
+			     ftpnat_prefix_str(meant, &options->ban.prefix));
+	default:
+		return err_r(EXIT_USAGE, "%s is neither an address nor a prefix", text);
+	}
+}
+
 static int end_output(int err)
 {
 	if ((!err || err == EXIT_DEGRADED) && (fflush(stdout) || ferror(stdout)))
@@ -417,6 +487,14 @@ static int run_verb(struct options *options, int argc, char **argv)
 	if (argc > 1 && verb->run == verb_servers) {
 		err = set_servers(options, argc, argv) ?: check_options(options, verb);
 		return err ?: end_output(verb_servers_drain(options));
+	}
+	if (verb->run == verb_ban || verb->run == verb_unban) {
+		if (argc != 2)
+			return err_r(EXIT_USAGE,
+				     "%s takes one ADDRESS or ADDRESS/LEN: " SEE_HELP,
+				     verb->name);
+		err = set_ban(options, argv[1]) ?: check_options(options, verb);
+		return err ?: end_output(verb->run(options));
 	}
 	if (argc > 1)
 		return err_r(EXIT_USAGE, "%s takes no argument %s: " SEE_HELP, verb->name,

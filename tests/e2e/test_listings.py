@@ -186,7 +186,7 @@ def test_long_names_and_addresses_fit_80_columns(wide):
 
 def test_expected_fits_80_columns(wide):
     (peer, _), (dst, dport), (src, _), (real, port) = map(end, WIDE_ENDS)
-    value = struct.pack("=16x16s16s2s2sIIHBx", src, real, b"\0\0", port, 1, int(time.monotonic()), 0, 0)
+    value = struct.pack("=16x16s16s2s2sIIHBx24x", src, real, b"\0\0", port, 1, int(time.monotonic()), 0, 0)
     put(wide, "ftpnat_expected", peer + dst + dport + b"\0\0", value)
     lines = texts(wide, "expected")
     assert max(map(len, lines)) <= 80
@@ -239,7 +239,7 @@ def test_expected_are_sorted(up, key, ports):
     now = int(time.monotonic())
     for port, session, age, client, server, rule in ((1, 2, 20, 7, 12, 1), (2, 1, 10, 9, 11, 0), (3, 3, 30, 8, 10, 0)):
         expected_key = address(f"198.51.100.{client}") + b"".join(end(f"192.0.2.10:5000{port}")) + b"\0\0"
-        value = struct.pack("=16x16s16s2s2sIIHBx", address(f"198.51.100.{client}"), address(f"10.9.0.{server}"),
+        value = struct.pack("=16x16s16s2s2sIIHBx24x", address(f"198.51.100.{client}"), address(f"10.9.0.{server}"),
                             b"\0\0", b"\x11\x11", session, now - age, rule, 0)
         put(up, "ftpnat_expected", expected_key, value)
     found = listing(up, "expected", *(["--sort", key] if key else []))["expected"]
@@ -266,7 +266,7 @@ def test_expected(up, mode, peer, destination, client, sport, source):
     public = "192.0.2.10:50000"
     key = address(peer) + end(public)[0] + end(public)[1] + b"\0\0"
     dst, dport = end(destination)
-    value = struct.pack("=16x16s16s2s2sIIHBx", address("10.9.0.1"), dst, sport.to_bytes(2, "big"), dport, 77,
+    value = struct.pack("=16x16s16s2s2sIIHBx24x", address("10.9.0.1"), dst, sport.to_bytes(2, "big"), dport, 77,
                         int(time.monotonic()) - 3, 0, mode)
     put(up, "ftpnat_expected", key, value)
     for argv, shown in ((["--client", client], 1), (["--client", "203.0.113.0/24"], 0), (["--rule", "lan"], 0),

@@ -29,6 +29,13 @@ struct options {
 		const char *address;
 	} servers;
 
+	struct { /* ban, unban; `filter.rule` is the rule */
+		struct ftpnat_prefix prefix;
+		__u32 seconds; /* 0: for good */
+		const char *why;
+		bool cut;
+	} ban;
+
 	unsigned int watch;    /* stats, seconds; 0: once */
 	unsigned int count;    /* events; 0: no end */
 	unsigned int delay_ms; /* top: between refreshes */
@@ -45,6 +52,9 @@ int verb_flows(const struct options *options);
 int verb_expected(const struct options *options);
 int verb_servers(const struct options *options);
 int verb_servers_drain(const struct options *options);
+int verb_ban(const struct options *options);
+int verb_unban(const struct options *options);
+int verb_bans(const struct options *options);
 int verb_events(const struct options *options);
 int verb_top(const struct options *options);
 int verb_metrics(const struct options *options);

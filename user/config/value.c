@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/duration.h"
+
 int config_value_bad(struct config_parser *p, const struct config_key *key,
 		     const yaml_node_t *node, const char *is)
 {
@@ -181,27 +183,19 @@ int config_value_number(struct config_parser *p, const struct config_key *key,
 int config_value_seconds(struct config_parser *p, const struct config_key *key,
 			 const yaml_node_t *node, void *out)
 {
-	static const struct {
-		const char *suffix;
-		uint32_t seconds;
-	} units[] = { { "", 1 }, { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 } };
-	uint32_t *number = out, unit = 0;
-	const char *text, *end;
-	uint64_t value;
+	uint32_t *number = out;
+	const char *text;
+	uint64_t seconds;
 	int ret = config_value_text(p, key, node, &text);
 
 	if (ret)
 		return ret;
-	ret = parse_digits(text, &end, &value);
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		if (strcmp(end, units[i].suffix) == 0)
-			unit = units[i].seconds;
-	}
-	if (ret == -EINVAL || unit == 0)
+	ret = duration_parse(text, &seconds);
+	if (ret == -EINVAL)
 		return config_value_bad(p, key, node, "is not a time");
-	if (ret || value > key->max / unit || value * unit < key->min)
+	if (ret || seconds > key->max || seconds < key->min)
 		return config_value_bad(p, key, node, "is out of range");
-	*number = (uint32_t)value * unit;
+	*number = (uint32_t)seconds;
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "base/hostaddr.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "dataplane/bans.h"
 #include "dataplane/lists.h"
 #include "dataplane/map_walk.h"
 #include "dataplane/slot.h"
@@ -259,8 +260,10 @@ int apply_commit(const struct apply *apply)
 	int err = 0;
 
 	for (__u32 id = 0; !err && id < FTPNAT_MAX_RULES; id++)
-		if (apply->reused[id])
+		if (apply->reused[id]) {
+			bans_forget_rule(dataplane, (__u16)id);
 			err = clear_stats(dataplane, id);
+		}
 	/*
 	 * First what is not visible yet: a reader of the new slot finds all that it
 	 * refers to.

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "dataplane/bans_file.h"
 #include "dataplane/change.h"
 #include "dataplane/pin.h"
 #include "dataplane/service_files.h"
@@ -26,6 +27,7 @@ int verb_down(const struct options *options)
 		err = instance_remove(&change.instance);
 	if (err)
 		return EXIT_RUNTIME;
+	bans_remove_file(options->pin);
 	service_remove_lock(options->pin);
 	return 0;
 }

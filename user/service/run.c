@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/netns.h"
 #include "config/load.h"
+#include "dataplane/bans_file.h"
 #include "dataplane/reload.h"
 #include "dataplane/service_files.h"
 #include "dataplane/up.h"
@@ -208,6 +209,8 @@ int verb_run(const struct options *options)
 	err = put_in_force(&service, true);
 	if (err)
 		return err;
+	if (bans_restore(&service.options))
+		return EXIT_RUNTIME;
 	if (run_events_open(&service.events, service.event, &service.options))
 		return EXIT_RUNTIME;
 	health_open(&service.health, service.event, &service.options);

@@ -49,6 +49,6 @@ def help_text():
         if verb:
             name = verb[1]
             named[name] = ""
-        elif re.match(r" {12}\[", line):
+        elif re.match(r" {12}(\[|ADDRESS\[)", line):
             named[name] = line.strip()
     return named, set(re.findall(r"--[a-z]+", options))
