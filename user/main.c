@@ -52,8 +52,7 @@ static const struct verb {
 	{ "bans", "", "who is banned, how long and why", verb_bans },
 	{ "events",
 	  "[--rule --client --server --port --kind --reason] [--count N] [--wide]",
-	  "follow events: first those in the buffer, then new ones; with\n"
-	  "            --json one object per line. Each event is printed once",
+	  "follow what happens from now on; with --json one object per line",
 	  verb_events },
 	{ "top", "[-d | --delay SECONDS]",
 	  "live view of rules, servers, sessions and rates", verb_top },

@@ -39,6 +39,7 @@ def full(host):  # noqa: F811
                    kind=DATA)
     value = struct.pack("=16x16s16s2s2sIIHBx24x", address("198.51.100.7"), address("10.9.0.11"), b"\0\0", b"\x11\x11",
                         1, 1, 0, 0)
+    assert host.load("ban", "198.51.100.99", "--for", "1h").returncode == 0
     put(host, "ftpnat_expected", address("198.51.100.7") + b"".join(end("192.0.2.10:50000")) + b"\0\0", value)
     return host
 
@@ -63,7 +64,8 @@ def lists(found):
 
 
 @pytest.mark.parametrize("argv", [["check"], ["status"], ["stats"], ["flows"], ["expected"], ["servers"], ["metrics"],
-                                  ["servers", "drain", "files", "10.9.0.10"], ["servers"]], ids=" ".join)
+                                  ["servers", "drain", "files", "10.9.0.10"], ["ban", "203.0.113.0/24"], ["bans"],
+                                  ["unban", "198.51.100.99"]], ids=" ".join)
 def test_documents_have_entries_and_a_foreign_key_in_any_is_found(full, argv):
     shown = document(full, *argv)
     verb = argv[0]
@@ -97,6 +99,14 @@ def test_wrong_value_is_found(full, key, value):
             check("flows", {"schema": 1, "flows": [wrong]})
 
 
+@pytest.mark.parametrize("argv, code", [(["flows", "--rule", "none"], 1), (["flows", "--port", "0"], 2),
+                                        (["bans", "--bans"], 2), (["up", "now"], 2)])
+def test_errors_are_documents(full, argv, code):
+    done = full.load("--json", *argv)
+    assert done.returncode == code
+    check("error", json.loads(done.stdout))
+
+
 class Done:
     """A command that has ended."""
 
@@ -111,6 +121,8 @@ def test_output_of_commands_is_checked():
         with pytest.raises(AssertionError):
             check_output(argv, Done(wrong))
         check_output(argv, Done("", 1))
+        with pytest.raises(AssertionError, match="^error: "):
+            check_output(argv, Done('{"schema": 1, "error": "no"}', 1))
         with pytest.raises(AssertionError, match="^error: "):
             check_output(argv, Done(wrong, 1))
         check_output(argv, Done('{"schema": 1, "flows": []}'))
