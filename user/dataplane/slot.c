@@ -204,6 +204,14 @@ static int put_admission(struct slot *slot, const struct config_admission *admis
 {
 	rule->admission = (__u16)((admission->reset ? FTPNAT_ADMIT_RESET : 0) |
 				  (admission->clients_n ? 0 : FTPNAT_ADMIT_DEFAULT));
+	rule->max_sessions = admission->max_sessions;
+	rule->per_client = (struct ftpnat_per_client){
+		.sessions = admission->per_client.sessions,
+		.half_open = admission->per_client.half_open,
+		.expected = admission->per_client.expected,
+		.new_sessions = admission->per_client.new_sessions.number,
+		.new_time = admission->per_client.new_sessions.seconds,
+	};
 	if (!admission->clients_n && !admission->deny_n)
 		return 0;
 	rule->admission |= FTPNAT_ADMIT_LISTS;
