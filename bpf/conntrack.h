@@ -9,7 +9,7 @@
 
 #include <linux/errno.h>
 
-#include "events.h"
+#include "conntrack_told.h"
 #include "session.h"
 
 /* A control connection of the client of s->left, with this rule, is gone. */
@@ -40,6 +40,7 @@ static __always_inline long flow_remove(struct ftpnat_tuple *key,
 	struct ftpnat_usage *usage = usage_get();
 	struct scratch *s = scratch_get();
 	struct ftpnat_session *session;
+	struct ftpnat_flow *peer;
 	__u32 id = flow->session, created = flow->created;
 	bool counted = flow->flags & FTPNAT_FLOW_COUNTED, half_open;
 	__u16 rule = flow->rule;
@@ -49,8 +50,8 @@ static __always_inline long flow_remove(struct ftpnat_tuple *key,
 	if (!s || !usage)
 		return -ENOMEM;
 	tuple_swap(&s->removed, &flow->to);
-	event_flow(kind == FTPNAT_CONTROL ? FTPNAT_CONTROL_CLOSED : FTPNAT_DATA_CLOSED,
-		   key, &flow->to, id, flow->rule, kind);
+	peer = bpf_map_lookup_elem(&ftpnat_flows, &s->removed);
+	flow_tell_end(key, flow, peer);
 	rc = bpf_map_delete_elem(&ftpnat_flows, key);
 	if (rc)
 		return rc;
@@ -61,14 +62,20 @@ static __always_inline long flow_remove(struct ftpnat_tuple *key,
 		session_remove(id, key);
 		s->left = key->src;
 		control_left(rule, counted, half_open);
-		count(FTPNAT_CONTROL_CLOSED);
 		return 0;
 	}
 	session = session_of_data(id, created);
 	if (session)
 		__sync_fetch_and_sub(&session->data_flows, 1);
-	count(FTPNAT_DATA_CLOSED);
 	return 0;
+}
+
+/* Removes a connection that has come to nothing: it is not told of. */
+static __always_inline long flow_forget(struct ftpnat_tuple *key,
+					struct ftpnat_flow *flow)
+{
+	flow_told(flow);
+	return flow_remove(key, flow);
 }
 
 /* Whose: the packet's at hand, or that of the replies to the connection about to be opened. */
@@ -117,9 +124,9 @@ __noinline int flow_undo(void)
 	if (!flow || !other || other->tcp)
 		return 0;
 	if (flow->flags & FTPNAT_FLOW_CLIENT)
-		flow_remove(&s->packet.tuple, flow);
+		flow_forget(&s->packet.tuple, flow);
 	else
-		flow_remove(&s->undo, other);
+		flow_forget(&s->undo, other);
 	return 0;
 }
 

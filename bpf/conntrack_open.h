@@ -209,13 +209,11 @@ static __always_inline enum ftpnat_reason flow_open(struct __sk_buff *skb,
 	struct port_search search = { .skb = skb, .new = new };
 	struct ftpnat_config *config = config_get();
 	struct ftpnat_usage *usage = usage_get();
-	enum ftpnat_reason opened;
 	struct ftpnat_tuple *key;
 	long rc;
 
 	if (!config || !usage)
 		return FTPNAT_NO_MEMORY;
-	opened = new->kind == FTPNAT_CONTROL ? FTPNAT_CONTROL_OPENED : FTPNAT_DATA_OPENED;
 	if (!flow_reserve(usage, config, new))
 		return new->kind == FTPNAT_CONTROL ? FTPNAT_CONTROL_FULL :
 						     FTPNAT_DATA_FULL;
@@ -241,17 +239,8 @@ static __always_inline enum ftpnat_reason flow_open(struct __sk_buff *skb,
 		__sync_fetch_and_sub(&usage->flows[new->kind & 1], 1);
 		return FTPNAT_NO_MEMORY;
 	}
-	count(opened);
 	if (new->kind == FTPNAT_CONTROL)
 		bpf_map_push_elem(&ftpnat_half_open, &new->key, BPF_EXIST);
-	if (new->flags & FTPNAT_FLOW_CLIENT) {
-		event_flow(opened, &new->key, &new->to, new->session, new->rule,
-			   new->kind);
-	} else {
-		tuple_swap(&new->client_to, &new->key);
-		event_flow(opened, &new->reverse, &new->client_to, new->session,
-			   new->rule, new->kind);
-	}
 	return GO_ON;
 }
 

@@ -37,19 +37,39 @@ static __always_inline void flow_ended(struct ftpnat_tuple *owner_key,
 		session_close(session, id);
 }
 
-/* Changes the TCP states of the connection of s->came as s->change says. Is this its end? */
+/* The TCP state of the connection with this client's entry has changed. */
+static __always_inline void flow_turned(struct ftpnat_tuple *key,
+					struct ftpnat_flow *owner,
+					const struct ftpnat_flow *peer,
+					const struct tcp_turn *turn)
+{
+	bool again = false;
+
+	if (turn->lives_on && !turn->over)
+		again = __sync_fetch_and_and(&owner->tcp, ~FTPNAT_TCP_TOLD) &
+			FTPNAT_TCP_TOLD;
+	if (turn->opened || again)
+		flow_tell_opened(key, owner);
+	if (turn->over)
+		flow_tell_end(key, owner, peer);
+	if (turn->closing)
+		flow_ended(key, owner, now_seconds());
+}
+
+/* Changes the TCP states of the connection of s->came as s->change says, and tells of it. */
 __noinline int flow_change(void)
 {
 	struct scratch *s = scratch_get();
 	struct ftpnat_flow *flow, *other;
 	struct tcp_change *change;
-	__u32 one, two, now;
-	bool was;
+	struct tcp_turn *turn;
+	__u32 one, two;
+	bool was, had;
 
 	if (!s)
 		return 0;
 	change = &s->change;
-	now = now_seconds();
+	turn = &s->turn;
 	flow = bpf_map_lookup_elem(&ftpnat_flows, &s->came);
 	if (!flow)
 		return 0;
@@ -63,14 +83,19 @@ __noinline int flow_change(void)
 	if (change->take_other)
 		__sync_fetch_and_and(&other->tcp, ~change->take_other);
 	/* atomic: of two CPUs with a FIN each, one at least sees both */
-	one = __sync_fetch_and_or(&flow->tcp, change->add) | change->add;
-	two = __sync_fetch_and_or(&other->tcp, change->add_other) | change->add_other;
-	if (was || !flow_closing(one, two))
-		return 0;
+	one = __sync_fetch_and_or(&flow->tcp, change->add);
+	two = __sync_fetch_and_or(&other->tcp, change->add_other);
+	had = flow_established(one, two);
+	one |= change->add;
+	two |= change->add_other;
+	turn->opened = !had && flow_established(one, two);
+	turn->over = flow_over(one, two);
+	turn->closing = !was && flow_closing(one, two);
+	turn->lives_on = change->take;
 	if (flow->flags & FTPNAT_FLOW_CLIENT)
-		flow_ended(&s->came, flow, now);
+		flow_turned(&s->came, flow, other, turn);
 	else
-		flow_ended(&s->changed, other, now);
+		flow_turned(&s->changed, other, flow, turn);
 	return 0;
 }
 

@@ -16,6 +16,12 @@ static __always_inline bool flow_closing(__u32 one, __u32 other)
 	       ((one & other) & FTPNAT_TCP_FIN && (one | other) & FTPNAT_TCP_FINISHED);
 }
 
+/* It was reset, or the ends of both directions were acknowledged: nothing follows. */
+static __always_inline bool flow_over(__u32 one, __u32 other)
+{
+	return (one | other) & FTPNAT_TCP_RST || one & other & FTPNAT_TCP_FINISHED;
+}
+
 static __always_inline bool flow_established(__u32 one, __u32 other)
 {
 	return (one & other) & FTPNAT_TCP_ACK;

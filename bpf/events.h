@@ -83,23 +83,32 @@ static __always_inline struct ftpnat_event *event_begin(struct scratch *s,
 	return e;
 }
 
-/* A connection was opened, refused or has ended; `key` and `to` are its client's entry. */
-static __always_inline void event_flow(enum ftpnat_reason reason,
-				       const struct ftpnat_tuple *key,
-				       const struct ftpnat_tuple *to, __u32 session,
-				       __u16 rule, __u8 kind)
+/* Of a connection; `key` and `to` are its client's entry. NULL: nobody reads. */
+static __always_inline struct ftpnat_event *
+event_of_flow(enum ftpnat_reason reason, const struct ftpnat_tuple *key,
+	      const struct ftpnat_tuple *to, __u32 session, __u16 rule, __u8 kind)
 {
 	struct scratch *s = scratch_get();
 	struct ftpnat_event *e = s ? event_begin(s, reason) : NULL;
 
 	if (!e)
-		return;
+		return NULL;
 	e->session = session;
 	e->client = *key;
 	e->server = *to;
 	e->rule = rule;
 	e->kind = kind;
-	event_send();
+	return e;
+}
+
+/* A connection was opened or refused. */
+static __always_inline void event_flow(enum ftpnat_reason reason,
+				       const struct ftpnat_tuple *key,
+				       const struct ftpnat_tuple *to, __u32 session,
+				       __u16 rule, __u8 kind)
+{
+	if (event_of_flow(reason, key, to, session, rule, kind))
+		event_send();
 }
 
 /* The packet in the scratch memory, which was refused: not each one of a flood. */

@@ -84,7 +84,6 @@ static __noinline enum ftpnat_reason data_open(struct __sk_buff *skb, struct scr
 	struct ftpnat_expected_key *key = &s->expected_key;
 	const struct packet *p = &s->packet;
 	struct flow_new *new = &s->flow;
-	struct ftpnat_rule_stats *stats;
 	struct ftpnat_session *session;
 	struct ftpnat_expected *e;
 	enum ftpnat_reason verdict;
@@ -144,12 +143,9 @@ static __noinline enum ftpnat_reason data_open(struct __sk_buff *skb, struct scr
 		struct ftpnat_flow *owner = bpf_map_lookup_elem(&ftpnat_flows, owner_key);
 
 		if (owner)
-			flow_remove(owner_key, owner);
+			flow_forget(owner_key, owner);
 		return FTPNAT_PASS;
 	}
-	stats = rule_stats(new->rule);
-	if (stats)
-		stats->data_connections += 1;
 	return GO_ON;
 }
 
@@ -162,7 +158,6 @@ static __always_inline enum ftpnat_reason control_open(struct __sk_buff *skb,
 {
 	const struct packet *p = &s->packet;
 	struct flow_new *new = &s->flow;
-	struct ftpnat_rule_stats *stats;
 	struct ftpnat_rule *rule;
 	__u32 id;
 	enum ftpnat_reason verdict;
@@ -209,9 +204,6 @@ static __always_inline enum ftpnat_reason control_open(struct __sk_buff *skb,
 	verdict = flow_open(skb, new);
 	if (verdict != GO_ON)
 		client_undo();
-	stats = rule_stats(new->rule);
-	if (verdict == GO_ON && stats)
-		stats->sessions += 1;
 	return verdict;
 }
 

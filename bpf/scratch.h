@@ -25,8 +25,6 @@ struct flow_new {
 	struct ftpnat_tuple reverse; /* key of the other direction */
 	struct ftpnat_tuple closed; /* client's key of a connection that has to make room */
 	struct ftpnat_tuple closed_other; /* key of its other direction */
-	struct ftpnat_tuple
-		client_to; /* `to` of the client's entry, where the server connects */
 	__u32 session;
 	__u32 isn;
 	__u16 rule;
@@ -189,6 +187,14 @@ struct payload_sum {
 	__u32 sum;
 };
 
+/* What a change of TCP state means for its connection. */
+struct tcp_turn {
+	bool opened;   /* both ends have answered */
+	bool over;     /* nothing follows */
+	bool closing;  /* it ages from now on */
+	bool lives_on; /* an end that had ended has not */
+};
+
 /* The event at hand, see events.h. */
 struct event_making {
 	__u32 readers; /* bit per slot */
@@ -228,6 +234,7 @@ struct scratch {
 	struct segment segment;
 	struct tcp_options options;
 	struct tcp_change change; /* flow_change() */
+	struct tcp_turn turn;	  /* the same */
 	struct flow_new flow;
 	struct expectation_new expectation;
 	struct client_new client;

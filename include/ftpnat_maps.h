@@ -71,6 +71,7 @@ enum ftpnat_kind { FTPNAT_CONTROL, FTPNAT_DATA, FTPNAT_KIND_MAX };
 #define FTPNAT_TCP_RST	       0x08
 #define FTPNAT_TCP_PEER	       0x10 /* the other direction has shown FIN or RST */
 #define FTPNAT_TCP_FINISHED    0x20 /* the other direction has acknowledged its FIN */
+#define FTPNAT_TCP_TOLD	       0x40 /* client's: that the connection is over was told */
 #define FTPNAT_TCP_ESTABLISHED (FTPNAT_TCP_SYN | FTPNAT_TCP_ACK)
 
 /*
@@ -592,7 +593,7 @@ struct ftpnat_rule_stats {
 
 #define FTPNAT_NO_RULE 0xffff /* in an event: the guard's */
 
-/* A connection or a line; of a connection, only this much is there. */
+/* A connection or a line; of a connection, only this much is there, and figures at its end. */
 struct ftpnat_event {
 	__u64 time;		    /* nanoseconds of CLOCK_MONOTONIC */
 	__u32 reason;		    /* enum ftpnat_reason */
@@ -600,9 +601,11 @@ struct ftpnat_event {
 	struct ftpnat_tuple client; /* client -> what it dialled */
 	struct ftpnat_tuple server; /* the same connection as the server sees it */
 	__u16 rule;
-	__u8 kind; /* enum ftpnat_kind */
-	__u8 dir;  /* enum ftpnat_dir, of a line */
-	__u32 pad;
+	__u8 kind;	/* enum ftpnat_kind */
+	__u8 dir;	/* enum ftpnat_dir, of a line */
+	__u32 duration; /* seconds since its first packet */
+	__u64 packets[FTPNAT_DIR_MAX];
+	__u64 bytes[FTPNAT_DIR_MAX]; /* IP length, headers included */
 };
 
 struct ftpnat_line_event {
@@ -679,8 +682,8 @@ _Static_assert(sizeof(struct ftpnat_expiry) == 48, "layout 4");
 _Static_assert(sizeof(struct ftpnat_ending) == 48, "layout 8");
 _Static_assert(sizeof(struct ftpnat_hop) == 32, "layout 4");
 _Static_assert(sizeof(struct ftpnat_expected) == 88, "layout 6");
-_Static_assert(sizeof(struct ftpnat_event) == 96, "layout 4");
-_Static_assert(sizeof(struct ftpnat_line_event) == 368, "layout 4");
+_Static_assert(sizeof(struct ftpnat_event) == 128, "layout 8");
+_Static_assert(sizeof(struct ftpnat_line_event) == 400, "layout 8");
 _Static_assert(sizeof(struct ftpnat_edit) == 12, "layout 4");
 _Static_assert(sizeof(struct ftpnat_session) < 4096 - 128, "one element fits a page");
 

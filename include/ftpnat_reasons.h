@@ -117,16 +117,16 @@
 	  "announcement removed with its session or by the server's refusal", \
 	  "Nothing.") \
 	X(CONTROL_OPENED, "control_opened", \
-	  "control connection opened", \
+	  "control connection opened: both ends have answered", \
 	  "Nothing.") \
 	X(CONTROL_CLOSED, "control_closed", \
-	  "control connection ended or expired", \
+	  "control connection ended: closed by both ends, reset, or idle for its timeout", \
 	  "Nothing.") \
 	X(DATA_OPENED, "data_opened", \
-	  "data connection opened", \
+	  "data connection opened: both ends have answered", \
 	  "Nothing.") \
 	X(DATA_CLOSED, "data_closed", \
-	  "data connection ended or expired", \
+	  "data connection ended: closed by both ends, reset, or idle for its timeout", \
 	  "Nothing.") \
 	X(LINE_LPRT, "line_lprt", \
 	  "LPRT or LPSV (RFC 1639), unchanged", \
@@ -253,7 +253,13 @@
 	  "Somebody dials from very many addresses: see half_open_reclaimed. Raise limits.control (needs down and up) if they are honest.") \
 	X(BANNED, "banned", \
 	  "connection or announcement refused: the client is banned", \
-	  "Nothing; ftpnat-load bans lists the bans, unban takes one back.")
+	  "Nothing; ftpnat-load bans lists the bans, unban takes one back.") \
+	X(CONTROL_UNANSWERED, "control_unanswered", \
+	  "attempt at a control connection that was reset or got no answer in time", \
+	  "Look at the server in ftpnat-load events: it refuses connections, or its answers take another way. From many clients at once: somebody floods with SYNs.") \
+	X(DATA_UNANSWERED, "data_unanswered", \
+	  "attempt at a data connection that was reset or got no answer in time", \
+	  "Look at the server in ftpnat-load events: something drops the connections to its data ports, or to the client in active mode.")
 enum ftpnat_reason {
 #define X(symbol, string, meaning, advice) FTPNAT_##symbol,
 	FTPNAT_REASONS(X)

@@ -60,6 +60,8 @@ def test_keys_of_events(live):
         session = login(live.lab.client, *live.dialled)
         session.sendcmd("EPSV")
         session.close()
-    (opened,), (line,) = follower.wait("control_opened"), follower.wait("line_unchanged")
+    (opened,), (line,), (closed,) = (follower.wait(reason) for reason in
+                                     ("control_opened", "line_unchanged", "control_closed"))
     assert set(opened) <= sentences[0]
     assert set(line) - set(opened) <= sentences[1]
+    assert set(closed) - set(opened) <= sentences[2]

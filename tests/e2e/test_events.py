@@ -103,8 +103,7 @@ def test_refused_reply_shows_what_the_client_reads(make_lab):
 def test_connections_opened_and_closed(make_lab, family):
     lab = make_lab()
     server, vips = Vsftpd(lab.server).start(), lab.vips()
-    lab.gateway.up({"publish": [publish("files", vips, [server], data_ports="1024-1039")],
-                    "timeouts": {"closing": "1s"}})
+    lab.gateway.up({"publish": [publish("files", vips, [server], data_ports="1024-1039")]})
     follower = Follower(lab, "--json")
     with lab.client.inside():
         host = vips[family == "v6"]
@@ -117,7 +116,14 @@ def test_connections_opened_and_closed(make_lab, family):
     for kind, (opened, closed) in kinds.items():
         assert (opened.pop("reason"), closed.pop("reason")) == (f"{kind}_opened", f"{kind}_closed")
         assert set(opened) == KEYS - {"reason"}
-        assert opened.pop("time") <= closed.pop("time")
+        assert opened.pop("time") <= closed["time"] == closed.pop("end")
+        closed.pop("time")
+        assert 0 <= closed.pop("duration") < 60
+        packets, size = closed.pop("packets"), closed.pop("bytes")
+        assert set(packets) == set(size) == {"out", "in"}
+        assert packets["out"] >= 3 and packets["in"] >= 2
+        least = 60 if family == "v6" else 40
+        assert all(size[way] > least * packets[way] for way in ("out", "in"))
         assert opened == closed
         assert (opened["rule"], opened["kind"]) == ("files", kind)
     ends = f"[{host}]" if family == "v6" else host
@@ -151,6 +157,58 @@ def test_source_is_what_the_server_sees(make_lab, kind):
         assert expected["source"].startswith(f"{address}:")
         assert expected["session"] == entry["session"]
         session.quit()
+
+
+@pytest.mark.parametrize("kind", ["keep", "masquerade"])
+def test_end_is_told_at_once_with_its_figures(make_lab, kind):
+    """Long before `timeouts.closing`; the figures are those of the listing."""
+    lab, server, vips = single(make_lab, Vsftpd, kind, config={"timeouts": {"closing": "10m"}})
+    follower = Follower(lab, "--json")
+    with lab.client.inside():
+        session = login(lab.client, vips[0], server)
+        session.read("server-name")
+        began = time.monotonic()
+        session.quit()
+        entries = follower.wait("control_closed", "data_closed", count=2)
+        assert time.monotonic() - began < 60
+    listed = {flow["kind"]: flow for flow in lab.gateway.flows()}
+    for entry in entries:
+        flow = listed[entry["kind"]]
+        assert flow["state"] == "closed"
+        for key in ("session", "client", "public", "real", "source", "packets", "bytes"):
+            assert entry[key] == flow[key], key
+    if kind == "keep":
+        assert sum(server["connections"] for server in lab.gateway.listing("servers")["servers"]) == 0
+    assert lab.gateway.reason("control_opened") == lab.gateway.reason("control_closed") == 1
+
+
+def test_idle_connection_is_closed_at_its_timeout(make_lab):
+    lab, server, vips = single(make_lab, Vsftpd, config={"timeouts": {"control": "2s", "data": "2s"}})
+    follower = Follower(lab, "--json")
+    with lab.client.inside():
+        session = login(lab.client, vips[0], server)
+        entry, = follower.wait("control_closed")
+        assert entry["duration"] >= 2
+        assert entry["client"] == end_of(session.sock.getsockname())
+        session.close()
+
+
+@pytest.mark.parametrize("answer", ["refused", "silent"])
+def test_attempt_that_nobody_answers(make_lab, answer):
+    """No connection was opened: one event says so, when it is reset or its time is over."""
+    lab, server, vips = single(make_lab, Vsftpd, config={"timeouts": {"closing": "1s"}})
+    server.stop()
+    if answer == "silent":
+        lab.server.run(["ip", "route", "add", "blackhole", f"{lab.client.ip4}/32"])
+    follower = Follower(lab, "--json")
+    with lab.client.inside():
+        with pytest.raises(OSError):
+            ftplib.FTP().connect(vips[0], 21, timeout=2)
+        entry, = follower.wait("control_unanswered")
+    assert (entry["public"], entry["real"]) == (f"{vips[0]}:21", "10.2.1.2:21")
+    assert entry["packets"]["in"] == (1 if answer == "refused" else 0)
+    assert lab.gateway.rule("files")["sessions"] == 0
+    assert not follower.entries("control_opened", "control_closed")
 
 
 def test_refused_connection_has_no_real_end(make_lab):

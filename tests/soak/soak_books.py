@@ -41,7 +41,7 @@ class Books:
             ("data_opened", n["data_opened"], n["data_closed"] + data),
             ("expected", n["expected"], n["expected_used"] + n["expected_expired"] +
              n["expected_replaced"] + n["expected_closed"] + expected),
-            ("data_opened", n["data_opened"], n["expected_used"] + n["tls_data"]),
+            ("data_opened", n["data_opened"] + n["data_unanswered"], n["expected_used"] + n["tls_data"]),
             ("write_failed", n["write_failed"], 0), ("no_memory", n["no_memory"], 0),
         )
         return [f"{name} is {have}, {want} expected of {n}" for name, have, want in sums if have != want]

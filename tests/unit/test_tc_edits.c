@@ -87,12 +87,13 @@ static const struct row told[] = {
 	{ "reset within the stream goes where the receiver counts",
 	  IN(GROW4) | IN(SHRINK4),
 	  .steps = { C("PORT $c,7,208\r\n", "PORT $p,7,208\r\n", OPENS),
-		     C(NULL, .flags = RST | ACK, .also = { FTPNAT_EXPECTED_CLOSED }) } },
+		     C(NULL, .flags = RST | ACK,
+		       .also = { FTPNAT_EXPECTED_CLOSED, FTPNAT_CONTROL_CLOSED }) } },
 	{ "FIN of both behind edits", IN(GROW4) | IN(SHRINK4),
 	  .steps = { C("PORT $c,7,208\r\n", "PORT $p,7,208\r\n", OPENS),
 		     C(NULL, .flags = FIN | ACK),
 		     S(NULL, .flags = FIN | ACK, .also = { FTPNAT_EXPECTED_CLOSED }),
-		     C(NULL, .flags = ACK) } },
+		     C(NULL, .flags = ACK, .also = { FTPNAT_CONTROL_CLOSED }) } },
 	{ "FIN on the segment that is rewritten", IN(GROW4) | IN(SHRINK4),
 	  .door = ACTIVE_MASQUERADE,
 	  .steps = { C("PORT $c,7,208\r\n", "PORT $p,7,208\r\n", OPENS,
@@ -186,7 +187,8 @@ static const struct row told[] = {
 	  .steps = { C("POR", .reason = FTPNAT_ANSWERED),
 		     C(NULL, "POR", .flags = FIN | ACK), S("500 ?\r\n"),
 		     C(NULL, .flags = ACK), S("221 bye\r\n"), C(NULL, .flags = ACK),
-		     S(NULL, .flags = FIN | ACK), C(NULL, .flags = ACK) } },
+		     S(NULL, .flags = FIN | ACK),
+		     C(NULL, .flags = ACK, .also = { FTPNAT_CONTROL_CLOSED }) } },
 	{ "a FIN behind a piece that is lost brings it out again", IN(KEEP4) | IN(MASQ6),
 	  .steps = { C("POR", .reason = FTPNAT_ANSWERED),
 		     C(NULL, "POR", .flags = FIN | ACK),
@@ -195,7 +197,7 @@ static const struct row told[] = {
 	{ "RST after a FIN behind a piece", IN(KEEP4) | IN(MASQ6),
 	  .steps = { C("POR", .reason = FTPNAT_ANSWERED),
 		     C(NULL, "POR", .flags = FIN | ACK), S("500 ?\r\n"),
-		     C(NULL, .flags = RST | ACK) } },
+		     C(NULL, .flags = RST | ACK, .also = { FTPNAT_CONTROL_CLOSED }) } },
 	{ "FIN that comes with a piece", IN(KEEP4) | IN(MASQ6),
 	  .steps = { C("POR", .flags = FIN | PSH | ACK), S(NULL, .flags = ACK),
 		     C(NULL, .flags = ACK) } },
@@ -216,7 +218,8 @@ static const struct row told[] = {
 		     C("EPSV\r\n", "", .becomes_flags = ACK, .seq = 7, .to_seq = 6),
 		     S("229 (|||2570|)\r\n", .also = { FTPNAT_LINE_UNASKED }) } },
 	{ "RST behind a piece goes where the receiver is", IN(KEEP4) | IN(MASQ6),
-	  .steps = { C("PO", .reason = FTPNAT_ANSWERED), C(NULL, .flags = RST | ACK) } },
+	  .steps = { C("PO", .reason = FTPNAT_ANSWERED),
+		     C(NULL, .flags = RST | ACK, .also = { FTPNAT_CONTROL_CLOSED }) } },
 	{ "no piece of a reply is held that nobody asked for", IN(KEEP4) | IN(MASQ6),
 	  .steps = { S("2"), S("20 hel"), S("lo\r\n"), C("USER x\r\n") } },
 
@@ -392,8 +395,7 @@ static void test_mss(void **state)
 	(void)state;
 	for (enum scene_id id = 0; id < SCENES; id++) {
 		for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-			struct step step =
-				C(NULL, .flags = SYN, .also = { FTPNAT_CONTROL_OPENED });
+			struct step step = C(NULL, .flags = SYN);
 			struct talk talk;
 
 			scene_configure(scene_get(id), NULL);
@@ -423,7 +425,7 @@ static void test_syn_with_another_isn(void **state)
 	static const struct step steps[] = {
 		C(NULL, .flags = SYN, .also = { FTPNAT_IGNORED }),
 		S(NULL, .flags = SYN | ACK),
-		C(NULL, .flags = ACK),
+		C(NULL, .flags = ACK, .also = { FTPNAT_CONTROL_OPENED }),
 		C("PORT $c,7,208\r\n", "PORT $p,7,208\r\n", OPENS),
 		S("200 ok\r\n"),
 		C("LIST\r\n"),
@@ -438,10 +440,7 @@ static void test_syn_with_another_isn(void **state)
 
 		scene_configure(scene_get(GROW4), NULL);
 		talk_init(&talk, scene_get(GROW4));
-		assert_true(
-			talk_step(&talk, "SYN",
-				  &(struct step)C(NULL, .flags = SYN,
-						  .also = { FTPNAT_CONTROL_OPENED })));
+		assert_true(talk_step(&talk, "SYN", &(struct step)C(NULL, .flags = SYN)));
 		talk_init(&talk, scene_get(GROW4));
 		talk.isn[CLIENT] += later[i];
 		good &= talk_steps(&talk, "dialled again before any answer", steps);

@@ -294,8 +294,7 @@ static void test_tags(void **state)
 
 static const enum ftpnat_reason none[] = { FTPNAT_REASON_MAX };
 static const enum ftpnat_reason opens[] = { FTPNAT_CONTROL_OPENED, FTPNAT_REASON_MAX };
-static const enum ftpnat_reason arrives[] = { FTPNAT_DATA_OPENED, FTPNAT_EXPECTED_USED,
-					      FTPNAT_REASON_MAX };
+static const enum ftpnat_reason arrives[] = { FTPNAT_EXPECTED_USED, FTPNAT_REASON_MAX };
 static const enum ftpnat_reason announces[] = { FTPNAT_EXPECTED, FTPNAT_LINE_UNCHANGED,
 						FTPNAT_REASON_MAX };
 
@@ -319,9 +318,9 @@ static bool says(bool v6, bool server, uint32_t seq, uint8_t flags, const char *
 
 static bool opened(bool v6)
 {
-	return says(v6, false, 100, SYN, NULL, opens) &&
+	return says(v6, false, 100, SYN, NULL, none) &&
 	       says(v6, true, 500, SYN | ACK, NULL, none) &&
-	       says(v6, false, 101, ACK, NULL, none) &&
+	       says(v6, false, 101, ACK, NULL, opens) &&
 	       says(v6, true, 501, PSH | ACK, "220 hello\r\n", none);
 }
 
@@ -368,8 +367,9 @@ static void test_passive(void **state)
 static void test_tls_data_ports(void **state)
 {
 	static const enum ftpnat_reason opaque[] = { FTPNAT_OPAQUE, FTPNAT_REASON_MAX };
-	static const enum ftpnat_reason comes[] = { FTPNAT_DATA_OPENED, FTPNAT_TLS_DATA,
-						    FTPNAT_REASON_MAX };
+	static const enum ftpnat_reason comes[] = { FTPNAT_TLS_DATA, FTPNAT_REASON_MAX };
+	static const enum ftpnat_reason ends[] = { FTPNAT_CONTROL_CLOSED,
+						   FTPNAT_REASON_MAX };
 	const struct {
 		const char *says;
 		const char *src, *dst;
@@ -405,7 +405,7 @@ static void test_tls_data_ports(void **state)
 			good &= dials(syns[i].says, INGRESS, OUTER, syns[i].src, sport++,
 				      syns[i].dst, syns[i].dport,
 				      tls ? syns[i].reason : FTPNAT_GUARDED, comes);
-		assert_true(says(false, false, 111, RST | ACK, NULL, none));
+		assert_true(says(false, false, 111, RST | ACK, NULL, ends));
 		good &= dials("after the session", INGRESS, OUTER, HOME4, sport++, HOST4,
 			      2000, FTPNAT_GUARDED, NULL);
 	}

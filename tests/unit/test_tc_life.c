@@ -12,11 +12,6 @@
 #include "lib/talk.h"
 #include "base/util.h"
 
-static const enum ftpnat_reason opens[] = { FTPNAT_CONTROL_OPENED, FTPNAT_REASON_MAX };
-static const enum ftpnat_reason opens_again[] = { FTPNAT_CONTROL_CLOSED,
-						  FTPNAT_CONTROL_OPENED,
-						  FTPNAT_REASON_MAX };
-
 /* ---- limits: new connections are refused, existing ones continue ---- */
 
 static void test_control_full(void **state)
@@ -44,17 +39,16 @@ static void test_control_full(void **state)
 
 	/* what has ended makes room */
 	assert_true(talk_step(&old, "the old ends",
-			      &(struct step)C(NULL, .flags = RST | ACK)));
-	assert_true(check_from("now", &new, CLIENT, &in, &out, FTPNAT_FORWARDED,
-			       opens_again));
+			      &(struct step)C(NULL, .flags = RST | ACK,
+					      .also = { FTPNAT_CONTROL_CLOSED })));
+	assert_true(check_from("now", &new, CLIENT, &in, &out, FTPNAT_FORWARDED, NULL));
 	dataplane_usage(&usage);
 	assert_int_equal(usage.flows[FTPNAT_CONTROL], 1);
 	assert_int_equal(dataplane_flows(), 2);
 }
 
-static const enum ftpnat_reason replaces_half_open[] = { FTPNAT_CONTROL_CLOSED,
+static const enum ftpnat_reason replaces_half_open[] = { FTPNAT_CONTROL_UNANSWERED,
 							 FTPNAT_HALF_OPEN_RECLAIMED,
-							 FTPNAT_CONTROL_OPENED,
 							 FTPNAT_REASON_MAX };
 
 /* A talk of the same client from another port. */
@@ -76,7 +70,9 @@ static bool talk_shakes_hands(struct talk *talk)
 {
 	talk->sent[CLIENT] = talk->heard[CLIENT] = 1;
 	return talk_step(talk, "its answer", &(struct step)S(NULL, .flags = SYN | ACK)) &&
-	       talk_step(talk, "its handshake", &(struct step)C(NULL, .flags = ACK));
+	       talk_step(talk, "its handshake",
+			 &(struct step)C(NULL, .flags = ACK,
+					 .also = { FTPNAT_CONTROL_OPENED }));
 }
 
 /* An answered SYN is half open, too, until the client has acknowledged the answer. */
@@ -96,9 +92,9 @@ static void test_half_open_makes_room(void **state)
 		dataplane_config()->limit[FTPNAT_CONTROL] = 3;
 		dataplane_apply();
 		talk_from_port(&first, scene, CLIENT_PORT + 1);
-		good &= syn_sent("first", &first, opens);
+		good &= syn_sent("first", &first, NULL);
 		talk_from_port(&second, scene, CLIENT_PORT + 2);
-		good &= syn_sent("second", &second, opens);
+		good &= syn_sent("second", &second, NULL);
 		first.sent[CLIENT] = first.heard[CLIENT] = 1;
 		good &= talk_step(&first, "first is answered",
 				  &(struct step)S(NULL, .flags = SYN | ACK));
@@ -155,7 +151,7 @@ static void test_data_full(void **state)
 	dataplane_config()->limit[FTPNAT_DATA] = 1;
 	dataplane_apply();
 	assert_true(
-		data_check("its retransmission", &talk, CLIENT, SYN, NULL, data_opens));
+		data_check("its retransmission", &talk, CLIENT, SYN, NULL, data_arrives));
 }
 
 /* ---- the same tuple again ---- */
@@ -167,11 +163,15 @@ static void test_syn_after_the_end(void **state)
 		struct step steps[6];
 		bool ended;
 	} rows[] = {
-		{ "after a reset of the client", { C(NULL, .flags = RST | ACK) }, true },
-		{ "after a reset of the server", { S(NULL, .flags = RST | ACK) }, true },
+		{ "after a reset of the client",
+		  { C(NULL, .flags = RST | ACK, .also = { FTPNAT_CONTROL_CLOSED }) },
+		  true },
+		{ "after a reset of the server",
+		  { S(NULL, .flags = RST | ACK, .also = { FTPNAT_CONTROL_CLOSED }) },
+		  true },
 		{ "after FIN of both",
 		  { C(NULL, .flags = FIN | ACK), S(NULL, .flags = FIN | ACK),
-		    C(NULL, .flags = ACK) },
+		    C(NULL, .flags = ACK, .also = { FTPNAT_CONTROL_CLOSED }) },
 		  true },
 		{ "after FIN of the client alone",
 		  { C(NULL, .flags = FIN | ACK) },
@@ -200,15 +200,17 @@ static void test_syn_after_the_end(void **state)
 			in.seq = out.seq = talk.isn[CLIENT];
 			good &= check_from(rows[i].says, &talk, CLIENT, &in, &out,
 					   FTPNAT_FORWARDED,
-					   rows[i].ended ? opens_again : ignored);
+					   rows[i].ended ? NULL : ignored);
 			assert_int_equal(dataplane_flows(), 2);
 			if (!rows[i].ended)
 				continue;
 			talk.sent[CLIENT] = talk.heard[CLIENT] = 1;
 			good &= talk_step(&talk, "its answer",
 					  &(struct step)S(NULL, .flags = SYN | ACK));
-			good &= talk_step(&talk, "its first command",
-					  &(struct step)C("NOOP\r\n"));
+			good &= talk_step(
+				&talk, "its first command",
+				&(struct step)C("NOOP\r\n",
+						.also = { FTPNAT_CONTROL_OPENED }));
 		}
 	}
 	assert_true(good);
@@ -306,7 +308,8 @@ static void test_no_session_has_the_id_of_a_living_one(void **state)
 		good &= talk_step(&new, rows[i].says, &(struct step)S("220 hello\r\n"));
 		good &= talk_step(&old, rows[i].says, &(struct step)S("220 hi\r\n"));
 		good &= talk_step(&new, rows[i].says,
-				  &(struct step)C(NULL, .flags = RST | ACK));
+				  &(struct step)C(NULL, .flags = RST | ACK,
+						  .also = { FTPNAT_CONTROL_CLOSED }));
 		good &= talk_step(&old, rows[i].says, &(struct step)C("NOOP\r\n"));
 		assert_true(dataplane_session(id, &session));
 		assert_true(session.closing);
@@ -337,8 +340,9 @@ static void test_session_with_the_same_id_of_another_connection(void **state)
 					     &session, BPF_EXIST),
 			 0);
 
-	assert_true(
-		talk_step(&talk, "its end", &(struct step)C(NULL, .flags = RST | ACK)));
+	assert_true(talk_step(&talk, "its end",
+			      &(struct step)C(NULL, .flags = RST | ACK,
+					      .also = { FTPNAT_CONTROL_CLOSED })));
 	assert_true(talk_step(&talk, "another's",
 			      &(struct step)C("NOOP\r\n", .reason = FTPNAT_NO_SESSION)));
 	assert_true(dataplane_session(id, &session));
@@ -350,7 +354,7 @@ static void test_session_with_the_same_id_of_another_connection(void **state)
 	out = talk_syn_heard(&talk);
 	in.seq = out.seq = talk.isn[CLIENT];
 	assert_true(check_from("makes room", &talk, CLIENT, &in, &out, FTPNAT_FORWARDED,
-			       opens_again));
+			       NULL));
 	assert_true(dataplane_session(id, &session));
 }
 
@@ -381,7 +385,7 @@ static void test_other_half_of_the_configuration(void **state)
 	out.dst = "10.9.0.11";
 	out.dport = 2122;
 	good &= check_from("the new server", &new, CLIENT, &in, &out, FTPNAT_FORWARDED,
-			   opens);
+			   NULL);
 	good &= talk_step(&old, "the old one's connection", &(struct step)C("NOOP\r\n"));
 	in.dst = "192.0.2.11";
 	good &= check_from("no rule", &new, CLIENT, &in, &in, FTPNAT_PASS, NULL);

@@ -13,8 +13,6 @@
 #include "lib/talk.h"
 #include "base/util.h"
 
-static const enum ftpnat_reason opens[] = { FTPNAT_CONTROL_OPENED, FTPNAT_REASON_MAX };
-
 /* ---- a whole connection, in every kind of rule ---- */
 
 struct row {
@@ -27,14 +25,21 @@ static const struct row connections[] = {
 	  .steps = { S("220 hello\r\n"), C("USER anonymous\r\n"), S("331 go on\r\n"),
 		     C(NULL, .flags = ACK), C("QUIT\r\n"), S("221 bye\r\n"),
 		     C(NULL, .flags = FIN | ACK), S(NULL, .flags = ACK),
-		     S(NULL, .flags = FIN | ACK), C(NULL, .flags = ACK) } },
+		     S(NULL, .flags = FIN | ACK),
+		     C(NULL, .flags = ACK, .also = { FTPNAT_CONTROL_CLOSED }) } },
 	{ "server closes",
 	  .steps = { S("421 no\r\n", .flags = FIN | PSH | ACK), C(NULL, .flags = ACK),
-		     C(NULL, .flags = FIN | ACK), S(NULL, .flags = ACK) } },
-	{ "client resets", .steps = { C("NOOP\r\n"), C(NULL, .flags = RST) } },
+		     C(NULL, .flags = FIN | ACK),
+		     S(NULL, .flags = ACK, .also = { FTPNAT_CONTROL_CLOSED }) } },
+	{ "client resets",
+	  .steps = { C("NOOP\r\n"),
+		     C(NULL, .flags = RST, .also = { FTPNAT_CONTROL_CLOSED }) } },
 	{ "client resets, with ACK",
-	  .steps = { C("NOOP\r\n"), C(NULL, .flags = RST | ACK) } },
-	{ "server resets", .steps = { C("NOOP\r\n"), S(NULL, .flags = RST | ACK) } },
+	  .steps = { C("NOOP\r\n"),
+		     C(NULL, .flags = RST | ACK, .also = { FTPNAT_CONTROL_CLOSED }) } },
+	{ "server resets",
+	  .steps = { C("NOOP\r\n"),
+		     S(NULL, .flags = RST | ACK, .also = { FTPNAT_CONTROL_CLOSED }) } },
 	{ "urgent data: its mark is not held back, it is why it was sent (RFC 959, ABOR)",
 	  .steps = { C("\xff\xf4\xff", .flags = URG | ACK),
 		     C("\xf2"
@@ -71,8 +76,9 @@ static void test_refused_by_the_server(void **state)
 	(void)state;
 	for (enum scene_id id = 0; id < SCENES; id++) {
 		static const struct step steps[] = {
-			C(NULL, .flags = SYN, .also = { FTPNAT_CONTROL_OPENED }),
-			S(NULL, .flags = RST | ACK),
+			C(NULL, .flags = SYN),
+			S(NULL, .flags = RST | ACK,
+			  .also = { FTPNAT_CONTROL_UNANSWERED }),
 			{ 0 },
 		};
 		struct talk talk;
@@ -92,11 +98,10 @@ static void test_left_over_at_the_server(void **state)
 	(void)state;
 	for (enum scene_id id = 0; id < SCENES; id++) {
 		static const struct step steps[] = {
-			C(NULL, .flags = SYN, .also = { FTPNAT_CONTROL_OPENED }),
+			C(NULL, .flags = SYN),
 			S(NULL, .flags = ACK, .also = { FTPNAT_IGNORED }),
-			C(NULL, .flags = RST),
-			C(NULL, .flags = SYN,
-			  .also = { FTPNAT_CONTROL_CLOSED, FTPNAT_CONTROL_OPENED }),
+			C(NULL, .flags = RST, .also = { FTPNAT_CONTROL_UNANSWERED }),
+			C(NULL, .flags = SYN),
 			{ 0 },
 		};
 		struct talk talk;
@@ -133,7 +138,7 @@ static void test_entries(void **state)
 	assert_int_equal(flow.bytes, 4 * 52 + 6);
 	assert_int_equal(flow.rule, 0);
 	assert_int_equal(flow.kind, FTPNAT_CONTROL);
-	assert_int_equal(flow.flags, FTPNAT_FLOW_CLIENT);
+	assert_int_equal(flow.flags, FTPNAT_FLOW_CLIENT | FTPNAT_FLOW_COUNTED);
 	assert_int_equal(flow.tcp, FTPNAT_TCP_SYN | FTPNAT_TCP_ACK | FTPNAT_TCP_FIN);
 
 	assert_true(dataplane_flow(&back, &flow));
@@ -141,7 +146,7 @@ static void test_entries(void **state)
 	assert_memory_equal(&flow.to, &translated, sizeof(flow.to));
 	assert_int_equal(flow.packets, 3);
 	assert_int_equal(flow.bytes, 3 * 52 + 8);
-	assert_int_equal(flow.flags, 0);
+	assert_int_equal(flow.flags, FTPNAT_FLOW_COUNTED);
 	assert_int_equal(flow.tcp, FTPNAT_TCP_ESTABLISHED | FTPNAT_TCP_PEER);
 	assert_int_equal(flow.end, talk.isn[SERVER] + 1); /* the session has the rest */
 
@@ -197,8 +202,7 @@ static void test_who_is_masqueraded(void **state)
 		out.dport = rows[i].dport;
 		out.sport = in.sport;
 		good &= check_from(rows[i].says, &talk, CLIENT, &in, &out,
-				   rows[i].ours ? FTPNAT_FORWARDED : FTPNAT_PASS,
-				   rows[i].ours ? opens : NULL);
+				   rows[i].ours ? FTPNAT_FORWARDED : FTPNAT_PASS, NULL);
 	}
 	assert_true(good);
 }
@@ -222,11 +226,11 @@ static void test_first_selector_wins(void **state)
 	out = talk_syn_heard(&talk);
 	out.src = "198.51.100.1";
 	good &= check_from("the narrower, first", &talk, CLIENT, &in, &out,
-			   FTPNAT_FORWARDED, opens);
+			   FTPNAT_FORWARDED, NULL);
 	in.src = "192.168.5.8";
 	out.src = "203.0.113.7";
 	good &= check_from("the wider, second", &talk, CLIENT, &in, &out,
-			   FTPNAT_FORWARDED, opens);
+			   FTPNAT_FORWARDED, NULL);
 	assert_true(good);
 }
 
@@ -330,7 +334,7 @@ static void test_no_route(void **state)
 	out.dst = "172.16.0.10";
 	out.ttl = 64;
 	good = check_from("left to the stack", &talk, CLIENT, &in, &out,
-			  FTPNAT_TRANSLATED, opens);
+			  FTPNAT_TRANSLATED, NULL);
 	/* should the stack know a way, our egress lets it pass */
 	packet_build(&packet, &out);
 	dataplane_counters(&before);

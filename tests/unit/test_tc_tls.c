@@ -155,8 +155,7 @@ static const struct row rows[] = {
 
 /* ---- tls_data_ports ---- */
 
-static const enum ftpnat_reason comes[] = { FTPNAT_DATA_OPENED, FTPNAT_TLS_DATA,
-					    FTPNAT_REASON_MAX };
+static const enum ftpnat_reason comes[] = { FTPNAT_TLS_DATA, FTPNAT_REASON_MAX };
 
 static const struct step up[] = { UP, { 0 } };
 static const struct step ccc[] = { S(ALERT), C(ALERT), C("NOOP\r\n", ENDS), { 0 } };
@@ -252,8 +251,8 @@ static void test_end_of_session(void **state)
 {
 	static const struct step closes[][4] = {
 		{ { 'c', .flags = FIN | ACK }, { 's', .flags = FIN | ACK }, { 0 } },
-		{ { 'c', .flags = RST | ACK }, { 0 } },
-		{ { 's', .flags = RST | ACK }, { 0 } },
+		{ { 'c', .flags = RST | ACK, .also = { FTPNAT_CONTROL_CLOSED } }, { 0 } },
+		{ { 's', .flags = RST | ACK, .also = { FTPNAT_CONTROL_CLOSED } }, { 0 } },
 	};
 
 	(void)state;
@@ -298,9 +297,7 @@ static void test_control_port_in_range(void **state)
 		option_mss(&out.options, 1460 - 320);
 		assert_true(check_packet("a control connection", INGRESS,
 					 talk_side(&talk, CLIENT), &in, &out,
-					 FTPNAT_FORWARDED,
-					 (enum ftpnat_reason[]){ FTPNAT_CONTROL_OPENED,
-								 FTPNAT_REASON_MAX }));
+					 FTPNAT_FORWARDED, NULL));
 	}
 }
 
@@ -329,7 +326,9 @@ static void test_another_server(void **state)
  */
 static void test_leaves(void **state)
 {
-	static const struct step ends[] = { { 'c', .flags = RST | ACK }, { 0 } };
+	static const struct step ends[] = {
+		{ 'c', .flags = RST | ACK, .also = { FTPNAT_CONTROL_CLOSED } }, { 0 }
+	};
 	static const struct ftpnat_guard guard = { .number = 1,
 						   .ports = { { 1024, 65535 } } };
 	const struct scene *scene = scene_get(MASQ4);
@@ -376,7 +375,9 @@ static void test_leaves(void **state)
 static void test_two_servers(void **state)
 {
 	static const struct step speaks[] = { S(RECORD(BODY)), { 0 } };
-	static const struct step ends[] = { { 'c', .flags = RST | ACK }, { 0 } };
+	static const struct step ends[] = {
+		{ 'c', .flags = RST | ACK, .also = { FTPNAT_CONTROL_CLOSED } }, { 0 }
+	};
 	struct scene second = *scene_get(KEEP4);
 	struct talk one, two;
 
@@ -405,7 +406,9 @@ static void test_two_servers(void **state)
 static void test_many_sessions(void **state)
 {
 	static const struct step speaks[] = { S(RECORD(BODY)), { 0 } };
-	static const struct step ends[] = { { 'c', .flags = RST | ACK }, { 0 } };
+	static const struct step ends[] = {
+		{ 'c', .flags = RST | ACK, .also = { FTPNAT_CONTROL_CLOSED } }, { 0 }
+	};
 	struct talk talk[FTPNAT_TLS_SESSIONS + 1];
 	const size_t n = ARRAY_SIZE(talk);
 	uint16_t port = 50001;

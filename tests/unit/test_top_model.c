@@ -64,7 +64,7 @@ static void look(struct top_model *model, __u64 seconds, const struct seen *seen
 			.kind = (__u8)seen[i].kind,
 			.flags = (seen[i].from_server ? 0 : FTPNAT_FLOW_CLIENT) |
 				 (seen[i].active ? FTPNAT_FLOW_ACTIVE : 0),
-			.tcp = seen[i].tcp,
+			.tcp = seen[i].tcp ?: FTPNAT_TCP_ESTABLISHED,
 			.to.dport = 21,
 		};
 
@@ -198,8 +198,10 @@ static void ended_sessions_are_not_shown(void **state)
 {
 	struct top_model *model = *state;
 
-	LOOK(model, 10, CONTROL(1, .tcp = FTPNAT_TCP_FIN),
-	     CONTROL(2, .tcp = FTPNAT_TCP_RST), CONTROL(3, .tcp = FTPNAT_TCP_ACK));
+	LOOK(model, 10, CONTROL(1, .tcp = FTPNAT_TCP_ACK | FTPNAT_TCP_FIN),
+	     CONTROL(2, .tcp = FTPNAT_TCP_ACK | FTPNAT_TCP_RST),
+	     CONTROL(3, .tcp = FTPNAT_TCP_ACK), CONTROL(4, .tcp = FTPNAT_TCP_SYN),
+	     CONTROL(5, .tcp = FTPNAT_TCP_ACK | FTPNAT_TCP_TOLD));
 	assert_int_equal(model->sessions, 1);
 	assert_int_equal(model->session[0].id, 3);
 }

@@ -113,6 +113,12 @@ int view_counters(int fd, __u32 key, __u64 *sum, size_t words)
 	return 0;
 }
 
+json_t *view_both_ways(const __u64 count[FTPNAT_DIR_MAX])
+{
+	return json_pack("{s:I, s:I}", "out", (json_int_t)count[FTPNAT_FROM_CLIENT], "in",
+			 (json_int_t)count[FTPNAT_FROM_SERVER]);
+}
+
 struct listens_count {
 	__u16 slot;
 	__u32 number;

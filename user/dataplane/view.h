@@ -57,6 +57,9 @@ const char *view_reason_name(__u32 reason);
 /* Add up the values of all CPUs: `words` counters of 64 bits each, onto `sum`. */
 int view_counters(int fd, __u32 key, __u64 *sum, size_t words);
 
+/* {"out": from the client, "in": to it}. NULL: no memory. */
+json_t *view_both_ways(const __u64 count[FTPNAT_DIR_MAX]);
+
 /* Occupancy of all tables. Reports its errors. */
 int view_tables(const struct view *view, struct view_table tables[VIEW_TABLE_MAX]);
 json_t *view_tables_json(const struct view_table tables[VIEW_TABLE_MAX]);

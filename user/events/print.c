@@ -56,6 +56,14 @@ const struct ftpnat_line_event *event_line(const void *data, size_t size)
 	return size >= sizeof(struct ftpnat_line_event) ? data : NULL;
 }
 
+/* Of a connection or an attempt at one: then it has figures. */
+static bool is_end(const struct ftpnat_event *e)
+{
+	return e->reason == FTPNAT_CONTROL_CLOSED || e->reason == FTPNAT_DATA_CLOSED ||
+	       e->reason == FTPNAT_CONTROL_UNANSWERED ||
+	       e->reason == FTPNAT_DATA_UNANSWERED;
+}
+
 static void put_in_words(const struct ftpnat_event *e, bool is_line, struct words *w)
 {
 	ftpnat_endpoint_str(w->client, &e->client.src, e->client.sport);
@@ -64,10 +72,8 @@ static void put_in_words(const struct ftpnat_event *e, bool is_line, struct word
 	ftpnat_endpoint_str(w->source, &e->server.src, e->server.sport);
 	w->reason = view_reason_name(e->reason);
 	w->kind = e->kind == FTPNAT_CONTROL ? "control" : "data";
-	w->connected = is_line || e->reason == FTPNAT_CONTROL_OPENED ||
-		       e->reason == FTPNAT_CONTROL_CLOSED ||
-		       e->reason == FTPNAT_DATA_OPENED ||
-		       e->reason == FTPNAT_DATA_CLOSED || e->reason == FTPNAT_OPAQUE ||
+	w->connected = is_line || is_end(e) || e->reason == FTPNAT_CONTROL_OPENED ||
+		       e->reason == FTPNAT_DATA_OPENED || e->reason == FTPNAT_OPAQUE ||
 		       e->reason == FTPNAT_CLEAR;
 }
 
@@ -97,6 +103,12 @@ json_t *event_json(const struct ftpnat_event *e, const struct ftpnat_line_event 
 			  "client", w.client, "public", w.public, "real",
 			  w.connected ? w.real : NULL, "source",
 			  w.connected ? w.source : NULL);
+	if (is_end(e) && entry) {
+		json_object_set_new(entry, "end", json_string(when));
+		json_object_set_new(entry, "duration", json_integer(e->duration));
+		json_object_set_new(entry, "packets", view_both_ways(e->packets));
+		json_object_set_new(entry, "bytes", view_both_ways(e->bytes));
+	}
 	if (line && entry) {
 		const char *note = line_note(line);
 		struct event_text before, after;
@@ -147,6 +159,13 @@ void event_print(FILE *out, const struct ftpnat_event *e,
 		fprintf(out, " -> %s", w.public);
 		if (w.connected)
 			fprintf(out, " => %s -> %s", w.source, w.real);
+		if (is_end(e))
+			fprintf(out,
+				" (%us, out %llu packets %llu bytes, in %llu packets %llu bytes)",
+				e->duration, e->packets[FTPNAT_FROM_CLIENT],
+				e->bytes[FTPNAT_FROM_CLIENT],
+				e->packets[FTPNAT_FROM_SERVER],
+				e->bytes[FTPNAT_FROM_SERVER]);
 	}
 }
 

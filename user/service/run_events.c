@@ -17,7 +17,7 @@
 #include "events/print.h"
 
 #define ROUND		   1024 /* events at once: requests and signals shall not wait */
-#define MAX_FIELDS	   16
+#define MAX_FIELDS	   24
 #define REFUSED_PER_SECOND 10  /* refusals of one reason that are logged ... */
 #define LOGGED_PER_SECOND  200 /* ... and events of another; the rest is summed up */
 
@@ -52,19 +52,23 @@ add_field(struct fields *fields, const char *format, ...)
 			(struct iovec){ .iov_base = text, .iov_len = (size_t)len };
 }
 
-/* FTPNAT_RULE=files, and so on: the keys of the event's JSON. */
-static void add_json_field(struct fields *fields, const char *key, const json_t *value)
+/* FTPNAT_RULE=files, FTPNAT_BYTES_IN=7, and so on: the keys of the event's JSON. */
+static void add_json_field(struct fields *fields, const char *prefix, const char *key,
+			   json_t *value)
 {
-	char name[32];
-	size_t i;
+	const char *inner;
+	char name[64];
+	json_t *each;
 
-	for (i = 0; key[i] && i < sizeof(name) - 1; i++)
-		name[i] = (char)toupper((unsigned char)key[i]);
-	name[i] = '\0';
+	snprintf(name, sizeof(name), "%s_%s", prefix, key);
+	for (char *c = name; *c; c++)
+		*c = (char)toupper((unsigned char)*c);
 	if (json_is_string(value))
-		add_field(fields, "FTPNAT_%s=%s", name, json_string_value(value));
+		add_field(fields, "%s=%s", name, json_string_value(value));
 	else if (json_is_integer(value))
-		add_field(fields, "FTPNAT_%s=%lld", name, json_integer_value(value));
+		add_field(fields, "%s=%lld", name, json_integer_value(value));
+	json_object_foreach(value, inner, each)
+		add_json_field(fields, name, inner, each);
 }
 
 static void to_journal(int priority, const char *message, json_t *entry)
@@ -78,7 +82,7 @@ static void to_journal(int priority, const char *message, json_t *entry)
 	add_field(&fields, "SYSLOG_IDENTIFIER=ftpnat");
 	json_object_foreach(entry, key, value)
 		if (strcmp(key, "schema") && strcmp(key, "time"))
-			add_json_field(&fields, key, value);
+			add_json_field(&fields, "FTPNAT", key, value);
 	sd_journal_sendv(fields.field, fields.number);
 }
 

@@ -34,7 +34,7 @@ static struct ftpnat_tuple other_direction(const struct ftpnat_flow *flow)
 static const char *state_of(const struct ftpnat_flow *client,
 			    const struct ftpnat_flow *server)
 {
-	if ((client->tcp | server->tcp) & FTPNAT_TCP_RST)
+	if ((client->tcp | server->tcp) & (FTPNAT_TCP_RST | FTPNAT_TCP_TOLD))
 		return "closed";
 	if ((client->tcp | server->tcp) & FTPNAT_TCP_FIN)
 		return "closing";

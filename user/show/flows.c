@@ -24,12 +24,6 @@ static void ends_str(struct ends *ends, const struct connection *c)
 	ftpnat_endpoint_str(ends->source, &c->server.src, c->server.sport);
 }
 
-static json_t *both_ways(const __u64 count[FTPNAT_DIR_MAX])
-{
-	return json_pack("{s:I, s:I}", "out", (json_int_t)count[FTPNAT_FROM_CLIENT], "in",
-			 (json_int_t)count[FTPNAT_FROM_SERVER]);
-}
-
 static json_t *to_json(const struct connection *c)
 {
 	struct ends ends;
@@ -40,7 +34,8 @@ static json_t *to_json(const struct connection *c)
 			 (json_int_t)c->session, "client", ends.client, "public",
 			 ends.public, "real", ends.real, "source", ends.source, "state",
 			 c->state, "age", (json_int_t)c->age, "idle", (json_int_t)c->idle,
-			 "packets", both_ways(c->packets), "bytes", both_ways(c->bytes));
+			 "packets", view_both_ways(c->packets), "bytes",
+			 view_both_ways(c->bytes));
 }
 
 /* Entry by entry: the whole document may not fit the memory. */

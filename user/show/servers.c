@@ -34,7 +34,9 @@ static int count_flow(const void *key, const void *value, void *arg)
 	struct server_list *list = arg;
 
 	(void)key;
-	if (!(flow->flags & FTPNAT_FLOW_CLIENT) || flow->kind != FTPNAT_CONTROL)
+	/* those that both ends have answered, and that are not over */
+	if (!(flow->flags & FTPNAT_FLOW_CLIENT) || flow->kind != FTPNAT_CONTROL ||
+	    !(flow->tcp & FTPNAT_TCP_ACK) || flow->tcp & FTPNAT_TCP_TOLD)
 		return 0;
 	for (size_t i = 0; i < list->number; i++) {
 		struct listed_server *listed = &list->server[i];

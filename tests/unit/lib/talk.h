@@ -152,7 +152,8 @@ bool check_from(const char *says, const struct talk *talk, enum end from,
 
 #define DATA_PORT 41000
 
-extern const enum ftpnat_reason data_opens[];
+/* What is counted with its SYN, and with the ACK that completes its handshake. */
+extern const enum ftpnat_reason data_arrives[], data_opens[];
 
 /* One of its packets, with ACK only: as `from` sends it, or as the other end gets it. */
 struct packet_spec data_sent(const struct talk *talk, enum end from);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What is told of a connection, as a counter and an event: that both of its ends have
+ * answered, and its end. An attempt that is over before that was not answered.
+ */
+#ifndef FTPNAT_BPF_CONNTRACK_TOLD_H
+#define FTPNAT_BPF_CONNTRACK_TOLD_H
+
+#include "conntrack_state.h"
+#include "events.h"
+
+/* `owner` is the client's entry, at `key`. */
+static __noinline int flow_tell_opened(const struct ftpnat_tuple *key,
+				       const struct ftpnat_flow *owner)
+{
+	struct ftpnat_rule_stats *stats = rule_stats(owner->rule);
+	bool control = owner->kind == FTPNAT_CONTROL;
+	enum ftpnat_reason reason = control ? FTPNAT_CONTROL_OPENED : FTPNAT_DATA_OPENED;
+
+	count(reason);
+	if (stats && control)
+		stats->sessions += 1;
+	else if (stats)
+		stats->data_connections += 1;
+	event_flow(reason, key, &owner->to, owner->session, owner->rule, owner->kind);
+	return 0;
+}
+
+static __always_inline enum ftpnat_reason flow_end_reason(__u8 kind, bool answered)
+{
+	if (kind == FTPNAT_CONTROL)
+		return answered ? FTPNAT_CONTROL_CLOSED : FTPNAT_CONTROL_UNANSWERED;
+	return answered ? FTPNAT_DATA_CLOSED : FTPNAT_DATA_UNANSWERED;
+}
+
+/* Nothing will be told of its end; was it told before? Of two CPUs, one gets false. */
+static __always_inline bool flow_told(struct ftpnat_flow *owner)
+{
+	return __sync_fetch_and_or(&owner->tcp, FTPNAT_TCP_TOLD) & FTPNAT_TCP_TOLD;
+}
+
+/* It is over; `peer`, the other entry, may be gone: NULL. Only the first call tells. */
+static __noinline int flow_tell_end(const struct ftpnat_tuple *key,
+				    struct ftpnat_flow *owner,
+				    const struct ftpnat_flow *peer)
+{
+	enum ftpnat_reason reason;
+	struct ftpnat_event *e;
+
+	if (flow_told(owner))
+		return 0;
+	reason = flow_end_reason(owner->kind,
+				 peer && flow_established(owner->tcp, peer->tcp));
+	count(reason);
+	e = event_of_flow(reason, key, &owner->to, owner->session, owner->rule,
+			  owner->kind);
+	if (!e)
+		return 0;
+	e->duration = seconds_since(owner->created, now_seconds());
+	e->packets[FTPNAT_FROM_CLIENT] = owner->packets;
+	e->bytes[FTPNAT_FROM_CLIENT] = owner->bytes;
+	if (peer) {
+		e->packets[FTPNAT_FROM_SERVER] = peer->packets;
+		e->bytes[FTPNAT_FROM_SERVER] = peer->bytes;
+	}
+	event_send();
+	return 0;
+}
+
+#endif
