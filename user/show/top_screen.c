@@ -77,27 +77,25 @@ static int fill_color(const struct view_table *table)
 static void draw_head(const struct top *top)
 {
 	static const char *const titles[] = { "sessions", "data", "expected" };
-	struct view_table shown[] = { top->stats.tables[VIEW_TABLE_CONTROL],
-				      top->stats.tables[VIEW_TABLE_DATA],
-				      top->stats.tables[VIEW_TABLE_EXPECTED] };
+	const struct view_table *tables[] = { &top->stats.tables[VIEW_TABLE_CONTROL],
+					      &top->stats.tables[VIEW_TABLE_DATA],
+					      &top->stats.tables[VIEW_TABLE_EXPECTED] };
+	unsigned int living[] = { 0, 0, tables[2]->used };
 	__u64 lost = event_reader_lost(&top->reader);
 	int x = put_at(0, 0, A_BOLD, "ftpnat %s", top->view.instance.dir);
 
 	if (top->paused)
 		put_at(0, x, A_BOLD, "  PAUSED");
 	x = 0;
-	/* those that live: what has ended stays in the tables for a while */
-	shown[0].used = 0;
-	shown[1].used = 0;
 	for (size_t i = 0; i < top->model.sessions; i++) {
-		shown[0].used += top->model.session[i].open;
-		shown[1].used += top->model.session[i].data;
+		living[0] += top->model.session[i].open;
+		living[1] += top->model.session[i].data;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(shown); i++) {
-		x = put_at(1, x, fill_color(&shown[i]), "%s %u/%u", titles[i],
-			   shown[i].used, shown[i].size) +
+	/* the colour is the table's, which attempts fill, too, and what has ended */
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
+		x = put_at(1, x, fill_color(tables[i]), "%s %u/%u", titles[i], living[i],
+			   tables[i]->size) +
 		    GAP;
-	}
 	x = put_at(2, 0, top->degraded ? A_BOLD | COLOR_PAIR(COLOR_BAD) : A_NORMAL,
 		   "degraded %zu%s", top->degraded,
 		   top->degraded ? " (see `ftpnat-load status`)" : "");
