@@ -16,7 +16,7 @@
 
 #include "ftpnat_reasons.h"
 
-#define FTPNAT_LAYOUT 8
+#define FTPNAT_LAYOUT 9
 
 /* Capacities that are part of the layout (limits: of the configuration are not). */
 #define FTPNAT_MAX_RULES	256  /* rule ids 0..255, kept by name over a reload */
@@ -682,8 +682,8 @@ _Static_assert(sizeof(struct ftpnat_expiry) == 48, "layout 4");
 _Static_assert(sizeof(struct ftpnat_ending) == 48, "layout 8");
 _Static_assert(sizeof(struct ftpnat_hop) == 32, "layout 4");
 _Static_assert(sizeof(struct ftpnat_expected) == 88, "layout 6");
-_Static_assert(sizeof(struct ftpnat_event) == 128, "layout 8");
-_Static_assert(sizeof(struct ftpnat_line_event) == 400, "layout 8");
+_Static_assert(sizeof(struct ftpnat_event) == 128, "layout 9");
+_Static_assert(sizeof(struct ftpnat_line_event) == 400, "layout 9");
 _Static_assert(sizeof(struct ftpnat_edit) == 12, "layout 4");
 _Static_assert(sizeof(struct ftpnat_session) < 4096 - 128, "one element fits a page");
 
