@@ -35,17 +35,21 @@ static __always_inline bool ban_found(struct scratch *s, __u16 rule)
 }
 
 /* Is the client with the address in s->ban_key banned from the rule, or from all? */
-__noinline int client_banned(__u16 rule)
+static __always_inline bool bans_have(struct scratch *s, __u16 rule)
 {
-	struct scratch *s = scratch_get();
 	struct ftpnat_banned *any;
 	__u32 zero = 0;
 
 	any = bpf_map_lookup_elem(&ftpnat_banned, &zero);
-	if (!s || !any)
-		return 0;
-	return (any->all && ban_found(s, FTPNAT_BAN_ALL)) ||
-	       (any->rules && ban_found(s, rule));
+	return any && ((any->all && ban_found(s, FTPNAT_BAN_ALL)) ||
+		       (any->rules && ban_found(s, rule)));
+}
+
+__noinline int client_banned(__u16 rule)
+{
+	struct scratch *s = scratch_get();
+
+	return s && bans_have(s, rule);
 }
 
 #endif

@@ -39,29 +39,35 @@ static __always_inline void client_delete(struct ftpnat_client_key *key,
 		bpf_map_delete_elem(&ftpnat_clients, key);
 }
 
+/* Until when it is needed without sessions. */
+static __always_inline __u64 client_until(const struct ftpnat_client *client)
+{
+	return client->next > client->failed_end ? client->next : client->failed_end;
+}
+
 static int client_expire(void *map, struct ftpnat_client_key *key,
 			 struct ftpnat_client *client)
 {
 	(void)map;
-	if (client->next <= bpf_ktime_get_coarse_ns())
+	if (client_until(client) <= bpf_ktime_get_coarse_ns())
 		client_delete(key, client);
 	return 0;
 }
 
-/* The client has no sessions: is its entry still needed for its rate of new ones? */
+/* The client has no sessions: is its entry still needed for its rates? */
 static __always_inline bool client_stays(struct ftpnat_client *client)
 {
-	__u64 now = bpf_ktime_get_coarse_ns();
+	__u64 now = bpf_ktime_get_coarse_ns(), until = client_until(client);
 	long rc;
 
-	if (client->next <= now)
+	if (until <= now)
 		return false;
 	rc = bpf_timer_init(&client->timer, &ftpnat_clients, CLOCK_MONOTONIC);
 	if (rc && rc != -EBUSY)
 		return false;
 	/* some more, since the coarse clock is late */
 	return !bpf_timer_set_callback(&client->timer, client_expire) &&
-	       !bpf_timer_start(&client->timer, client->next - now + 20 * MILLISECOND, 0);
+	       !bpf_timer_start(&client->timer, until - now + 20 * MILLISECOND, 0);
 }
 
 /* One session less of the client of s->client_key. */

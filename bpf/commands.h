@@ -17,13 +17,15 @@
 #define REFUSED_AUTH	  5
 #define REFUSAL_AMBIGUOUS 6
 #define REFUSED_ADDRESS	  7
+#define REFUSAL_LOGIN	  8
+#define REFUSALS	  16 /* power of two */
 
 /*
  * What a client reads when policy refuses, and what a server reads instead of AUTH, a
  * mechanism that doesn't exist (RFC 2228), or instead of an address that servers read
  * differently. At most sizeof(segment.outcome.text).
  */
-static const char refusal_text[8][64] = {
+static const char refusal_text[REFUSALS][64] = {
 	"425 No free data port, try again later.\r\n",
 	"425 Too many data connections announced, try again later.\r\n",
 	"500 Data connections to another host are refused.\r\n",
@@ -33,6 +35,7 @@ static const char refusal_text[8][64] = {
 	[REFUSAL_AMBIGUOUS] =
 		"501 Address not understood, write it as RFC 959 has it.\r\n",
 	[REFUSED_ADDRESS] = "DENIED\r\n",
+	[REFUSAL_LOGIN] = "421 Too many failed logins, try again later.\r\n",
 };
 
 static __always_inline __u32 refusal_index(enum ftpnat_reason why)
@@ -61,7 +64,7 @@ static __always_inline void refusal_write(struct segment *seg, __u32 index)
 	__u32 i;
 
 	for (i = 0; i < sizeof(refusal_text[0]); i++) {
-		char c = refusal_text[index & 7][i];
+		char c = refusal_text[index & (REFUSALS - 1)][i];
 
 		if (!c)
 			break;
@@ -74,7 +77,7 @@ static __always_inline void refusal_write(struct segment *seg, __u32 index)
 static __always_inline bool awaits_address(__u8 command)
 {
 	return command == FTP_COMMAND_PASV || command == FTP_COMMAND_EPSV ||
-	       (command & COMMAND_REFUSED);
+	       command == FTP_COMMAND_PASS || (command & COMMAND_REFUSED);
 }
 
 /* Does the reply to this command cause anything? */

@@ -199,7 +199,7 @@ __noinline enum ftpnat_reason expectation_count(struct ftpnat_session *session)
 	if (!session || !s || !config || !usage)
 		return FTPNAT_LINE_FULL;
 	s->ban_key.addr = session->client.src;
-	if (client_banned(session->rule))
+	if (bans_have(s, session->rule))
 		return FTPNAT_BANNED;
 	used = __sync_fetch_and_add(&usage->expected, 1);
 	if (used >= config->limit_expected) {

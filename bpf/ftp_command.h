@@ -54,6 +54,9 @@ static __always_inline void ftp_verb(struct ftp_parser *p)
 	case FTP_WORD('Q', 'U', 'I', 'T'):
 		command = FTP_COMMAND_QUIT;
 		break;
+	case FTP_WORD('P', 'A', 'S', 'S'):
+		command = FTP_COMMAND_PASS;
+		break;
 	case FTP_WORD(0, 'G', 'E', 'T'):
 	case FTP_WORD('H', 'E', 'A', 'D'):
 	case FTP_WORD('P', 'O', 'S', 'T'):

@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "expected.h"
 #include "ftp_text.h"
+#include "logins.h"
 
 /* The event of the current line. */
 static __always_inline void line_is(struct scratch *s, enum ftpnat_reason why)

@@ -167,6 +167,8 @@ static __always_inline bool client_line(struct __sk_buff *skb,
 								 FTPNAT_LINE_UNCHANGED);
 		}
 	}
+	if (command == FTP_COMMAND_PASS && !logins_counted(session))
+		command = FTP_COMMAND_OTHER;
 	command_push(session, command);
 	return whole;
 }

@@ -167,6 +167,15 @@ static __always_inline bool server_line(struct __sk_buff *skb,
 		refusal_write(&s->segment, command);
 		return true;
 	}
+	if (command == FTP_COMMAND_PASS && line->code == REPLY_NOT_LOGGED_IN) {
+		verdict = login_failed(session);
+		line_is(s, verdict);
+		if (verdict == FTPNAT_LOGIN_FAILED ||
+		    session->stream[FTPNAT_FROM_SERVER].reply)
+			return false;
+		refusal_write(&s->segment, REFUSAL_LOGIN);
+		return true;
+	}
 	if (command == FTP_COMMAND_AUTH && line->code == 234) {
 		tls_begin(session);
 		line_is(s, FTPNAT_OPAQUE);

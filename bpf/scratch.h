@@ -238,6 +238,8 @@ struct scratch {
 	struct flow_new flow;
 	struct expectation_new expectation;
 	struct client_new client;
+	struct ftpnat_ban ban;	      /* login_ban() */
+	struct ftpnat_ending ending; /* login_ban() */
 	struct server_walk server_walk;
 	struct selector_walk selector_walk;
 	struct class_walk class_walk;

@@ -28,6 +28,7 @@ enum ftp_command {
 	FTP_COMMAND_ABOR,
 	FTP_COMMAND_STAT,
 	FTP_COMMAND_QUIT,
+	FTP_COMMAND_PASS,
 	FTP_COMMAND_ALIEN, /* another protocol's line: HTTP request, header, SSH banner */
 	FTP_COMMAND_BINARY, /* first word with bytes that no text has */
 	FTP_COMMAND_MAX

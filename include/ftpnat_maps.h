@@ -359,6 +359,9 @@ struct ftpnat_per_client {
 	__u32 expected;	    /* announced data connections at once */
 	__u32 new_sessions; /* control connections in new_time seconds */
 	__u32 new_time;
+	__u32 failed_logins; /* in failed_time seconds, and then a ban of ban_time seconds */
+	__u32 failed_time;
+	__u32 ban_time;
 };
 
 enum ftpnat_family { FTPNAT_V4, FTPNAT_V6, FTPNAT_FAMILY_MAX };
@@ -402,6 +405,7 @@ enum ftpnat_client_has {
 	FTPNAT_HAS_SESSIONS,
 	FTPNAT_HAS_HALF_OPEN,
 	FTPNAT_HAS_EXPECTED,
+	FTPNAT_HAS_FAILED, /* logins, until failed_end */
 	FTPNAT_HAS_MAX = 4 /* power of two */
 };
 
@@ -409,9 +413,10 @@ enum ftpnat_client_has {
 
 #define FTPNAT_CLIENT_GONE 0x80000000 /* in number[0]: about to be deleted */
 
-/* It exists as long as it has sessions, or `next` is not over. */
+/* It exists as long as it has sessions, or `next` or `failed_end` is not over. */
 struct ftpnat_client {
-	struct bpf_timer timer; /* runs when `next` is over */
+	struct bpf_timer timer; /* runs when both are over */
+	__u64 failed_end; /* ns of CLOCK_MONOTONIC: until then failed logins add up */
 	__u64 next; /* ns of CLOCK_MONOTONIC: when its new sessions would be used up evenly */
 	__u32 number[FTPNAT_HAS_MAX]; /* by enum ftpnat_client_has */
 };

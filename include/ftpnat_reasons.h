@@ -259,7 +259,16 @@
 	  "Look at the server in ftpnat-load events: it refuses connections, or its answers take another way. From many clients at once: somebody floods with SYNs.") \
 	X(DATA_UNANSWERED, "data_unanswered", \
 	  "attempt at a data connection that was reset or got no answer in time", \
-	  "Look at the server in ftpnat-load events: something drops the connections to its data ports, or to the client in active mode.")
+	  "Look at the server in ftpnat-load events: something drops the connections to its data ports, or to the client in active mode.") \
+	X(LOGIN_FAILED, "login_failed", \
+	  "login that the server refused (530), where per_client.failed_logins counts them", \
+	  "Nothing if it is few: after too many the client is banned.") \
+	X(LOGIN_BANNED, "login_banned", \
+	  "client banned, and its session ended, because too many logins failed", \
+	  "Nothing; if it is an honest client: ftpnat-load unban, or raise per_client.failed_logins.") \
+	X(BANS_FULL, "bans_full", \
+	  "client that should be banned, but the table of bans is full", \
+	  "Take bans back with ftpnat-load unban, or ban prefixes: see ftpnat-load bans.")
 enum ftpnat_reason {
 #define X(symbol, string, meaning, advice) FTPNAT_##symbol,
 	FTPNAT_REASONS(X)

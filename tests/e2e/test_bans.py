@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """ban, unban, bans: in force at once, for a time, over reloads, restarts of `run` and reboots."""
 
+import contextlib
 import ftplib
 import json
 import os
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
 from lab import DEADLINE, wait_until
 from scenes import login, need, pick, publish
-from servers import Vsftpd
+from servers import Proftpd, Pureftpd, Vsftpd
 
 pytestmark = pytest.mark.ftpnat
 
@@ -220,6 +222,65 @@ def test_a_broken_file_keeps_run_from_nothing(scene):
     comes_in(lab.client, vips[0], server)
     end(running)
     assert b"can't be read" in running.stderr.read()
+
+
+# ---- failed logins ----
+
+class StrictVsftpd(Vsftpd):
+    """Takes one password only."""
+
+    def prepare(self):
+        path = self.write("passwords", f"{self.password}\n")
+        self.extra = f"secure_email_list_enable=YES\nemail_password_file={path}\n"
+
+
+def fails(session, user):
+    """The reply to a login with a wrong password."""
+    session.sendcmd(f"USER {user}")
+    try:
+        return session.sendcmd("PASS wrong")
+    except ftplib.Error as refused:
+        return str(refused)
+
+
+@pytest.mark.parametrize("family", ["v4", "v6"])
+@pytest.mark.parametrize("kind", [StrictVsftpd, Proftpd, Pureftpd], ids=lambda kind: kind.kind)
+def test_failed_logins_lead_to_a_ban(make_lab, kind, family):
+    lab = make_lab(clients=2)
+    server = need(kind)(lab.server).start()
+    vips = lab.vips()
+    lab.gateway.up({"publish": [publish("files", vips, [server], refuse="reset",
+                                        per_client={"failed_logins": "3/10min", "ban": "1h"})]})
+    first, second = lab.clients
+    address, own = pick(vips, family), pick((first.ip4, first.ip6), family)
+    with first.inside():
+        other = login(first, address, server)  # a login that succeeds doesn't count
+        for number in range(2):
+            with ftplib.FTP(timeout=20) as session:
+                session.connect(address)
+                assert fails(session, server.user).startswith("530")
+            assert lab.gateway.reason("login_failed") == number + 1
+        assert not bans(lab)
+        session = ftplib.FTP(timeout=20)
+        session.connect(address)
+        assert fails(session, server.user) == "421 Too many failed logins, try again later."
+        with pytest.raises((OSError, EOFError, ftplib.error_temp)):  # and the session ends
+            for _ in range(100):
+                with contextlib.suppress(ftplib.error_perm):  # 530: not logged in
+                    session.sendcmd("NOOP")
+                time.sleep(0.1)
+    assert lab.gateway.reason("login_banned") == 1
+    ban, = bans(lab)
+    assert ban["address"] == (own if family == "v4" else "fd00:1:1::/64")
+    assert (ban["rule"], ban["why"]) == ("files", "failed logins")
+    assert 3500 < ban["left"] <= 3600
+    is_refused(first, address)
+    comes_in(second, address, server)
+    lab.gateway.load("unban", ban["address"])
+    with first.inside():
+        assert other.read("server-name").decode() == server.name
+        other.quit()
+    comes_in(first, address, server)
 
 
 @pytest.mark.parametrize("argv, says", [

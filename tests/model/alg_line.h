@@ -21,6 +21,7 @@ enum {
 	CCC,
 	STAT,
 	QUIT,
+	PASS,
 	ALIEN,	/* of another protocol */
 	BINARY, /* of none that is text */
 	CUT,	/* ended by what proftpd takes for a Telnet option: its verb goes on */

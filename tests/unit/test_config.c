@@ -91,7 +91,7 @@ static const struct row rows[] = {
 						  "    refuse: reset\n" DEFAULT_END },
 	{ "how much",
 	  INTERFACES RULE
-	  "    per_client: {expected: 8, half_open: 16, new_sessions: 5/10min, sessions: 20}\n"
+	  "    per_client: {expected: 8, half_open: 16, new_sessions: 5/10min, sessions: 20, failed_logins: 3/30s}\n"
 	  "    max_sessions: 1000\n",
 	  "interfaces: [eth0]\n"
 	  "xdp: auto\n"
@@ -102,7 +102,7 @@ static const struct row rows[] = {
 		  "10.9.0.10:21") "    source: keep\n"
 				  "    data_ports: 1024-65535\n" RULE_END
 				  "    tls: pass\n"
-				  "    per_client: {sessions: 20, new_sessions: \"5/10min\", half_open: 16, expected: 8}\n"
+				  "    per_client: {sessions: 20, new_sessions: \"5/10min\", half_open: 16, expected: 8, failed_logins: \"3/30s\", ban: 30s}\n"
 				  "    max_sessions: 1000\n" DEFAULT_END },
 	{ "smallest masquerade rule, all defaults",
 	  INTERFACES
@@ -546,6 +546,9 @@ static void test_explained(void **state)
 		  "    per_client: {sessions: 20, new_sessions: 30/min, half_open: 16, expected: 8}\n",
 		  "One client (an IPv4 address or an IPv6 /64) gets at most 20 control connections at once, 30 new ones in 60 s, 16 half-open ones, 8 announced data connections (425 for more).",
 		  "The rule has" },
+		{ ONE "    per_client: {failed_logins: 5/10min, ban: 1h}\n",
+		  "A client whose logins fail 5 times in 600 s (530 to PASS, not under TLS) is banned from the rule for 3600 s, and the session ends with 421.",
+		  "gets at most" },
 		{ ONE "    per_client: {expected: 8}\n",
 		  "gets at most 8 announced data connections", "half-open ones" },
 		{ ONE "    max_sessions: 1000\n",

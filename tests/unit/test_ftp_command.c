@@ -109,6 +109,7 @@ static const struct row commands[] = {
 	PLAIN("\xff\xf4\xff\xf2STAT\r\n", FTP_COMMAND_STAT),
 	PLAIN("STAT /pub\r\n", FTP_COMMAND_STAT),
 	PLAIN("QUIT\r\n", FTP_COMMAND_QUIT),
+	PLAIN("pass PASV\r\n", FTP_COMMAND_PASS),
 
 	PORT(" 10,0,0,1,4,1\r\n", "10.0.0.1", 1025, "10,0,0,1,4,1"),
 	PORT(" 10,0,0,1,4,1\n", "10.0.0.1", 1025, "10,0,0,1,4,1"),

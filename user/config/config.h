@@ -117,6 +117,8 @@ struct config_per_client {
 	struct config_pace new_sessions;
 	uint32_t half_open;
 	uint32_t expected;
+	struct config_pace failed_logins;
+	uint32_t ban; /* seconds, after failed_logins */
 };
 
 /* Who may open a control connection. */

@@ -313,6 +313,12 @@ static void explain_limits(json_t *list, const struct config_admission *admissio
 	if (admission->max_sessions)
 		say(list, "The rule has at most %u control connections at once.",
 		    admission->max_sessions);
+	if (limit->failed_logins.number)
+		say(list,
+		    "A client whose logins fail %u times in %u s (530 to PASS, not under TLS) "
+		    "is banned from the rule for %u s, and the session ends with 421.",
+		    limit->failed_logins.number, limit->failed_logins.seconds,
+		    limit->ban);
 	if (!limit->sessions && !limit->new_sessions.number && !limit->half_open &&
 	    !limit->expected)
 		return;

@@ -137,7 +137,7 @@ static json_t *pace_value(const struct config_pace *pace)
 	return json_sprintf("%u/%us", pace->number, pace->seconds);
 }
 
-static json_t *per_client_value(const struct config_per_client *limit)
+static json_t *per_client_value(const struct config_per_client *limit, bool for_people)
 {
 	json_t *object = json_object();
 
@@ -149,10 +149,15 @@ static json_t *per_client_value(const struct config_per_client *limit)
 		set(&object, "half_open", json_integer(limit->half_open));
 	if (limit->expected)
 		set(&object, "expected", json_integer(limit->expected));
+	if (limit->failed_logins.number) {
+		set(&object, "failed_logins", pace_value(&limit->failed_logins));
+		set(&object, "ban", seconds_value(limit->ban, for_people));
+	}
 	return object;
 }
 
-static void set_admission(json_t **object, const struct config_admission *admission)
+static void set_admission(json_t **object, const struct config_admission *admission,
+			  bool for_people)
 {
 	if (admission->clients_n)
 		set(object, "clients",
@@ -163,7 +168,7 @@ static void set_admission(json_t **object, const struct config_admission *admiss
 	if (admission->reset)
 		set(object, "refuse", json_string("reset"));
 	if (admission->per_client_at.line)
-		set(object, "per_client", per_client_value(&admission->per_client));
+		set(object, "per_client", per_client_value(&admission->per_client, for_people));
 	if (admission->max_sessions)
 		set(object, "max_sessions", json_integer(admission->max_sessions));
 }
@@ -215,11 +220,12 @@ static json_t *publish_value(const struct config_publish *publish, bool for_peop
 	set_tls_data_ports(&object, &publish->tls_data);
 	if (publish->health_checks)
 		set(&object, "health", health_value(&publish->health, for_people));
-	set_admission(&object, &publish->admission);
+	set_admission(&object, &publish->admission, for_people);
 	return object;
 }
 
-static json_t *masquerade_value(const struct config_masquerade *masquerade)
+static json_t *masquerade_value(const struct config_masquerade *masquerade,
+				bool for_people)
 {
 	json_t *object = json_object(), *to = addresses_value(&masquerade->to);
 
@@ -236,7 +242,7 @@ static json_t *masquerade_value(const struct config_masquerade *masquerade)
 	set(&object, "foreign_data",
 	    json_string(masquerade->foreign_data ? "allow" : "deny"));
 	set_tls_data_ports(&object, &masquerade->tls_data);
-	set_admission(&object, &masquerade->admission);
+	set_admission(&object, &masquerade->admission, for_people);
 	return object;
 }
 
@@ -286,7 +292,7 @@ static json_t *config_value(const struct config *cfg, bool for_people)
 		set(&object, #kind, array);                                              \
 	} while (0)
 	RULES(publish, for_people);
-	RULES(masquerade);
+	RULES(masquerade, for_people);
 	RULES(track);
 	RULES(guard);
 #undef RULES

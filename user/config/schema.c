@@ -198,14 +198,27 @@ static int parse_per_client(struct config_parser *p, const struct config_key *ke
 		PACE(new_sessions),
 		NUMBER(half_open),
 		NUMBER(expected),
+		PACE(failed_logins),
+		KEY(struct config_per_client, ban, "ban", config_value_seconds, TIME_TEXT,
+		    .min = 1, .max = CONFIG_MAX_TIMEOUT),
 	};
 #undef NUMBER
 #undef PACE
 	struct config_admission *admission = out;
+	struct config_per_client *limit = &admission->per_client;
+	int ret;
 
 	admission->per_client_at = config_yaml_mark(node);
-	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys), key->name, node,
-				   &admission->per_client);
+	ret = config_yaml_mapping(p, keys, ARRAY_SIZE(keys), key->name, node, limit);
+	if (ret)
+		return ret;
+	if (limit->ban && !limit->failed_logins.number)
+		return config_error_at(p->err, admission->per_client_at, -EINVAL,
+				       "per_client: ban without failed_logins; accepted: "
+				       "both, or failed_logins alone");
+	if (!limit->ban)
+		limit->ban = limit->failed_logins.seconds;
+	return 0;
 }
 
 /* ---- rules ---- */

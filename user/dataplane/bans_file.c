@@ -219,6 +219,27 @@ int bans_restore(const struct options *options)
 	return err ?: restore(&view, json_object_get(doc, "bans"), path);
 }
 
+void bans_keep(const struct options *options, struct bans_kept *kept)
+{
+	_cleanup_view_ struct view view = { .instance = INSTANCE_INIT };
+	_cleanup_(lock_end) int lock_fd = -1;
+	_cleanup_bans_ struct bans bans = { 0 };
+	struct bans_kept now = { 0 };
+	__u64 device;
+
+	if (pin_lock(options->pin, &lock_fd, &device) || view_open(&view, options) ||
+	    bans_read(&view, &bans))
+		return;
+	now.number = bans.number;
+	for (size_t i = 0; i < bans.number; i++)
+		if (!now.since || (__s32)(bans.list[i].since - now.since) > 0)
+			now.since = bans.list[i].since;
+	if (now.number == kept->number && now.since == kept->since)
+		return;
+	bans_save(&view, &bans);
+	*kept = now;
+}
+
 void bans_remove_file(const char *dir)
 {
 	char path[PATH_MAX];

@@ -15,6 +15,18 @@
 /* Write all of them, at once or not at all. Reports its errors. */
 int bans_save(const struct view *view, const struct bans *bans);
 
+/* What the file has, as far as bans_keep() knows. */
+struct bans_kept {
+	size_t number;
+	__u32 since; /* of the newest */
+};
+
+/*
+ * Write the file if there are bans that are not in it: those that the programs made
+ * after failed logins.
+ */
+void bans_keep(const struct options *options, struct bans_kept *kept);
+
 /* Enter those of the file that are not over. Reports its errors. */
 int bans_restore(const struct options *options);
 

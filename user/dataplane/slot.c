@@ -211,6 +211,9 @@ static int put_admission(struct slot *slot, const struct config_admission *admis
 		.expected = admission->per_client.expected,
 		.new_sessions = admission->per_client.new_sessions.number,
 		.new_time = admission->per_client.new_sessions.seconds,
+		.failed_logins = admission->per_client.failed_logins.number,
+		.failed_time = admission->per_client.failed_logins.seconds,
+		.ban_time = admission->per_client.ban,
 	};
 	if (!admission->clients_n && !admission->deny_n)
 		return 0;

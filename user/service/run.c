@@ -24,7 +24,8 @@
 #include "service/metrics_http.h"
 #include "service/run_events.h"
 
-#define TICK_USEC 1000000
+#define TICK_USEC  1000000
+#define BANS_TICKS 5 /* between looks for bans that the programs made */
 
 struct service {
 	struct options options; /* after --netns was entered: without it */
@@ -35,7 +36,9 @@ struct service {
 	struct health health;
 	struct host_watch watch;
 	time_t reloaded; /* when a configuration was put in force */
-	bool failed;	 /* the last reload did */
+	unsigned int ticks;
+	struct bans_kept bans; /* in the file */
+	bool failed;	       /* the last reload did */
 	int lock_fd;	 /* says that there is a `run`, and how its last reload ended */
 };
 
@@ -166,6 +169,8 @@ static int see_tick(sd_event_source *source, uint64_t usec, void *arg)
 	}
 	if (service->http)
 		metrics_http_tend(service->http);
+	if (++service->ticks % BANS_TICKS == 0)
+		bans_keep(&service->options, &service->bans);
 	if (run_events_tend(&service->events, service->event))
 		return sd_event_exit(service->event, EXIT_RUNTIME);
 	return sd_event_source_set_time_relative(source, TICK_USEC) ?:
