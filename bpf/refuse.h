@@ -107,15 +107,18 @@ __noinline enum ftpnat_reason refuse_reset(struct __sk_buff *skb, enum ftpnat_re
 
 /*
  * The rule of s->flow refuses the SYN in the scratch memory: an event, and the RST if
- * the rule has `refuse: reset`. The final reason.
+ * the rule asks for it. The final reason.
  */
 static __always_inline enum ftpnat_reason refuse(struct __sk_buff *skb, struct scratch *s,
 						 enum ftpnat_reason why, bool egress)
 {
 	struct ftpnat_rule *rule = rule_get(s, s->flow.rule);
+	__u16 resets = FTPNAT_ADMIT_RESET;
 
 	event_rationed(s, why, s->flow.rule, FTPNAT_CONTROL);
-	if (!rule || !(rule->admission & FTPNAT_ADMIT_RESET))
+	if (why == FTPNAT_NO_SERVER)
+		resets |= FTPNAT_ADMIT_RESET_NO_SERVER;
+	if (!rule || !(rule->admission & resets))
 		return why;
 	return refuse_reset(skb, why, egress);
 }

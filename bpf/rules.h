@@ -93,7 +93,37 @@ __noinline bool is_hairpin(struct __sk_buff *skb)
 		    fib.ipv4_dst == t->dst.w[3];
 }
 
-/* publish: the server for this connection, of the client's family and by weight. */
+/* The server for a new connection, of the client's family; NULL: none is left. */
+static __always_inline struct ftpnat_server *server_for(const struct ftpnat_rule *rule,
+							struct scratch *s, bool v4)
+{
+	__u32 weight = rule->weight[v4 ? FTPNAT_V4 : FTPNAT_V6];
+	struct ftpnat_server *server;
+
+	s->server_walk.first = (s->slot & 1) * FTPNAT_MAX_SERVERS + rule->first_server;
+	s->server_walk.number = rule->servers;
+	if (!weight) {
+		__u32 fallback = s->server_walk.first + s->server_walk.number - 1;
+
+		if (!(rule->flags & FTPNAT_RULE_FALLBACK))
+			return NULL;
+		server = bpf_map_lookup_elem(&ftpnat_servers, &fallback);
+		if (!server || server->drained || addr_is_v4(&server->addr) != v4)
+			return NULL;
+		return server;
+	}
+	/* under TLS a data connection is identified by its client only */
+	s->server_walk.ticket =
+		(rule->tls_port_min || rule->balance == FTPNAT_BALANCE_SOURCE ?
+			 addr_hash(&s->flow.key.src) :
+			 bpf_get_prandom_u32()) %
+		weight;
+	s->server_walk.found = WALK_NONE;
+	bpf_loop(FTPNAT_MAX_RULE_SERVERS, pick_server, &s, 0);
+	return bpf_map_lookup_elem(&ftpnat_servers, &s->server_walk.found);
+}
+
+/* publish: to the server for this connection. */
 static __always_inline enum ftpnat_reason publish(struct __sk_buff *skb,
 						  const struct ftpnat_rule *rule,
 						  struct scratch *s, bool egress)
@@ -101,20 +131,9 @@ static __always_inline enum ftpnat_reason publish(struct __sk_buff *skb,
 	struct flow_new *new = &s->flow;
 	struct ftpnat_server *server;
 	bool v4 = addr_is_v4(&new->key.src);
-	__u32 weight = v4 ? rule->weight[FTPNAT_V4] : rule->weight[FTPNAT_V6];
 
 	new->to = new->key;
-	if (!weight)
-		return FTPNAT_NO_SERVER;
-	s->server_walk.first = (s->slot & 1) * FTPNAT_MAX_SERVERS + rule->first_server;
-	s->server_walk.number = rule->servers;
-	/* under TLS a data connection is identified by its client only */
-	s->server_walk.ticket =
-		(rule->tls_port_min ? addr_hash(&new->key.src) : bpf_get_prandom_u32()) %
-		weight;
-	s->server_walk.found = WALK_NONE;
-	bpf_loop(FTPNAT_MAX_RULE_SERVERS, pick_server, &s, 0);
-	server = bpf_map_lookup_elem(&ftpnat_servers, &s->server_walk.found);
+	server = server_for(rule, s, v4);
 	if (!server)
 		return FTPNAT_NO_SERVER;
 	new->to.src = new->key.src;

@@ -345,12 +345,23 @@ enum ftpnat_source { FTPNAT_SOURCE_KEEP, FTPNAT_SOURCE_ADDRESS };
 #define FTPNAT_RULE_FOREIGN 0x02 /* foreign_data: allow */
 #define FTPNAT_RULE_NO_TLS  0x04 /* tls: deny */
 #define FTPNAT_RULE_HEALTH  0x08 /* its servers are checked by `run` */
+#define FTPNAT_RULE_FALLBACK                                                             \
+	0x10 /* its last server, without a weight, is for when none is left */
+
+/* publish: how a server is picked */
+enum ftpnat_balance {
+	FTPNAT_BALANCE_WEIGHT, /* at random, by weight */
+	FTPNAT_BALANCE_SOURCE, /* by weight and a hash of the client's address */
+	FTPNAT_BALANCE_MAX
+};
 
 /* ftpnat_rule.admission: who may open a control connection, and how a SYN is refused */
 #define FTPNAT_ADMIT_LISTS 0x0001 /* ftpnat_lists has a trie for it: `clients`, `deny` */
 #define FTPNAT_ADMIT_DEFAULT                                                             \
 	0x0002			  /* who isn't in it may come in: there is no `clients` */
 #define FTPNAT_ADMIT_RESET 0x0004 /* refuse: reset */
+#define FTPNAT_ADMIT_RESET_NO_SERVER                                                     \
+	0x0008 /* reset when no server is left: unless refuse: drop */
 
 /* What one client (an IPv4 address, an IPv6 /64) may have or do of a rule; 0: no limit. */
 struct ftpnat_per_client {
@@ -388,7 +399,8 @@ struct ftpnat_rule {
 	__u16 first_class; /* publish: first index within the slot of ftpnat_classes */
 	__u32 data_host; /* hash of the name that data_address was resolved from; 0: none */
 	__u16 admission; /* FTPNAT_ADMIT_* */
-	__u16 pad;
+	__u8 balance;	 /* publish: enum ftpnat_balance */
+	__u8 pad;
 	__u32 max_sessions; /* control connections at once; 0: no limit */
 	struct ftpnat_per_client per_client;
 };

@@ -135,8 +135,8 @@ def test_drain_and_resume(make_lab):
     assert met(8) == {servers[0].name}
     done = drain(lab, "drain", ends[0])
     assert "no IPv4 server left" in done.stdout
-    with lab.client.inside(), pytest.raises(OSError):
-        Session().connect(vips[0], 21, timeout=1)
+    with lab.client.inside(), pytest.raises(ConnectionRefusedError):
+        Session().connect(vips[0], 21, timeout=5)
     assert lab.gateway.reason("no_server") > 0
     for end in ends:
         drain(lab, "resume", end)
@@ -151,3 +151,59 @@ def test_drain_and_resume(make_lab):
     for arguments in (("drain",), ("drain", "files"), ("stop", "files", ends[0]),
                       ("drain", "files", "ftp.example.com")):
         assert lab.gateway.load("servers", *arguments, check=False).returncode == 2
+
+
+@pytest.mark.ftpnat
+def test_no_server_left(make_lab):
+    """A reset, so that clients fail at once; silence if the rule says so; or the fallback."""
+    lab = make_lab(servers=2)
+    server, last = [need(Vsftpd)(node).start() for node in lab.servers]
+    vips = lab.vips()
+    end = f"{server.addresses[0]}:21"
+
+    def config(**more):
+        return {"publish": [publish("files", vips, [server], **more)]}
+
+    def dial():
+        with lab.client.inside():
+            session = login(lab.client, vips[0], server)
+            name = session.server_name()
+            session.quit()
+            return name
+
+    lab.gateway.up(config())
+    drain(lab, "drain", end)
+    with pytest.raises(ConnectionRefusedError):
+        dial()
+    lab.gateway.reload(config(refuse="drop"))
+    with lab.client.inside(), pytest.raises(TimeoutError):
+        Session().connect(vips[0], 21, timeout=2)
+    fallback = f"{last.addresses[0]}:21"
+    lab.gateway.reload(config(fallback=fallback))
+    assert dial() == last.name
+    assert states(lab)[fallback][0] == "fallback"
+    assert any("no IPv4 server left for new connections but the fallback" in said
+               for said in lab.gateway.listing("status")["degraded"])
+    drain(lab, "drain", fallback)
+    with pytest.raises(ConnectionRefusedError):
+        dial()
+    assert "resume" not in drain(lab, "resume", fallback).stdout and dial() == last.name
+    drain(lab, "resume", end)
+    assert dial() == server.name
+
+
+@pytest.mark.ftpnat
+def test_balance_by_source(make_lab):
+    """A client has one server, whatever it does."""
+    lab = make_lab(clients=3, servers=2)
+    servers = [need(Vsftpd)(node).start() for node in lab.servers]
+    vips = lab.vips()
+    lab.gateway.up({"publish": [publish("files", vips, servers, balance="source")]})
+    for node in lab.clients:
+        met = set()
+        with node.inside():
+            for _ in range(6):
+                session = login(node, vips[0], servers[0])
+                met.add(session.server_name())
+                session.quit()
+        assert len(met) == 1

@@ -312,6 +312,102 @@ static void test_no_server(void **state)
 	assert_true(is_refused("dropped", &packet, FTPNAT_NO_SERVER));
 }
 
+/* Unless `refuse: drop`, a SYN is reset when no server is left, and only then. */
+static void test_reset_without_server(void **state)
+{
+	static const enum ftpnat_reason why[] = { FTPNAT_NO_SERVER, FTPNAT_REASON_MAX };
+
+	(void)state;
+	for (int v6 = 0; v6 < 2; v6++) {
+		const struct packet_spec *spec = v6 ? &syn6 : &syn4;
+		struct ftpnat_rule rule = files;
+		struct counters before;
+		struct packet packet;
+		struct run run;
+
+		syn_publish();
+		rule.admission = dataplane_lists(0, NULL, LIST("0.0.0.0/0", "::/0")) |
+				 FTPNAT_ADMIT_RESET_NO_SERVER;
+		dataplane_rule(0, &rule);
+		syn_build(&packet, spec);
+		assert_true(is_refused("denied", &packet, FTPNAT_CLIENT_DENIED));
+		rule.weight[FTPNAT_V4] = rule.weight[FTPNAT_V6] = 0;
+		rule.admission = FTPNAT_ADMIT_RESET_NO_SERVER;
+		dataplane_rule(0, &rule);
+		dataplane_counters(&before);
+		dataplane_run(&run, INGRESS, OUTER, &packet, 0);
+		assert_int_equal(run.action, TC_REDIRECT);
+		assert_true(dataplane_counted("no server", &before, FTPNAT_RESET, why));
+		assert_int_equal(dataplane_flows(), 0);
+	}
+}
+
+/* The fallback gets what no server is left for, of its own family, unless drained. */
+static void test_fallback(void **state)
+{
+	struct ftpnat_rule rule = files;
+	struct packet packet, packet6, expected;
+	struct packet_spec again = syn4;
+
+	(void)state;
+	syn_publish();
+	rule.flags = FTPNAT_RULE_FALLBACK;
+	rule.weight[FTPNAT_V6] = 0; /* the IPv4 server is in use */
+	dataplane_rule(0, &rule);
+	dataplane_server(1, "10.9.0.10", 2121, NULL, 0);
+	syn_build(&packet6, &syn6);
+	assert_true(is_refused("of the other family", &packet6, FTPNAT_NO_SERVER));
+	dataplane_server(0, "10.9.0.77", 2121, NULL, 0); /* drained */
+	rule.weight[FTPNAT_V4] = 0;
+	dataplane_rule(0, &rule);
+	syn_build(&packet, &syn4);
+	syn_build_translated(&expected, &syn4);
+	assert_true(check_translated("to the fallback", &packet, &expected));
+	dataplane_server_drained(1, "10.9.0.10", 2121);
+	again.sport++;
+	syn_build(&packet, &again);
+	assert_true(is_refused("the fallback is drained", &packet, FTPNAT_NO_SERVER));
+}
+
+/* balance: source: one client always gets the same server, clients share the servers. */
+static void test_balance_source(void **state)
+{
+	struct ftpnat_rule rule = files;
+	unsigned int got[2] = { 0 };
+
+	(void)state;
+	syn_publish();
+	rule.balance = FTPNAT_BALANCE_SOURCE;
+	rule.weight[FTPNAT_V4] = 2;
+	dataplane_server(1, "10.9.0.11", 2121, NULL, 1);
+	dataplane_rule(0, &rule);
+	for (int client = 20; client < 32; client++) {
+		char src[32];
+		int first = -1;
+
+		snprintf(src, sizeof(src), "198.51.100.%d", client);
+		for (int turn = 0; turn < 3; turn++) {
+			struct packet_spec spec = syn4;
+			struct packet packet;
+			struct run run;
+			int server;
+
+			spec.src = src;
+			spec.sport = (uint16_t)(40000 + turn);
+			syn_build(&packet, &spec);
+			dataplane_run(&run, INGRESS, OUTER, &packet, 0);
+			assert_int_equal(run.action, TC_REDIRECT);
+			server = run.packet.byte[14 + 19] - 10;
+			assert_in_range(server, 0, 1);
+			if (first < 0)
+				first = server;
+			assert_int_equal(server, first);
+		}
+		got[first]++;
+	}
+	assert_in_range(got[0], 2, 10);
+}
+
 int main(void)
 {
 	struct CMUnitTest tests[64] = {
@@ -321,8 +417,11 @@ int main(void)
 		cmocka_unit_test(test_reset_at_egress),
 		cmocka_unit_test(test_no_reset_for_ip_options),
 		cmocka_unit_test(test_no_server),
+		cmocka_unit_test(test_reset_without_server),
+		cmocka_unit_test(test_fallback),
+		cmocka_unit_test(test_balance_source),
 	};
-	size_t n = 6;
+	size_t n = 9;
 
 	n += rows_as_tests(tests + n, rows, ARRAY_SIZE(rows), sizeof(rows[0]), test_row);
 	n += rows_as_tests(tests + n, resets, ARRAY_SIZE(resets), sizeof(resets[0]),

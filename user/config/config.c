@@ -25,6 +25,16 @@ const char *const config_mode_names[FTPNAT_MODE_MAX] = {
 	[FTPNAT_ACTIVE] = "active",
 };
 
+const char *const config_balance_names[FTPNAT_BALANCE_MAX] = {
+	[FTPNAT_BALANCE_WEIGHT] = "weight",
+	[FTPNAT_BALANCE_SOURCE] = "source",
+};
+
+const char *const config_refuse_names[CONFIG_REFUSE_UNSET] = {
+	[CONFIG_REFUSE_DROP] = "drop",
+	[CONFIG_REFUSE_RESET] = "reset",
+};
+
 const char *config_xdp_str(enum ftpnat_xdp_mode xdp)
 {
 	return config_xdp_names[xdp];

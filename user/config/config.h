@@ -121,13 +121,16 @@ struct config_per_client {
 	uint32_t ban; /* seconds, after failed_logins */
 };
 
+/* How a SYN is refused; unless set, silently, and with a reset when no server is left. */
+enum config_refuse { CONFIG_REFUSE_DROP, CONFIG_REFUSE_RESET, CONFIG_REFUSE_UNSET };
+
 /* Who may open a control connection. */
 struct config_admission {
 	struct config_prefix_item *clients; /* publish; none: everybody */
 	size_t clients_n;
 	struct config_prefix_item *deny;
 	size_t deny_n;
-	bool reset;			  /* refuse: reset */
+	enum config_refuse refuse;
 	uint32_t max_sessions;		  /* 0: no limit, as in the next */
 	struct config_mark per_client_at; /* line 0: key absent */
 	struct config_per_client per_client;
@@ -154,6 +157,8 @@ struct config_publish {
 	size_t listens_n;
 	struct config_server *servers;
 	size_t servers_n;
+	enum ftpnat_balance balance;
+	struct config_server fallback; /* line 0: none */
 	enum config_source source;
 	struct config_addresses source_address; /* for CONFIG_SOURCE_ADDRESS */
 	struct ftpnat_ports data_ports;
@@ -250,6 +255,9 @@ static inline void config_freep(struct config **cfg)
 extern const char *const config_xdp_names[FTPNAT_XDP_MODE_MAX];
 extern const char *const config_source_names[CONFIG_SOURCE_MAX]; /* "address" for ADDRESS */
 extern const char *const config_mode_names[FTPNAT_MODE_MAX];
+
+extern const char *const config_balance_names[FTPNAT_BALANCE_MAX];
+extern const char *const config_refuse_names[CONFIG_REFUSE_UNSET];
 
 const char *config_xdp_str(enum ftpnat_xdp_mode xdp);
 const char *config_source_str(enum config_source source);

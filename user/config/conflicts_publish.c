@@ -85,16 +85,21 @@ static void check_servers(const struct config *cfg, struct config_errors *err)
 	for (size_t r = 0; r < cfg->publish_n; r++) {
 		const struct config_publish *publish = &cfg->publish[r];
 
-		if (total + publish->servers_n > FTPNAT_MAX_SERVERS) {
-			config_error_at(err,
-					publish->servers[FTPNAT_MAX_SERVERS - total].at,
-					-EINVAL,
-					"servers: too many; accepted: at most %d of all "
-					"rules together",
-					FTPNAT_MAX_SERVERS);
+		size_t more = publish->servers_n + (publish->fallback.at.line != 0);
+
+		if (total + more > FTPNAT_MAX_SERVERS) {
+			config_error_at(
+				err,
+				total + publish->servers_n > FTPNAT_MAX_SERVERS ?
+					publish->servers[FTPNAT_MAX_SERVERS - total].at :
+					publish->fallback.at,
+				-EINVAL,
+				"servers: too many; accepted: at most %d of all "
+				"rules together",
+				FTPNAT_MAX_SERVERS);
 			return;
 		}
-		total += publish->servers_n;
+		total += more;
 		check_servers_of(publish, err);
 	}
 }
@@ -195,6 +200,33 @@ static void check_data_address_for(const struct config_publish *publish,
 	}
 }
 
+static void check_fallback(const struct config_publish *publish,
+			   struct config_errors *err)
+{
+	const struct config_server *fallback = &publish->fallback;
+	enum ftpnat_family family = ftpnat_addr_family(&fallback->endpoint.addr);
+	char text[FTPNAT_ENDPOINT_STRLEN];
+
+	if (!fallback->at.line)
+		return;
+	if (!listen_of_family(publish, family))
+		config_error_at(
+			err, fallback->at, -EINVAL,
+			"fallback: rule '%s' has no %s listen, nobody can reach this "
+			"server; accepted: a server of the same family as a listen",
+			publish->rule.name, ftpnat_family_str(family));
+	for (size_t i = 0; i < publish->servers_n; i++) {
+		if (!endpoint_equal(&fallback->endpoint, &publish->servers[i].endpoint))
+			continue;
+		config_error_at(
+			err, fallback->at, -EINVAL,
+			"fallback: '%s' is one of the servers; accepted: another one",
+			ftpnat_endpoint_str(text, &fallback->endpoint.addr,
+					    fallback->endpoint.port));
+		return;
+	}
+}
+
 /* A port of `tls_data_ports` can't be a control port. */
 static void check_tls(const struct config_publish *publish, struct config_errors *err)
 {
@@ -224,6 +256,7 @@ void config_check_publish(const struct config *cfg, struct config_errors *err)
 		for (int family = 0; family < FTPNAT_FAMILY_MAX; family++)
 			check_publish_family(publish, family, err);
 		check_source(publish, err);
+		check_fallback(publish, err);
 		check_data_address_for(publish, err);
 		check_tls(publish, err);
 	}

@@ -123,12 +123,23 @@ static void explain_servers(json_t *list, const struct config_publish *publish)
 		}
 		if (publish->servers_n > 1)
 			fprintf(s.out, ", of their own address family, %s",
-				publish->tls_data.ports.min ?
+				publish->tls_data.ports.min ||
+						publish->balance ==
+							FTPNAT_BALANCE_SOURCE ?
 					"picked by their address" :
 					"picked at random by weight");
 		fputs("; all data connections of a session go to its server.", s.out);
 	}
 	end(&s);
+	if (publish->fallback.at.line && begin(&s, list)) {
+		fputs("When no server is left, they reach ", s.out);
+		put_endpoint(s.out, &publish->fallback.endpoint);
+		fputs(", which nobody checks.", s.out);
+		end(&s);
+	}
+	say(list, "When no server is left%s, new control connections get %s.",
+	    publish->fallback.at.line ? ", or the fallback is drained" : "",
+	    publish->admission.refuse == CONFIG_REFUSE_DROP ? "no answer" : "a reset");
 }
 
 static void explain_source(json_t *list, const struct config_publish *publish)
@@ -345,9 +356,9 @@ static void explain_admission(json_t *list, const struct config_admission *admis
 
 	explain_lists(list, admission);
 	explain_limits(list, admission);
-	if (refuses || admission->reset)
+	if (refuses || admission->refuse == CONFIG_REFUSE_RESET)
 		say(list, "A refused control connection gets %s.",
-		    admission->reset ? "a reset" : "no answer");
+		    admission->refuse == CONFIG_REFUSE_RESET ? "a reset" : "no answer");
 }
 
 static void explain_publish(json_t *list, const struct config_publish *publish)

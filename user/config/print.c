@@ -165,8 +165,9 @@ static void set_admission(json_t **object, const struct config_admission *admiss
 	if (admission->deny_n)
 		set(object, "deny",
 		    prefix_items_value(admission->deny, admission->deny_n));
-	if (admission->reset)
-		set(object, "refuse", json_string("reset"));
+	if (admission->refuse != CONFIG_REFUSE_UNSET)
+		set(object, "refuse",
+		    json_string(config_refuse_names[admission->refuse]));
 	if (admission->per_client_at.line)
 		set(object, "per_client", per_client_value(&admission->per_client, for_people));
 	if (admission->max_sessions)
@@ -190,6 +191,11 @@ static json_t *publish_value(const struct config_publish *publish, bool for_peop
 	set(&object, "name", json_string(publish->rule.name));
 	set(&object, "listen", listens);
 	set(&object, "servers", servers);
+	if (publish->balance != FTPNAT_BALANCE_WEIGHT)
+		set(&object, "balance",
+		    json_string(config_balance_names[publish->balance]));
+	if (publish->fallback.at.line)
+		set(&object, "fallback", endpoint_value(&publish->fallback.endpoint));
 	set(&object, "source",
 	    publish->source == CONFIG_SOURCE_ADDRESS ?
 		    addresses_value(&publish->source_address) :

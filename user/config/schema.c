@@ -48,7 +48,6 @@ _Static_assert(FTPNAT_NAME_LEN == 32 && FTPNAT_IFNAME_LEN == 16, "as the texts s
 	}
 
 static const char *const foreign_names[] = { "deny", "allow" };
-static const char *const refuse_names[] = { "drop", "reset" };
 static const char *const tls_names[] = { "pass", "deny" };
 
 static const struct ftpnat_ports default_data_ports = { 1024, 65535 };
@@ -104,6 +103,16 @@ static int parse_server(struct config_parser *p, const struct config_key *key,
 	if (node->type == YAML_SCALAR_NODE)
 		return config_value_unicast(p, key, node, &server->endpoint);
 	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys), "a server", node, server);
+}
+
+/* A server that gets nothing as long as another one is left: without a weight. */
+static int parse_fallback(struct config_parser *p, const struct config_key *key,
+			  const yaml_node_t *node, void *out)
+{
+	struct config_server *server = out;
+
+	server->at = config_yaml_mark(node);
+	return config_value_unicast(p, key, node, &server->endpoint);
 }
 
 static int parse_prefix(struct config_parser *p, const struct config_key *key,
@@ -227,8 +236,9 @@ static int parse_per_client(struct config_parser *p, const struct config_key *ke
 #define ADMISSION(type)                                                                  \
 	LIST(type, admission.deny, "deny", config_prefix_item, CONFIG_MAX_LIST,          \
 	     LISTS_TEXT, .may_be_empty = true),                                          \
-		KEY(type, admission.reset, "refuse", config_value_flag, "drop, reset",   \
-		    .names = refuse_names, .names_n = ARRAY_SIZE(refuse_names)),         \
+		KEY(type, admission.refuse, "refuse", config_value_choice,               \
+		    "drop, reset", .names = config_refuse_names,                         \
+		    .names_n = ARRAY_SIZE(config_refuse_names)),                         \
 		KEY(type, admission, "per_client", parse_per_client, ""),                \
 		KEY(type, admission.max_sessions, "max_sessions", config_value_number,   \
 		    LIMIT_TEXT, .min = 1, .max = CONFIG_MAX_LIMIT)
@@ -288,12 +298,18 @@ static int parse_publish(struct config_parser *p, const struct config_key *key,
 		LIST(struct config_publish, admission.clients, "clients",
 		     config_prefix_item, CONFIG_MAX_LIST, LISTS_TEXT),
 		ADMISSION(struct config_publish),
+		KEY(struct config_publish, balance, "balance", config_value_choice,
+		    "weight, source", .names = config_balance_names,
+		    .names_n = ARRAY_SIZE(config_balance_names)),
+		KEY(struct config_publish, fallback, "fallback", parse_fallback,
+		    ENDPOINT_TEXT),
 	};
 	struct config_publish *publish = out;
 	int ret;
 
 	(void)key;
 	publish->source = CONFIG_SOURCE_KEEP;
+	publish->admission.refuse = CONFIG_REFUSE_UNSET;
 	publish->data_ports = default_data_ports;
 	publish->modes = DEFAULT_MODES;
 	ret = config_yaml_mapping(p, keys, ARRAY_SIZE(keys), "a publish rule", node,
@@ -334,9 +350,12 @@ static int parse_masquerade(struct config_parser *p, const struct config_key *ke
 	(void)key;
 	masquerade->data_ports = default_data_ports;
 	masquerade->modes = DEFAULT_MODES;
+	masquerade->admission.refuse = CONFIG_REFUSE_UNSET;
 	ret = config_yaml_mapping(p, keys, ARRAY_SIZE(keys), "a masquerade rule", node,
 				  masquerade);
 	masquerade->rule.broken = ret != 0;
+	if (masquerade->admission.refuse == CONFIG_REFUSE_DROP)
+		masquerade->admission.refuse = CONFIG_REFUSE_UNSET; /* the same here */
 	return ret ? ret :
 		     default_control_ports(p, config_yaml_mark(node),
 					   &masquerade->control_ports,

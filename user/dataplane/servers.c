@@ -35,14 +35,16 @@ void server_set_drained(struct ftpnat_server *server, __u16 drained)
 	server->weight = drained ? 0 : server->full_weight;
 }
 
-const char *server_state(__u16 drained, bool checked)
+const char *server_state(const struct ftpnat_server *server, bool checked)
 {
-	bool by_hand = drained & FTPNAT_DRAINED_BY_HAND;
+	bool by_hand = server->drained & FTPNAT_DRAINED_BY_HAND;
 
-	if (drained & FTPNAT_DRAINED_BY_HEALTH)
+	if (server->drained & FTPNAT_DRAINED_BY_HEALTH)
 		return by_hand ? "drained, down (health)" : "down (health)";
 	if (by_hand)
 		return "drained";
+	if (!server->full_weight)
+		return "fallback";
 	return checked ? "up" : "unchecked";
 }
 
@@ -117,6 +119,7 @@ static int see_server(const struct published_server *published, void *arg)
 	}
 	drain->found++;
 	drain->drained |= drained;
+	drain->fallback = rule->flags & FTPNAT_RULE_FALLBACK;
 	drain->weight = rule->weight[ftpnat_addr_family(&server->addr)];
 	return err;
 }

@@ -26,7 +26,7 @@ int servers_walk(const struct view *view,
 void server_set_drained(struct ftpnat_server *server, __u16 drained);
 
 /* What has drained it, else "up", or "unchecked" if nobody checks it. */
-const char *server_state(__u16 drained, bool checked);
+const char *server_state(const struct ftpnat_server *server, bool checked);
 
 struct servers_drain {
 	const char *rule;
@@ -39,6 +39,7 @@ struct servers_drain {
 	unsigned int found;
 	unsigned int changed;
 	__u16 drained; /* the servers found, by whom now */
+	bool fallback; /* the rule has one */
 	__u32 weight;  /* of the rule's servers left for new connections of this family */
 };
 

@@ -8,7 +8,8 @@
 
 static int print(const struct options *options, const struct servers_drain *drain)
 {
-	const char *state = server_state(drain->drained, true);
+	const struct ftpnat_server all = { .drained = drain->drained, .full_weight = 1 };
+	const char *state = server_state(&all, true);
 
 	if (options->json)
 		return view_print_json(json_pack(
@@ -18,10 +19,11 @@ static int print(const struct options *options, const struct servers_drain *drai
 	printf("%s %s: %s%s\n", drain->rule, options->servers.address, state,
 	       drain->changed ? "" : " already");
 	if (drain->drain && !drain->weight)
-		pr_warn("rule %s has no %s server left for new connections: they are "
-			"refused until one is resumed",
+		pr_warn("rule %s has no %s server left for new connections: they %s until "
+			"one is resumed",
 			drain->rule,
-			ftpnat_family_str(ftpnat_addr_family(&drain->server.addr)));
+			ftpnat_family_str(ftpnat_addr_family(&drain->server.addr)),
+			drain->fallback ? "get the fallback" : "are refused");
 	if (!drain->drain && drain->drained)
 		pr_warn("%s failed its health checks: it gets new connections when "
 			"`ftpnat-load run` finds it healthy, or when its rule is reloaded "

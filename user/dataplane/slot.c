@@ -202,8 +202,11 @@ static int put_data_host(const struct slot *slot, const struct config_publish *p
 static int put_admission(struct slot *slot, const struct config_admission *admission,
 			 struct ftpnat_rule *rule)
 {
-	rule->admission = (__u16)((admission->reset ? FTPNAT_ADMIT_RESET : 0) |
-				  (admission->clients_n ? 0 : FTPNAT_ADMIT_DEFAULT));
+	rule->admission = admission->clients_n ? 0 : FTPNAT_ADMIT_DEFAULT;
+	if (admission->refuse == CONFIG_REFUSE_RESET)
+		rule->admission |= FTPNAT_ADMIT_RESET;
+	if (admission->refuse != CONFIG_REFUSE_DROP)
+		rule->admission |= FTPNAT_ADMIT_RESET_NO_SERVER;
 	rule->max_sessions = admission->max_sessions;
 	rule->per_client = (struct ftpnat_per_client){
 		.sessions = admission->per_client.sessions,
@@ -240,6 +243,7 @@ static int put_publish(struct slot *slot, const struct config_publish *publish)
 		rule->tls_port_min = publish->tls_data.ports.min;
 		rule->tls_port_max = publish->tls_data.ports.max;
 	}
+	rule->balance = (__u8)publish->balance;
 	rule->data_port_min = publish->data_ports.min;
 	rule->data_port_max = publish->data_ports.max;
 	rule->first_server = (__u16)slot->servers;
@@ -253,6 +257,10 @@ static int put_publish(struct slot *slot, const struct config_publish *publish)
 		err = put_classes(slot, publish, rule);
 	for (size_t i = 0; !err && i < publish->servers_n; i++)
 		err = put_server(slot, publish, &publish->servers[i], rule);
+	if (!err && publish->fallback.at.line) {
+		rule->flags |= FTPNAT_RULE_FALLBACK;
+		err = put_server(slot, publish, &publish->fallback, rule); /* the last */
+	}
 	for (size_t i = 0; !err && i < publish->listens_n; i++)
 		err = put_listen(slot, &publish->listens[i].endpoint,
 				 rule_id(slot, rule));

@@ -145,7 +145,7 @@ static void check_rule(const struct server_check *check, __u16 id, json_t *degra
 		const struct ftpnat_server *server = &check->server[i].published.server;
 		enum ftpnat_family family = ftpnat_addr_family(&server->addr);
 
-		if (check->server[i].published.rule != id)
+		if (check->server[i].published.rule != id || !server->full_weight)
 			continue;
 		all[family]++;
 		if (server->drained & FTPNAT_DRAINED_BY_HEALTH)
@@ -155,11 +155,13 @@ static void check_rule(const struct server_check *check, __u16 id, json_t *degra
 		if (all[family] && !rule->weight[family])
 			sentence(
 				degraded,
-				"Rule %s has no %s server left for new connections, %u down "
+				"Rule %s has no %s server left for new connections%s, %u down "
 				"and %u drained: `ftpnat-load servers` lists them, `servers "
 				"resume %s ADDRESS` brings one back.",
-				rule->name, ftpnat_family_str(family), down[family],
-				all[family] - down[family], rule->name);
+				rule->name, ftpnat_family_str(family),
+				rule->flags & FTPNAT_RULE_FALLBACK ? " but the fallback" :
+								     "",
+				down[family], all[family] - down[family], rule->name);
 }
 
 int sentences_servers(const struct view *view, json_t *degraded)

@@ -66,7 +66,7 @@ static json_t *drained_by(const struct ftpnat_server *server)
 static const char *state_of(const struct view *view, const struct server_list *list,
 			    const struct published_server *published)
 {
-	return server_state(published->server.drained,
+	return server_state(&published->server,
 			    list->running && (view->rules[published->rule].flags &
 					      FTPNAT_RULE_HEALTH));
 }

@@ -114,7 +114,8 @@ static void draw_server(const struct top *top, const struct published_server *pu
 		   human_size(down, sum.rate[top->span][FTPNAT_FROM_SERVER]),
 		   human_size(up, sum.rate[top->span][FTPNAT_FROM_CLIENT]));
 	put_at(y, x, state_color(drained), "%s",
-	       server_state(drained, top->running && rule->flags & FTPNAT_RULE_HEALTH));
+	       server_state(&published->server,
+			    top->running && rule->flags & FTPNAT_RULE_HEALTH));
 }
 
 int draw_servers(const struct top *top, int y)

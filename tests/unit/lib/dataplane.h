@@ -52,6 +52,7 @@ void dataplane_listen(const char *addr, uint16_t port, __u16 rule);
 /* index: among all servers; NULL source: none */
 void dataplane_server(__u16 index, const char *addr, uint16_t port, const char *source,
 		      __u16 weight);
+void dataplane_server_drained(__u16 index, const char *addr, uint16_t port);
 void dataplane_select(__u16 index, const char *prefix, uint16_t port, __u16 rule);
 /* NULL: all clients, all servers */
 void dataplane_track(__u16 index, const char *clients, const char *servers, uint16_t port,

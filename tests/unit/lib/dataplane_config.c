@@ -74,6 +74,16 @@ void dataplane_server(__u16 index, const char *addr, uint16_t port, const char *
 	put("ftpnat_servers", &key, &server);
 }
 
+void dataplane_server_drained(__u16 index, const char *addr, uint16_t port)
+{
+	const __u32 key = config.slot * FTPNAT_MAX_SERVERS + index;
+	const struct ftpnat_server server = { .addr = address(addr),
+					      .port = htons(port),
+					      .drained = FTPNAT_DRAINED_BY_HAND };
+
+	put("ftpnat_servers", &key, &server);
+}
+
 static void parse_prefix(const char *text, struct ftpnat_addr *addr,
 			 struct ftpnat_addr *mask)
 {
