@@ -161,6 +161,13 @@ struct {
 	__type(value, struct ftpnat_ifaddr);
 } ftpnat_ifaddrs SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, FTPNAT_MAX_PROBES);
+	__type(key, __u64);
+	__type(value, __u32);
+} ftpnat_probes SEC(".maps");
+
 struct ftpnat_ring {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, FTPNAT_EVENTS_SIZE);

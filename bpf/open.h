@@ -216,6 +216,17 @@ static __always_inline bool already_translated(const struct packet *p)
 	return bpf_map_lookup_elem(&ftpnat_flows, &reverse) != NULL;
 }
 
+/*
+ * A health check of this host: no session of any rule, and no guard's business. Cookies of
+ * sockets are unique, and forwarded packets have none.
+ */
+static __always_inline bool is_probe(struct __sk_buff *skb)
+{
+	__u64 cookie = bpf_get_socket_cookie(skb);
+
+	return cookie && bpf_map_lookup_elem(&ftpnat_probes, &cookie);
+}
+
 /* Opens the flow that a SYN asks for: GO_ON, PASS, or the reason of the refusal. */
 __noinline enum ftpnat_reason flow_begin(struct __sk_buff *skb, bool egress)
 {
@@ -224,6 +235,8 @@ __noinline enum ftpnat_reason flow_begin(struct __sk_buff *skb, bool egress)
 	enum ftpnat_reason verdict;
 
 	if (!s)
+		return FTPNAT_PASS;
+	if (egress && is_probe(skb))
 		return FTPNAT_PASS;
 	slot_take(s);
 	p = &s->packet;

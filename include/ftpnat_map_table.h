@@ -39,6 +39,7 @@
 	X(REASONS,  "ftpnat_reasons",  "counters per reason",                        true)  \
 	X(EVENTS,   "ftpnat_events",   "a ring buffer of events for each reader",    true)  \
 	X(READERS,  "ftpnat_readers",  "who reads events, and what they lost",       true)  \
+	X(PROBES,   "ftpnat_probes",   "sockets of health checks",                   true)  \
 	X(SCRATCH,  "ftpnat_scratch",  "what a packet needs while it is handled",    false) \
 	X(PAYLOAD,  "ftpnat_payload",  "a packet's bytes while it is handled",       false) \
 	X(BLANK,    "ftpnat_blank",    "an empty session, to begin with",            false) \

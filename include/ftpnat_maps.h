@@ -601,6 +601,10 @@ struct ftpnat_rule_stats {
 
 /* ftpnat_reasons[enum ftpnat_reason], per CPU: __u64 */
 
+/* ftpnat_probes: cookie (SO_COOKIE) of a socket of a health check -> 1 */
+
+#define FTPNAT_MAX_PROBES 2048 /* the oldest make room */
+
 /* ---- ftpnat_events[slot]: a ring buffer for each reader, made by it ---- */
 
 #define FTPNAT_READERS	   16	     /* slots */

@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from follower import Follower
 from lab import wait_until
 from prometheus import sample
 from scenes import login, publish
@@ -29,7 +30,7 @@ while True:
 class Scene:
     """Two servers behind one rule, over IPv4; the second is the one that fails."""
 
-    def __init__(self, make_lab, health=CHECKS, talk=None, environment=None):
+    def __init__(self, make_lab, health=CHECKS, talk=None, environment=None, config=None):
         self.lab = make_lab(servers=2)
         self.vips = self.lab.vips()
         self.good = Pyftpdlib(self.lab.servers[0], addresses=(self.lab.servers[0].ip4,)).start()
@@ -39,7 +40,7 @@ class Scene:
         else:
             self.other.start()
         self.config = {"publish": [publish("files", self.vips[:1], [(self.good, 1), (self.other, 3)],
-                                           **({"health": health} if health else {}))], **METRICS}
+                                           **({"health": health} if health else {}))], **METRICS, **(config or {})}
         self.lab.gateway.write(self.config)
         self.service = Service(self.lab, **(environment or {}))
 
@@ -218,6 +219,25 @@ def test_without_checks_in_the_rule_only_the_hand_counts(make_lab):
     assert scene.greeted_by() == {scene.good.name}
     scene.by_hand("resume")
     assert scene.greeted_by(40) == {scene.good.name, scene.other.name}
+
+
+def test_checks_are_no_sessions(make_lab):
+    """Not of a rule that would have them, and nothing that a guard drops; no event tells of them."""
+    scene = Scene(make_lab, config={"track": [{"name": "all", "servers": ["10.2.0.0/16"]}],
+                                    "guard": [{"interface": name, "ports": [21]} for name in ("s1", "s2")]})
+    follower = Follower(scene.lab, "--json")
+    scene.wait(1)
+    scene.stop()
+    scene.wait(0)
+    scene.other.start()
+    scene.wait(1)
+    gateway = scene.lab.gateway
+    assert gateway.flows() == []
+    assert gateway.rule("all")["sessions"] == gateway.reason("control_unanswered") == gateway.reason("guarded") == 0
+    assert scene.greeted_by(2)
+    follower.wait("control_closed", count=2)
+    assert {entry["rule"] for entry in follower.entries()} == {"files"}
+    assert gateway.rule("files")["sessions"] == 2
 
 
 def test_no_checks_unless_asked_for(make_lab):

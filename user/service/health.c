@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "service/health.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -8,6 +9,8 @@
 
 #include "base/hostaddr.h"
 #include "base/log.h"
+#include "dataplane/map_names.h"
+#include "dataplane/pin.h"
 #include "dataplane/servers.h"
 #include "service/metrics.h"
 
@@ -126,10 +129,28 @@ static int see_io(sd_event_source *source, int fd, uint32_t events, void *arg)
 	return 0;
 }
 
+/* The programs know its connection by the socket: it is no session of a rule. */
+static int note_probe(const struct health_target *target)
+{
+	_cleanup_close_ int probes_fd =
+		pin_open(target->health->options->pin, map_name(FTPNAT_MAP_PROBES));
+	socklen_t len = sizeof(__u64);
+	const __u32 yes = 1;
+	__u64 cookie;
+
+	if (probes_fd < 0)
+		return probes_fd;
+	if (getsockopt(target->fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) ||
+	    bpf_map_update_elem(probes_fd, &cookie, &yes, BPF_ANY))
+		return -errno;
+	return 0;
+}
+
 static void begin_check(struct health_target *target)
 {
 	struct sockaddr_storage sa;
 	socklen_t len = host_sockaddr(&target->server, &sa);
+	int err;
 
 	target->fd = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	target->connected = false;
@@ -142,6 +163,9 @@ static void begin_check(struct health_target *target)
 		close_check(target);
 		return;
 	}
+	err = note_probe(target);
+	if (err)
+		pr_warn("a health check counts as a session: %s", strerror(-err));
 	if (connect(target->fd, (struct sockaddr *)&sa, len) && errno != EINPROGRESS)
 		end_check(target, strerror(errno));
 }
