@@ -10,6 +10,7 @@
 #include "guard.h"
 #include "mss.h"
 #include "open.h"
+#include "tags.h"
 
 /* Is this the first packet of a connection? */
 static __always_inline bool is_syn(const struct packet *p)
@@ -59,6 +60,8 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 		return FTPNAT_OTHER_HOST;
 	if (skb->vlan_present && skb->vlan_tci & VLAN_ID_MASK)
 		return FTPNAT_VLAN;
+	if (!egress && has_inner_priority_tag(skb) && untag_inner(skb))
+		return FTPNAT_WRITE;
 	verdict = parse_packet(skb, l3, p);
 	if (verdict == FTPNAT_TRUNCATED && !pull_headers(skb))
 		verdict = parse_packet(skb, l3, p);

@@ -9,6 +9,7 @@
 
 #include "config.h"
 #include "events.h"
+#include "tags.h"
 
 #define GUARD_HEADERS 8	 /* IPv6 extension headers that are skipped */
 #define GUARD_TCP_LEN 14 /* ports to flags of a TCP header */
@@ -104,11 +105,26 @@ static __always_inline bool guard_v4(struct __sk_buff *skb, struct packet *p,
 	return true;
 }
 
+/* IANA's IPv6 extension header types that have no constant in linux/in6.h */
+#define IPPROTO_MOBILITY 135 /* RFC 6275 */
+#define IPPROTO_HIP	 139 /* RFC 7401 */
+#define IPPROTO_SHIM6	 140 /* RFC 5533 */
+
 /* Extension headers that a TCP header may be behind; RFC 7112 wants them in the first fragment. */
 static __always_inline bool guard_skips(__u8 next)
 {
-	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING ||
-	       next == IPPROTO_DSTOPTS || next == IPPROTO_FRAGMENT || next == IPPROTO_AH;
+	switch (next) {
+	case IPPROTO_HOPOPTS:
+	case IPPROTO_ROUTING:
+	case IPPROTO_FRAGMENT:
+	case IPPROTO_AH:
+	case IPPROTO_DSTOPTS:
+	case IPPROTO_MOBILITY:
+	case IPPROTO_HIP:
+	case IPPROTO_SHIM6:
+		return true;
+	}
+	return false;
 }
 
 static __always_inline bool guard_v6(struct __sk_buff *skb, struct packet *p,
@@ -145,17 +161,6 @@ static __always_inline bool guard_v6(struct __sk_buff *skb, struct packet *p,
 	addr_from_v6(&p->tuple.src, &ip6.saddr);
 	addr_from_v6(&p->tuple.dst, &ip6.daddr);
 	return true;
-}
-
-/* Behind a priority tag (VLAN 0), a second one: the kernel takes off both. */
-static __always_inline bool guard_hides_in_tags(struct __sk_buff *skb)
-{
-	__be16 tci;
-
-	return (skb->protocol == bpf_htons(ETH_P_8021Q) ||
-		skb->protocol == bpf_htons(ETH_P_8021AD)) &&
-	       !bpf_skb_load_bytes(skb, ETH_HLEN, &tci, sizeof(tci)) &&
-	       !(tci & bpf_htons(VLAN_ID_MASK));
 }
 
 /* Could this be the first packet of a connection to a port in the list, with what it shows? */
@@ -206,7 +211,7 @@ __noinline enum ftpnat_reason guard_hidden(struct __sk_buff *skb,
 	p = &s->packet;
 	__builtin_memset(&p->tuple, 0, sizeof(p->tuple));
 	p->v6 = skb->protocol == bpf_htons(ETH_P_IPV6);
-	if (guard_hides_in_tags(skb))
+	if (has_inner_priority_tag(skb)) /* more than untag_inner() takes off */
 		suspect = true;
 	else if (p->v6)
 		suspect = guard_v6(skb, p, &h) && guard_suspects(skb, p, guard, &h);

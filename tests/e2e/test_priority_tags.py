@@ -43,12 +43,13 @@ class Seen:
                           if (level, kind) == (SOL_PACKET, PACKET_AUXDATA))
 
 
-@pytest.mark.parametrize("xdp", ["off", "native"])
-@pytest.mark.parametrize("kind", ["keep", "full", "masquerade"])
-def test_clients(make_lab, kind, xdp):
+@pytest.mark.parametrize("kind, xdp, section", [
+    *((kind, xdp, "tc") for kind in ("keep", "full", "masquerade") for xdp in ("off", "native")),
+    ("keep", "native", "tc/two"), ("masquerade", "off", "tc/two")])
+def test_clients(make_lab, kind, xdp, section):
     lab, server, dial = single(make_lab, Vsftpd, kind, config={"xdp": xdp})
     lab.client.run(["tc", "qdisc", "add", "dev", "eth0", "clsact"])
-    lab.client.run(["tc", "filter", "add", "dev", "eth0", "egress", "bpf", "da", "obj", PROGRAM, "sec", "tc"])
+    lab.client.run(["tc", "filter", "add", "dev", "eth0", "egress", "bpf", "da", "obj", PROGRAM, "sec", section])
     seen = Seen(lab.server)
     for family, method in (("v4", "PASV"), ("v6", "EPSV"), ("v4", "PORT"), ("v6", "EPRT")):
         client = need(CLIENTS["ftplib"])()

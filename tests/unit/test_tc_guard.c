@@ -203,6 +203,7 @@ static void test_extension_headers(void **state)
 	struct packet_spec spec = {
 		.src = HOME6, .dst = HOST6, .sport = 40000, .dport = 2000, .flags = SYN
 	};
+	static const uint8_t rare[] = { 135, 139, 140 };
 	struct packet packet;
 	bool good = true;
 
@@ -237,6 +238,11 @@ static void test_extension_headers(void **state)
 	extend(&packet, 51, 1, 4);
 	packet.byte[55] = 0; /* AH counts in units of 4 bytes, less 2 */
 	good &= runs("an authentication header", &packet, TC_SHOT, FTPNAT_GUARDED);
+	for (size_t i = 0; i < ARRAY_SIZE(rare); i++) {
+		packet_build(&packet, &spec);
+		extend(&packet, rare[i], 0, 0);
+		good &= runs("mobility, HIP, Shim6", &packet, TC_SHOT, FTPNAT_GUARDED);
+	}
 	for (int n = 7; n <= 28; n++) {
 		packet_build(&packet, &spec);
 		for (int i = 0; i < n; i++)
@@ -261,11 +267,15 @@ static void test_tags(void **state)
 	static const struct {
 		const char *says;
 		uint16_t kind, tci;
-		bool refused;
+		int tags;
+		bool udp, refused;
 	} tags[] = {
-		{ "a priority tag in the frame", 0x8100, 0xe000, true },
-		{ "the same of a provider", 0x88a8, 0, true },
-		{ "another VLAN", 0x8100, 0xe005, false },
+		{ "a priority tag in the frame", 0x8100, 0xe000, 1, false, true },
+		{ "the same of a provider", 0x88a8, 0, 1, false, true },
+		{ "four of them", 0x8100, 0, 4, false, true },
+		{ "more than are read", 0x8100, 0, 5, false, true },
+		{ "UDP", 0x8100, 0, 1, true, false },
+		{ "another VLAN", 0x8100, 0xe005, 1, false, false },
 	};
 	const struct packet_spec spec = {
 		.src = HOME4, .dst = HOST4, .sport = 40000, .dport = 2000, .flags = SYN
@@ -278,12 +288,16 @@ static void test_tags(void **state)
 		struct packet packet;
 
 		packet_build(&packet, &spec);
-		memmove(packet.byte + 16, packet.byte + 12, packet.len - 12);
-		packet.len += 4;
-		packet.byte[12] = (uint8_t)(tags[i].kind >> 8);
-		packet.byte[13] = (uint8_t)tags[i].kind;
-		packet.byte[14] = (uint8_t)(tags[i].tci >> 8);
-		packet.byte[15] = (uint8_t)tags[i].tci;
+		if (tags[i].udp)
+			packet.byte[23] = 17;
+		for (int n = 0; n < tags[i].tags; n++) {
+			memmove(packet.byte + 16, packet.byte + 12, packet.len - 12);
+			packet.len += 4;
+			packet.byte[12] = (uint8_t)(tags[i].kind >> 8);
+			packet.byte[13] = (uint8_t)tags[i].kind;
+			packet.byte[14] = (uint8_t)(tags[i].tci >> 8);
+			packet.byte[15] = (uint8_t)tags[i].tci;
+		}
 		good &= runs(tags[i].says, &packet, tags[i].refused ? TC_SHOT : TC_UNSPEC,
 			     tags[i].refused ? FTPNAT_GUARDED : FTPNAT_PASS);
 	}
