@@ -2,7 +2,8 @@
 /*
  * ICMP errors (RFC 5508): an error that quotes a packet in its translated form goes to
  * the sender of that packet and quotes it as sent, sequence number included, because its
- * TCP accepts no other. An error never updates a clock or ends a flow.
+ * TCP accepts no other. One that quotes what the sender can't have in flight is dropped. An
+ * error never updates a clock or ends a flow.
  */
 #ifndef FTPNAT_BPF_ICMP_H
 #define FTPNAT_BPF_ICMP_H
@@ -96,24 +97,58 @@ static __always_inline enum ftpnat_reason parse_icmp(struct __sk_buff *skb,
 	return GO_ON;
 }
 
-/* The quoted sequence number as its sender counts it. */
-static __always_inline __u32 unmap_quoted(const struct ftpnat_tuple *key,
-					  const struct ftpnat_flow *reverse, __u32 seq)
+/*
+ * RFC 5927 section 4.1: may the sender have the number in flight? It has sent nothing ahead of
+ * `next`, which a segment without data has. What was acknowledged here may still be in flight
+ * there, since the ACK may get lost: so much is allowed as an old ACK may be behind.
+ */
+static __always_inline bool in_flight(__u32 seq, __u32 acked, __u32 next, __u8 shift)
 {
-	struct ftpnat_session *session;
+	return !seq_before(seq, acked - (0x10000U << (shift & 15))) &&
+	       !seq_before(next, seq);
+}
 
-	if (reverse->kind != FTPNAT_CONTROL)
-		return seq;
-	session = session_of_control(key, reverse);
-	if (!session || !session_lock(session))
-		return seq;
+/* The same by what the flows of both directions have shown; `sender`: the quoted one's. */
+static __always_inline bool flow_in_flight(const struct ftpnat_flow *sender,
+					   const struct ftpnat_flow *reverse, __u32 seq)
+{
+	if (reverse->tcp & FTPNAT_TCP_ACK)
+		return in_flight(seq, reverse->ack, sender->end, sender->wscale);
+	/* only a SYN or SYN-ACK was sent, see accept.h */
+	return seq + 1 == sender->end || seq + 1 == sender->ack;
+}
+
+/*
+ * Sets *seq, the quoted sequence number, to what its sender counts. False: that has nothing
+ * like it in flight.
+ */
+static __always_inline bool quoted_unmap(const struct ftpnat_tuple *key,
+					 const struct ftpnat_flow *reverse,
+					 const struct ftpnat_tuple *sent, __u32 *seq)
+{
+	struct ftpnat_session *session = NULL;
+	struct ftpnat_stream *stream;
+	struct ftpnat_flow *sender;
+	bool plausible;
+	__u8 dir;
+
+	if (reverse->kind == FTPNAT_CONTROL)
+		session = session_of_control(key, reverse);
+	if (!session) {
+		sender = bpf_map_lookup_elem(&ftpnat_flows, sent);
+		return sender && flow_in_flight(sender, reverse, *seq);
+	}
+	if (!session_lock(session))
+		return false;
 	/* the quoted packet went against the direction of this entry */
-	if (reverse->flags & FTPNAT_FLOW_CLIENT)
-		seq = stream_unmap(&session->stream[FTPNAT_FROM_SERVER], seq, 0);
-	else
-		seq = stream_unmap(&session->stream[FTPNAT_FROM_CLIENT], seq, 0);
+	dir = reverse->flags & FTPNAT_FLOW_CLIENT ? FTPNAT_FROM_SERVER :
+						    FTPNAT_FROM_CLIENT;
+	stream = &session->stream[dir];
+	plausible = in_flight(*seq, stream->acked, stream_said(stream),
+			      session->wscale[!dir]);
+	*seq = stream_unmap(stream, *seq, 0);
 	session_unlock(session);
-	return seq;
+	return plausible;
 }
 
 /*
@@ -187,12 +222,14 @@ __noinline enum ftpnat_reason icmp_packet(struct __sk_buff *skb, bool egress)
 	struct ftpnat_flow *reverse;
 	struct quoted *q;
 	enum ftpnat_reason verdict, way;
+	__u32 seq;
 
 	if (!s)
 		return FTPNAT_PASS;
 	q = &s->quoted;
 	if (parse_icmp(skb, &s->packet, q) != GO_ON)
 		return FTPNAT_PASS;
+	seq = q->seq;
 	/* a quoted packet is as we sent it: its replies have the other direction's key */
 	reverse_key = &q->replies;
 	tuple_swap(reverse_key, &q->tuple);
@@ -213,12 +250,14 @@ __noinline enum ftpnat_reason icmp_packet(struct __sk_buff *skb, bool egress)
 	s->to.dst = reverse->to.dst;
 	s->to.sport = 0;
 	s->to.dport = 0;
+	if (!quoted_unmap(reverse_key, reverse, sent, &seq))
+		return FTPNAT_ICMP_SEQUENCE;
 	if (!egress && untag(skb))
 		return FTPNAT_WRITE;
 	way = route(skb, egress);
 	if (way == FTPNAT_TOO_BIG || way == FTPNAT_TTL)
 		return FTPNAT_ICMP_DROPPED; /* RFC 1122 section 3.2.2: no error about an error */
-	if (write_icmp(skb, s, q, sent, unmap_quoted(reverse_key, reverse, q->seq)))
+	if (write_icmp(skb, s, q, sent, seq))
 		return FTPNAT_WRITE;
 	count(FTPNAT_ICMP);
 	return way == FTPNAT_FORWARDED ? forward(skb, s, egress) : FTPNAT_TRANSLATED;

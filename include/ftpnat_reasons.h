@@ -268,7 +268,10 @@
 	  "Nothing; if it is an honest client: ftpnat-load unban, or raise per_client.failed_logins.") \
 	X(BANS_FULL, "bans_full", \
 	  "client that should be banned, but the table of bans is full", \
-	  "Take bans back with ftpnat-load unban, or ban prefixes: see ftpnat-load bans.")
+	  "Take bans back with ftpnat-load unban, or ban prefixes: see ftpnat-load bans.") \
+	X(ICMP_SEQUENCE, "icmp_sequence", \
+	  "ICMP error dropped: it quotes a sequence number that its receiver doesn't have in flight (RFC 5927)", \
+	  "Nothing: it came too late, or somebody invents errors to break connections.")
 enum ftpnat_reason {
 #define X(symbol, string, meaning, advice) FTPNAT_##symbol,
 	FTPNAT_REASONS(X)

@@ -428,6 +428,111 @@ static void test_icmp_errors(void **state)
 	assert_true(good);
 }
 
+/* What an error quotes must be in flight (RFC 5927 section 4.1), more or less than the next byte. */
+static void test_icmp_sequence(void **state)
+{
+	static const enum ftpnat_reason icmp[] = { FTPNAT_ICMP, FTPNAT_REASON_MAX };
+	static const struct step lines[] = {
+		C("EPSV\r\n"),
+		S("229 (|||2570|)\r\n", .also = { FTPNAT_EXPECTED }),
+		C(NULL, .flags = ACK),
+		C("NOOP\r\n"),
+		{ 0 },
+	};
+	static const struct {
+		const char *says;
+		uint32_t offset; /* from what was sent next, the last 6 bytes in flight */
+		bool plausible;
+	} numbers[] = {
+		{ "the next byte", 0, true },
+		{ "the oldest in flight", -6u, true },
+		{ "acknowledged, a window ago", -6u - 0x10000u, true },
+		{ "acknowledged before that", -6u - 0x10001u, false },
+		{ "never sent", 1, false },
+		{ "far ahead", 0x40000000, false },
+		{ "far behind", -0x40000000u, false },
+	};
+	static const struct {
+		enum scene_id id;
+		const char *router;
+		enum side side;
+	} scenes[] = {
+		{ KEEP4, "10.9.0.10", INNER },
+		{ KEEP6, "fd00:9::10", INNER },
+		{ MASQ4, "198.51.100.21", OUTER },
+	};
+	bool good = true;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(scenes) * ARRAY_SIZE(numbers); i++) {
+		size_t scene = i / ARRAY_SIZE(numbers), row = i % ARRAY_SIZE(numbers);
+		struct packet_spec quoted;
+		struct counters before;
+		struct packet error;
+		struct talk talk;
+		struct run run;
+
+		talk_begin(&talk, scenes[scene].id);
+		good &= talk_steps(&talk, numbers[row].says, lines);
+		quoted = talk_heard(&talk, CLIENT);
+		quoted.dst_mac = dataplane_mac(scenes[scene].side);
+		quoted.seq = talk.isn[CLIENT] + talk.heard[CLIENT] + numbers[row].offset;
+		unreachable(&error, scenes[scene].router, &quoted);
+		dataplane_counters(&before);
+		dataplane_run(&run, INGRESS, scenes[scene].side, &error, 0);
+		good &= numbers[row].plausible == (run.action == TC_REDIRECT);
+		good &= dataplane_counted(numbers[row].says, &before,
+					  numbers[row].plausible ? FTPNAT_FORWARDED :
+								   FTPNAT_ICMP_SEQUENCE,
+					  numbers[row].plausible ? icmp : NULL);
+	}
+	assert_true(good);
+}
+
+/* The same of a data connection, and of a SYN that nobody has answered. */
+static void test_icmp_sequence_of_data(void **state)
+{
+	static const enum scene_id ids[] = { KEEP4, KEEP6 };
+	bool good = true;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		const char *router = ids[i] == KEEP4 ? "10.9.0.10" : "fd00:9::10";
+
+		for (int answered = 0; answered < 2; answered++) {
+			for (uint32_t offset = -2u; offset + 2 < 5; offset++) {
+				struct packet_spec quoted;
+				struct packet error;
+				struct talk talk;
+				struct run run;
+				bool passes;
+
+				talk_begin(&talk, ids[i]);
+				data_announce(&talk);
+				good &= data_check("SYN", &talk, CLIENT, SYN, NULL,
+						   data_opens);
+				if (answered) {
+					good &= data_check("SYN-ACK", &talk, SERVER,
+							   SYN | ACK, NULL, NULL);
+					good &= data_check("ACK", &talk, CLIENT, ACK,
+							   NULL, NULL);
+				}
+				quoted = data_heard(&talk, CLIENT);
+				quoted.dst_mac = dataplane_mac(INNER);
+				/* before an answer the SYN is in flight, then nothing */
+				passes = answered ? (int32_t)offset <= 0 : !offset;
+				if (!answered)
+					quoted.flags = SYN;
+				quoted.seq += offset - !answered;
+				unreachable(&error, router, &quoted);
+				dataplane_run(&run, INGRESS, INNER, &error, 0);
+				good &= passes == (run.action == TC_REDIRECT);
+			}
+		}
+	}
+	assert_true(good);
+}
+
 /* ---- source routes ---- */
 
 static const struct options_row {
@@ -477,6 +582,8 @@ int main(void)
 	static const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_egress),
 		cmocka_unit_test(test_icmp_errors),
+		cmocka_unit_test(test_icmp_sequence),
+		cmocka_unit_test(test_icmp_sequence_of_data),
 		cmocka_unit_test(test_multipath),
 		cmocka_unit_test(test_policy_routing),
 		cmocka_unit_test(test_link_local),
