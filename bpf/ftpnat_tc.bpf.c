@@ -58,10 +58,14 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 	p = &s->packet;
 	if (!egress && skb->pkt_type != PACKET_HOST)
 		return FTPNAT_OTHER_HOST;
-	if (skb->vlan_present && skb->vlan_tci & VLAN_ID_MASK)
+	if (in_vlan(skb))
 		return FTPNAT_VLAN;
-	if (!egress && has_inner_priority_tag(skb) && untag_inner(skb))
-		return FTPNAT_WRITE;
+	if (!egress && has_inner_priority_tag(skb)) {
+		if (untag_inner(skb))
+			return FTPNAT_WRITE;
+		if (in_vlan(skb))
+			return FTPNAT_VLAN;
+	}
 	verdict = parse_packet(skb, l3, p);
 	if (verdict == FTPNAT_TRUNCATED && !pull_headers(skb))
 		verdict = parse_packet(skb, l3, p);

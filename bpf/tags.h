@@ -7,6 +7,12 @@
 
 #define TAGS_MAX 4
 
+/* Is the tag that the kernel has taken off one of a VLAN? */
+static __always_inline bool in_vlan(const struct __sk_buff *skb)
+{
+	return skb->vlan_present && skb->vlan_tci & VLAN_ID_MASK;
+}
+
 /* Is the frame's next tag, behind one that the kernel has taken off, a priority tag, too? */
 static __always_inline bool has_inner_priority_tag(struct __sk_buff *skb)
 {

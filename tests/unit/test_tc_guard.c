@@ -273,7 +273,7 @@ static void test_tags(void **state)
 		{ "a priority tag in the frame", 0x8100, 0xe000, 1, false, true },
 		{ "the same of a provider", 0x88a8, 0, 1, false, true },
 		{ "four of them", 0x8100, 0, 4, false, true },
-		{ "more than are read", 0x8100, 0, 5, false, true },
+		{ "more than are read", 0x8100, 0, 6, false, true },
 		{ "UDP", 0x8100, 0, 1, true, false },
 		{ "another VLAN", 0x8100, 0xe005, 1, false, false },
 	};
