@@ -510,12 +510,12 @@ static void test_icmp_sequence_of_data(void **state)
 				talk_begin(&talk, ids[i]);
 				data_announce(&talk);
 				good &= data_check("SYN", &talk, CLIENT, SYN, NULL,
-						   data_opens);
+						   data_arrives);
 				if (answered) {
 					good &= data_check("SYN-ACK", &talk, SERVER,
 							   SYN | ACK, NULL, NULL);
 					good &= data_check("ACK", &talk, CLIENT, ACK,
-							   NULL, NULL);
+							   NULL, data_opens);
 				}
 				quoted = data_heard(&talk, CLIENT);
 				quoted.dst_mac = dataplane_mac(INNER);
