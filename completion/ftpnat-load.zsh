@@ -73,6 +73,7 @@ _ftpnat_load() {
 	ban) options=('--rule[only from this rule]:rule:_ftpnat_load_rules' '--for[time]:time like 1h:'
 		'--why[shown by bans]:text:' '--cut[end its connections, too]') ;;
 	unban) options=('--rule[only from this rule]:rule:_ftpnat_load_rules') ;;
+	servers) options=('--now[drain: end its sessions, too]') ;;
 	stats) options=('--watch[again every so many seconds]:seconds:') ;;
 	esac
 

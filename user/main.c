@@ -41,9 +41,9 @@ static const struct verb {
 	  verb_flows },
 	{ "expected", "[--rule --client --server --port] [--sort --wide]",
 	  "announced data connections that have not arrived yet", verb_expected },
-	{ "servers", "[drain | resume RULE ADDRESS]",
+	{ "servers", "[drain | resume RULE ADDRESS] [--now]",
 	  "published servers, their connections and weight; drain: no new sessions for\n"
-	  "            this server until resume; existing ones continue",
+	  "            this server until resume; existing ones continue, or end at once",
 	  verb_servers },
 	{ "ban", "ADDRESS[/LEN] [--for TIME] [--rule NAME] [--why TEXT] [--cut]",
 	  "refuse this client from now on, and, if asked, end its connections",
@@ -79,7 +79,8 @@ enum {
 	OPT_COUNT,
 	OPT_FOR,
 	OPT_WHY,
-	OPT_CUT
+	OPT_CUT,
+	OPT_NOW
 };
 
 static const struct option long_options[] = {
@@ -106,6 +107,7 @@ static const struct option long_options[] = {
 	{ "for", required_argument, NULL, OPT_FOR },
 	{ "why", required_argument, NULL, OPT_WHY },
 	{ "cut", no_argument, NULL, OPT_CUT },
+	{ "now", no_argument, NULL, OPT_NOW },
 	{ 0 },
 };
 
@@ -334,6 +336,9 @@ static int set_option(struct options *options, int option, char **argv)
 		return set_for(options, optarg);
 	case OPT_WHY:
 		return set_why(options, optarg);
+	case OPT_NOW:
+		options->servers.now = true;
+		return 0;
 	case OPT_CUT:
 		options->ban.cut = true;
 		return 0;
@@ -396,6 +401,8 @@ static int check_options(const struct options *options, const struct verb *verb)
 	if (!ban && (options->ban.seconds || options->ban.why || options->ban.cut))
 		return err_r(EXIT_USAGE,
 			     "--for, --why and --cut belong to ban: " SEE_HELP);
+	if (options->servers.now && !options->servers.drain)
+		return err_r(EXIT_USAGE, "--now belongs to servers drain: " SEE_HELP);
 	if ((ban || unban) && !filter->by_client && !filter->by_server && !filter->port)
 		return 0;
 	if ((filter->rule || filter->by_client || filter->by_server || filter->port) &&

@@ -207,3 +207,33 @@ def test_balance_by_source(make_lab):
                 met.add(session.server_name())
                 session.quit()
         assert len(met) == 1
+
+
+@pytest.mark.ftpnat
+def test_drain_now(make_lab):
+    """The sessions of the drained server end, with their data connections, and no others."""
+    lab = make_lab(servers=2)
+    servers = [need(Vsftpd)(node).start() for node in lab.servers]
+    vips = lab.vips()
+    lab.gateway.up({"publish": [publish("files", vips, servers)]})
+    ends = [f"{server.addresses[0]}:21" for server in servers]
+    with lab.client.inside():
+        living = {}
+        while set(living) != {server.name for server in servers}:
+            session = login(lab.client, vips[0], servers[0])
+            if session.server_name() in living:
+                session.quit()
+            else:
+                living[session.server_name()] = session
+    number = states(lab)[ends[0]][1]
+    assert number >= 1
+    said = lab.gateway.load("servers", "drain", "files", ends[0], "--now").stdout
+    assert "connections ended" in said and " 0 connections" not in said
+    assert not any(flow["real"] == ends[0] for flow in lab.gateway.flows())
+    with lab.client.inside():
+        assert living[servers[1].name].read("server-name").decode() == servers[1].name
+        living[servers[0].name].sock.settimeout(3)
+        with pytest.raises((OSError, EOFError)):
+            living[servers[0].name].voidcmd("NOOP")
+    done = lab.gateway.load("servers", "resume", "files", ends[0], "--now", check=False)
+    assert done.returncode == 2 and "--now belongs to servers drain" in done.stdout

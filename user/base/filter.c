@@ -33,6 +33,8 @@ bool filter_ends(const struct filter *filter, const struct ftpnat_tuple *client,
 		return false;
 	if (filter->by_server && !lies_in(&server->dst, &filter->server))
 		return false;
+	if (filter->server_port && filter->server_port != server->dport)
+		return false;
 	return !port || client->sport == port || client->dport == port ||
 	       server->sport == port || server->dport == port;
 }

@@ -17,7 +17,8 @@ struct filter {
 	bool by_server;
 	struct ftpnat_prefix client;
 	struct ftpnat_prefix server;
-	__be16 port; /* any port of the connection; 0: all */
+	__be16 port;	    /* any port of the connection; 0: all */
+	__be16 server_port; /* that of the server; 0: all */
 };
 
 /* Is anything asked for? */

@@ -25,6 +25,7 @@ struct options {
 
 	struct {
 		bool drain;	  /* or resume */
+		bool now;	  /* end its connections, too */
 		const char *rule; /* NULL: list them */
 		const char *address;
 	} servers;

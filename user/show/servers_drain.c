@@ -1,23 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * servers drain | resume RULE ADDRESS: a drained server gets no new control connections;
- * existing ones, and all their data connections, continue. A reload keeps the drain.
+ * existing ones, and all their data connections, continue, unless --now. A reload keeps the drain.
  */
 #include "base/log.h"
 #include "dataplane/servers.h"
+#include "show/flows.h"
 
-static int print(const struct options *options, const struct servers_drain *drain)
+/* --now: ends the sessions of the server, with their data connections. */
+static int end_sessions(const struct options *options, const struct servers_drain *drain,
+			size_t *number)
+{
+	const struct filter filter = {
+		.rule = drain->rule,
+		.kind = "control",
+		.by_server = true,
+		.server = { .addr = drain->server.addr,
+			    .len = ftpnat_addr_is_v4(&drain->server.addr) ? 32 : 128 },
+		.server_port = drain->server.port,
+	};
+	_cleanup_connections_ struct connections ended = { 0 };
+	_cleanup_view_ struct view view;
+	int err = view_open(&view, options) ?: flows_delete(&view, &filter, &ended);
+
+	*number = ended.number;
+	return err;
+}
+
+static int print(const struct options *options, const struct servers_drain *drain,
+		 size_t ended)
 {
 	const struct ftpnat_server all = { .drained = drain->drained, .full_weight = 1 };
 	const char *state = server_state(&all, true);
 
 	if (options->json)
-		return view_print_json(json_pack(
-			"{s:i, s:[{s:s, s:s, s:s, s:b}]}", "schema", 1, "servers", "rule",
-			drain->rule, "address", options->servers.address, "state", state,
-			"changed", drain->changed > 0));
-	printf("%s %s: %s%s\n", drain->rule, options->servers.address, state,
+		return view_print_json(
+			json_pack("{s:i, s:[{s:s, s:s, s:s, s:b, s:I}]}", "schema", 1,
+				  "servers", "rule", drain->rule, "address",
+				  options->servers.address, "state", state, "changed",
+				  drain->changed > 0, "ended", (json_int_t)ended));
+	printf("%s %s: %s%s", drain->rule, options->servers.address, state,
 	       drain->changed ? "" : " already");
+	if (options->servers.now)
+		printf(", %zu connections ended", ended);
+	putchar('\n');
 	if (drain->drain && !drain->weight)
 		pr_warn("rule %s has no %s server left for new connections: they %s until "
 			"one is resumed",
@@ -50,6 +76,7 @@ int verb_servers_drain(const struct options *options)
 	struct servers_drain drain = { .rule = options->servers.rule,
 				       .by = FTPNAT_DRAINED_BY_HAND,
 				       .drain = options->servers.drain };
+	size_t ended = 0;
 
 	if (ftpnat_endpoint_parse(options->servers.address, &drain.server)) {
 		drain.server.port = 0;
@@ -62,5 +89,7 @@ int verb_servers_drain(const struct options *options)
 		return EXIT_RUNTIME;
 	if (!drain.found)
 		return no_such_server(options, &drain);
-	return print(options, &drain);
+	if (options->servers.now && end_sessions(options, &drain, &ended))
+		return EXIT_RUNTIME;
+	return print(options, &drain, ended);
 }
