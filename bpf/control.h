@@ -291,8 +291,9 @@ static __always_inline enum ftpnat_reason control_locked(struct scan *c,
 }
 
 /*
- * TCP Fast Open (RFC 7413) would have lines in SYNs, before there is a session: without
- * its option and its data the connection works as any other. 0 or -1.
+ * TCP Fast Open (RFC 7413) would have lines in SYNs, before there is a session, and data
+ * before a flow's handshake is seen: without its option and its data the connection works
+ * as any other. 0 or -1.
  */
 static __noinline int control_fastopen(struct scan *c)
 {
@@ -306,6 +307,23 @@ static __noinline int control_fastopen(struct scan *c)
 			       write_flags(c->skb, &c->s->packet, flags) ?
 		       -1 :
 		       0;
+}
+
+/* The same for the SYN in the scratch memory, of a data connection. True: it can't be done. */
+__noinline bool data_fastopen(struct __sk_buff *skb)
+{
+	struct scratch *s = scratch_get();
+	struct scan c = { .skb = skb };
+	__u32 in = 0;
+
+	if (!s)
+		return true;
+	options_read(skb, &s->packet, &s->options);
+	c.s = s;
+	c.in = bpf_map_lookup_elem(&ftpnat_payload, &in);
+	c.len = s->packet.len;
+	return !c.in || control_fastopen(&c) ||
+	       options_write(skb, &s->packet, &s->options);
 }
 
 /*

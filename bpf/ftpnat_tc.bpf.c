@@ -117,6 +117,8 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 	s->to = flow->to;
 	s->segment.send.seq = p->seq;
 	s->segment.send.ack = p->ack;
+	if (flow->kind == FTPNAT_DATA && p->flags & TH_SYN && data_fastopen(skb))
+		return FTPNAT_WRITE;
 	if (flow->flags & FTPNAT_FLOW_TRACKED)
 		return flow->kind == FTPNAT_CONTROL ?
 			       control_packet(skb, flow, FTPNAT_TRACKED, egress) :

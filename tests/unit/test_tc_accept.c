@@ -415,6 +415,38 @@ static void test_fast_open(void **state)
 	assert_true(good);
 }
 
+/* The same on a data connection, in whichever direction it opens. */
+static void test_fast_open_of_data(void **state)
+{
+	static const struct options asks = { 4, { 34, 2, 1, 1 } };
+	static const struct options nothing = { 4, { 1, 1, 1, 1 } };
+	bool good = true;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(routed); i++) {
+		struct talk talk;
+
+		talk_begin(&talk, routed[i]);
+		data_announce(&talk);
+		for (enum end from = CLIENT; from <= SERVER; from++) {
+			struct packet_spec in = data_sent(&talk, from);
+			struct packet_spec out = data_heard(&talk, from);
+
+			in.flags = out.flags = from == CLIENT ? SYN : SYN | ACK;
+			in.seq = out.seq = in.seq - 1;
+			in.options = asks;
+			out.options = nothing;
+			in.payload = "some data";
+			good &= check_from("SYN", &talk, from, &in, &out,
+					   FTPNAT_FORWARDED,
+					   from == CLIENT ? data_arrives : NULL);
+		}
+		good &= data_check("ACK", &talk, CLIENT, ACK, NULL, data_opens);
+		good &= data_check("data", &talk, CLIENT, ACK, "some data", NULL);
+	}
+	assert_true(good);
+}
+
 /* A line that would not get as far as those before it does so all the same. */
 static void test_ttl(void **state)
 {
@@ -545,6 +577,7 @@ int main(void)
 		cmocka_unit_test(test_xdp_after_the_end),
 		cmocka_unit_test(test_urgent),
 		cmocka_unit_test(test_fast_open),
+		cmocka_unit_test(test_fast_open_of_data),
 		cmocka_unit_test(test_ttl),
 		cmocka_unit_test(test_unfinished_checksum),
 		cmocka_unit_test(test_control_reset),
