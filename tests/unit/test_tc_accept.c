@@ -3,6 +3,8 @@
  * Segments that their receiver will not accept go on and change nothing: no state, no
  * clock, no door. Blind ones of somebody who knows all but the sequence numbers.
  */
+#include <linux/if_ether.h>
+#include <linux/ip.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -210,10 +212,12 @@ static const struct flaw {
 	uint8_t flags;
 	uint32_t seq, ack; /* more than the right ones */
 	int32_t clock;	   /* 0: the next */
-	bool no_options, bad_checksum;
+	bool no_options, bad_checksum, bad_ip_checksum;
 	uint8_t option;
 } flaws[] = {
 	{ "a wrong checksum", FTPNAT_BAD_CHECKSUM, .bad_checksum = true },
+	{ "a wrong checksum of the IPv4 header", FTPNAT_BAD_CHECKSUM,
+	  .bad_ip_checksum = true },
 	{ "no ACK flag", FTPNAT_BAD_FLAGS, .flags = PSH },
 	{ "no ACK flag, with FIN", FTPNAT_BAD_FLAGS, .flags = PSH | FIN },
 	{ "TCP-MD5", FTPNAT_BAD_OPTION, .option = 19 },
@@ -251,6 +255,14 @@ static void flawed(struct packet *packet, const struct talk *talk, enum end from
 	packet_build(packet, &in);
 	if (row->bad_checksum)
 		packet->byte[packet_tcp(packet) + 16] ^= 1;
+	if (row->bad_ip_checksum)
+		packet->byte[ETH_HLEN + offsetof(struct iphdr, check)] ^= 1;
+}
+
+/* The header of IPv6 has no checksum (RFC 8200 section 3). */
+static bool flaw_exists(const struct flaw *row, enum scene_id id)
+{
+	return !row->bad_ip_checksum || !(IN(id) & IN_V6);
 }
 
 /* The session but for its lock: parsers, clocks, windows, what is acknowledged. */
@@ -289,6 +301,8 @@ static void test_line(void **state)
 			struct talk talk;
 			struct run run;
 
+			if (!flaw_exists(row, routed[i]))
+				continue;
 			talk_begin(&talk, routed[i]);
 			good &= talk_steps(&talk, row->says, before);
 			was = session_of(&talk);
@@ -323,7 +337,7 @@ static void test_no_line(void **state)
 			struct talk talk;
 			struct run run;
 
-			if (row->reason == FTPNAT_BAD_WINDOW ||
+			if (row->reason == FTPNAT_BAD_WINDOW || row->bad_ip_checksum ||
 			    (row->bad_checksum && !(row->flags & FIN)))
 				continue;
 			talk_begin(&talk, routed[i]);
