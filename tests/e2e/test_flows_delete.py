@@ -64,6 +64,7 @@ def books_are_right(lab):
         opened, closed = (lab.gateway.reason(f"{kind}_{what}") for what in ("opened", "closed"))
         assert opened - closed == used[kind], kind
     assert used["expected"] == len(lab.gateway.expected())
+    assert sum(lab.gateway.map("ftpnat_usage")[0]["value"]["sessions"]) == used["control"], "of all rules"
     assert len(lab.gateway.map("ftpnat_flows")) == 2 * len(flows)
     sessions = {entry["key"]: entry["value"] for entry in lab.gateway.map("ftpnat_sessions")}
     assert set(sessions) == {flow["session"] for flow in flows if flow["kind"] == "control"}

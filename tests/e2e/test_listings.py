@@ -270,7 +270,9 @@ def test_expected(up, mode, peer, destination, client, sport, source):
                         int(time.monotonic()) - 3, 0, mode)
     put(up, "ftpnat_expected", key, value)
     for argv, shown in ((["--client", client], 1), (["--client", "203.0.113.0/24"], 0), (["--rule", "lan"], 0),
-                        (["--port", "1"], 0)):
+                        (["--rule", "files"], 1), (["--port", "1"], 0), (["--port", "50000"], 1),
+                        (["--server", "10.9.0.0/24"], 1), (["--server", "10.9.1.0/24"], 0),
+                        (["--client", client, "--server", "10.9.1.0/24"], 0)):
         assert len(listing(up, "expected", *argv)["expected"]) == shown, argv
     (entry,) = listing(up, "expected")["expected"]
     assert 3 <= entry.pop("age") <= 8

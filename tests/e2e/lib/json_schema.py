@@ -46,7 +46,7 @@ def check(verb, document):
 
 def check_output(argv, done):
     """Of a command that has ended; of one without --json, nothing is checked."""
-    if not {"-j", "--json"} & set(argv):
+    if not jsonschema or not {"-j", "--json"} & set(argv):
         return
     if done.returncode not in (0, 3):
         for line in done.stdout.splitlines()[-1:]:
