@@ -9,7 +9,7 @@ from loader_host import sh
 
 CONTROL, DATA = 0, 1
 CLIENT, ACTIVE = 0x01, 0x02
-SYN, ACK, FIN, RST = 0x01, 0x02, 0x04, 0x08
+SYN, ACK, FIN, RST, TOLD = 0x01, 0x02, 0x04, 0x08, 0x40
 
 
 def address(text):
