@@ -176,6 +176,14 @@ struct route {
 	struct bpf_redir_neigh next_hop;
 };
 
+/* IPv4 options, source_routed() */
+struct ip_options {
+	__u32 len;
+	__u32 at;
+	bool routed;
+	__u8 byte[64]; /* power of two */
+};
+
 /* A connection that may have to make room for another. */
 struct making_room {
 	struct ftpnat_tuple key;
@@ -233,6 +241,7 @@ struct scratch {
 	struct ftpnat_tuple came; /* tuple of the packet at hand, as it came */
 	struct segment segment;
 	struct tcp_options options;
+	struct ip_options ip_options;
 	struct tcp_change change; /* flow_change() */
 	struct tcp_turn turn;	  /* the same */
 	struct flow_new flow;

@@ -213,6 +213,23 @@ static __always_inline enum ftpnat_reason source_flow(struct __sk_buff *skb,
 	return source_moves(skb, s, flow);
 }
 
+static long walk_ip_option(__u32 i, struct ip_options **options)
+{
+	struct ip_options *o = *options;
+	__u8 type, size;
+
+	(void)i;
+	if (o->at >= o->len)
+		return 1;
+	type = o->byte[bounded(o->at, sizeof(o->byte))];
+	size = o->byte[bounded(o->at + 1, sizeof(o->byte))];
+	o->routed = type == IPOPT_LOOSE || type == IPOPT_STRICT;
+	if (o->routed || type == IPOPT_LIST_END || (type != IPOPT_NO_OP && size < 2))
+		return 1;
+	o->at += type == IPOPT_NO_OP ? 1 : size;
+	return 0;
+}
+
 /*
  * Does the IPv4 packet in the scratch memory have a source route? Then it is left to the
  * kernel.
@@ -220,29 +237,22 @@ static __always_inline enum ftpnat_reason source_flow(struct __sk_buff *skb,
 __noinline bool source_routed(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get();
-	__u32 len, at = 0, i;
-	__u8 opt[64] = {};
+	struct ip_options *o;
 
 	if (!s || s->packet.v6)
 		return false;
-	len = s->packet.l4 - s->packet.l3 - sizeof(struct iphdr);
-	if (!len || len > IPOPTS_MAX)
+	o = &s->ip_options;
+	o->len = s->packet.l4 - s->packet.l3 - sizeof(struct iphdr);
+	o->at = 0;
+	o->routed = false;
+	if (!o->len || o->len > IPOPTS_MAX)
 		return false;
-	if (bpf_skb_load_bytes(skb, s->packet.l3 + sizeof(struct iphdr), opt,
-			       bounded_len(len, 64)))
+	__builtin_memset(o->byte, 0, sizeof(o->byte));
+	if (bpf_skb_load_bytes(skb, s->packet.l3 + sizeof(struct iphdr), o->byte,
+			       bounded_len(o->len, sizeof(o->byte))))
 		return false;
-	for (i = 0; i < IPOPTS_MAX && at < len; i++) {
-		__u8 type = opt[bounded(at, 64)], size = opt[bounded(at + 1, 64)];
-
-		if (type == IPOPT_LOOSE || type == IPOPT_STRICT)
-			return true;
-		if (type == IPOPT_LIST_END)
-			return false;
-		if (type != IPOPT_NO_OP && size < 2)
-			return false;
-		at += type == IPOPT_NO_OP ? 1 : size;
-	}
-	return false;
+	bpf_loop(IPOPTS_MAX, walk_ip_option, &o, 0);
+	return o->routed;
 }
 
 #endif

@@ -44,19 +44,30 @@ detach() {
 	tc qdisc del dev kt0 clsact
 }
 
+# Ids of the pinned programs.
+loaded() {
+	for pin in "$pins"/*/*; do
+		bpftool prog show pinned "$pin" | sed -n 's/^\([0-9]*\): .*/\1/p'
+	done
+}
+
 # Unpinned and detached objects are freed, perhaps late: timers, RCU.
 gone() {
 	n=0
-	while bpftool prog show | grep -qE ': (sched_cls|xdp) '; do
-		n=$((n + 1))
-		[ $n -lt 50 ] || return 1
-		sleep 0.1
+	for id in $ids; do
+		while bpftool prog show id "$id" >/dev/null 2>&1; do
+			n=$((n + 1))
+			[ $n -lt 300 ] || return 1
+			sleep 0.1
+		done
 	done
 }
 
 check() {
 	step=load
 	"$load" "$pins" "$1" || return
+	ids=$(loaded)
+	[ -n "$ids" ] || return
 	step=veth
 	ip link add kt0 type veth peer name kt1 && ip link set kt0 up && ip link set kt1 up || return
 	step=clsact
