@@ -153,8 +153,8 @@ static __noinline enum ftpnat_reason data_open(struct __sk_buff *skb, struct scr
  * A SYN without flow or expectation: opens a control connection if a rule matches. GO_ON
  * if it did, PASS if no rule matches, else the reason of the refusal.
  */
-static __always_inline enum ftpnat_reason control_open(struct __sk_buff *skb,
-						       struct scratch *s, bool egress)
+static __noinline enum ftpnat_reason control_open(struct __sk_buff *skb,
+						  struct scratch *s, bool egress)
 {
 	const struct packet *p = &s->packet;
 	struct flow_new *new = &s->flow;
@@ -208,7 +208,7 @@ static __always_inline enum ftpnat_reason control_open(struct __sk_buff *skb,
 }
 
 /* At egress: has another hook already made this tuple out of the one that came? */
-static __always_inline bool already_translated(const struct packet *p)
+static __noinline bool already_translated(const struct packet *p)
 {
 	struct ftpnat_tuple reverse;
 
