@@ -63,7 +63,7 @@ def test_rules_are_valid_and_fire_when_they_shall():
 
 
 def test_a_wrong_rule_would_be_found(tmp_path):
-    (tmp_path / "alerts.yaml").write_text(alert_text().replace("ftpnat_degraded > 0", "ftpnat_degraded >"))
+    (tmp_path / "alerts.yaml").write_text(alert_text().replace("ftpnat_degraded_by_cause > 0", "ftpnat_degraded_by_cause >"))
     assert promtool("check", "rules", str(tmp_path / "alerts.yaml")).returncode == 1
 
 

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -37,6 +38,8 @@ def degraded(host):
     assert text.stdout.endswith("all is well\n") == (not sentences)
     samples = host.load("metrics").stdout.splitlines()
     assert f"ftpnat_degraded {len(sentences)}" in samples
+    by_cause = [line for line in samples if line.startswith("ftpnat_degraded_by_cause{")]
+    assert sum(int(line.split()[-1]) for line in by_cause) == len(sentences)
     return sentences
 
 
@@ -300,3 +303,21 @@ def test_masquerade_beside_another_instance(host, before, after):
     host.up()
     done = host.load("up", config=(INTERFACES + MASQUERADE).replace(before, after), pin=host.pin + "-2")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def causes(host):
+    """{cause: how many}, without those that are 0."""
+    rows = re.findall(r'^ftpnat_degraded_by_cause\{cause="(\w+)"\} ([1-9]\d*)$', host.load("metrics").stdout, re.M)
+    return {cause: int(number) for cause, number in rows}
+
+
+def test_causes(host):
+    host.up(config=CONFIG.replace("10.9.0.11", "10.8.0.11") + METRICS)
+    unanswered(host)
+    for server in ("10.9.0.10", "10.8.0.11"):
+        host.load("servers", "drain", "files", server)
+    sh("ip", "netns", "exec", host.netns, "sysctl", "-qw", "net.ipv4.ip_forward=0")
+    assert causes(host) == {"route": 1, "unanswered": 1, "no_server": 1, "no_run": 1, "forwarding": 1}
+    sh("ip", "netns", "exec", host.netns, "sysctl", "-qw", "net.ipv4.ip_forward=1")
+    host.ip("link", "set", "v1", "down")
+    assert causes(host)["interface"] == 2 and "forwarding" not in causes(host)

@@ -15,7 +15,7 @@
 struct scene {
 	struct view view;
 	struct stats stats;
-	size_t degraded;
+	unsigned int faults[FAULT_MAX];
 	char *text;
 };
 
@@ -44,7 +44,7 @@ static struct ftpnat_rule_stats *add_rule(struct scene *scene, int id, const cha
 
 static void print(struct scene *scene)
 {
-	json_t *families = metrics_build(&scene->view, &scene->stats, scene->degraded);
+	json_t *families = metrics_build(&scene->view, &scene->stats, scene->faults);
 	size_t size;
 	FILE *out = open_memstream(&scene->text, &size);
 
@@ -137,7 +137,8 @@ static void tables_losses_state_and_version(void **state)
 	char build[128];
 
 	scene->stats.reason[FTPNAT_EVENTS_LOST] = 17;
-	scene->degraded = 2;
+	scene->faults[FAULT_ROUTE] = 1;
+	scene->faults[FAULT_NO_SERVER] = 1;
 	for (int i = 0; i < VIEW_TABLE_MAX; i++)
 		scene->stats.tables[i] = (struct view_table){ "other", 0, 0 };
 	scene->stats.tables[VIEW_TABLE_DATA] = (struct view_table){ "data", 5, 1048576 };
@@ -146,6 +147,9 @@ static void tables_losses_state_and_version(void **state)
 	assert_line(scene, "ftpnat_table_size_entries{table=\"data\"} 1048576");
 	assert_line(scene, "ftpnat_events_lost_total 17");
 	assert_line(scene, "ftpnat_degraded 2");
+	assert_line(scene, "ftpnat_degraded_by_cause{cause=\"route\"} 1");
+	assert_line(scene, "ftpnat_degraded_by_cause{cause=\"no_server\"} 1");
+	assert_line(scene, "ftpnat_degraded_by_cause{cause=\"server_down\"} 0");
 	snprintf(build, sizeof(build),
 		 "ftpnat_build_info{version=\"%s\",layout=\"%d\"} 1", FTPNAT_VERSION,
 		 FTPNAT_LAYOUT);

@@ -118,7 +118,26 @@ static void add_tables(json_t *families, const struct view_table *tables)
 	}
 }
 
-json_t *metrics_build(const struct view *view, const struct stats *stats, size_t degraded)
+static void add_faults(json_t *families, const unsigned int faults[FAULT_MAX])
+{
+	json_t *degraded = metrics_family(
+		families, "ftpnat_degraded", "gauge",
+		"Number of things that are wrong; `ftpnat-load status` lists them.");
+	json_t *causes = metrics_family(families, "ftpnat_degraded_by_cause", "gauge",
+					"The same, by cause.");
+	__u64 sum = 0;
+
+	for (enum fault_cause cause = 0; cause < FAULT_MAX; cause++) {
+		sum += faults[cause];
+		metrics_sample(causes,
+			       json_pack("{s:s}", "cause", fault_cause_str(cause)),
+			       faults[cause]);
+	}
+	metrics_sample(degraded, NULL, sum);
+}
+
+json_t *metrics_build(const struct view *view, const struct stats *stats,
+		      const unsigned int faults[FAULT_MAX])
 {
 	json_t *families = json_array();
 	json_t *family;
@@ -140,10 +159,7 @@ json_t *metrics_build(const struct view *view, const struct stats *stats, size_t
 		"Events lost because the ring buffer of a reader was full.");
 	metrics_sample(family, NULL, stats->reason[FTPNAT_EVENTS_LOST]);
 	add_tables(families, stats->tables);
-	family = metrics_family(
-		families, "ftpnat_degraded", "gauge",
-		"Number of things that are wrong; `ftpnat-load status` lists them.");
-	metrics_sample(family, NULL, degraded);
+	add_faults(families, faults);
 	return families;
 }
 
@@ -151,7 +167,9 @@ int metrics_read(const struct options *options, json_t **families)
 {
 	_cleanup_free_ struct stats *stats = calloc(1, sizeof(*stats));
 	_cleanup_view_ struct view view;
-	json_t *degraded = NULL;
+	unsigned int faults[FAULT_MAX] = { 0 };
+	json_t *degraded = NULL, *fault;
+	size_t i;
 	int err = view_open(&view, options);
 
 	if (!err && !stats)
@@ -162,7 +180,9 @@ int metrics_read(const struct options *options, json_t **families)
 		err = status_degraded(&view, &degraded);
 	if (err)
 		return err;
-	*families = metrics_build(&view, stats, json_array_size(degraded));
+	json_array_foreach(degraded, i, fault)
+		faults[json_integer_value(json_object_get(fault, "cause"))]++;
+	*families = metrics_build(&view, stats, faults);
 	json_decref(degraded);
 	return 0;
 }

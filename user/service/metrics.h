@@ -7,6 +7,7 @@
 #ifndef FTPNAT_METRICS_H
 #define FTPNAT_METRICS_H
 
+#include "show/sentences.h"
 #include "show/counters.h"
 
 #define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
@@ -19,7 +20,7 @@ void metrics_sample(json_t *family, json_t *labels, __u64 value);
 
 /* The families of what was counted. */
 json_t *metrics_build(const struct view *view, const struct stats *stats,
-		      size_t degraded);
+		      const unsigned int faults[FAULT_MAX]);
 
 /* Read the instance and build. Reports its errors. */
 int metrics_read(const struct options *options, json_t **families);

@@ -12,6 +12,44 @@
 
 #define PATIENCE 3 /* seconds without an answer to a SYN, which is sent again after one */
 
+const char *fault_cause_str(enum fault_cause cause)
+{
+	static const char *const names[FAULT_MAX] = {
+		[FAULT_INTERFACE] = "interface",
+		[FAULT_FILTER] = "filter",
+		[FAULT_XDP] = "xdp",
+		[FAULT_ADDRESS] = "address",
+		[FAULT_FORWARDING] = "forwarding",
+		[FAULT_ROUTE] = "route",
+		[FAULT_SERVER_DOWN] = "server_down",
+		[FAULT_UNANSWERED] = "unanswered",
+		[FAULT_NO_SERVER] = "no_server",
+		[FAULT_TABLE_FULL] = "table_full",
+		[FAULT_RELOAD_FAILED] = "reload_failed",
+		[FAULT_NO_RUN] = "no_run",
+		[FAULT_INTERRUPTED] = "interrupted",
+		[FAULT_PROGRAM] = "program",
+		[FAULT_NAMESPACE] = "namespace",
+		[FAULT_KERNEL] = "kernel",
+	};
+
+	return names[cause];
+}
+
+void fault(json_t *degraded, enum fault_cause cause, const char *format, ...)
+{
+	_cleanup_free_ char *text = NULL;
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		text = NULL;
+	va_end(args);
+	if (text)
+		json_array_append_new(degraded, json_pack("{s:i, s:s}", "cause",
+							  (int)cause, "sentence", text));
+}
+
 void sentence(json_t *list, const char *format, ...)
 {
 	_cleanup_free_ char *text = NULL;
@@ -115,24 +153,23 @@ static void check_server(const struct server_check *check, const struct server_n
 
 	ftpnat_endpoint_str(text, &server->addr, server->port);
 	if (err)
-		sentence(degraded,
-			 "No route to server %s of rule %s (%s): look at `ip route`.",
-			 text, rule->name, strerror(-err));
+		fault(degraded, FAULT_ROUTE,
+		      "No route to server %s of rule %s (%s): look at `ip route`.", text,
+		      rule->name, strerror(-err));
 	if (server->drained & FTPNAT_DRAINED_BY_HEALTH)
-		sentence(degraded,
-			 "Server %s of rule %s fails its health checks: the log of "
-			 "`ftpnat-load run` says why.",
-			 text, rule->name);
+		fault(degraded, FAULT_SERVER_DOWN,
+		      "Server %s of rule %s fails its health checks: the log of "
+		      "`ftpnat-load run` says why.",
+		      text, rule->name);
 	if (news->unanswered && news->answered <= news->asked)
-		sentence(
-			degraded,
-			"%u new sessions to server %s of rule %s without an answer: is it "
-			"up, does its firewall let them in%s?",
-			news->unanswered, text, rule->name,
-			rule->source == FTPNAT_SOURCE_KEEP ?
-				", does its route to the clients lead through this gateway "
-				"(else `source: gateway`)" :
-				"");
+		fault(degraded, FAULT_UNANSWERED,
+		      "%u new sessions to server %s of rule %s without an answer: is it "
+		      "up, does its firewall let them in%s?",
+		      news->unanswered, text, rule->name,
+		      rule->source == FTPNAT_SOURCE_KEEP ?
+			      ", does its route to the clients lead through this gateway "
+			      "(else `source: gateway`)" :
+			      "");
 }
 
 /* Is a server left for new connections of each family? */
@@ -153,15 +190,14 @@ static void check_rule(const struct server_check *check, __u16 id, json_t *degra
 	}
 	for (enum ftpnat_family family = 0; family < FTPNAT_FAMILY_MAX; family++)
 		if (all[family] && !rule->weight[family])
-			sentence(
-				degraded,
-				"Rule %s has no %s server left for new connections%s, %u down "
-				"and %u drained: `ftpnat-load servers` lists them, `servers "
-				"resume %s ADDRESS` brings one back.",
-				rule->name, ftpnat_family_str(family),
-				rule->flags & FTPNAT_RULE_FALLBACK ? " but the fallback" :
-								     "",
-				down[family], all[family] - down[family], rule->name);
+			fault(degraded, FAULT_NO_SERVER,
+			      "Rule %s has no %s server left for new connections%s, %u down "
+			      "and %u drained: `ftpnat-load servers` lists them, `servers "
+			      "resume %s ADDRESS` brings one back.",
+			      rule->name, ftpnat_family_str(family),
+			      rule->flags & FTPNAT_RULE_FALLBACK ? " but the fallback" :
+								   "",
+			      down[family], all[family] - down[family], rule->name);
 }
 
 int sentences_servers(const struct view *view, json_t *degraded)
@@ -198,12 +234,11 @@ static void check_translated(const struct ftpnat_rule *rule, json_t *degraded)
 		if (ftpnat_addr_is_none(to) || host_is_local(to))
 			continue;
 		ftpnat_addr_str(text, to);
-		sentence(
-			degraded,
-			"Rule %s translates to %s, which is not an address of this host, so "
-			"answers don't come back: `ip address add %s dev INTERFACE`, or `to: "
-			"interface`.",
-			rule->name, text, text);
+		fault(degraded, FAULT_ADDRESS,
+		      "Rule %s translates to %s, which is not an address of this host, so "
+		      "answers don't come back: `ip address add %s dev INTERFACE`, or `to: "
+		      "interface`.",
+		      rule->name, text, text);
 	}
 }
 
@@ -251,23 +286,20 @@ void sentences_service(const struct view *view, json_t *degraded)
 
 	service_look(view->instance.dir, &state);
 	if (state.reload_failed)
-		sentence(
-			degraded,
-			"The last reload of `ftpnat-load run` failed, the configuration "
-			"before it is in force: its log says why, and so does `ftpnat-load "
-			"check`.");
+		fault(degraded, FAULT_RELOAD_FAILED,
+		      "The last reload of `ftpnat-load run` failed, the configuration "
+		      "before it is in force: its log says why, and so does `ftpnat-load "
+		      "check`.");
 	if (state.running)
 		return;
 	if (wanted & FTPNAT_SERVICE_HEALTH)
-		sentence(
-			degraded,
-			"Nobody checks the servers, as `health` asks: start `ftpnat-load "
-			"run` (`systemctl start ftpnat`).");
+		fault(degraded, FAULT_NO_RUN,
+		      "Nobody checks the servers, as `health` asks: start `ftpnat-load "
+		      "run` (`systemctl start ftpnat`).");
 	if (wanted & FTPNAT_SERVICE_METRICS)
-		sentence(
-			degraded,
-			"Nobody serves `metrics`: start `ftpnat-load run` (`systemctl start "
-			"ftpnat`).");
+		fault(degraded, FAULT_NO_RUN,
+		      "Nobody serves `metrics`: start `ftpnat-load run` (`systemctl start "
+		      "ftpnat`).");
 }
 
 /* ---- forwarding ---- */
@@ -323,7 +355,8 @@ int sentences_forwarding(const struct view *view, json_t *degraded)
 
 	for (enum ftpnat_family family = 0; family < FTPNAT_FAMILY_MAX; family++)
 		if (needed[family] && is_off(forwarding[family].file))
-			sentence(degraded, "%s forwarding is off: `sysctl -w %s=1`.",
-				 ftpnat_family_str(family), forwarding[family].sysctl);
+			fault(degraded, FAULT_FORWARDING,
+			      "%s forwarding is off: `sysctl -w %s=1`.",
+			      ftpnat_family_str(family), forwarding[family].sysctl);
 	return err;
 }

@@ -7,6 +7,34 @@
 
 #include "dataplane/view.h"
 
+/* Kinds of what is wrong, for metrics; their names stay. */
+enum fault_cause {
+	FAULT_INTERFACE,   /* gone, recreated, down or without a carrier */
+	FAULT_FILTER,	   /* a TC filter of ours was removed */
+	FAULT_XDP,	   /* the fast path is not used as configured, or loses packets */
+	FAULT_ADDRESS,	   /* of a rule, and not one of this host */
+	FAULT_FORWARDING,  /* is off */
+	FAULT_ROUTE,	   /* none to a server */
+	FAULT_SERVER_DOWN, /* by its health checks */
+	FAULT_UNANSWERED,  /* sessions */
+	FAULT_NO_SERVER,   /* is left of a rule */
+	FAULT_TABLE_FULL,
+	FAULT_RELOAD_FAILED, /* of `run` */
+	FAULT_NO_RUN,	     /* though health or metrics are configured */
+	FAULT_INTERRUPTED,   /* a command */
+	FAULT_PROGRAM,	     /* not pinned, or interpreted */
+	FAULT_NAMESPACE,     /* the interfaces are in another one */
+	FAULT_KERNEL,	     /* older than those tested */
+	FAULT_MAX
+};
+
+const char *fault_cause_str(enum fault_cause cause);
+
+/* Adds {cause, sentence}. */
+void __attribute__((format(printf, 3, 4)))
+fault(json_t *degraded, enum fault_cause cause, const char *format, ...);
+
+/* Adds a sentence alone. */
 void __attribute__((format(printf, 2, 3)))
 sentence(json_t *list, const char *format, ...);
 

@@ -53,14 +53,14 @@ static const char *why_gone(struct status *status,
 	if (if_indextoname(interface->ifindex, name))
 		return NULL;
 	if (if_nametoindex(interface->name)) {
-		sentence(status->degraded,
-			 "Interface %s was recreated: `ftpnat-load up` attaches to it.",
-			 interface->name);
+		fault(status->degraded, FAULT_INTERFACE,
+		      "Interface %s was recreated: `ftpnat-load up` attaches to it.",
+		      interface->name);
 		return "recreated";
 	}
-	sentence(status->degraded,
-		 "Interface %s is gone: `ftpnat-load up` attaches when it is back.",
-		 interface->name);
+	fault(status->degraded, FAULT_INTERFACE,
+	      "Interface %s is gone: `ftpnat-load up` attaches when it is back.",
+	      interface->name);
 	return "gone";
 }
 
@@ -79,28 +79,24 @@ static void check_transmits(struct status *status,
 		    (link.flags & FTPNAT_LINK_XMIT);
 
 	if (said && !now)
-		sentence(
-			status->degraded,
-			"%s no longer transmits frames from XDP, so data connections lose "
-			"packets: run `ftpnat-load reload`.",
-			interface->name);
+		fault(status->degraded, FAULT_XDP,
+		      "%s no longer transmits frames from XDP, so data connections lose "
+		      "packets: run `ftpnat-load reload`.",
+		      interface->name);
 	else if (!said && now)
-		sentence(
-			status->degraded,
-			"%s now transmits frames from XDP: `ftpnat-load reload` starts using it.",
-			interface->name);
+		fault(status->degraded, FAULT_XDP,
+		      "%s now transmits frames from XDP: `ftpnat-load reload` starts using it.",
+		      interface->name);
 	else if (!said && netdev_xdp_features(interface->ifindex, &features) == -ENOENT)
-		sentence(
-			status->degraded,
-			"Before Linux 6.3 the kernel does not report whether %s transmits frames "
-			"from XDP: TC sends them.",
-			interface->name);
+		fault(status->degraded, FAULT_XDP,
+		      "Before Linux 6.3 the kernel does not report whether %s transmits frames "
+		      "from XDP: TC sends them.",
+		      interface->name);
 	else if (!said)
-		sentence(
-			status->degraded,
-			"%s does not transmit frames from XDP: TC sends them (veth: `ethtool -K PEER "
-			"gro on`, then `ftpnat-load reload`).",
-			interface->name);
+		fault(status->degraded, FAULT_XDP,
+		      "%s does not transmit frames from XDP: TC sends them (veth: `ethtool -K PEER "
+		      "gro on`, then `ftpnat-load reload`).",
+		      interface->name);
 }
 
 /* The mode in force, and a note about it. */
@@ -114,22 +110,20 @@ static const char *see_xdp(struct status *status,
 
 	snprintf(note, size, "%s", interface->xdp_why);
 	if (err) {
-		sentence(status->degraded, "The XDP programs of %s can't be listed: %s.",
-			 interface->name, strerror(-err));
+		fault(status->degraded, FAULT_XDP,
+		      "The XDP programs of %s can't be listed: %s.", interface->name,
+		      strerror(-err));
 		return "?";
 	}
 	if (attached.mode == FTPNAT_XDP_MODE_OFF && interface->xdp_why[0]) {
 		if (asked != FTPNAT_XDP_MODE_AUTO)
-			sentence(
-				status->degraded,
-				"XDP is not %s on %s (%s): TC carries its data connections.",
-				config_xdp_str(asked), interface->name,
-				interface->xdp_why);
+			fault(status->degraded, FAULT_XDP,
+			      "XDP is not %s on %s (%s): TC carries its data connections.",
+			      config_xdp_str(asked), interface->name, interface->xdp_why);
 	} else if (attached.mode == FTPNAT_XDP_MODE_OFF && asked != FTPNAT_XDP_MODE_OFF) {
-		sentence(
-			status->degraded,
-			"The XDP program of %s was removed: `ftpnat-load up` attaches it again.",
-			interface->name);
+		fault(status->degraded, FAULT_XDP,
+		      "The XDP program of %s was removed: `ftpnat-load up` attaches it again.",
+		      interface->name);
 	} else if (attached.mode != FTPNAT_XDP_MODE_OFF) {
 		if (attached.mode == FTPNAT_XDP_MODE_NATIVE)
 			check_transmits(status, interface);
@@ -139,11 +133,10 @@ static const char *see_xdp(struct status *status,
 		else
 			snprintf(note, size, "alone: chaining is not available");
 		if (fastpath_mac_is_new(interface))
-			sentence(
-				status->degraded,
-				"The MAC address of %s has changed, so XDP leaves its frames to TC: "
-				"`ftpnat-load reload`.",
-				interface->name);
+			fault(status->degraded, FAULT_XDP,
+			      "The MAC address of %s has changed, so XDP leaves its frames to TC: "
+			      "`ftpnat-load reload`.",
+			      interface->name);
 	}
 	return config_xdp_str(attached.mode);
 }
@@ -161,10 +154,10 @@ static void check_addresses(struct status *status,
 	for (int i = 0; i < FTPNAT_FAMILY_MAX; i++) {
 		if (ftpnat_addr_is_none(&shown.addr[i]) || host_is_local(&shown.addr[i]))
 			continue;
-		sentence(status->degraded,
-			 "%s has lost its address %s, which rules may still use: "
-			 "`ftpnat-load reload`.",
-			 interface->name, ftpnat_addr_str(text, &shown.addr[i]));
+		fault(status->degraded, FAULT_ADDRESS,
+		      "%s has lost its address %s, which rules may still use: "
+		      "`ftpnat-load reload`.",
+		      interface->name, ftpnat_addr_str(text, &shown.addr[i]));
 	}
 }
 
@@ -173,11 +166,11 @@ static void check_link(struct status *status, const char *name)
 	enum netdev_link link = netdev_link(name);
 
 	if (link == NETDEV_LINK_DOWN)
-		sentence(status->degraded, "Interface %s is down: `ip link set %s up`.",
-			 name, name);
+		fault(status->degraded, FAULT_INTERFACE,
+		      "Interface %s is down: `ip link set %s up`.", name, name);
 	else if (link == NETDEV_LINK_NO_CARRIER)
-		sentence(status->degraded,
-			 "Interface %s has no carrier: look at its cable or peer.", name);
+		fault(status->degraded, FAULT_INTERFACE,
+		      "Interface %s has no carrier: look at its cable or peer.", name);
 }
 
 static void add_interface(struct status *status, const struct ftpnat_interface *interface)
@@ -200,16 +193,16 @@ static void add_interface(struct status *status, const struct ftpnat_interface *
 		check_link(status, interface->name);
 	}
 	if (err)
-		sentence(status->degraded, "The filters of %s can't be listed: %s.",
-			 interface->name, strerror(-err));
+		fault(status->degraded, FAULT_FILTER,
+		      "The filters of %s can't be listed: %s.", interface->name,
+		      strerror(-err));
 	for (enum tc_hook hook = 0; !err && !gone && hook < TC_HOOK_MAX; hook++) {
 		if (id[hook])
 			json_array_append_new(hooks, json_string(tc_hook_names[hook]));
 		else
-			sentence(
-				status->degraded,
-				"The %s filter of %s was removed: `ftpnat-load up` attaches it again.",
-				tc_hook_names[hook], interface->name);
+			fault(status->degraded, FAULT_FILTER,
+			      "The %s filter of %s was removed: `ftpnat-load up` attaches it again.",
+			      tc_hook_names[hook], interface->name);
 	}
 	json_array_append_new(status->interfaces,
 			      json_pack("{s:s, s:o, s:s, s:s}", "name", interface->name,
@@ -230,13 +223,13 @@ static int add_interfaces(struct status *status)
 	if (status->elsewhere) {
 		bool lives = netns_find(state->netns, how, sizeof(how));
 
-		sentence(status->degraded,
-			 "The interfaces are in another network namespace%s%s.",
-			 lives ? ": use --netns " : ", which is gone", how);
+		fault(status->degraded, FAULT_NAMESPACE,
+		      "The interfaces are in another network namespace%s%s.",
+		      lives ? ": use --netns " : ", which is gone", how);
 	}
 	if (!state->complete)
-		sentence(status->degraded,
-			 "A command was interrupted: run `ftpnat-load up`, or `down`.");
+		fault(status->degraded, FAULT_INTERRUPTED,
+		      "A command was interrupted: run `ftpnat-load up`, or `down`.");
 	for (__u32 i = 0; i < state->interfaces && i < FTPNAT_MAX_INTERFACES; i++)
 		add_interface(status, &state->interface[i]);
 	return 0;
@@ -251,15 +244,15 @@ static void add_program(struct status *status, const char *name)
 	__u32 len = sizeof(info);
 
 	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len)) {
-		sentence(status->degraded,
-			 "Program %s is not pinned: run `ftpnat-load up`.", name);
+		fault(status->degraded, FAULT_PROGRAM,
+		      "Program %s is not pinned: run `ftpnat-load up`.", name);
 		return;
 	}
 	if (!info.jited_prog_len)
-		sentence(status->degraded,
-			 "Program %s is interpreted, which is slow: `sysctl -w "
-			 "net.core.bpf_jit_enable=1`, then `ftpnat-load up`.",
-			 name);
+		fault(status->degraded, FAULT_PROGRAM,
+		      "Program %s is interpreted, which is slow: `sysctl -w "
+		      "net.core.bpf_jit_enable=1`, then `ftpnat-load up`.",
+		      name);
 	json_array_append_new(status->programs,
 			      json_pack("{s:s, s:I, s:I, s:b}", "name", name, "id",
 					(json_int_t)info.id, "verified_insns",
@@ -328,18 +321,17 @@ static int check_host(struct status *status)
 			  sentences_forwarding(status->view, status->degraded);
 
 	if (kernel_is_old())
-		sentence(status->degraded,
-			 "Linux %s is older than " KERNEL_LOWEST
-			 ", the oldest that ftpnat is tested with.",
-			 status->host.release);
+		fault(status->degraded, FAULT_KERNEL,
+		      "Linux %s is older than " KERNEL_LOWEST
+		      ", the oldest that ftpnat is tested with.",
+		      status->host.release);
 	for (int i = VIEW_TABLE_CONTROL; i <= VIEW_TABLE_EXPECTED; i++)
 		if (status->tables[i].used >= status->tables[i].size)
-			sentence(
-				status->degraded,
-				"Table %s is full (%u): new entries are refused until there "
-				"is room (limits.%s).",
-				status->tables[i].name, status->tables[i].size,
-				status->tables[i].name);
+			fault(status->degraded, FAULT_TABLE_FULL,
+			      "Table %s is full (%u): new entries are refused until there "
+			      "is room (limits.%s).",
+			      status->tables[i].name, status->tables[i].size,
+			      status->tables[i].name);
 	return err;
 }
 
@@ -365,20 +357,31 @@ static void print_text(const struct status *status)
 	json_array_foreach(status->hints, i, said)
 		printf("hint: %s\n", json_string_value(said));
 	json_array_foreach(status->degraded, i, said)
-		printf("degraded: %s\n", json_string_value(said));
+		printf("degraded: %s\n",
+		       json_string_value(json_object_get(said, "sentence")));
 	if (!json_array_size(status->degraded))
 		printf("all is well\n");
 }
 
+static json_t *sentences_of(const json_t *degraded)
+{
+	json_t *list = json_array(), *said;
+	size_t i;
+
+	json_array_foreach(degraded, i, said)
+		json_array_append(list, json_object_get(said, "sentence"));
+	return list;
+}
+
 static json_t *to_json(const struct status *status)
 {
-	return json_pack("{s:i, s:O, s:O, s:O, s:O, s:o, s:{s:s, s:i}, s:O, s:O}",
+	return json_pack("{s:i, s:O, s:O, s:O, s:O, s:o, s:{s:s, s:i}, s:o, s:O}",
 			 "schema", 1, "interfaces", status->interfaces, "programs",
 			 status->programs, "rules", status->rules, "guards",
 			 status->guards, "tables", view_tables_json(status->tables),
 			 "features", "kernel", status->host.release, "layout",
-			 FTPNAT_LAYOUT, "degraded", status->degraded, "hints",
-			 status->hints);
+			 FTPNAT_LAYOUT, "degraded", sentences_of(status->degraded),
+			 "hints", status->hints);
 }
 
 static void status_end(struct status *status)
@@ -421,13 +424,13 @@ static int look(struct status *status, const struct view *view)
 	return err ?: check_host(status);
 }
 
-int status_degraded(const struct view *view, json_t **sentences)
+int status_degraded(const struct view *view, json_t **degraded)
 {
 	_cleanup_(status_end) struct status status = { 0 };
 	int err = look(&status, view);
 
 	if (!err)
-		*sentences = json_incref(status.degraded);
+		*degraded = json_incref(status.degraded);
 	return err;
 }
 

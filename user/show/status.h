@@ -5,9 +5,9 @@
 #include "dataplane/view.h"
 
 /*
- * What is wrong: an array of sentences, empty when all is well, for the caller to
+ * What is wrong: an array as of fault(), empty when all is well, for the caller to
  * release. Reports its errors.
  */
-int status_degraded(const struct view *view, json_t **sentences);
+int status_degraded(const struct view *view, json_t **degraded);
 
 #endif
