@@ -310,6 +310,8 @@ UNIT_DIR  = $(DESTDIR)$(PREFIX)/lib/systemd/system
 SHARE_DIR = $(DESTDIR)$(PREFIX)/share/ftpnat
 DOC_DIR   = $(DESTDIR)$(PREFIX)/share/doc/ftpnat
 CONFIG    = $(DESTDIR)/etc/ftpnat/ftpnat.yaml
+FAIL2BAN     := action.d/ftpnat.conf filter.d/ftpnat.conf
+FAIL2BAN_DIR ?= $(DESTDIR)/etc/fail2ban
 HAVE_MAN := $(if $(shell command -v scdoc),$(MAN))
 # They link to each other, so they keep their places.
 DOCS     := $(wildcard *.md LICENSE*) $(shell find docs -path docs/man -prune -o -type f -print)
@@ -324,6 +326,7 @@ install: all $(HAVE_MAN) ## install to $(DESTDIR)$(PREFIX)
 	$(Q)sed 's|@sbindir@|$(PREFIX)/sbin|' packaging/ftpnat.service >$(UNIT_DIR)/ftpnat.service
 	$(Q)chmod 0644 $(UNIT_DIR)/ftpnat.service
 	$(Q)for file in $(DOCS); do install -D -m 0644 $$file $(DOC_DIR)/$$file || exit; done
+	$(Q)for file in $(FAIL2BAN); do install -D -m 0644 packaging/fail2ban/$$file $(FAIL2BAN_DIR)/$$file || exit; done
 	$(Q)[ -e $(CONFIG) ] || install -D -m 0644 packaging/ftpnat.yaml $(CONFIG)
 ifneq ($(HAVE_MAN),)
 	$(Q)install -D -m 0644 $(BUILD)/man/ftpnat-load.8 $(MAN_DIR)/man8/ftpnat-load.8
@@ -337,6 +340,7 @@ uninstall: ## remove what install installed
 	$(Q)rm -f $(SBIN_DIR)/ftpnat-load $(BASH_DIR)/ftpnat-load $(ZSH_DIR)/_ftpnat-load \
 		$(MAN_DIR)/man8/ftpnat-load.8 $(MAN_DIR)/man5/ftpnat.yaml.5 \
 		$(UNIT_DIR)/ftpnat.service
+	$(Q)rm -f $(FAIL2BAN:%=$(FAIL2BAN_DIR)/%)
 	$(Q)rm -rf $(DOC_DIR) $(SHARE_DIR)
 	$(Q)if cmp -s packaging/ftpnat.yaml $(CONFIG); then rm $(CONFIG); fi
 

@@ -247,7 +247,7 @@ struct scratch {
 	struct flow_new flow;
 	struct expectation_new expectation;
 	struct client_new client;
-	struct ftpnat_ban ban;	      /* login_ban() */
+	struct ftpnat_ban ban;	     /* login_ban() */
 	struct ftpnat_ending ending; /* login_ban() */
 	struct server_walk server_walk;
 	struct selector_walk selector_walk;

@@ -16,7 +16,7 @@
 
 #include "ftpnat_reasons.h"
 
-#define FTPNAT_LAYOUT 9
+#define FTPNAT_LAYOUT 10
 
 /* Capacities that are part of the layout (limits: of the configuration are not). */
 #define FTPNAT_MAX_RULES	256  /* rule ids 0..255, kept by name over a reload */

@@ -227,11 +227,13 @@ def test_a_broken_file_keeps_run_from_nothing(scene):
 # ---- failed logins ----
 
 class StrictVsftpd(Vsftpd):
-    """Takes one password only."""
+    """Takes one password only, and has a log."""
 
     def prepare(self):
         path = self.write("passwords", f"{self.password}\n")
-        self.extra = f"secure_email_list_enable=YES\nemail_password_file={path}\n"
+        self.log_file = self.write("vsftpd.log", "")
+        self.extra = (f"secure_email_list_enable=YES\nemail_password_file={path}\n"
+                      f"xferlog_enable=YES\nvsftpd_log_file={self.log_file}\n")
 
 
 def fails(session, user):

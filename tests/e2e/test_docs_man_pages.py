@@ -302,6 +302,7 @@ def test_uninstall_removes_what_install_installed(pages, tmp_path):
         "usr/lib/systemd/system/ftpnat.service", "usr/share/ftpnat/ftpnat-load.schema.json",
         "usr/share/bash-completion/completions/ftpnat-load",
         "usr/share/zsh/site-functions/_ftpnat-load", "etc/ftpnat/ftpnat.yaml", f"{doc}/README.md",
+        "etc/fail2ban/action.d/ftpnat.conf", "etc/fail2ban/filter.d/ftpnat.conf",
         f"{doc}/docs/examples/publish.yaml", f"{doc}/docs/deployments/README.md"}
     assert make_install("uninstall", tmp_path) == set()
     assert not (tmp_path / doc).exists()

@@ -99,8 +99,8 @@ static void ref_command(struct seen *l, const char *line, size_t len)
 		[LPRT] = FTP_COMMAND_LPRT,	   [LPSV] = FTP_COMMAND_LPSV,
 		[CCC] = FTP_COMMAND_CCC,	   [STAT] = FTP_COMMAND_STAT,
 		[QUIT] = FTP_COMMAND_QUIT,	   [ALIEN] = FTP_COMMAND_ALIEN,
-		[PASS] = FTP_COMMAND_PASS,
-		[BINARY] = FTP_COMMAND_BINARY,	   [CUT] = FTP_COMMAND_OTHER,
+		[PASS] = FTP_COMMAND_PASS,	   [BINARY] = FTP_COMMAND_BINARY,
+		[CUT] = FTP_COMMAND_OTHER,
 	};
 	const uint8_t *s = (const uint8_t *)line;
 	enum reading reading = UNREADABLE;

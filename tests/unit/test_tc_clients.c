@@ -255,6 +255,80 @@ static void test_forgotten(void **state)
 	assert_int_equal(has(OTHER4).number[FTPNAT_HAS_SESSIONS], 1);
 }
 
+/* ---- failed logins ---- */
+
+#define REFUSES "530 Login incorrect.\r\n"
+#define ENDS	"421 Too many failed logins, try again later.\r\n"
+
+static const struct login_row {
+	const char *says;
+	__u32 limit; /* 0: they are not counted */
+	struct step steps[16];
+	__u32 failed; /* of the client, at the end */
+} logins[] = {
+	{ "the second failure bans",
+	  2,
+	  { S("220 hello\r\n"), C("USER a\r\n"), S("331 go on\r\n"), C("PASS b\r\n"),
+	    S(REFUSES, .also = { FTPNAT_LOGIN_FAILED }), C("USER a\r\n"),
+	    S("331 go on\r\n"), C("pass c\r\n"),
+	    S(REFUSES, ENDS, .also = { FTPNAT_LOGIN_BANNED }) },
+	  2 },
+	{ "a login that succeeds",
+	  1,
+	  { S("220 hello\r\n"), C("USER a\r\n"), S("331 go on\r\n"), C("PASS b\r\n"),
+	    S("230 welcome\r\n") },
+	  0 },
+	{ "530 to what is no password",
+	  1,
+	  { S("220 hello\r\n"), C("PWD\r\n"), S(REFUSES), C("PASSWORD b\r\n"), S(REFUSES),
+	    C("USER PASS\r\n"), S(REFUSES) },
+	  0 },
+	{ "another refusal of a password",
+	  1,
+	  { S("220 hello\r\n"), C("PASS b\r\n"), S("503 USER first\r\n") },
+	  0 },
+	{ "where they are not counted",
+	  0,
+	  { S("220 hello\r\n"), C("PASS b\r\n"), S(REFUSES), C("PASS b\r\n"),
+	    S(REFUSES) },
+	  0 },
+};
+
+static size_t bans_number(void)
+{
+	int fd = dataplane_fd("ftpnat_bans");
+	struct ftpnat_ban_key key;
+	size_t n = 0;
+
+	for (; !bpf_map_get_next_key(fd, NULL, &key); n++)
+		assert_int_equal(bpf_map_delete_elem(fd, &key), 0);
+	return n;
+}
+
+static void test_login(void **state)
+{
+	static const enum scene_id scenes[] = { KEEP4, KEEP6, FULL4, MASQ6 };
+	const struct login_row *row = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(scenes); i++) {
+		const struct scene *scene = scene_get(scenes[i]);
+		struct ftpnat_rule rule = scene_rule(scene);
+		struct talk talk;
+
+		rule.per_client.failed_logins = row->limit;
+		rule.per_client.failed_time = 600;
+		rule.per_client.ban_time = 600;
+		scene_configure(scene, &rule);
+		bans_number();
+		talk_init(&talk, scene);
+		talk_open(&talk);
+		assert_true(talk_steps(&talk, row->says, row->steps));
+		assert_int_equal(has(scene->client).number[FTPNAT_HAS_FAILED],
+				 row->failed);
+		assert_int_equal(bans_number(), row->limit && row->failed == row->limit);
+	}
+}
+
 /* ---- without any limit: shares ---- */
 
 #define TABLE 100 /* three quarters: 75; a share, which is the least one: 64 */
@@ -360,7 +434,7 @@ static void test_clients_full(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
+	struct CMUnitTest tests[32] = {
 		cmocka_unit_test(test_sessions),
 		cmocka_unit_test(test_ended_sessions_are_not_counted),
 		cmocka_unit_test(test_rule_sessions),
@@ -371,7 +445,10 @@ int main(void)
 		cmocka_unit_test(test_old_half_open),
 		cmocka_unit_test(test_clients_full),
 	};
+	size_t n = 9;
 
-	return cmocka_run_group_tests_name("tc_clients", tests, dataplane_setup,
-					   dataplane_teardown);
+	n += rows_as_tests(tests + n, logins, ARRAY_SIZE(logins), sizeof(logins[0]),
+			   test_login);
+	return _cmocka_run_group_tests("tc_clients", tests, n, dataplane_setup,
+				       dataplane_teardown);
 }

@@ -169,7 +169,8 @@ static void set_admission(json_t **object, const struct config_admission *admiss
 		set(object, "refuse",
 		    json_string(config_refuse_names[admission->refuse]));
 	if (admission->per_client_at.line)
-		set(object, "per_client", per_client_value(&admission->per_client, for_people));
+		set(object, "per_client",
+		    per_client_value(&admission->per_client, for_people));
 	if (admission->max_sessions)
 		set(object, "max_sessions", json_integer(admission->max_sessions));
 }

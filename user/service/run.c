@@ -39,7 +39,7 @@ struct service {
 	unsigned int ticks;
 	struct bans_kept bans; /* in the file */
 	bool failed;	       /* the last reload did */
-	int lock_fd;	 /* says that there is a `run`, and how its last reload ended */
+	int lock_fd; /* says that there is a `run`, and how its last reload ended */
 };
 
 static void service_end(struct service *service)
