@@ -228,6 +228,14 @@ def test_last_reload_of_run_failed(host, run):
     assert degraded(host) == []
 
 
+def test_run_says_what_it_serves(host, run):
+    service = run(CONFIG)
+    wait_until(lambda: "masquerade lan" in service.said(), "the rules are named")
+    lines = [line.partition("ftpnat-load: ")[2] for line in service.said().splitlines()]
+    assert [line for line in lines if line.startswith(("publish", "masquerade", "track"))] == [
+        "publish files: 192.0.2.10:2121 to 10.9.0.10:21 and others", "masquerade lan: clients of 192.168.5.0/24"]
+
+
 def test_second_run_says_so(host, run):
     service = run(CONFIG)
     done = host.load("run")

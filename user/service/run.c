@@ -115,6 +115,33 @@ static int put_in_force(struct service *service, bool may_start)
 	return 0;
 }
 
+/* One line per rule. */
+static void say_served(const struct config *config)
+{
+	for (size_t i = 0; i < config->publish_n; i++) {
+		const struct config_publish *rule = &config->publish[i];
+		char listen[FTPNAT_ENDPOINT_STRLEN], server[FTPNAT_ENDPOINT_STRLEN];
+
+		ftpnat_endpoint_str(listen, &rule->listens[0].endpoint.addr,
+				    rule->listens[0].endpoint.port);
+		ftpnat_endpoint_str(server, &rule->servers[0].endpoint.addr,
+				    rule->servers[0].endpoint.port);
+		pr_info("publish %s: %s%s to %s%s", rule->rule.name, listen,
+			rule->listens_n > 1 ? " and others" : "", server,
+			rule->servers_n > 1 ? " and others" : "");
+	}
+	for (size_t i = 0; i < config->masquerade_n; i++) {
+		const struct config_masquerade *rule = &config->masquerade[i];
+		char clients[FTPNAT_PREFIX_STRLEN];
+
+		pr_info("masquerade %s: clients of %s%s", rule->rule.name,
+			ftpnat_prefix_str(clients, &rule->clients[0].prefix),
+			rule->clients_n > 1 ? " and others" : "");
+	}
+	for (size_t i = 0; i < config->track_n; i++)
+		pr_info("track %s", config->track[i].rule.name);
+}
+
 static void reload(struct service *service)
 {
 	sd_notify(0, "RELOADING=1");
@@ -224,6 +251,8 @@ int verb_run(const struct options *options)
 	if (host_watch_open(&service.watch, service.event, &service.options, follow_host,
 			    &service))
 		return EXIT_RUNTIME;
+	if (!service.options.json) /* then events alone are logged */
+		say_served(service.config);
 	sd_notify(0, "READY=1\nSTATUS=Working.");
 	err = sd_event_loop(service.event);
 	sd_notify(0, "STOPPING=1");
