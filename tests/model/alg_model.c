@@ -318,6 +318,21 @@ static bool suits(const struct alg_command *command, unsigned code)
 	return !matters || command->alone || (code / 10 % 10 != 5 && code != 421);
 }
 
+/* The command that a reply of this code answers; NONE: any. */
+static int command_of(unsigned code)
+{
+	switch (code) {
+	case 227:
+		return PASV;
+	case 229:
+		return EPSV;
+	case 234:
+		return AUTH;
+	default:
+		return NONE;
+	}
+}
+
 /*
  * 227, 229 and 234 answer the oldest PASV, EPSV or AUTH wherever it waits, and all before
  * it are through. Any other reply answers the oldest command, if it can.
@@ -325,7 +340,7 @@ static bool suits(const struct alg_command *command, unsigned code)
 static struct alg_command take_command(struct alg_model *m, unsigned code)
 {
 	struct alg_command none = { .verb = NONE, .refusal = -1 }, taken;
-	int asked = code == 227 ? PASV : code == 229 ? EPSV : code == 234 ? AUTH : NONE;
+	int asked = command_of(code);
 	bool again = asked != NONE && m->again == asked;
 
 	for (unsigned i = 0; asked != NONE && i < m->commands; i++)

@@ -100,8 +100,10 @@ static const char *parse_options(struct segment *seg, const uint8_t *o, size_t l
 	size_t at = 0;
 
 	while (at < len && o[at]) {
-		size_t size = o[at] == 1 ? 1 : at + 1 < len ? o[at + 1] : 0;
+		size_t size = at + 1 < len ? o[at + 1] : 0;
 
+		if (o[at] == 1)
+			size = 1;
 		if (!size || at + size > len)
 			return "TCP options broken";
 		switch (o[at]) {

@@ -129,7 +129,8 @@ void packet_build(struct packet *packet, const struct packet_spec *spec)
 	put32(tcp + 8, spec->ack);
 	tcp[12] = (uint8_t)(header / 4 << 4);
 	tcp[OFF_FLAGS] = spec->flags;
-	put16(tcp + 14, spec->shut ? 0 : spec->window ? spec->window : 29200);
+	if (!spec->shut)
+		put16(tcp + 14, spec->window ? spec->window : 29200);
 	memcpy(tcp + sizeof(struct tcphdr), spec->options.byte, spec->options.len);
 	if (payload_len)
 		memcpy(tcp + header, spec->payload, payload_len);
