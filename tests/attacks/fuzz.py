@@ -159,7 +159,7 @@ class Fuzzer:
             siege.connect()
             line = siege.line(siege.main_verb())
             siege.pair = siege.data(line, siege.announce(line))
-            siege.door = siege.pending()
+            siege.expectation = siege.pending()
             siege.ends = [siege.client, siege.server, *siege.pair]
             sieges.append(siege)
         return sieges
@@ -202,7 +202,7 @@ class Fuzzer:
                 other.take()
             siege.stands("all that", siege.pair)
             siege.stands("all that")
-            siege.data(*siege.door)
+            siege.data(*siege.expectation)
             siege.works()
         except Failed as failure:
             raise Failed(f"{siege.rule.name}: {failure}") from failure

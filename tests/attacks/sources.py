@@ -112,7 +112,7 @@ def named(s, text):
     return ".".join(map(str, numbers[:4])), numbers[4] << 8 | numbers[5]
 
 
-def _no_door(s, reader, source, port):
+def _no_expectation(s, reader, source, port):
     """No connection from `source` comes to the port that the forged line named."""
     end = named(s, reader.unread) if reader else None
     ends = {(s.rule.dial if reader is s.client else s.rule.seen, port)} | ({end} if end else set())
@@ -142,7 +142,7 @@ def spoofed_reply(s, fields, link):
         s.server.deaf = False
     reply = s.next(s.server, _line227(s))
     s.inject(getattr(s.world, link), reply)
-    _no_door(s, s.client, (s.rule.client, s.world.port()), PORT_WANTED)
+    _no_expectation(s, s.client, (s.rule.client, s.world.port()), PORT_WANTED)
     s.expects(0, "a reply from the wrong link")
 
 
@@ -153,7 +153,7 @@ def reply_from_published(s):
     s.says(s.client, b"EPSV\r\n" if s.six else b"PASV\r\n")
     reply = s.next(s.server, _line227(s), source=(s.rule.dial, CONTROL), destination=s.client.local)
     s.inject(s.near, reply)
-    _no_door(s, s.client, (s.rule.client, s.world.port()), PORT_WANTED)
+    _no_expectation(s, s.client, (s.rule.client, s.world.port()), PORT_WANTED)
 
 
 WANTED_INSIDE = 8080
@@ -171,7 +171,7 @@ def _active_line(s, port=WANTED_INSIDE, address=None):
         {"the server's link": ("far",), "a third link": ("aside",)}, lasts=False)
 def spoofed_command(s, link):
     s.inject(getattr(s.world, link), s.next(s.client, _active_line(s)))
-    _no_door(s, s.server, (s.rule.server, FTP_DATA), WANTED_INSIDE)
+    _no_expectation(s, s.server, (s.rule.server, FTP_DATA), WANTED_INSIDE)
     s.expects(0, "a command from the wrong link")
 
 
@@ -211,7 +211,7 @@ def end_by_server_name(s, flags, link):
 @attack(SOURCE, "announced data connection taken in the peer's name,", "another link, knows the port",
         "A data connection comes from where the announced peer is.", EVERY,
         {"by the other end's link": ("other",), "by a third link": ("aside",)})
-def stolen_door(s, link):
+def stolen_expectation(s, link):
     line, end = s.pending()
     source, destination, _, _ = s._way(line, end)
     own = s.near if s.world.wire_of(source[0]) is s.near else s.far
@@ -224,7 +224,7 @@ def stolen_door(s, link):
 
 @attack(SOURCE, "announced data connection taken by another host of the link", "peer's link, knows the port",
         "A data connection is the announced peer's.", EVERY)
-def door_of_a_neighbour(s):
+def expectation_of_a_neighbour(s):
     line, end = s.pending()
     s.shut(line, end, "from another host", source=s.stranger(line))
     s.data(line, end)

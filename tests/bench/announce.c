@@ -43,7 +43,7 @@ int main(int argc, char **argv)
 	_cleanup_free_ struct ftpnat_expected_key *key = NULL;
 	_cleanup_free_ struct ftpnat_expected *value = NULL;
 	struct ftpnat_expected_key only, next;
-	struct ftpnat_expected door;
+	struct ftpnat_expected expectation;
 	struct ftpnat_usage usage;
 	struct in_addr client;
 	const __u32 zero = 0;
@@ -62,13 +62,13 @@ int main(int argc, char **argv)
 	usage_map = open_map(argv[1], "ftpnat_usage");
 	if (bpf_map_get_next_key(map, NULL, &only) ||
 	    !bpf_map_get_next_key(map, &only, &next) ||
-	    bpf_map_lookup_elem(map, &only, &door)) {
+	    bpf_map_lookup_elem(map, &only, &expectation)) {
 		fprintf(stderr,
 			"announce: there must be exactly one announced connection\n");
 		return 1;
 	}
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	door.created = (__u32)now.tv_sec;
+	expectation.created = (__u32)now.tv_sec;
 
 	key = calloc(count, sizeof(*key));
 	value = calloc(count, sizeof(*value));
@@ -80,7 +80,7 @@ int main(int argc, char **argv)
 		key[i] = only;
 		key[i].peer.w[3] = htonl(ntohl(client.s_addr) + (i >> BENCH_LOW_BITS));
 		key[i].dport = htons((__u16)(port + low));
-		value[i] = door;
+		value[i] = expectation;
 		value[i].dport = key[i].dport;
 	}
 	if (bpf_map_update_batch(map, key, value, &n, NULL) || n != count)

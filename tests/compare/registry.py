@@ -8,7 +8,7 @@ from scene import Scene
 from world import Failed
 
 MODULES = ("cases_lines", "cases_stream", "cases_numbers", "cases_replies", "cases_grammar",
-           "cases_doors", "cases_icmp")
+           "cases_expectations", "cases_icmp")
 
 _cases = []
 

@@ -194,7 +194,7 @@ class Scene:
             return f"the server reads {end[0]} port {end[1]}, data gets through"
         return f"the client reads {end[0] + ' ' if end[0] else ''}port {end[1]}, data gets through"
 
-    def door(self, line, end, source=None, port=None):
+    def expectation(self, line, end, source=None, port=None):
         """Whether a connection to `end` is let in and led to the port named in the line."""
         own, destination, seen, target = self._way(line, end)
         reached = self.world.reach((source or own[0], port or own[1]), destination)
@@ -202,7 +202,7 @@ class Scene:
         return bool(reached) and (destination != target or same(reached[0][0], seen))
 
     def shut(self, line, end, when, source=None, port=None):
-        if self.door(line, end, source, port):
+        if self.expectation(line, end, source, port):
             raise Failed(f"a connection gets in {when}")
 
     def stranger(self, line):

@@ -117,7 +117,7 @@ def test_full_range_is_refused_and_the_session_stays_usable(make_lab):
             assert lab.gateway.reason("line_no_port") == before + 1
             second.voidcmd("NOOP")
             first.quit()
-            wait_until(lambda: not lab.gateway.expected(), "first's door is closed with it")
+            wait_until(lambda: not lab.gateway.expected(), "first's expectation is closed with it")
             assert second.read("server-name").decode() == server.name
             second.quit()
 
@@ -135,7 +135,7 @@ def test_active_ports_behind_masquerade_are_taken_from_data_ports(make_lab):
             assert lab.gateway.reason("line_no_port") == 1
             assert lab.gateway.expected()[0]["public"] == entry["public"]
         first.quit()
-        wait_until(lambda: not lab.gateway.expected(), "first's door is closed with it")
+        wait_until(lambda: not lab.gateway.expected(), "first's expectation is closed with it")
         assert second.read("server-name").decode() == server.name
         second.quit()
 
@@ -240,7 +240,7 @@ def test_an_announced_connection_that_never_comes_expires(make_lab):
     with lab.client.inside():
         session = login(lab.client, vips[0], server)
         session.sendcmd("EPSV")
-        wait_until(lambda: not lab.gateway.expected(), "the door is closed")
+        wait_until(lambda: not lab.gateway.expected(), "the expectation is closed")
         assert lab.gateway.reason("expected_expired") == 1
         assert session.read("server-name").decode() == server.name
         session.quit()

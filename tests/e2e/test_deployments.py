@@ -181,13 +181,13 @@ def test_7_one_data_port_of_several_servers_at_once(make_lab):
         while set(sessions) != set(servers):
             session = login(lab.client, vips[0], servers[min(servers)])
             sessions.setdefault(session.server_name(), session)
-        doors = {name: ftplib.parse229(session.sendcmd("EPSV"), session.sock.getpeername())
-                 for name, session in sessions.items()}
+        ends = {name: ftplib.parse229(session.sendcmd("EPSV"), session.sock.getpeername())
+                for name, session in sessions.items()}
         assert {entry["real"] for entry in lab.gateway.expected()} == {
             f"{server.addresses[0]}:50000" for server in servers.values()}
-        assert len(set(doors.values())) == 2 and (vips[0], 50000) in doors.values()
+        assert len(set(ends.values())) == 2 and (vips[0], 50000) in ends.values()
         for name, session in sessions.items():
-            with socket.create_connection(doors[name], timeout=10) as data:
+            with socket.create_connection(ends[name], timeout=10) as data:
                 session.putcmd("RETR server-name")
                 assert data.recv(100).decode() == name
             assert session.getresp().startswith("150") and session.voidresp().startswith("226")

@@ -60,11 +60,11 @@ def test_passive_ports_open_only_while_announced(make_lab, kind, family):
         assert session.getresp().startswith("1")
         assert session.getresp().startswith("226")
 
-        door = address_of(session.sendcmd("EPSV")).port
-        assert scan(client, host) == {21, door}
+        announced = address_of(session.sendcmd("EPSV")).port
+        assert scan(client, host) == {21, announced}
         assert lab.gateway.expected() == [], "the client's scan has used its expectation up"
-        doors = [address_of(session.sendcmd("EPSV")).port for _ in range(5)]
-        assert scan(client, host) == {21, doors[-1]}, "a new announcement removes the previous one"
+        announced = [address_of(session.sendcmd("EPSV")).port for _ in range(5)]
+        assert scan(client, host) == {21, announced[-1]}, "a new announcement removes the previous one"
         session.sendcmd("EPSV")
         session.quit()
     wait_until(lambda: not lab.gateway.expected(), "the expectation is removed with its session")
@@ -86,11 +86,11 @@ def test_active_ports_open_only_while_announced(make_lab, family):
         assert scan(far, public) == set() == scan(stranger, public), "with a session, nothing announced"
         listener = session.makeport()
         entry, = lab.gateway.expected()
-        door = int(entry["public"].rsplit(":", 1)[1])
+        announced = int(entry["public"].rsplit(":", 1)[1])
         assert scan(stranger, public) == set()
         assert lab.gateway.expected(), "a foreign scan does not use the expectation up"
-        assert scan(far, public) == {door}
-        assert scan(far, public) == set(), "its scan has used the server's door up"
+        assert scan(far, public) == {announced}
+        assert scan(far, public) == set(), "its scan has used the server's expectation up"
         listener.close()
         listener = session.makeport()
         with listener:

@@ -16,11 +16,11 @@ REFUSED = (ftplib.error_temp, ftplib.error_perm)
 
 def refused(lab, session, command, reason):
     """Sends what must be refused, then checks that the session continues."""
-    before, doors = lab.gateway.reason(reason), lab.gateway.expected()
+    before, expectations = lab.gateway.reason(reason), lab.gateway.expected()
     with pytest.raises(REFUSED, match="^[45]"):
         session.sendcmd(command)
     assert lab.gateway.reason(reason) == before + 1
-    assert lab.gateway.expected() == doors
+    assert lab.gateway.expected() == expectations
     session.voidcmd("NOOP")
 
 
@@ -101,6 +101,6 @@ def test_announced_port_is_for_one_client_only(make_lab):
             data = socket.create_connection(target, timeout=5)
             session.putcmd("RETR server-name")
             assert data.recv(100).decode() == server.name
-            assert not reachable(lab.client, *target), "the door is open a second time"
+            assert not reachable(lab.client, *target), "the expectation is used a second time"
             data.close()
             session.close()

@@ -102,13 +102,13 @@ def test_used_up_range_and_a_foreign_peer(scene):
     lab.gateway.up({"publish": [publish("files", vips, [server], data_ports="50000-50000")]})
     with lab.client.inside(), contextlib.closing(login(lab.client, vips[0], server, "PASV")) as first, \
             contextlib.closing(login(lab.client, vips[0], server, "PASV")) as second:
-        door = address_of(first.sendcmd("PASV"))
+        expectation = address_of(first.sendcmd("PASV"))
         before = state(lab)
         command("PASV")(lab, second, vips)
         assert lab.gateway.reason("line_no_port") == 1
-        assert not reaches(lab.clients[1], door.host, door.port)
+        assert not reaches(lab.clients[1], expectation.host, expectation.port)
         assert state(lab) == before
-        with socket.create_connection((door.host, door.port), timeout=10):
+        with socket.create_connection((expectation.host, expectation.port), timeout=10):
             first.putcmd("RETR server-name")
             assert first.getresp().startswith("150")
 
@@ -121,9 +121,9 @@ def test_a_data_connection_too_many(scene):
     with lab.client.inside(), contextlib.closing(login(lab.client, vips[0], server)) as first, \
             contextlib.closing(login(lab.client, vips[0], server)) as second:
         with contextlib.closing(first.transfercmd("RETR much")):
-            door = address_of(second.sendcmd("EPSV"))
+            expectation = address_of(second.sendcmd("EPSV"))
             before = state(lab)
-            assert not reaches(lab.client, vips[0], door.port)
+            assert not reaches(lab.client, vips[0], expectation.port)
             assert lab.gateway.reason("data_full") >= 1
             after = state(lab)
             assert after[1] == before[1], "no flow"

@@ -116,19 +116,19 @@ def test_unused_expectations_expire(make_lab, kind):
     lab, server, dial = scene(make_lab, kind)
     with lab.client.inside():
         sessions = logins(lab, server, dial, "EPRT")
-        doors = []
+        expectations = []
         for session in sessions:
             if kind == "masquerade":
                 session.makeport().close()
             else:
-                doors.append(ftplib.parse229(session.sendcmd("EPSV"), session.sock.getpeername()))
+                expectations.append(ftplib.parse229(session.sendcmd("EPSV"), session.sock.getpeername()))
         assert len(lab.gateway.expected()) == 2
         wait_until(lambda: all([session.voidcmd("NOOP") for session in sessions]) and
-                   not lab.gateway.expected(), "the doors are closed")
+                   not lab.gateway.expected(), "the expectations are closed")
         assert lab.gateway.reason("expected_expired") == 2
-        for door in doors:
+        for expectation in expectations:
             with pytest.raises(OSError):
-                socket.create_connection(door, timeout=1)
+                socket.create_connection(expectation, timeout=1)
         for session in sessions:
             assert session.read("server-name").decode() == server.name
             session.quit()

@@ -32,47 +32,49 @@ static bool is_zero(const struct alg_addr *a)
 	return same(a, &zero);
 }
 
-/* ---- doors ---- */
+/* ---- expectations ---- */
 
-static bool is_listen(const struct alg_model *m, const struct alg_door *door,
-		      unsigned port)
+static bool is_listen(const struct alg_model *m,
+		      const struct alg_expectation *expectation, unsigned port)
 {
-	return m->config.listen_port == port && same(&door->public, &m->config.dialled);
+	return m->config.listen_port == port &&
+	       same(&expectation->public, &m->config.dialled);
 }
 
 /* The port stays if it may; else any of the range. -1: none is free, -2: not to be known. */
-static int choose_port(struct alg_model *m, const struct alg_door *door, unsigned wanted,
-		       unsigned min, unsigned max, enum alg_side reader, size_t offset,
-		       int numbers)
+static int choose_port(struct alg_model *m, const struct alg_expectation *expectation,
+		       unsigned wanted, unsigned min, unsigned max, enum alg_side reader,
+		       size_t offset, int numbers)
 {
 	int port;
 
-	if (wanted >= min && wanted <= max && !is_listen(m, door, wanted))
+	if (wanted >= min && wanted <= max && !is_listen(m, expectation, wanted))
 		return (int)wanted;
-	if (min == max && is_listen(m, door, min))
+	if (min == max && is_listen(m, expectation, min))
 		return -1;
 	port = m->port_told(m->arg, reader, offset, numbers);
 	if (port < 0)
 		return -2;
 	/* a choice that must not be is no choice: what follows will differ */
 	return port >= (int)min && port <= (int)max &&
-			       !is_listen(m, door, (unsigned)port) ?
+			       !is_listen(m, expectation, (unsigned)port) ?
 		       port :
 		       (int)min;
 }
 
 /* What the reader has to be told for the address at *p, or why it is refused: -1, or the refusal. */
-static int announce(struct alg_model *m, struct alg_door *door, const struct place *p,
-		    const struct alg_addr *shown, unsigned min, unsigned max, char *text)
+static int announce(struct alg_model *m, struct alg_expectation *expectation,
+		    const struct place *p, const struct alg_addr *shown, unsigned min,
+		    unsigned max, char *text)
 {
-	enum alg_side reader = door->active ? ALG_SERVER : ALG_CLIENT;
+	enum alg_side reader = expectation->active ? ALG_SERVER : ALG_CLIENT;
 	struct alg_stream *stream = &m->stream[!reader];
 	char addr[64];
 	int port;
 
-	m->door_open = false; /* a session has one at most, and this replaces it */
+	m->expecting = false; /* a session has one at most, and this replaces it */
 	for (unsigned i = 0; i < m->commands; i++)
-		m->command[i].door = false;
+		m->command[i].expectation = false;
 	if (m->config.no_room)
 		return FULL;
 	addr[0] = 0;
@@ -80,7 +82,7 @@ static int announce(struct alg_model *m, struct alg_door *door, const struct pla
 		alg_addr_str(addr, shown, p->delimiter ? '.' : ',');
 		sprintf(addr + strlen(addr), "%c", p->delimiter ? p->delimiter : ',');
 	}
-	port = choose_port(m, door, p->port, min, max, reader,
+	port = choose_port(m, expectation, p->port, min, max, reader,
 			   stream->out_len + p->start + strlen(addr),
 			   shown && !p->delimiter ? 2 : 1);
 	if (port == -1)
@@ -89,9 +91,9 @@ static int announce(struct alg_model *m, struct alg_door *door, const struct pla
 		stream->unknown = true;
 		return -1;
 	}
-	door->public_port = (uint16_t)port;
-	m->door = *door;
-	m->door_open = true;
+	expectation->public_port = (uint16_t)port;
+	m->expectation = *expectation;
+	m->expecting = true;
 	if ((!shown || same(shown, &p->addr)) && (unsigned)port == p->port)
 		return -1;
 	if (shown && !p->delimiter)
@@ -106,7 +108,7 @@ static int announce_active(struct alg_model *m, const struct place *p, char *tex
 {
 	const struct alg_config *c = &m->config;
 	bool keep = same(&c->client, &c->seen);
-	struct alg_door door = {
+	struct alg_expectation expectation = {
 		.peer = c->server,
 		.public = keep ? p->addr : c->seen,
 		.to_src = c->dialled,
@@ -130,7 +132,7 @@ static int announce_active(struct alg_model *m, const struct place *p, char *tex
 		min = FIRST_DATA_PORT;
 		max = 65535;
 	}
-	return announce(m, &door, p, &door.public, min, max, text);
+	return announce(m, &expectation, p, &expectation.public, min, max, text);
 }
 
 /* 227 or 229: the client will connect to the server. */
@@ -139,7 +141,7 @@ static int announce_passive(struct alg_model *m, const struct place *p, bool is_
 {
 	const struct alg_config *c = &m->config;
 	const struct alg_addr *named = is_227 ? &p->addr : &c->server, *shown;
-	struct alg_door door = {
+	struct alg_expectation expectation = {
 		.peer = c->client,
 		.to_src = c->seen,
 		.to_dport = (uint16_t)p->port,
@@ -157,14 +159,14 @@ static int announce_passive(struct alg_model *m, const struct place *p, bool is_
 	}
 	if (p->port < FIRST_DATA_PORT)
 		return POLICY;
-	door.to_dst = *named;
-	door.public = c->publish ? c->dialled : *named;
-	shown = &door.public;
+	expectation.to_dst = *named;
+	expectation.public = c->publish ? c->dialled : *named;
+	shown = &expectation.public;
 	if (c->publish && alg_addr_is_v4(&c->dialled) && !is_zero(&c->data_address))
 		shown = &c->data_address;
 	if (!is_227)
 		shown = NULL;
-	return announce(m, &door, p, shown, c->publish ? c->port_min : p->port,
+	return announce(m, &expectation, p, shown, c->publish ? c->port_min : p->port,
 			c->publish ? c->port_max : p->port, text);
 }
 
@@ -197,7 +199,7 @@ static void say_changed(struct alg_stream *stream, const struct place *p,
 static void alien_line(struct alg_model *m)
 {
 	m->alien = true;
-	m->door_open = false;
+	m->expecting = false;
 	if (!m->config.publish)
 		m->opaque = true; /* nothing is read any more */
 }
@@ -225,7 +227,7 @@ static void address_line(struct alg_model *m, int verb, size_t args, struct plac
 		command->refusal = AMBIGUOUS;
 	else
 		command->refusal = announce_active(m, p, text);
-	command->door = command->refusal < 0;
+	command->expectation = command->refusal < 0;
 	/* refused: the server has to read what it must refuse itself */
 	if (command->refusal >= 0 && reading == UNCLEAR) {
 		p->end = len;
@@ -311,7 +313,7 @@ static bool suits(const struct alg_command *command, unsigned code)
 {
 	bool named = command->verb == PASV || command->verb == EPSV ||
 		     command->verb == AUTH;
-	bool matters = command->door || command->refusal >= 0;
+	bool matters = command->expectation || command->refusal >= 0;
 
 	if (code < 400)
 		return !named;
@@ -380,15 +382,15 @@ static void server_line(struct alg_model *m, struct alg_stream *stream)
 		m->greeted = true;
 	if (code >= 400)
 		refusal = command.refusal;
-	if (command.door && code >= 400)
-		m->door_open = false;
+	if (command.expectation && code >= 400)
+		m->expecting = false;
 	if (command.verb == AUTH && code == 234 && command.number <= m->commands_before)
 		m->opaque = true;
 	if (command.verb == EPSV_ALL && code < 300)
 		m->epsv_only = true;
 	if (command.verb == REIN && code < 300) { /* all over again */
 		m->epsv_only = false;
-		m->door_open = false;
+		m->expecting = false;
 	}
 	if (((command.verb == PASV && code == 227 && find_227(s, len, at, &p)) ||
 	     (command.verb == EPSV && code == 229 && find_229(s, len, at, &p))) &&
@@ -421,7 +423,7 @@ void alg_init(struct alg_model *m, const struct alg_config *config, alg_port_fn 
 	m->alien = false;
 	m->spoken = false;
 	m->epsv_only = false;
-	m->door_open = false;
+	m->expecting = false;
 	m->port_told = port_told;
 	m->arg = arg;
 }
@@ -459,5 +461,5 @@ void alg_close(struct alg_model *m)
 {
 	alg_finish(m, ALG_CLIENT);
 	alg_finish(m, ALG_SERVER);
-	m->door_open = false;
+	m->expecting = false;
 }

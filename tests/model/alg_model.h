@@ -29,7 +29,7 @@ struct alg_config {
 };
 
 /* An announced data connection: its peer, its destination, and how it is translated. */
-struct alg_door {
+struct alg_expectation {
 	struct alg_addr peer;
 	struct alg_addr public;
 	struct alg_addr to_src;
@@ -60,11 +60,11 @@ struct alg_stream {
 
 struct alg_command {
 	int verb;
-	int refusal;	 /* index of what the client has to read, -1: not refused */
-	unsigned number; /* which command of the session */
-	bool door;	 /* the door that stands open is this one's */
-	bool alone;	 /* it was sent when no reply was missing */
-	bool matters;	 /* something is done when its reply comes */
+	int refusal;	  /* index of what the client has to read, -1: not refused */
+	unsigned number;  /* which command of the session */
+	bool expectation; /* the expectation that stands open is this one's */
+	bool alone;	  /* it was sent when no reply was missing */
+	bool matters;	  /* something is done when its reply comes */
 };
 
 struct alg_model {
@@ -82,8 +82,8 @@ struct alg_model {
 	bool spoken;	/* the client has said a line */
 	bool alien;	/* the client speaks another protocol */
 	bool epsv_only; /* EPSV ALL was accepted */
-	bool door_open;
-	struct alg_door door;
+	bool expecting;
+	struct alg_expectation expectation;
 	alg_port_fn port_told;
 	void *arg;
 };

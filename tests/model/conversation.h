@@ -20,12 +20,13 @@ enum feature {
 	FEATURE_ABORT = 32,    /* RST */
 	FEATURE_LOSS = 64,
 	FEATURE_REORDER = 128,
-	FEATURE_PROBE_DATA = 256,     /* keepalives with a byte */
-	FEATURE_CLOSED_WINDOW = 512,  /* receivers that read slowly */
-	FEATURE_STALE_REFUSAL = 1024, /* 5xx of a command whose door has been replaced */
-	FEATURE_UNASKED = 2048,	      /* 227 and 229 that answer no PASV or EPSV */
-	FEATURE_EAGER = 4096,	      /* the client doesn't wait for the greeting */
-	FEATURE_LATE = 8192, /* ... nor for the last replies before it says goodbye */
+	FEATURE_PROBE_DATA = 256,    /* keepalives with a byte */
+	FEATURE_CLOSED_WINDOW = 512, /* receivers that read slowly */
+	FEATURE_STALE_REFUSAL =
+		1024,		/* 5xx of a command whose expectation has been replaced */
+	FEATURE_UNASKED = 2048, /* 227 and 229 that answer no PASV or EPSV */
+	FEATURE_EAGER = 4096,	/* the client doesn't wait for the greeting */
+	FEATURE_LATE = 8192,	/* ... nor for the last replies before it says goodbye */
 	FEATURE_FAMILIES = 16384,  /* addresses of the other family than the session's */
 	FEATURE_PROMPT = 32768,	   /* nothing may be sent again when nothing was lost */
 	FEATURE_KEEPALIVE = 65536, /* each keepalive has to be answered */

@@ -282,18 +282,18 @@ static bool take(const struct bpf_map *map, void *key, void *value)
 
 void gateway_forget(struct gateway *g, struct gateway_rest *rest)
 {
-	struct ftpnat_expected_key door;
+	struct ftpnat_expected_key expectation;
 	struct ftpnat_expected e;
 	struct ftpnat_tuple flow;
 	__u32 session;
 
 	memset(rest, 0, sizeof(*rest));
-	while (take(g->skel->maps.ftpnat_expected, &door, &e)) {
-		rest->doors++;
-		rest->door = (struct alg_door){
-			.peer = from_map(&door.peer),
-			.public = from_map(&door.dst),
-			.public_port = ntohs(door.dport),
+	while (take(g->skel->maps.ftpnat_expected, &expectation, &e)) {
+		rest->expectations++;
+		rest->expectation = (struct alg_expectation){
+			.peer = from_map(&expectation.peer),
+			.public = from_map(&expectation.dst),
+			.public_port = ntohs(expectation.dport),
 			.to_src = from_map(&e.src),
 			.to_dst = from_map(&e.dst),
 			.to_sport = ntohs(e.sport),

@@ -48,8 +48,8 @@ bool gateway_reset(struct gateway *g);
 
 /* What is left of the conversation, which is then removed. */
 struct gateway_rest {
-	unsigned flows, sessions, doors;
-	struct alg_door door; /* the last of them */
+	unsigned flows, sessions, expectations;
+	struct alg_expectation expectation; /* the last of them */
 };
 
 void gateway_forget(struct gateway *g, struct gateway_rest *rest);

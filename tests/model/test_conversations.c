@@ -127,18 +127,20 @@ static void check_stream(enum alg_side side)
 		  got->name, got->rcv_nxt, all, at);
 }
 
-static void check_doors(const struct gateway_rest *rest)
+static void check_expectations(const struct gateway_rest *rest)
 {
-	if (rest->doors != model.door_open)
-		wire_fail(&wire, "%u doors stand open, the model says %d (port %u)",
-			  rest->doors, model.door_open,
-			  rest->doors ? rest->door.public_port : model.door.public_port);
-	if (rest->doors && memcmp(&rest->door, &model.door, sizeof(rest->door)))
+	if (rest->expectations != model.expecting)
+		wire_fail(&wire, "%u expectations stand, the model says %d (port %u)",
+			  rest->expectations, model.expecting,
+			  rest->expectations ? rest->expectation.public_port :
+					       model.expectation.public_port);
+	if (rest->expectations &&
+	    memcmp(&rest->expectation, &model.expectation, sizeof(rest->expectation)))
 		wire_fail(
 			&wire,
-			"the door is another than the model's: port %u to %u, not %u to %u",
-			rest->door.public_port, rest->door.to_dport,
-			model.door.public_port, model.door.to_dport);
+			"the expectation is another than the model's: port %u to %u, not %u to %u",
+			rest->expectation.public_port, rest->expectation.to_dport,
+			model.expectation.public_port, model.expectation.to_dport);
 }
 
 static void check_ends(void)
@@ -279,7 +281,7 @@ static const char *converse(uint64_t seed, unsigned steps, bool verbose)
 	check_stream(ALG_SERVER);
 	check_ends();
 	gateway_forget(&gateway, &rest);
-	check_doors(&rest);
+	check_expectations(&rest);
 	return NULL;
 }
 

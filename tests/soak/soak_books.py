@@ -64,7 +64,7 @@ class Books:
             try:
                 wait_until(lambda: len(self.gateway.flows()) == 3, "two sessions and a transfer live")
                 if len(self.gateway.expected()) != 1:
-                    return ["one door should be open"]
+                    return ["one expectation should be open"]
                 return self._sums(control=2, data=1, expected=1)
             finally:
                 data.close()

@@ -218,7 +218,7 @@ class Gone(Own):
     """A client that goes away in the middle of things."""
 
     kind = "gone"
-    ways = ("silent", "silent with a door", "silent in a transfer", "reset in a transfer", "closed in a transfer")
+    ways = ("silent", "silent with an expectation", "silent in a transfer", "reset in a transfer", "closed in a transfer")
 
     def __init__(self, site, rng):
         super().__init__(site, rng, site.serving(rng.choice(("keep", "other", "lan"))), steps=1)
@@ -232,7 +232,7 @@ class Gone(Own):
         with self.node.inside():
             session = self.open()
             socks = [session.sock]
-            if self.way == "silent with a door":
+            if self.way == "silent with an expectation":
                 session.sendcmd("EPSV")
             elif self.way.endswith("transfer"):
                 session.use(self.how)

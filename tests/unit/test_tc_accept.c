@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Segments that their receiver will not accept go on and change nothing: no state, no
- * clock, no door. Blind ones of somebody who knows all but the sequence numbers.
+ * clock, no expectation. Blind ones of somebody who knows all but the sequence numbers.
  */
 #include <linux/if_ether.h>
 #include <linux/ip.h>
@@ -160,10 +160,10 @@ static void test_xdp_after_the_end(void **state)
 	assert_true(good);
 }
 
-/* The same on a control connection; its door stays open, and lines go on being read. */
+/* The same on a control connection; its expectation stays open, and lines go on being read. */
 static void test_control(void **state)
 {
-	static const struct step opens_door[] = {
+	static const struct step announces[] = {
 		C("EPSV\r\n"),
 		S("229 (|||2570|)\r\n", .also = { FTPNAT_EXPECTED }),
 		C("NOOP\r\n"),
@@ -181,7 +181,7 @@ static void test_control(void **state)
 			struct run run;
 
 			talk_begin(&talk, routed[i]);
-			good &= talk_steps(&talk, row->says, opens_door);
+			good &= talk_steps(&talk, row->says, announces);
 			in = talk_sent(&talk, from);
 			in.flags = row->flags;
 			in.seq = talk.isn[from] + talk.sent[from] + row->seq;
@@ -192,14 +192,14 @@ static void test_control(void **state)
 			assert_int_equal(run.action, TC_REDIRECT);
 			good &= dataplane_counted(row->says, &before, FTPNAT_FORWARDED,
 						  ignored);
-			assert_int_equal(dataplane_doors(), 1);
+			assert_int_equal(dataplane_expectations(), 1);
 			good &= talk_step(&talk, "it lives",
 					  &(struct step)S("200 ok\r\n"));
 			out = talk_syn(&talk);
 			packet_build(&packet, &out);
 			dataplane_run(&run, INGRESS, talk.scene->client_side, &packet, 0);
 			assert_int_equal(dataplane_sessions(), 1);
-			assert_int_equal(dataplane_doors(), 1);
+			assert_int_equal(dataplane_expectations(), 1);
 		}
 	}
 	assert_true(good);
@@ -317,7 +317,7 @@ static void test_line(void **state)
 			is = session_of(&talk);
 			assert_memory_equal(&was, &is, sizeof(was));
 			good &= talk_steps(&talk, row->says, after);
-			assert_int_equal(dataplane_doors(), 1);
+			assert_int_equal(dataplane_expectations(), 1);
 		}
 	}
 	assert_true(good);
@@ -543,14 +543,14 @@ static void test_control_reset(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(routed); i++) {
 		talk_begin(&talk, routed[i]);
-		good &= talk_steps(&talk, "a door", steps);
+		good &= talk_steps(&talk, "an expectation", steps);
 		good &= talk_step(&talk, "behind all", &behind);
-		assert_int_equal(dataplane_doors(), 0);
+		assert_int_equal(dataplane_expectations(), 0);
 
 		talk_begin(&talk, routed[i]);
-		good &= talk_steps(&talk, "a door", steps);
+		good &= talk_steps(&talk, "an expectation", steps);
 		good &= talk_step(&talk, "as acknowledged", &acknowledged);
-		assert_int_equal(dataplane_doors(), 0);
+		assert_int_equal(dataplane_expectations(), 0);
 	}
 	assert_true(good);
 }

@@ -149,7 +149,7 @@ static void test_announced(void **state)
 	in.flags = SYN;
 	assert_true(check_from("the client's SYN", &talk, CLIENT, &in, &in, FTPNAT_BANNED,
 			       closes));
-	assert_int_equal(dataplane_doors(), 0);
+	assert_int_equal(dataplane_expectations(), 0);
 	clear();
 }
 
@@ -176,7 +176,7 @@ static void test_announcing(void **state)
 		clear();
 		put(&(struct entry){ talk.scene->client, FOR_GOOD, 0 });
 		assert_true(talk_steps(&talk, talk.scene->name, steps));
-		assert_int_equal(dataplane_doors(), 0);
+		assert_int_equal(dataplane_expectations(), 0);
 		clear();
 	}
 }

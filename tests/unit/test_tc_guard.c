@@ -374,7 +374,7 @@ static void test_passive(void **state)
 	good = good && data_syn("a second", INGRESS, OUTER, HOME4, 41001, HOST4, 2570,
 				FTPNAT_GUARDED);
 	assert_true(good);
-	assert_int_equal(dataplane_doors(), 0);
+	assert_int_equal(dataplane_expectations(), 0);
 }
 
 /* tls_data_ports: only from the client of a session under TLS to its server. */
@@ -463,7 +463,7 @@ static void test_refused_lines_pass(void **state)
 	       says(false, false, 146, PSH | ACK, "PASV\r\n", none) &&
 	       says(false, true, 528, PSH | ACK, "227 (10,9,9,9,7,208)\r\n", foreign);
 	assert_true(good);
-	assert_int_equal(dataplane_doors(), 0);
+	assert_int_equal(dataplane_expectations(), 0);
 }
 
 /* A routed packet passes two hooks; the second knows where it came in. */

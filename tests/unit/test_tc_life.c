@@ -143,7 +143,7 @@ static void test_data_full(void **state)
 	in.flags = SYN;
 	assert_true(
 		check_from("refused", &talk, CLIENT, &in, &in, FTPNAT_DATA_FULL, NULL));
-	assert_int_equal(dataplane_doors(), 1);
+	assert_int_equal(dataplane_expectations(), 1);
 	dataplane_usage(&usage);
 	assert_int_equal(usage.flows[FTPNAT_DATA], 0);
 	assert_true(talk_step(&talk, "control lives", &(struct step)C("NOOP\r\n")));

@@ -624,14 +624,15 @@ size_t dataplane_sessions(void)
 	return entries(skel->maps.ftpnat_sessions);
 }
 
-size_t dataplane_doors(void)
+size_t dataplane_expectations(void)
 {
 	return entries(skel->maps.ftpnat_expected);
 }
 
-void dataplane_door(struct ftpnat_expected_key *key, struct ftpnat_expected *expected)
+void dataplane_expectation(struct ftpnat_expected_key *key,
+			   struct ftpnat_expected *expected)
 {
-	assert_int_equal(dataplane_doors(), 1);
+	assert_int_equal(dataplane_expectations(), 1);
 	assert_int_equal(bpf_map_get_next_key(bpf_map__fd(skel->maps.ftpnat_expected),
 					      NULL, key),
 			 0);

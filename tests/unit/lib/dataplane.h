@@ -144,9 +144,10 @@ bool dataplane_session(__u32 id, struct ftpnat_session *session);
 /* Number of entries. */
 size_t dataplane_flows(void);
 size_t dataplane_sessions(void);
-size_t dataplane_doors(void);
+size_t dataplane_expectations(void);
 /* The only expectation; the test fails unless there is exactly one. */
-void dataplane_door(struct ftpnat_expected_key *key, struct ftpnat_expected *expected);
+void dataplane_expectation(struct ftpnat_expected_key *key,
+			   struct ftpnat_expected *expected);
 struct ftpnat_tuple tuple(const char *src, uint16_t sport, const char *dst,
 			  uint16_t dport);
 

@@ -124,22 +124,23 @@ const char *talk_text(const struct talk *talk, const char *text)
 	return buffer;
 }
 
-const char *talk_door(void)
+const char *talk_expectation(void)
 {
 	static char text[6 * FTPNAT_ADDR_STRLEN];
-	char peer[FTPNAT_ADDR_STRLEN], door[FTPNAT_ADDR_STRLEN];
+	char peer[FTPNAT_ADDR_STRLEN], expectation[FTPNAT_ADDR_STRLEN];
 	char from[FTPNAT_ADDR_STRLEN], to[FTPNAT_ADDR_STRLEN];
 	struct ftpnat_expected_key key;
 	struct ftpnat_expected e;
-	size_t doors = dataplane_doors();
+	size_t expectations = dataplane_expectations();
 
-	if (doors != 1) {
-		snprintf(text, sizeof(text), doors ? "%zu doors" : "none", doors);
+	if (expectations != 1) {
+		snprintf(text, sizeof(text), expectations ? "%zu expectations" : "none",
+			 expectations);
 		return text;
 	}
-	dataplane_door(&key, &e);
+	dataplane_expectation(&key, &e);
 	snprintf(text, sizeof(text), "%s > %s %u = %s %u > %s %u %s",
-		 ftpnat_addr_str(peer, &key.peer), ftpnat_addr_str(door, &key.dst),
+		 ftpnat_addr_str(peer, &key.peer), ftpnat_addr_str(expectation, &key.dst),
 		 ntohs(key.dport), ftpnat_addr_str(from, &e.src), ntohs(e.sport),
 		 ftpnat_addr_str(to, &e.dst), ntohs(e.dport),
 		 e.mode == FTPNAT_ACTIVE ? "active" : "passive");

@@ -158,7 +158,7 @@ extern const enum ftpnat_reason data_arrives[], data_opens[];
 /* One of its packets, with ACK only: as `from` sends it, or as the other end gets it. */
 struct packet_spec data_sent(const struct talk *talk, enum end from);
 struct packet_spec data_heard(const struct talk *talk, enum end from);
-/* EPSV and 229: a door. */
+/* EPSV and 229: an expectation. */
 void data_announce(struct talk *talk);
 bool data_check(const char *says, const struct talk *talk, enum end from, uint8_t flags,
 		const char *payload, const enum ftpnat_reason *also);
@@ -170,8 +170,8 @@ const char *talk_text(const struct talk *talk, const char *text);
 
 /*
  * The only expectation as "peer > address port = address port > address port mode",
- * before and after translation, "none" or "N doors"; a static buffer.
+ * before and after translation, "none" or "N expectations"; a static buffer.
  */
-const char *talk_door(void);
+const char *talk_expectation(void);
 
 #endif

@@ -22,7 +22,7 @@ void test_row(void **state)
 	for (enum scene_id id = 0; id < SCENES; id++) {
 		const struct scene *scene = scene_get(id);
 		struct ftpnat_rule rule;
-		const char *door;
+		const char *expectation;
 		struct talk talk;
 
 		if (!(row->scenes & IN(id)))
@@ -37,10 +37,11 @@ void test_row(void **state)
 			good = false;
 			continue;
 		}
-		door = row->door ? talk_text(&talk, row->door) : "none";
-		if (strcmp(door, talk_door())) {
-			printf("%s [%s]: the door is\n    %s, expected\n    %s\n",
-			       row->says, scene->name, talk_door(), door);
+		expectation = row->expectation ? talk_text(&talk, row->expectation) :
+						 "none";
+		if (strcmp(expectation, talk_expectation())) {
+			printf("%s [%s]: the expectation is\n    %s, expected\n    %s\n",
+			       row->says, scene->name, talk_expectation(), expectation);
 			good = false;
 		}
 	}

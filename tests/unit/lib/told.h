@@ -14,7 +14,7 @@ struct row {
 	const char *says;
 	unsigned int scenes;
 	void (*rule)(struct ftpnat_rule *rule);
-	const char *door; /* at the end; NULL: none */
+	const char *expectation; /* at the end; NULL: none */
 	struct step steps[STEPS];
 };
 

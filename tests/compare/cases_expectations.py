@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Doors: an announced data connection gets in once, from its peer, while its session lives."""
+"""Expectations: an announced data connection gets in once, from its peer, while its session lives."""
 
 from lines import eprt_line, pasv_line, port_line
 from registry import case
 from scene import Scene, shown
 from world import CONTROL, FULL, GROW, GROW6, PUBLISH, PUBLISH6, SCANNED, STRANGERS, Failed
 
-DOORS = "doors"
+EXPECTATIONS = "expectations"
 POLICY = "addresses and ports of others"
 SCANS = "what a scan finds"
 
 KINDS = (("PORT", GROW), ("EPRT", GROW6), ("227", PUBLISH), ("229", PUBLISH6))
 
 
-def _each(name, must, kinds=KINDS, group=DOORS):
+def _each(name, must, kinds=KINDS, group=EXPECTATIONS):
     """One case for each kind of address line; the function gets the scene, the line and where it leads."""
     def enter(function):
         for verb, rule in kinds:
@@ -129,7 +129,7 @@ def syn_again(s, line, end):
     s.in_step()
 
 
-@case(DOORS, "PORT: the client's control port again", "A client may dial again from the port of a session that "
+@case(EXPECTATIONS, "PORT: the client's control port again", "A client may dial again from the port of a session that "
       "has ended: the new session works, and the old one's port stays closed.", GROW)
 def port_again(s):
     line = s.line("PORT")
@@ -146,7 +146,7 @@ def port_again(s):
 
 
 def _refused(verb, rule, reply, pieces=None, how=""):
-    @case(DOORS, f"{verb}: refused with {reply[:3].decode()}{how}", "A command that the server refuses opens nothing.",
+    @case(EXPECTATIONS, f"{verb}: refused with {reply[:3].decode()}{how}", "A command that the server refuses opens nothing.",
           rule)
     def run(s):
         line = s.line(verb)
@@ -165,7 +165,7 @@ _refused("PORT", GROW, b"500 no\r\n", [b"50", b"0 no\r\n"], ", cut")
 _refused("EPRT", GROW6, b"522 network protocol not supported, use (1)\r\n")
 
 
-@case(DOORS, "PORT: the command before it refused", "A refusal belongs to its command (RFC 959 section 5.4): "
+@case(EXPECTATIONS, "PORT: the command before it refused", "A refusal belongs to its command (RFC 959 section 5.4): "
       "that of the CWD before leaves the PORT's expectation open.", GROW)
 def other_refused(s):
     line = s.line("PORT")
@@ -179,7 +179,7 @@ def other_refused(s):
     s.in_step()
 
 
-@case(DOORS, "PORT: the same port after a refusal", "A refused command leaves nothing behind: the same "
+@case(EXPECTATIONS, "PORT: the same port after a refusal", "A refused command leaves nothing behind: the same "
       "line opens its data connection the next time.", GROW)
 def after_refusal(s):
     line = s.line("PORT")
@@ -191,7 +191,7 @@ def after_refusal(s):
     return seen
 
 
-@case(DOORS, "227: forty transfers one after the other",
+@case(EXPECTATIONS, "227: forty transfers one after the other",
       "Expectations and data connections can be repeated any number of times.",
       PUBLISH)
 def forty(s):
@@ -203,7 +203,7 @@ def forty(s):
     return seen
 
 
-@case(DOORS, "227: two sessions name the same port", "Each client gets to its own server's port: a port of "
+@case(EXPECTATIONS, "227: two sessions name the same port", "Each client gets to its own server's port: a port of "
       "the published address is given to one session at a time.", PUBLISH)
 def same_port(s):
     other = Scene(s.world, FULL)

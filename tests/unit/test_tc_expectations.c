@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Doors: one SYN of the one peer, and what happens when there is no room for another. */
+/* Expectations: one SYN of the one peer, and what happens when there is no room for another. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,7 +48,7 @@ static void test_range_full(void **state)
 	second_client(&two, scene);
 	talk_open(&two);
 	assert_true(talk_steps(&two, "no port left", second));
-	assert_string_equal(talk_door(),
+	assert_string_equal(talk_expectation(),
 			    talk_text(&one, "$C > $D 50000 = $P 0 > $S 2570 passive"));
 	dataplane_usage(&usage);
 	assert_int_equal(usage.expected, 1);
@@ -77,7 +77,7 @@ static void test_expectations_full(void **state)
 	dataplane_config()->limit_expected = 0;
 	dataplane_apply();
 	assert_true(talk_steps(&talk, "full", steps));
-	assert_string_equal(talk_door(), "none");
+	assert_string_equal(talk_expectation(), "none");
 	dataplane_usage(&usage);
 	assert_int_equal(usage.expected, 0);
 }
@@ -86,8 +86,8 @@ static const enum ftpnat_reason arrives[] = { FTPNAT_EXPECTED_USED, FTPNAT_REASO
 
 static const enum scene_id routed[] = { KEEP4, KEEP6, FULL4, FULL6, MASQ4, MASQ6 };
 
-/* The door that the talk opened is for one SYN of the one peer. */
-static void test_passive_door(void **state)
+/* The expectation that the talk opened is for one SYN of the one peer. */
+static void test_passive_expectation(void **state)
 {
 	bool good = true;
 
@@ -127,16 +127,16 @@ static void test_passive_door(void **state)
 		stranger.flags = ACK;
 		good &= check_packet("no SYN", INGRESS, scene->client_side, &stranger,
 				     &stranger, FTPNAT_PASS, NULL);
-		assert_int_equal(dataplane_doors(), 1);
+		assert_int_equal(dataplane_expectations(), 1);
 
 		good &= check_packet("the SYN", INGRESS, scene->client_side, &in, &out,
 				     FTPNAT_FORWARDED, arrives);
-		assert_int_equal(dataplane_doors(), 0);
+		assert_int_equal(dataplane_expectations(), 0);
 		good &= check_packet("the SYN again", INGRESS, scene->client_side, &in,
 				     &out, FTPNAT_FORWARDED, NULL);
 		stranger = in;
 		stranger.sport = 41001;
-		good &= check_packet("a second SYN through the door", INGRESS,
+		good &= check_packet("a second SYN through the expectation", INGRESS,
 				     scene->client_side, &stranger, &stranger,
 				     FTPNAT_PASS, NULL);
 
@@ -198,7 +198,7 @@ static bool active_check(const char *says, const struct talk *talk, enum end fro
 	return check_from(says, talk, from, &in, &out, FTPNAT_FORWARDED, also);
 }
 
-static void test_active_door(void **state)
+static void test_active_expectation(void **state)
 {
 	bool good = true;
 
@@ -222,7 +222,7 @@ static void test_active_door(void **state)
 		good &= active_check("the SYN", &talk, SERVER, SYN, 2120, arrives);
 		stranger = in;
 		stranger.sport = 2119;
-		good &= check_packet("a second SYN through the door", INGRESS,
+		good &= check_packet("a second SYN through the expectation", INGRESS,
 				     scene->server_side, &stranger, &stranger,
 				     FTPNAT_PASS, NULL);
 		good &= active_check("its answer", &talk, CLIENT, SYN | ACK, 2120, NULL);
@@ -295,7 +295,7 @@ static bool old_check(const char *says, const struct talk *talk, enum end from,
 
 /*
  * The peer is in TIME-WAIT of an earlier connection and says so, which is reset, and the SYN
- * comes again (RFC 9293 section 3.10.7.3): the door is used, and it is the same connection.
+ * comes again (RFC 9293 section 3.10.7.3): the expectation is used, and it is the same connection.
  */
 static void test_syn_after_a_reset(void **state)
 {
@@ -357,13 +357,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_range_full),
 		cmocka_unit_test(test_expectations_full),
-		cmocka_unit_test(test_passive_door),
-		cmocka_unit_test(test_active_door),
+		cmocka_unit_test(test_passive_expectation),
+		cmocka_unit_test(test_active_expectation),
 		cmocka_unit_test(test_active_port_again),
 		cmocka_unit_test(test_syn_after_a_reset),
 		cmocka_unit_test(test_syn_after_a_refusal),
 	};
 
-	return cmocka_run_group_tests_name("tc_doors", tests, dataplane_setup,
+	return cmocka_run_group_tests_name("tc_expectations", tests, dataplane_setup,
 					   dataplane_teardown);
 }
