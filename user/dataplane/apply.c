@@ -294,7 +294,7 @@ static int check_listen(const struct instance *self, const struct config *config
 
 	if (err < 0)
 		return err_r(err, "can't look for other instances: %s", strerror(-err));
-	if (!err)
+	if (err == INSTANCE_UNCLAIMED)
 		return 0;
 	ftpnat_endpoint_str(text, &listen->endpoint.addr, listen->endpoint.port);
 	config_report_at(
@@ -320,7 +320,7 @@ static int check_clients(const struct instance *self, const struct config *confi
 
 	if (err < 0)
 		return err_r(err, "can't look for other instances: %s", strerror(-err));
-	if (!err)
+	if (err == INSTANCE_UNCLAIMED)
 		return 0;
 	ftpnat_prefix_str(text, &clients->prefix);
 	config_report_at(

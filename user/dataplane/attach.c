@@ -216,14 +216,14 @@ int attach_release(const struct ftpnat_interface *interface)
 	int filters = 0, err;
 
 	if (!interface->made_clsact)
-		return 0;
+		return ATTACH_RELEASED;
 	err = rtnl_filters((int)interface->ifindex, count_filter, &filters);
 	if (!err && filters)
-		return 1;
+		return ATTACH_IN_USE;
 	if (!err && rtnl_qdisc((int)interface->ifindex) == TC_QDISC_CLSACT)
 		err = bpf_tc_hook_destroy(&hook);
 	if (err && !is_gone(interface->ifindex))
 		return err_r(err, "can't remove the clsact qdisc of %s: %s",
 			     interface->name, strerror(-err));
-	return 0;
+	return ATTACH_RELEASED;
 }

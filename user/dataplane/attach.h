@@ -38,9 +38,11 @@ struct attach_wish {
  */
 int attach_switch(const struct attach_wish *wishes, size_t n, __u32 state_id);
 
+enum attach_released { ATTACH_RELEASED, ATTACH_IN_USE };
+
 /*
- * After the filters: remove the clsact, if we made it. 1: others use it now. Reports its
- * errors.
+ * After the filters: remove the clsact, if we made it and nobody else uses it now. An enum
+ * attach_released, or -errno. Reports its errors.
  */
 int attach_release(const struct ftpnat_interface *interface);
 

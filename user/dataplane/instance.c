@@ -191,7 +191,7 @@ int instance_leave(const struct instance *instance,
 		struct heir_query query = { instance, interfaces[i].ifindex };
 
 		err = attach_release(&interfaces[i]);
-		if (err > 0)
+		if (err == ATTACH_IN_USE)
 			err = for_each_state(see_heir, &query);
 		err = err > 0 ? 0 : err;
 	}
@@ -252,7 +252,7 @@ static int see_claim(int fd, __u32 id, const struct ftpnat_state *state, void *a
 	if (bpf_map_lookup_elem(listens_fd, &query->listen, &listen))
 		return 0;
 	memcpy(query->dir, state->pin, sizeof(state->pin));
-	return 1;
+	return INSTANCE_CLAIMED;
 }
 
 int instance_claims(const struct instance *self, const struct ftpnat_listen_key *listen,
@@ -319,7 +319,7 @@ static int see_clients(int fd, __u32 id, const struct ftpnat_state *state, void 
 			continue;
 		memcpy(query->dir, state->pin, sizeof(state->pin));
 		memcpy(query->interface, interface, FTPNAT_IFNAME_LEN);
-		return 1;
+		return INSTANCE_CLAIMED;
 	}
 	return 0;
 }

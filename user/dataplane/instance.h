@@ -63,16 +63,18 @@ int instance_leave(const struct instance *instance,
  */
 int instance_remove(struct instance *instance);
 
+enum instance_claim { INSTANCE_UNCLAIMED, INSTANCE_CLAIMED };
+
 /*
- * Does another instance of this network namespace own the listen? Its directory is
- * copied to `dir` (as large as ftpnat_state.pin). -errno on failure.
+ * Does another instance of this network namespace own the listen? An enum instance_claim,
+ * or -errno. Its directory is copied to `dir` (as large as ftpnat_state.pin).
  */
 int instance_claims(const struct instance *self, const struct ftpnat_listen_key *listen,
 		    char *dir);
 
 /*
  * Does another one claim clients and control port of the selector, on one of the
- * interfaces? 1 and the names; 0: none does.
+ * interfaces? As above, and the name of the interface.
  */
 int instance_claims_clients(const struct instance *self,
 			    const struct ftpnat_selector *selector,
