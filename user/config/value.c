@@ -235,6 +235,17 @@ int config_value_pace(struct config_parser *p, const struct config_key *key,
 	return 0;
 }
 
+/* A text that fits into `size` bytes. */
+static int parse_name(struct config_parser *p, const struct config_key *key,
+		      const yaml_node_t *node, size_t size, const char **text)
+{
+	int ret = config_value_text(p, key, node, text);
+
+	if (!ret && strlen(*text) >= size)
+		ret = config_value_bad(p, key, node, "is too long");
+	return ret;
+}
+
 int config_value_rule_name(struct config_parser *p, const struct config_key *key,
 			   const yaml_node_t *node, void *out)
 {
@@ -243,12 +254,10 @@ int config_value_rule_name(struct config_parser *p, const struct config_key *key
 		"0123456789_.-";
 	struct config_rule *rule = out;
 	const char *text;
-	int ret = config_value_text(p, key, node, &text);
+	int ret = parse_name(p, key, node, sizeof(rule->name), &text);
 
 	if (ret)
 		return ret;
-	if (strlen(text) >= sizeof(rule->name))
-		return config_value_bad(p, key, node, "is too long");
 	if (text[strspn(text, allowed)])
 		return config_value_bad(p, key, node, "is not a rule name");
 	rule->at = config_yaml_mark(node);
@@ -261,12 +270,10 @@ int config_value_interface(struct config_parser *p, const struct config_key *key
 {
 	struct config_interface *interface = out;
 	const char *text;
-	int ret = config_value_text(p, key, node, &text);
+	int ret = parse_name(p, key, node, sizeof(interface->name), &text);
 
 	if (ret)
 		return ret;
-	if (strlen(text) >= sizeof(interface->name))
-		return config_value_bad(p, key, node, "is too long");
 	/* what the kernel refuses, and what should not reach a terminal */
 	for (const char *c = text; *c; c++) {
 		if (!isgraph((unsigned char)*c) || *c == '/' || *c == ':')
