@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """fail2ban with our action: failed logins in a server's log, or in ours, lead to a ban for a time."""
 
+import contextlib
 import ftplib
 import os
 import shutil
@@ -18,8 +19,8 @@ pytestmark = pytest.mark.ftpnat
 
 SERVER = "/usr/bin/fail2ban-server"
 OURS = os.path.join(TOP, "packaging", "fail2ban")
-BANTIME = 8
-PATIENCE = 20
+BANTIME = 25
+PATIENCE = 60
 
 
 class Fail2ban:
@@ -90,9 +91,12 @@ def test_failed_logins_in_the_log(make_lab, whose, family):
     with first.inside():
         for number in range(3):
             assert not bans(lab), number
-            with ftplib.FTP(timeout=20) as session:
-                session.connect(address)
+            session = ftplib.FTP(timeout=20)
+            session.connect(address)
+            # vsftpd answers a second after its line in the log: the ban may have cut the third
+            with contextlib.suppress(*[OSError, EOFError] if number == 2 else []):
                 assert fails(session, server.user).startswith("530")
+            session.close()
     wait_until(lambda: bans(lab), f"a ban; fail2ban says: {fail2ban.said()}", PATIENCE)
     ban, = bans(lab)
     assert (ban["address"], ban["rule"]) == (own, None)
