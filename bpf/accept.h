@@ -222,49 +222,4 @@ static __always_inline bool flow_accepts(const struct tcp_segment *seg,
 	return true;
 }
 
-/* A segment of a control connection, both of whose ends the session knows. */
-struct control_offer {
-	__u32 seq; /* sender's */
-	__u32 len; /* of its payload */
-	__u32 ack; /* in the other direction's stream, as its receiver counts */
-	__u32 tsval;
-	__u32 said; /* what the sender may have acknowledged, see stream_said() */
-	__u8 flags;
-	bool has_ts;
-	bool is_signed; /* TCP-MD5 or TCP-AO */
-	__u8 pad;
-};
-
-/*
- * RFC 9293 section 3.10.7.4, RFC 7323 section 5.3, RFC 5961 section 5: GO_ON, or the reason
- * for which the receiver discards the segment. No RST, no SYN. Of a retransmission the
- * receiver takes nothing, but it has to see it.
- */
-static __always_inline enum ftpnat_reason control_unacceptable(
-	const struct control_offer *offer, const struct ftpnat_session *session,
-	const struct ftpnat_stream *stream, const struct ftpnat_stream *other,
-	__u8 receiver_shift, __u8 sender_shift)
-{
-	__u32 end = offer->seq + offer->len;
-
-	if (!(offer->flags & TH_ACK))
-		return FTPNAT_BAD_FLAGS;
-	if (offer->is_signed)
-		return FTPNAT_BAD_OPTION;
-	if (session->timestamps &&
-	    (!offer->has_ts ||
-	     (stream->clocked && seq_before(offer->tsval, stream->ts_recent))))
-		return FTPNAT_BAD_TIMESTAMP;
-	if (seq_before(offer->said, offer->ack) ||
-	    (seq_before(offer->ack, other->acked) &&
-	     other->acked - offer->ack > 0x10000U << (sender_shift & 15)))
-		return FTPNAT_BAD_ACK;
-	if (!seq_near(offer->seq, stream->next, 0x10000U << (receiver_shift & 15)))
-		return FTPNAT_BAD_SEQUENCE;
-	/* before its receiver has spoken, nobody knows its window */
-	if (stream->heard && offer->len && seq_before(stream->edge, end))
-		return FTPNAT_BAD_WINDOW;
-	return GO_ON;
-}
-
 #endif

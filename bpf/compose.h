@@ -20,10 +20,13 @@
 static __always_inline __u32 out_add(struct scan *c, const void *bytes, __u32 len)
 {
 	struct segment *seg = &c->s->segment;
+	struct payload *out = payload_out();
 
+	if (!out)
+		return 0;
 	if (len > RUN_LEN)
 		len = RUN_LEN;
-	bpf_probe_read_kernel(c->out->byte + bounded(seg->compose.len, PAYLOAD_LEN),
+	bpf_probe_read_kernel(out->byte + bounded(seg->compose.len, PAYLOAD_LEN),
 			      bounded_len(len, RUN_LEN), bytes);
 	seg->compose.len += len;
 	return len;
@@ -33,13 +36,16 @@ static __always_inline __u32 out_add(struct scan *c, const void *bytes, __u32 le
 static __always_inline __u32 out_add_raw(struct scan *c, __u32 len)
 {
 	const struct segment *seg = &c->s->segment;
-	__u32 held = seg->compose.at - seg->scan.held_from, at;
 	const struct payload *piece;
+	__u32 at;
 
-	if (held < seg->scan.held_len) {
-		if (len > seg->scan.held_len - held)
-			len = seg->scan.held_len - held;
-		return out_add(c, c->stream->held + bounded(held, FTPNAT_HELD_LEN), len);
+	if (seq_before(seg->compose.at, seg->start)) { /* of a segment before this one */
+		if (len > seg->start - seg->compose.at)
+			len = seg->start - seg->compose.at;
+		at = bounded(seg->compose.at, FTPNAT_KEPT_LEN);
+		if (len > FTPNAT_KEPT_LEN - at)
+			len = FTPNAT_KEPT_LEN - at;
+		return out_add(c, c->log->kept + at, len);
 	}
 	at = bounded(seg->compose.at - seg->start, PAYLOAD_LEN);
 	if (len > PAYLOAD_LEN - at)
@@ -53,7 +59,7 @@ static long compose_run(__u32 i, struct scan *c)
 {
 	struct ftpnat_stream *stream = c->stream;
 	struct segment *seg = &c->s->segment;
-	struct ftpnat_edit *e = edit_at(stream, seg->compose.edit);
+	struct ftpnat_edit *e = edit_at(stream, c->log, seg->compose.edit);
 	__u32 len = seg->compose.until - seg->compose.at, text;
 
 	(void)i;
@@ -74,7 +80,7 @@ static long compose_run(__u32 i, struct scan *c)
 			len = e->new_len - seg->compose.text_done;
 			if (len > FTPNAT_TEXT_LEN - text)
 				len = FTPNAT_TEXT_LEN - text;
-			seg->compose.text_done += out_add(c, stream->text + text, len);
+			seg->compose.text_done += out_add(c, c->log->text + text, len);
 			return 0;
 		}
 		seg->compose.at = end;
@@ -97,7 +103,7 @@ static long compose_run(__u32 i, struct scan *c)
 static long skip_edit(__u32 i, struct scan *c)
 {
 	struct segment *seg = &c->s->segment;
-	struct ftpnat_edit *e = edit_at(c->stream, i);
+	struct ftpnat_edit *e = edit_at(c->stream, c->log, i);
 
 	if (i >= c->stream->edits || seq_before(seg->compose.at, e->start + e->old_len))
 		return 1;
@@ -120,7 +126,7 @@ static __always_inline bool segment_untouched(struct scan *c, __u32 from, __u32 
 	if (until != seg->end || seq_before(from, seg->start))
 		return false;
 	return seg->compose.edit >= c->stream->edits ||
-	       !seq_before(edit_at(c->stream, seg->compose.edit)->start, until);
+	       !seq_before(edit_at(c->stream, c->log, seg->compose.edit)->start, until);
 }
 
 struct summing {
@@ -173,8 +179,11 @@ static __noinline enum ftpnat_reason segment_compose(struct scan *c, __u32 until
 {
 	struct packet *p = &c->s->packet;
 	struct segment *seg = &c->s->segment;
+	struct payload *out = payload_out();
 	__u32 len, old;
 
+	if (!out)
+		return FTPNAT_WRITE;
 	seg->compose.until = until;
 	seg->compose.len = 0;
 	seg->compose.text_done = 0;
@@ -182,10 +191,10 @@ static __noinline enum ftpnat_reason segment_compose(struct scan *c, __u32 until
 
 	len = seg->compose.len;
 	old = seg->compose.in_sum;
-	seg->compose.in_sum = payload_sum(c->s, c->out, len, 0);
+	seg->compose.in_sum = payload_sum(c->s, out, len, 0);
 	if (bpf_skb_change_tail(c->skb, p->payload + len, 0))
 		return FTPNAT_WRITE;
-	if (len && bpf_skb_store_bytes(c->skb, p->payload, c->out->byte,
+	if (len && bpf_skb_store_bytes(c->skb, p->payload, out->byte,
 				       bounded_len(len, PAYLOAD_LEN), 0))
 		return FTPNAT_WRITE;
 	if (fix_tcp_csum(c->skb, p, fold32((__u64)seg->compose.in_sum + (__u32)~old)) ||
@@ -204,7 +213,7 @@ static __noinline enum ftpnat_reason segment_compose(struct scan *c, __u32 until
 static __always_inline bool part_follows(struct scan *c)
 {
 	struct segment *seg = &c->s->segment;
-	struct ftpnat_edit *e = edit_at(c->stream, seg->compose.edit);
+	struct ftpnat_edit *e = edit_at(c->stream, c->log, seg->compose.edit);
 
 	if (seg->compose.at == seg->compose.end_of_parts)
 		return false;
@@ -257,11 +266,13 @@ static __noinline enum ftpnat_reason segment_replace(struct scan *c, __u32 from,
 	struct segment *seg = &c->s->segment;
 	__u32 options = p->payload - p->l4 - sizeof(struct tcphdr);
 	__u32 gso = c->skb->gso_size;
+	__u32 mss =
+		c->session->mss[!(seg->dir & 1)]; /* the receiver's, options included */
 
 	seg->compose.at = from;
 	seg->compose.limit = (gso ? gso : p->len) + SEGMENT_ROOM;
-	if (c->mss > options && seg->compose.limit > c->mss - options)
-		seg->compose.limit = c->mss - options;
+	if (mss > options && seg->compose.limit > mss - options)
+		seg->compose.limit = mss - options;
 	if (seg->compose.limit > PAYLOAD_LEN)
 		seg->compose.limit = PAYLOAD_LEN;
 	/* longer ones are GSO frames, whose checksum is still to be computed */

@@ -39,10 +39,9 @@ static __always_inline long flow_remove(struct ftpnat_tuple *key,
 {
 	struct ftpnat_usage *usage = usage_get();
 	struct scratch *s = scratch_get();
-	struct ftpnat_session *session;
 	struct ftpnat_flow *peer;
-	__u32 id = flow->session, created = flow->created;
 	bool counted = flow->flags & FTPNAT_FLOW_COUNTED, half_open;
+	__u32 created = flow->created;
 	__u16 rule = flow->rule;
 	__u8 kind = flow->kind;
 	long rc;
@@ -50,6 +49,7 @@ static __always_inline long flow_remove(struct ftpnat_tuple *key,
 	if (!s || !usage)
 		return -ENOMEM;
 	tuple_swap(&s->removed, &flow->to);
+	s->removed_session = flow->session;
 	peer = bpf_map_lookup_elem(&ftpnat_flows, &s->removed);
 	flow_tell_end(key, flow, peer);
 	rc = bpf_map_delete_elem(&ftpnat_flows, key);
@@ -58,15 +58,13 @@ static __always_inline long flow_remove(struct ftpnat_tuple *key,
 	bpf_map_delete_elem(&ftpnat_flows, &s->removed);
 	__sync_fetch_and_sub(&usage->flows[kind & 1], 1);
 	if (kind == FTPNAT_CONTROL) {
-		half_open = !session_of_client(id, key);
-		session_remove(id, key);
+		half_open = !session_of_client(s->removed_session, key);
+		session_remove(&s->removed_session, key);
 		s->left = key->src;
 		control_left(rule, counted, half_open);
 		return 0;
 	}
-	session = session_of_data(id, created);
-	if (session)
-		__sync_fetch_and_sub(&session->data_flows, 1);
+	session_data(&s->removed_session, created, -1);
 	return 0;
 }
 

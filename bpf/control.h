@@ -39,7 +39,8 @@ static __noinline int pass_ack(struct scan *c)
 	enum copy copy;
 
 	if (strip_payload(c) ||
-	    write_headers(c->skb, p, &c->s->to, stream_said(c->stream), seg->send.ack) ||
+	    write_headers(c->skb, p, &c->s->to, stream_said(c->stream, c->log),
+			  seg->send.ack) ||
 	    options_write(c->skb, p, &c->s->options))
 		return -1;
 	copy = send_copy(c->skb, c->s, seg->send.way, seg->send.egress);
@@ -59,19 +60,19 @@ static __noinline enum ftpnat_reason acknowledge(struct scan *c, __u32 seq)
 	struct __sk_buff *skb = c->skb;
 	struct packet *p = &c->s->packet;
 	struct tcp_options *o = &c->s->options;
-	struct ftpnat_tuple back;
 	/* beyond all that the receiver has sent, seen or not */
-	__u32 said = stream_said(c->other);
+	__u32 said = stream_said(other_stream(c), c->other_log);
 
 	if (seq_before(seq, said))
 		seq = said;
 	if (seq_before(stream->taken, seg->send.upto))
 		stream->taken = seg->send.upto;
-	control_window(c, stream, stream->taken, bpf_ntohs(stream->window), true);
-	tuple_swap(&back, &c->s->came);
+	p->told = (__u16)stream_window(c->session, seg->dir, stream->taken,
+				       bpf_ntohs(stream->window), true);
+	tuple_swap(&c->s->acknowledged, &c->s->came);
 	answer_options(o, stream->tsval);
-	if (strip_payload(c) || write_headers(skb, p, &back, seq, stream->taken) ||
-	    write_tcp16(skb, p, TCP_OFF_WINDOW, bpf_htons(p->window), stream->window) ||
+	if (strip_payload(c) ||
+	    write_headers(skb, p, &c->s->acknowledged, seq, stream->taken) ||
 	    options_write(skb, p, o) || send_back(skb, p, seg->send.egress))
 		return FTPNAT_WRITE;
 	return FTPNAT_ANSWERED;
@@ -87,7 +88,7 @@ static __always_inline enum ftpnat_reason held(struct scan *c, __u32 from, __u32
 	struct ftpnat_stream *stream = c->stream;
 
 	c->s->segment.send.upto = upto;
-	if (!stream->heard || seq_before(stream->acked, stream_map(stream, from)))
+	if (!stream->heard || seq_before(stream->acked, stream_map(stream, c->log, from)))
 		return FTPNAT_HELD; /* the receiver's ACK of the bytes before suffices */
 	return FTPNAT_ANSWERED;
 }
@@ -98,7 +99,7 @@ static __always_inline enum ftpnat_reason held(struct scan *c, __u32 from, __u32
  */
 static __always_inline enum ftpnat_reason ask(struct scan *c)
 {
-	c->s->segment.send.seq = stream_said(c->stream) - 1;
+	c->s->segment.send.seq = stream_said(c->stream, c->log) - 1;
 	return c->s->packet.len && strip_payload(c) ? FTPNAT_WRITE : GO_ON;
 }
 
@@ -137,7 +138,7 @@ static __always_inline enum ftpnat_reason control_payload(struct scan *c)
 			until = held_from(stream);
 		}
 	}
-	seg->send.seq = stream_map(stream, from);
+	seg->send.seq = stream_map(stream, c->log, from);
 	if (!seq_before(from, until)) {
 		if (fin)
 			return GO_ON;
@@ -145,14 +146,15 @@ static __always_inline enum ftpnat_reason control_payload(struct scan *c)
 			return ask(c); /* we would not know when it opens */
 		return held(c, held_from(stream), stream->next);
 	}
-	if (segment_untouched(c, from, until) && until == seg->start + c->len)
+	if (segment_untouched(c, from, until) && until == seg->start + c->s->segment.len)
 		return GO_ON;
 	verdict = segment_replace(c, from, until);
 	if (verdict != GO_ON)
 		return verdict;
 	if (!seg->compose.len)
-		return held(c, from, seg->start + c->len); /* cut inside an edit */
-	if (fin && seg->compose.at != seg->start + c->len &&
+		return held(c, from,
+			    seg->start + c->s->segment.len); /* cut inside an edit */
+	if (fin && seg->compose.at != seg->start + c->s->segment.len &&
 	    write_flags(c->skb, p, p->flags & ~TH_FIN))
 		return FTPNAT_WRITE;
 	return GO_ON;
@@ -165,8 +167,9 @@ static __always_inline void control_unread(struct scan *c)
 
 	if (!(p->flags & TH_ACK))
 		return;
-	c->s->segment.send.ack = stream_unmap(c->other, p->ack, false);
-	unmap_sack(&c->s->options, c->other);
+	c->s->segment.send.ack =
+		stream_unmap(other_stream(c), c->other_log, p->ack, false);
+	unmap_sack(&c->s->options, other_stream(c), c->other_log);
 }
 
 /*
@@ -176,28 +179,32 @@ static __always_inline void control_unread(struct scan *c)
 static __always_inline void control_ack(struct scan *c)
 {
 	struct packet *p = &c->s->packet;
-	struct ftpnat_stream *other = c->other;
+	struct ftpnat_stream *other = other_stream(c);
+	struct ftpnat_log *log = c->other_log;
 	struct tcp_options *o = &c->s->options;
 	struct segment *seg = &c->s->segment;
 	bool overtaken;
 
 	seg->send.news = seq_before(other->acked, p->ack) ||
 			 other->window != bpf_htons(p->window);
-	if (!seq_before(stream_map(other, other->next) + 1, p->ack))
-		stream_acked(other, p->ack);
+	if (!seq_before(stream_map(other, log, other->next) + 1, p->ack)) {
+		stream_acked(other, log, p->ack);
+		kept_release(other, stream_unmap(other, log, other->acked, false));
+	}
 	other->window = bpf_htons(p->window);
 	if (o->timestamp)
 		other->tsval = option_get32(o, o->timestamp - 1 + 2);
 	overtaken = seq_before(p->ack, other->acked);
 	if (overtaken) {
 		/* by a newer one: its edits are gone */
-		seg->send.ack = stream_unmap_ack(other, other->acked);
+		seg->send.ack = stream_unmap_ack(other, log, other->acked);
 		forget_sack(o);
 	} else {
-		seg->send.ack = stream_unmap_ack(other, p->ack);
-		unmap_sack(o, other);
+		seg->send.ack = stream_unmap_ack(other, log, p->ack);
+		unmap_sack(o, other, log);
 	}
-	control_window(c, other, seg->send.ack, p->window, !overtaken);
+	p->told = (__u16)stream_window(c->session, !(seg->dir & 1), seg->send.ack,
+				       p->window, !overtaken);
 }
 
 /* RST: does it have the number that its receiver waits for, or follow all that was sent? */
@@ -229,7 +236,8 @@ static __always_inline void control_change(struct scan *c, const struct ftpnat_f
 		change->add = FTPNAT_TCP_FIN;
 		change->add_other = FTPNAT_TCP_PEER;
 	}
-	if (flow->tcp & FTPNAT_TCP_PEER && c->other->fin && ack == stream_said(c->other))
+	if (flow->tcp & FTPNAT_TCP_PEER && other_stream(c)->fin &&
+	    ack == stream_said(other_stream(c), c->other_log))
 		change->add_other |= FTPNAT_TCP_FINISHED;
 	if (flow->tcp & FTPNAT_TCP_RST && news) {
 		change->take = FTPNAT_TCP_RST;
@@ -237,6 +245,14 @@ static __always_inline void control_change(struct scan *c, const struct ftpnat_f
 	}
 	if (change->add | change->add_other | change->take)
 		flow_change();
+}
+
+/* A probe of a window, or a keepalive, the one byte of which nobody takes? */
+static __always_inline bool control_probes(const struct scan *c,
+					   enum ftpnat_reason verdict)
+{
+	return (verdict == FTPNAT_BAD_WINDOW && !c->stream->window) ||
+	       (verdict == FTPNAT_INCONSISTENT && c->s->packet.len == 1);
 }
 
 /*
@@ -248,21 +264,22 @@ static __always_inline enum ftpnat_reason control_locked(struct scan *c,
 {
 	struct packet *p = &c->s->packet;
 	struct segment *seg = &c->s->segment;
-	__u32 ack = p->ack, next = c->stream->next, acked = c->other->acked;
+	__u32 ack = p->ack, next = c->stream->next, acked = other_stream(c)->acked;
+	__u16 window = p->window;
 	enum ftpnat_reason verdict = GO_ON;
 
 	seg->send.news = false;
 	seg->send.twice = false;
 	seg->tcp_flags = p->flags;
-	seg->send.seq = stream_map_held(c->stream, p->seq);
+	seg->send.seq = stream_map_held(c->stream, c->log, p->seq);
 	__builtin_memset(&c->s->change, 0, sizeof(c->s->change));
 	verdict = control_check(c);
 	if (verdict != GO_ON || p->flags & TH_RST) {
 		control_unread(c);
 		if (verdict == GO_ON)
 			control_reset(c);
-		else if (verdict == FTPNAT_BAD_WINDOW && !c->stream->window)
-			return ask(c); /* a probe, the byte of which nobody takes */
+		else if (control_probes(c, verdict))
+			return ask(c);
 		else if (p->len)
 			return verdict;
 		else
@@ -282,7 +299,11 @@ static __always_inline enum ftpnat_reason control_locked(struct scan *c,
 		 /* a keepalive is one also when the window has changed since */
 		 (!seg->send.news || p->seq == c->stream->next - 1))
 		verdict = ask(c);
-	control_change(c, flow, ack, next != c->stream->next || acked != c->other->acked);
+	if (p->len &&
+	    other_stream(c)->tls) /* since this segment, perhaps: any window will do */
+		p->told = window;
+	control_change(c, flow, ack,
+		       next != c->stream->next || acked != other_stream(c)->acked);
 	if (verdict == GO_ON || verdict == FTPNAT_WRITE)
 		return verdict;
 	if (seg->send.news && pass_ack(c))
@@ -301,7 +322,7 @@ static __noinline int control_fastopen(struct scan *c)
 	__u8 flags = c->s->packet.flags;
 
 	option_forget(o, o->fastopen, o->fastopen_len);
-	if (!c->len)
+	if (!c->s->segment.len)
 		return 0;
 	return pieces_load(c) || strip_payload(c) ||
 			       write_flags(c->skb, &c->s->packet, flags) ?
@@ -321,9 +342,44 @@ __noinline bool data_fastopen(struct __sk_buff *skb)
 	options_read(skb, &s->packet, &s->options);
 	c.s = s;
 	c.in = bpf_map_lookup_elem(&ftpnat_payload, &in);
-	c.len = s->packet.len;
+	s->segment.len = s->packet.len;
 	return !c.in || control_fastopen(&c) ||
 	       options_write(skb, &s->packet, &s->options);
+}
+
+/* A SYN: what both ends may send is lowered. GO_ON or WRITE. */
+static __noinline enum ftpnat_reason control_syn(struct scan *c, struct ftpnat_flow *flow)
+{
+	struct packet *p = &c->s->packet;
+	__u16 mss;
+
+	if (control_fastopen(c))
+		return FTPNAT_WRITE;
+	if (c->s->segment.send.way == FTPNAT_TRACKED)
+		return GO_ON;
+	mss = lower_mss(&c->s->options);
+	if (p->told > FTPNAT_KEPT_LEN) /* of a SYN it has no shift */
+		p->told = FTPNAT_KEPT_LEN;
+	if (p->seq + 1 == flow->end) {
+		flow->mss = mss;
+		if (flow->ttl < p->ttl)
+			flow->ttl = p->ttl;
+	}
+	return GO_ON;
+}
+
+/* Sends a copy of the translated packet in front of it. GO_ON or WRITE. */
+static __noinline enum ftpnat_reason control_repeat(struct scan *c)
+{
+	const struct sending *send = &c->s->segment.send;
+	enum copy copy;
+
+	if (write_headers(c->skb, &c->s->packet, &c->s->to, send->seq, send->ack))
+		return FTPNAT_WRITE;
+	copy = send_copy(c->skb, c->s, send->way, send->egress);
+	if (copy == COPY_SENT)
+		count(FTPNAT_REPEATED);
+	return copy == COPY_BROKEN ? FTPNAT_WRITE : GO_ON;
 }
 
 /*
@@ -338,13 +394,10 @@ __noinline enum ftpnat_reason control_packet(struct __sk_buff *skb,
 	struct scratch *s = scratch_get();
 	struct scan c = { .skb = skb };
 	struct ftpnat_session *session;
-	struct tcp_options *o;
 	struct packet *p;
 	struct segment *seg;
-	__u32 in = 0, out = PAYLOAD_PIECES;
+	__u32 key = 0;
 	enum ftpnat_reason verdict = GO_ON;
-	enum copy copy;
-	__u16 mss;
 	__u8 dir;
 
 	if (!s || !flow)
@@ -352,47 +405,40 @@ __noinline enum ftpnat_reason control_packet(struct __sk_buff *skb,
 	slot_take(s);
 	c.s = s;
 	p = &s->packet;
-	o = &s->options;
 	seg = &s->segment;
 	seg->send.way = way;
 	seg->send.egress = egress;
 	seg->send.twice = false;
+	seg->len = p->len;
 	s->came = p->tuple;
-	options_read(skb, p, o);
+	options_read(skb, p, &s->options);
+	c.in = bpf_map_lookup_elem(&ftpnat_payload, &key);
+	if (!c.in)
+		return FTPNAT_NO_MEMORY;
 
 	if (p->flags & TH_SYN) {
-		c.in = bpf_map_lookup_elem(&ftpnat_payload, &in);
-		c.len = p->len;
-		if (!c.in || control_fastopen(&c))
-			return FTPNAT_WRITE;
-		if (way == FTPNAT_TRACKED)
-			return options_write(skb, p, o) ? FTPNAT_WRITE : way;
-		mss = lower_mss(o);
-		if (p->seq + 1 == flow->end) {
-			flow->mss = mss;
-			if (flow->ttl < p->ttl)
-				flow->ttl = p->ttl;
-		}
+		verdict = control_syn(&c, flow);
 	} else {
 		session = session_get(s, flow);
-		c.in = bpf_map_lookup_elem(&ftpnat_payload, &in);
-		c.out = bpf_map_lookup_elem(&ftpnat_payload, &out);
-		if (session && c.in && c.out) {
+		if (session) {
 			dir = flow->flags & FTPNAT_FLOW_CLIENT ? FTPNAT_FROM_CLIENT :
 								 FTPNAT_FROM_SERVER;
 			seg->session = flow->session;
 			seg->dir = dir;
 			seg->now = now_seconds();
 			c.session = session;
-			c.len = p->len;
-			c.mss = session->mss[!dir];
 			c.stream = &session->stream[dir];
-			c.other = &session->stream[!dir];
-			if (!session_lock(session))
+			if (!session_lock(session, &seg->session))
 				return FTPNAT_SESSION_BUSY;
-			class_find(session);
-			verdict = control_locked(&c, flow);
-			session_unlock(session);
+			if (logs_take(&c, p->len && !c.stream->tls)) {
+				class_find(session);
+				verdict = control_locked(&c, flow);
+				if (!p->len)
+					logs_leave(session, &seg->session, seg->now);
+			} else {
+				verdict = FTPNAT_NO_MEMORY;
+			}
+			session_unlock(session, &seg->session);
 		} else if (p->len) {
 			return FTPNAT_NO_SESSION;
 		} else if (p->flags & TH_RST && flow->tcp & FTPNAT_TCP_ACK) {
@@ -401,18 +447,13 @@ __noinline enum ftpnat_reason control_packet(struct __sk_buff *skb,
 	}
 	if (verdict != GO_ON)
 		return verdict;
-	if (way == FTPNAT_TRACKED)
-		return way;
-	if (options_write(skb, p, o))
+	if (seg->send.way == FTPNAT_TRACKED && !(p->flags & TH_SYN))
+		return FTPNAT_TRACKED;
+	if (options_write(skb, p, &s->options))
 		return FTPNAT_WRITE;
-	if (!seg->send.twice)
-		return GO_ON;
-	if (write_headers(skb, p, &s->to, seg->send.seq, seg->send.ack))
-		return FTPNAT_WRITE;
-	copy = send_copy(skb, s, way, egress);
-	if (copy == COPY_SENT)
-		count(FTPNAT_REPEATED);
-	return copy == COPY_BROKEN ? FTPNAT_WRITE : GO_ON;
+	if (seg->send.way == FTPNAT_TRACKED)
+		return FTPNAT_TRACKED;
+	return seg->send.twice ? control_repeat(&c) : GO_ON;
 }
 
 #endif

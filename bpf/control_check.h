@@ -52,13 +52,14 @@ static __always_inline bool ip_csum_holds(struct scan *c)
 {
 	const struct packet *p = &c->s->packet;
 	__u32 len = bounded_len(p->l4 - p->l3, IP_HEADER_ROOM);
-	__be32 *header = (__be32 *)c->out->byte; /* composed later, free till then */
+	struct payload *header = payload_out(); /* composed later, free till then */
 
 	if (p->v6)
 		return true;
-	if (bpf_skb_load_bytes(c->skb, p->l3, header, len))
+	if (!header || bpf_skb_load_bytes(c->skb, p->l3, header->byte, len))
 		return false;
-	return fold16((__u32)bpf_csum_diff(0, 0, header, len, 0)) == 0xffff;
+	return fold16((__u32)bpf_csum_diff(0, 0, (__be32 *)header->byte, len, 0)) ==
+	       0xffff;
 }
 
 /*
@@ -83,22 +84,57 @@ static __noinline bool control_csum(struct scan *c)
 	return csum_holds(c, &tcp);
 }
 
-/*
- * Notes the window that the sender of a stream is told. A receiver may take back what it
- * has offered, and then discards it (RFC 9293 section 3.8.6); what an older ACK says only
- * adds to it.
- */
-static __always_inline void control_window(struct scan *c, struct ftpnat_stream *stream,
-					   __u32 ack, __u16 window, bool newest)
-{
-	__u8 dir = c->s->segment.dir & 1;
-	/* of who receives that stream */
-	__u8 shift = c->session->wscale[stream == c->stream ? !dir : dir];
-	__u32 edge = ack + ((__u32)window << (shift & 15));
+/* A segment of a control connection, both of whose ends the session knows. */
+struct control_offer {
+	__u32 seq; /* sender's */
+	__u32 len; /* of its payload */
+	__u32 ack; /* in the other direction's stream, as its receiver counts */
+	__u32 tsval;
+	__u32 said; /* what the sender may have acknowledged, see stream_said() */
+	__u8 flags;
+	bool has_ts;
+	bool is_signed; /* TCP-MD5 or TCP-AO */
+	__u8 pad;
+};
 
-	if (newest || !stream->heard || seq_before(stream->edge, edge))
-		stream->edge = edge;
-	stream->heard = 1;
+/*
+ * RFC 9293 section 3.10.7.4, RFC 7323 section 5.3, RFC 5961 section 5: GO_ON, or the reason
+ * for which the receiver discards the segment. No RST, no SYN. Of a retransmission the
+ * receiver takes nothing, but it has to see it.
+ */
+__noinline enum ftpnat_reason control_unacceptable(const struct control_offer *offer,
+						   const struct ftpnat_session *session,
+						   __u32 dir)
+{
+	const struct ftpnat_stream *stream, *other;
+	__u8 receiver_shift, sender_shift;
+	__u32 end;
+
+	if (!offer || !session)
+		return FTPNAT_NO_SESSION;
+	stream = &session->stream[dir & 1];
+	other = &session->stream[!(dir & 1)];
+	receiver_shift = session->wscale[!(dir & 1)];
+	sender_shift = session->wscale[dir & 1];
+	end = offer->seq + offer->len;
+	if (!(offer->flags & TH_ACK))
+		return FTPNAT_BAD_FLAGS;
+	if (offer->is_signed)
+		return FTPNAT_BAD_OPTION;
+	if (session->timestamps &&
+	    (!offer->has_ts ||
+	     (stream->clocked && seq_before(offer->tsval, stream->ts_recent))))
+		return FTPNAT_BAD_TIMESTAMP;
+	if (seq_before(offer->said, offer->ack) ||
+	    (seq_before(offer->ack, other->acked) &&
+	     other->acked - offer->ack > 0x10000U << (sender_shift & 15)))
+		return FTPNAT_BAD_ACK;
+	if (!seq_near(offer->seq, stream->next, 0x10000U << (receiver_shift & 15)))
+		return FTPNAT_BAD_SEQUENCE;
+	/* before its receiver has spoken, nobody knows its window */
+	if (stream->heard && offer->len && seq_before(stream->edge, end))
+		return FTPNAT_BAD_WINDOW;
+	return GO_ON;
 }
 
 /* GO_ON, or the reason for which the receiver discards the segment. */
@@ -116,6 +152,7 @@ static __noinline enum ftpnat_reason control_check(struct scan *c)
 		.has_ts = !!o->timestamp,
 		.is_signed = o->is_signed,
 	};
+	enum ftpnat_reason verdict;
 	if (p->len && pieces_load(c))
 		return FTPNAT_WRITE;
 	if ((p->len || p->flags & (TH_FIN | TH_RST)) && !control_csum(c))
@@ -124,9 +161,16 @@ static __noinline enum ftpnat_reason control_check(struct scan *c)
 		return GO_ON;
 	if (o->timestamp)
 		offer.tsval = bpf_ntohl(option_get32(o, o->timestamp - 1 + 2));
-	offer.said = stream_said(c->other);
-	return control_unacceptable(&offer, session, c->stream, c->other,
-				    session->wscale[!dir], session->wscale[dir]);
+	offer.said = stream_said(other_stream(c), c->other_log);
+	verdict = control_unacceptable(&offer, session, dir);
+	if (verdict != GO_ON || !p->len)
+		return verdict;
+	if (kept_differs(c))
+		return FTPNAT_INCONSISTENT;
+	if (!c->stream->tls && !(session->flags & FTPNAT_SESSION_TRACKED) &&
+	    !kept_fits(c->stream, p->seq + p->len))
+		return FTPNAT_BAD_WINDOW;
+	return GO_ON;
 }
 
 /* RFC 7323 section 4.3: of a segment that is accepted, and not ahead of what is acknowledged. */
@@ -150,13 +194,14 @@ static __always_inline bool urgent_is_synch(const struct scan *c, __u16 pointer)
 	const struct ftpnat_stream *stream = c->stream;
 	__u32 i;
 
-	if (!c->len || c->len > SYNCH_MAX || pointer > c->len ||
-	    stream->parser.length > SYNCH_MAX ||
+	if (!c->s->segment.len || c->s->segment.len > SYNCH_MAX ||
+	    pointer > c->s->segment.len || stream->parser.length > SYNCH_MAX ||
 	    stream->held_len != stream->parser.length)
 		return false;
 	for (i = 0; i < SYNCH_MAX; i++)
-		if ((i < c->len && c->in->byte[i] < TELNET_FIRST) ||
-		    (i < stream->held_len && stream->held[i] < TELNET_FIRST))
+		if ((i < c->s->segment.len && c->in->byte[i] < TELNET_FIRST) ||
+		    (i < stream->held_len &&
+		     raw_byte(c, held_from(stream) + i) < TELNET_FIRST))
 			return false;
 	return true;
 }

@@ -39,11 +39,12 @@ static __always_inline void forget_sack(struct tcp_options *o)
 #define SACK_BLOCKS 4
 
 /* SACK blocks refer to the other direction's bytes, as ACK numbers do. */
-__noinline int unmap_sack(struct tcp_options *o, struct ftpnat_stream *other)
+__noinline int unmap_sack(struct tcp_options *o, struct ftpnat_stream *other,
+			  struct ftpnat_log *log)
 {
 	__u32 i;
 
-	if (!o || !other || !o->sack)
+	if (!o || !other || !log || !o->sack)
 		return 0;
 	for (i = 0; i < SACK_BLOCKS; i++) {
 		__u32 at = o->sack - 1 + 2 + i * 8;
@@ -51,11 +52,11 @@ __noinline int unmap_sack(struct tcp_options *o, struct ftpnat_stream *other)
 		if (i * 8 + 10 > o->sack_len)
 			break;
 		option_set32(o, at,
-			     bpf_htonl(stream_unmap(other, bpf_ntohl(option_get32(o, at)),
-						    1)));
+			     bpf_htonl(stream_unmap(other, log,
+						    bpf_ntohl(option_get32(o, at)), 1)));
 		option_set32(o, at + 4,
 			     bpf_htonl(stream_unmap(
-				     other, bpf_ntohl(option_get32(o, at + 4)), 0)));
+				     other, log, bpf_ntohl(option_get32(o, at + 4)), 0)));
 	}
 	return 0;
 }

@@ -152,18 +152,22 @@ enum front_result {
 	FRONT_SHORT,   /* nothing is written: the linear part is too short */
 };
 
-/* Sequence numbers of the front's TCP header; p->seq and p->ack follow. */
+/* Sequence numbers and window of the front's TCP header; p->seq, ack and window follow. */
 static __always_inline void front_move(void *tcp, struct packet *p, __u32 seq, __u32 ack,
 				       struct front_change *change)
 {
 	__be32 *word = tcp + TCP_OFF_SEQ;
+	__be16 *window = tcp + TCP_OFF_WINDOW;
 
 	change->ports += word_change(word[0], bpf_htonl(seq));
 	change->ports += word_change(word[1], bpf_htonl(ack));
+	change->ports += word_change(*window, bpf_htons(p->told));
 	word[0] = bpf_htonl(seq);
 	word[1] = bpf_htonl(ack);
+	*window = bpf_htons(p->told);
 	p->seq = seq;
 	p->ack = ack;
+	p->window = p->told;
 }
 
 /*

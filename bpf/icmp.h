@@ -129,7 +129,8 @@ static __always_inline bool quoted_unmap(const struct ftpnat_tuple *key,
 	struct ftpnat_session *session = NULL;
 	struct ftpnat_stream *stream;
 	struct ftpnat_flow *sender;
-	bool plausible;
+	struct ftpnat_logs *logs;
+	bool plausible = false;
 	__u8 dir;
 
 	if (reverse->kind == FTPNAT_CONTROL)
@@ -138,16 +139,20 @@ static __always_inline bool quoted_unmap(const struct ftpnat_tuple *key,
 		sender = bpf_map_lookup_elem(&ftpnat_flows, sent);
 		return sender && flow_in_flight(sender, reverse, *seq);
 	}
-	if (!session_lock(session))
+	if (!session_lock(session, &reverse->session))
 		return false;
 	/* the quoted packet went against the direction of this entry */
 	dir = reverse->flags & FTPNAT_FLOW_CLIENT ? FTPNAT_FROM_SERVER :
 						    FTPNAT_FROM_CLIENT;
 	stream = &session->stream[dir];
-	plausible = in_flight(*seq, stream->acked, stream_said(stream),
-			      session->wscale[!dir]);
-	*seq = stream_unmap(stream, *seq, 0);
-	session_unlock(session);
+	logs = logs_get(session, reverse->session, false);
+	if (logs) {
+		plausible = in_flight(*seq, stream->acked,
+				      stream_said(stream, &logs->log[dir]),
+				      session->wscale[!dir]);
+		*seq = stream_unmap(stream, &logs->log[dir], *seq, false);
+	}
+	session_unlock(session, &reverse->session);
 	return plausible;
 }
 

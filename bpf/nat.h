@@ -53,8 +53,19 @@ static __always_inline long write_addresses(struct __sk_buff *skb, struct packet
 	return bpf_l4_csum_replace(skb, p->l4 + TCP_OFF_CSUM, 0, diff, BPF_F_PSEUDO_HDR);
 }
 
+/* One 16-bit word of the TCP header, at an even offset. */
+static __always_inline long write_tcp16(struct __sk_buff *skb, struct packet *p,
+					__u32 off, __be16 old, __be16 new)
+{
+	if (old == new)
+		return 0;
+	if (bpf_skb_store_bytes(skb, p->l4 + off, &new, sizeof(new), 0))
+		return -1;
+	return bpf_l4_csum_replace(skb, p->l4 + TCP_OFF_CSUM, old, new, 2);
+}
+
 /*
- * Writes addresses, ports and sequence numbers; p->tuple, seq and ack follow.
+ * Writes addresses, ports, sequence numbers and window; p->tuple, seq, ack and window follow.
  * 0, or -1: the packet is half written and must be dropped.
  */
 __noinline int write_headers(struct __sk_buff *skb, struct packet *p,
@@ -78,21 +89,13 @@ __noinline int write_headers(struct __sk_buff *skb, struct packet *p,
 		    bpf_l4_csum_replace(skb, p->l4 + TCP_OFF_CSUM, 0, diff, 0))
 			return -1;
 	}
+	if (write_tcp16(skb, p, TCP_OFF_WINDOW, bpf_htons(p->window), bpf_htons(p->told)))
+		return -1;
 	p->tuple = *to;
 	p->seq = seq;
 	p->ack = ack;
+	p->window = p->told;
 	return 0;
-}
-
-/* One 16-bit word of the TCP header, at an even offset. */
-static __always_inline long write_tcp16(struct __sk_buff *skb, struct packet *p,
-					__u32 off, __be16 old, __be16 new)
-{
-	if (old == new)
-		return 0;
-	if (bpf_skb_store_bytes(skb, p->l4 + off, &new, sizeof(new), 0))
-		return -1;
-	return bpf_l4_csum_replace(skb, p->l4 + TCP_OFF_CSUM, old, new, 2);
 }
 
 /* Sets the flags of the packet to `flags`. 0 or -1. */

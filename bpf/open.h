@@ -84,7 +84,6 @@ static __noinline enum ftpnat_reason data_open(struct __sk_buff *skb, struct scr
 	struct ftpnat_expected_key *key = &s->expected_key;
 	const struct packet *p = &s->packet;
 	struct flow_new *new = &s->flow;
-	struct ftpnat_session *session;
 	struct ftpnat_expected *e;
 	enum ftpnat_reason verdict;
 
@@ -131,9 +130,7 @@ static __noinline enum ftpnat_reason data_open(struct __sk_buff *skb, struct scr
 	if (verdict != GO_ON)
 		return verdict;
 
-	session = session_of_data(new->session, new->now);
-	if (session)
-		__sync_fetch_and_add(&session->data_flows, 1);
+	session_data(&new->session, new->now, 1);
 	if (!e) {
 		count(FTPNAT_TLS_DATA);
 	} else if (expectation_remove(key, FTPNAT_EXPECTED_USED)) {

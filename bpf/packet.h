@@ -54,8 +54,9 @@ struct packet {
 	__u32 l3;      /* offset of the IP header in the frame: ETH_HLEN, or 0 */
 	__u32 l4;      /* offset of the TCP header in the frame */
 	__u32 payload; /* offset of the TCP payload in the frame */
-	__u16 window;
-	__u8 flags; /* TH_* */
+	__u16 window;  /* in units of its sender's shift */
+	__u16 told;    /* the window as it leaves */
+	__u8 flags;    /* TH_* */
 	__u8 ttl;
 	__u8 v6;
 	__u8 df; /* must not be cut on its way */
@@ -155,6 +156,7 @@ static __always_inline enum ftpnat_reason parse_frame(void *data, void *data_end
 	p->seq = bpf_ntohl(tcp->seq);
 	p->ack = bpf_ntohl(tcp->ack_seq);
 	p->window = bpf_ntohs(tcp->window);
+	p->told = p->window;
 	p->flags = ((const __u8 *)tcp)[TCP_OFF_FLAGS];
 	p->l4 = l4;
 	p->payload = l4 + doff;

@@ -45,11 +45,18 @@ struct scanning {
 	__u32 held_from; /* sender's: first byte not yet delivered that it may carry */
 	__u32 line;	 /* first byte of the line being scanned */
 	__u32 fresh;	 /* first byte that was not parsed before */
-	__u16 held_len; /* bytes from held_from on that are in the session, not in the packet */
-	bool full;	/* the edit log is full: the line at `line` has to come again */
-	bool releasing; /* held bytes are in front of the line being scanned */
-	bool broken;	/* the packet could not be read */
+	__u16 held_len;	 /* bytes that were held back when the segment came */
+	bool full;	 /* the edit log is full: the line at `line` has to come again */
+	bool releasing;	 /* held bytes are in front of the line being scanned */
+	bool broken;	 /* the packet could not be read */
 	struct ftp_parser before; /* the parser as it was when the segment came */
+};
+
+/* What a segment repeats of the bytes that are kept, see kept.h. */
+struct overlap {
+	__u32 from; /* sender's */
+	__u32 until;
+	bool differs;
 };
 
 /* The result of a complete line, from lines.h to segment.h. */
@@ -96,10 +103,12 @@ struct sending {
 struct segment {
 	__u32 start; /* sender's sequence number of payload.byte[0] */
 	__u32 end;
+	__u32 len;     /* payload as it came */
 	__u32 session; /* id */
 	__u32 now;
 	__u8 dir;	/* enum ftpnat_dir */
 	__u8 tcp_flags; /* as they came */
+	struct overlap overlap;
 	struct scanning scan;
 	struct outcome outcome;
 	struct editing edit;
@@ -264,6 +273,7 @@ struct scratch {
 	} answer_ration;
 	struct ftpnat_addr addr_none; /* always zero: an address that no server accepts */
 	struct ftpnat_tls tls;	      /* zeroed image of an entry, but for its first id */
+	__u8 shown_line[256];	      /* start of a line, for its event; power of two */
 	/* start of a packet that an ICMP error quotes */
 	__u8 answer[192] __attribute__((aligned(8)));
 
@@ -276,12 +286,14 @@ struct scratch {
 	struct ftpnat_client_key client_key; /* client_*(), set by client_of() */
 	struct ftpnat_tls_key tls_key;	     /* tls_*(), set by each */
 	struct ftpnat_addr left;	     /* control_left(): the client */
-	struct ftpnat_tuple removed;	     /* flow_remove(): the other direction */
+	struct ftpnat_tuple removed;	     /* flow_remove(): the other direction, ... */
+	__u32 removed_session;		     /* ... and the id */
 	struct ftpnat_tuple undo;	     /* flow_undo(): the other direction */
 	struct ftpnat_tuple changed;	     /* flow_change(): the other direction */
 	struct ftpnat_tuple looked;	     /* flow_look(): the other direction */
 	struct ftpnat_tuple session_other;   /* session_get(): the other direction */
 	struct ftpnat_tuple hairpin;	     /* is_hairpin() */
+	struct ftpnat_tuple acknowledged;    /* acknowledge(): to whom */
 	struct ftpnat_tuple refused;	     /* flow_begin(): as its event shows it */
 	struct making_room room;	     /* flow_makes_room() */
 };
@@ -291,7 +303,8 @@ struct payload {
 	__u8 behind[256]; /* start of the next piece, for events */
 };
 
-#define PAYLOAD_PIECES 4 /* of the longest frame, power of two */
+#define PAYLOAD_PIECES 4   /* of the longest frame, power of two */
+#define KEPT_RUN       256 /* bytes kept at once, power of two, at most payload.behind */
 
 /*
  * A control segment with its session and streams: the context of all code that reads or
@@ -301,12 +314,10 @@ struct scan {
 	struct __sk_buff *skb;
 	struct ftpnat_session *session;
 	struct ftpnat_stream *stream; /* of the packet's direction */
-	struct ftpnat_stream *other;
+	struct ftpnat_log *log; /* of both; an empty one if nothing is unacknowledged */
+	struct ftpnat_log *other_log;
 	struct scratch *s;
-	struct payload *in;  /* as it came: the first piece */
-	struct payload *out; /* as it leaves */
-	__u32 len;	     /* payload as it came */
-	__u32 mss; /* largest segment that the receiver takes, options included */
+	struct payload *in; /* as it came: the first piece */
 };
 
 struct {
@@ -332,6 +343,14 @@ struct {
 	__type(value, struct ftpnat_session);
 } ftpnat_blank SEC(".maps");
 
+/* zeroed image of logs about to be entered, but for their time */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ftpnat_logs);
+} ftpnat_new_logs SEC(".maps");
+
 /* zeroed image of a block about to be entered */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -345,6 +364,20 @@ static __always_inline struct scratch *scratch_get(void)
 	__u32 zero = 0;
 
 	return bpf_map_lookup_elem(&ftpnat_scratch, &zero);
+}
+
+/* The stream against the direction of the segment at hand. */
+static __always_inline struct ftpnat_stream *other_stream(const struct scan *c)
+{
+	return &c->session->stream[!(c->s->segment.dir & 1)];
+}
+
+/* Room for a payload as it leaves. NULL never happens, but the verifier can't know. */
+static __always_inline struct payload *payload_out(void)
+{
+	__u32 key = PAYLOAD_PIECES;
+
+	return bpf_map_lookup_elem(&ftpnat_payload, &key);
 }
 
 static __always_inline __u32 now_seconds(void)

@@ -7,9 +7,11 @@
 #ifndef FTPNAT_BPF_SEGMENT_H
 #define FTPNAT_BPF_SEGMENT_H
 
+#include "edit.h"
 #include "events.h"
+#include "kept.h"
 #include "lines.h"
-#include "stream.h"
+#include "logs.h"
 #include "tls.h"
 
 /*
@@ -18,142 +20,15 @@
  */
 #define SEGMENT_ROOM 320
 
-/* The piece that holds this byte of the payload. */
-static __always_inline struct payload *piece_at(const struct scan *c, __u32 offset)
+/* Byte i of the line at seg->scan.line, for its event. */
+static long shown_byte(__u32 i, struct scan *c)
 {
-	__u32 key = offset / PAYLOAD_LEN & (PAYLOAD_PIECES - 1);
+	struct scratch *s = c->s;
 
-	return key ? bpf_map_lookup_elem(&ftpnat_payload, &key) : c->in;
-}
-
-static long piece_load(__u32 i, struct scan *c)
-{
-	struct payload *piece = piece_at(c, i * PAYLOAD_LEN);
-	__u32 from = c->s->packet.payload + i * PAYLOAD_LEN;
-	__u32 len = c->len - i * PAYLOAD_LEN;
-	long rc;
-
-	if (!piece || i * PAYLOAD_LEN >= c->len)
+	if (i >= sizeof(s->shown_line))
 		return 1;
-	if (len <= PAYLOAD_LEN) {
-		rc = bpf_skb_load_bytes(c->skb, from, piece->byte,
-					bounded_len(len, PAYLOAD_LEN));
-	} else {
-		len -= PAYLOAD_LEN;
-		if (len > sizeof(piece->behind))
-			len = sizeof(piece->behind);
-		rc = bpf_skb_load_bytes(c->skb, from, piece->byte, PAYLOAD_LEN) ||
-		     bpf_skb_load_bytes(c->skb, from + PAYLOAD_LEN, piece->behind,
-					bounded_len(len, sizeof(piece->behind)));
-	}
-	c->s->segment.scan.broken = rc != 0;
-	return rc != 0;
-}
-
-/* Reads the whole payload. 0 or -1. */
-static __always_inline int pieces_load(struct scan *c)
-{
-	c->s->segment.scan.broken = false;
-	bpf_loop(PAYLOAD_PIECES, piece_load, c, 0);
-	return c->s->segment.scan.broken ? -1 : 0;
-}
-
-/* A byte as the sender sent it. */
-static __always_inline __u8 raw_byte(const struct scan *c, __u32 seq)
-{
-	const struct segment *seg = &c->s->segment;
-	__u32 held = seq - seg->scan.held_from;
-	const struct payload *piece;
-
-	if (held < seg->scan.held_len)
-		return c->stream->held[bounded(held, FTPNAT_HELD_LEN)];
-	piece = piece_at(c, seq - seg->start);
-	return piece ? piece->byte[bounded(seq - seg->start, PAYLOAD_LEN)] : 0;
-}
-
-static long edit_byte(__u32 i, struct scan *c)
-{
-	struct ftpnat_stream *stream = c->stream;
-	struct segment *seg = &c->s->segment;
-	__u32 before = seg->edit.text_from - seg->edit.from;
-	__u8 byte;
-
-	if (i < before)
-		byte = raw_byte(c, seg->edit.from + i);
-	else if (i < before + seg->edit.text_len)
-		byte = seg->outcome.text[bounded(i - before, sizeof(seg->outcome.text))];
-	else
-		byte = raw_byte(c, seg->edit.text_to + (i - before - seg->edit.text_len));
-	stream->text[bounded(stream->text_head + i, FTPNAT_TEXT_LEN)] = byte;
-	return 0;
-}
-
-/* Enters an edit: raw bytes up to text_from, `text`, raw bytes from text_to. Room was checked. */
-static __always_inline void edit_add(struct scan *c)
-{
-	struct ftpnat_stream *stream = c->stream;
-	struct segment *seg = &c->s->segment;
-	struct ftpnat_edit *e = edit_at(stream, stream->edits);
-	__u32 old_len = seg->edit.to - seg->edit.from;
-	__u32 new_len =
-		old_len - (seg->edit.text_to - seg->edit.text_from) + seg->edit.text_len;
-
-	e->start = seg->edit.from;
-	e->old_len = (__u16)old_len;
-	e->new_len = (__u16)new_len;
-	e->text = (__u16)bounded(stream->text_head, FTPNAT_TEXT_LEN);
-	if (new_len == seg->edit.text_len &&
-	    e->text <= FTPNAT_TEXT_LEN - sizeof(seg->outcome.text))
-		bpf_probe_read_kernel(stream->text + e->text,
-				      bounded_len(new_len, sizeof(seg->outcome.text)),
-				      seg->outcome.text);
-	else
-		bpf_loop(new_len & (FTPNAT_TEXT_LEN - 1), edit_byte, c, 0);
-	stream->text_head += new_len;
-	stream->text_used += new_len;
-	stream->edits++;
-}
-
-/* Takes back the edit of a line that has to come again. */
-static __always_inline void edit_undo(struct ftpnat_stream *stream)
-{
-	struct ftpnat_edit *e = edit_at(stream, stream->edits - 1U);
-
-	if (!stream->edits || !seq_before(stream->next, e->start + e->old_len))
-		return;
-	stream->text_head -= e->new_len;
-	stream->text_used -= e->new_len;
-	stream->edits--;
-}
-
-/*
- * Held bytes are not an address line after all: they leave unchanged with what follows.
- */
-static __always_inline void release_held(struct scan *c)
-{
-	struct segment *seg = &c->s->segment;
-
-	seg->scan.releasing = false;
-	if (!stream_has_room(c->stream, FTPNAT_HELD_LEN)) {
-		seg->scan.full = true;
-		return;
-	}
-	seg->edit.from = seg->scan.held_from;
-	seg->edit.to = c->stream->next;
-	seg->edit.text_from = seg->edit.to;
-	seg->edit.text_to = seg->edit.to;
-	seg->edit.text_len = 0;
-	edit_add(c);
-}
-
-/* Byte i of the line at seg->scan.line, into the session. */
-static long hold_byte(__u32 i, struct scan *c)
-{
-	struct segment *seg = &c->s->segment;
-
-	if (i >= FTPNAT_HELD_LEN)
-		return 1;
-	c->stream->held[bounded(i, FTPNAT_HELD_LEN)] = raw_byte(c, seg->scan.line + i);
+	s->shown_line[bounded(i, sizeof(s->shown_line))] =
+		raw_byte(c, s->segment.scan.line + i);
 	return 0;
 }
 
@@ -188,8 +63,8 @@ static __noinline int event_line(struct scan *c, bool whole)
 	e->text_len = (__u16)seg->outcome.text_len;
 	bpf_probe_read_kernel(e->text, sizeof(e->text), seg->outcome.text);
 	if (seg->scan.releasing) {
-		bpf_loop(c->stream->parser.length, hold_byte, c, 0);
-		bpf_probe_read_kernel(e->line, sizeof(e->line), c->stream->held);
+		bpf_loop(c->stream->parser.length, shown_byte, c, 0);
+		bpf_probe_read_kernel(e->line, sizeof(e->line), c->s->shown_line);
 	} else if (piece) {
 		bpf_probe_read_kernel(e->line, sizeof(e->line),
 				      piece->byte +
@@ -384,16 +259,105 @@ static long scan_byte(__u32 i, struct scan *c)
 	return 0;
 }
 
+/* The whole line at seg->scan.line has to come again: as if the segment had ended before it. */
+static __always_inline enum ftpnat_reason line_repeat(struct scan *c)
+{
+	struct ftpnat_stream *stream = c->stream;
+	struct segment *seg = &c->s->segment;
+
+	seg->scan.releasing = false;
+	if (seq_before(seg->scan.line, seg->scan.fresh)) {
+		stream->parser = seg->scan.before;
+		stream->held_len = seg->scan.held_len;
+		stream->next = seg->scan.fresh;
+		edit_undo(c);
+		return FTPNAT_LOG_FULL;
+	}
+	ftp_line_start(&stream->parser);
+	stream->parser.reply = stream->reply;
+	stream->next = seg->scan.line;
+	seg->end = seg->scan.line;
+	edit_undo(c);
+	if (!seq_before(seg->start, seg->end))
+		return FTPNAT_LOG_FULL;
+	count(FTPNAT_LOG_FULL); /* of its end */
+	return GO_ON;
+}
+
+/* Parses the segment from seg->scan.fresh on, as segment_scan(). */
+static __always_inline enum ftpnat_reason lines_scan(struct scan *c)
+{
+	struct ftpnat_stream *stream = c->stream;
+	struct segment *seg = &c->s->segment;
+	bool hold;
+
+	seg->scan.before = stream->parser;
+	stream->held_len = 0;
+	bpf_loop((seg->end - stream->next) & 0xffff, scan_byte, c, 0);
+	hold = line_undecided(c) &&
+	       (seg->scan.releasing || !seq_before(seg->scan.line, seg->scan.fresh)) &&
+	       !(c->s->packet.flags & TH_URG);
+	if (!seg->scan.full && !hold && line_must_break(c))
+		line_break(c);
+	if (seg->scan.full)
+		return line_repeat(c);
+	if (c->s->packet.flags & TH_URG) {
+		/* the mark would be lost with the segment (Telnet Synch before ABOR) */
+		if (seg->scan.releasing)
+			release_held(c);
+	} else if (hold) {
+		stream->held_len = (__u16)stream->parser.length;
+		seg->scan.held_from = seg->scan.line;
+		/* Nagle's rule: the rest comes once the bytes before are acknowledged */
+		seg->send.twice = c->s->packet.flags & TH_PSH &&
+				  seq_before(seg->start, seg->scan.line);
+	}
+	return GO_ON;
+}
+
 /*
- * Parses the new bytes of the segment and decides which are held back. GO_ON, or
- * LOG_FULL: nothing of the segment can be forwarded.
+ * A segment under TLS: nothing is parsed, held bytes leave with the next byte. True: lines
+ * begin again at stream->next.
+ */
+static __always_inline bool tls_scan(struct scan *c)
+{
+	struct ftpnat_stream *stream = c->stream;
+	struct segment *seg = &c->s->segment;
+	bool clear = tls_follow(c->skb, stream);
+
+	stream->next++;
+	if (seg->scan.releasing && stream->next - seg->start == 1)
+		release_held(c);
+	stream->held_len = 0;
+	stream->next = seg->end;
+	if (seg->dir == FTPNAT_FROM_SERVER)
+		tls_claim(c->session, seg->session);
+	if (!clear)
+		return false;
+	tls_end(c->session);
+	ftp_line_start(&stream->parser);
+	stream->parser.reply = 0;
+	stream->reply = 0;
+	stream->next = stream->tls_record;
+	stream->kept_len = 0;
+	seg->scan.releasing = false;
+	seg->scan.line = stream->next;
+	seg->scan.fresh = stream->next;
+	seg->scan.held_from = stream->next;
+	seg->scan.held_len = 0;
+	return true;
+}
+
+/*
+ * Parses the new bytes of the segment and decides which are held back. GO_ON, or the
+ * reason why nothing of the segment can be forwarded.
  */
 static __always_inline enum ftpnat_reason segment_scan(struct scan *c)
 {
 	struct ftpnat_stream *stream = c->stream;
 	struct segment *seg = &c->s->segment;
 	__u32 fresh = seg->end - stream->next;
-	bool hold;
+	enum ftpnat_reason verdict;
 
 	seg->scan.full = false;
 	seg->scan.fresh = stream->next;
@@ -412,73 +376,14 @@ static __always_inline enum ftpnat_reason segment_scan(struct scan *c)
 	if (seg->dir == FTPNAT_FROM_SERVER && c->session->flags & FTPNAT_SESSION_HELLO)
 		tls_answer(c->session, raw_byte(c, stream->next));
 	if (stream->tls) {
-		bool clear = tls_follow(c->skb, stream);
-
-		/* nothing is parsed, held bytes leave with the next byte */
-		stream->next++;
-		if (seg->scan.releasing && stream->next - seg->start == 1)
-			release_held(c);
-		stream->held_len = 0;
-		stream->next = seg->end;
-		if (seg->dir == FTPNAT_FROM_SERVER)
-			tls_claim(c->session, seg->session);
-		if (!clear)
+		if (!tls_scan(c))
 			return GO_ON;
-		tls_end(c->session);
-		ftp_line_start(&stream->parser);
-		stream->parser.reply = 0;
-		stream->reply = 0;
-		stream->next = stream->tls_record;
-		seg->scan.releasing = false;
-		seg->scan.line = stream->next;
-		seg->scan.fresh = stream->next;
-		seg->scan.held_from = stream->next;
-		seg->scan.held_len = 0;
-		fresh = seg->end - stream->next;
+		if (!logs_take(c, true))
+			return FTPNAT_NO_MEMORY;
 	}
-	seg->scan.before = stream->parser;
-	stream->held_len = 0;
-	bpf_loop(fresh & 0xffff, scan_byte, c, 0);
-	hold = line_undecided(c) &&
-	       (seg->scan.releasing || !seq_before(seg->scan.line, seg->scan.fresh)) &&
-	       !(c->s->packet.flags & TH_URG);
-	if (!seg->scan.full && !hold && line_must_break(c))
-		line_break(c);
-
-	if (seg->scan.full) {
-		/* as if the segment had ended before this line */
-		seg->scan.releasing = false;
-		if (seq_before(seg->scan.line, seg->scan.fresh)) {
-			stream->parser = seg->scan.before;
-			stream->held_len = seg->scan.held_len;
-			stream->next = seg->scan.fresh;
-			edit_undo(stream);
-			return FTPNAT_LOG_FULL;
-		}
-		ftp_line_start(&stream->parser);
-		stream->parser.reply = stream->reply;
-		stream->next = seg->scan.line;
-		seg->end = seg->scan.line;
-		edit_undo(stream);
-		if (!seq_before(seg->start, seg->end))
-			return FTPNAT_LOG_FULL;
-		count(FTPNAT_LOG_FULL); /* of its end */
-		return GO_ON;
-	}
-	if (c->s->packet.flags & TH_URG) {
-		/* the mark would be lost with the segment (Telnet Synch before ABOR) */
-		if (seg->scan.releasing)
-			release_held(c);
-	} else if (hold) {
-		bpf_loop(stream->parser.length, hold_byte, c, 0);
-		stream->held_len = (__u16)stream->parser.length;
-		seg->scan.held_from = seg->scan.line;
-		seg->scan.held_len = stream->held_len;
-		/* Nagle's rule: the rest comes once the bytes before are acknowledged */
-		seg->send.twice = c->s->packet.flags & TH_PSH &&
-				  seq_before(seg->start, seg->scan.line);
-	}
-	return GO_ON;
+	verdict = lines_scan(c);
+	keep(c, seg->scan.fresh);
+	return verdict;
 }
 
 #endif

@@ -8,30 +8,48 @@
 
 #include "conntrack_state.h"
 #include "expected.h"
+#include "logs.h"
 #include "tls_sessions.h"
 
 #define LOCK_TRIES (1 << 16)
 #define ID_TRIES   64
 
-static long try_lock(__u32 i, struct ftpnat_session **session)
+struct locking {
+	struct ftpnat_session *session;
+	const __u32 *id;
+};
+
+static long try_lock(__u32 i, struct locking *c)
 {
 	(void)i;
-	return !__sync_val_compare_and_swap(&(*session)->lock, 0, 1);
+	return !__sync_val_compare_and_swap(&c->session->lock, 0, *c->id);
+}
+
+static __always_inline void session_unlock(struct ftpnat_session *session,
+					   const __u32 *id)
+{
+	__sync_val_compare_and_swap(&session->lock, *id, 0);
 }
 
 /*
  * A lock of our own and not bpf_spin_lock, under which no helper may be called
  * before 6.x. Its holder runs with bottom halves off and never waits, so the
- * other direction on another CPU is the only one ever seen waiting. 1 if held.
+ * other direction on another CPU is the only one ever seen waiting.
+ *
+ * False: it isn't the session of this id, which is in the memory of a map, any more.
+ * Another CPU may remove it at any time before, and its memory may be another session's
+ * then: that one's lock isn't ours to release, so a lock names its holder's id.
  */
-static __always_inline bool session_lock(struct ftpnat_session *session)
+static __always_inline bool session_lock(struct ftpnat_session *session, const __u32 *id)
 {
-	return bpf_loop(LOCK_TRIES, try_lock, &session, 0) < LOCK_TRIES;
-}
+	struct locking c = { .session = session, .id = id };
 
-static __always_inline void session_unlock(struct ftpnat_session *session)
-{
-	__sync_fetch_and_and(&session->lock, 0);
+	if (bpf_loop(LOCK_TRIES, try_lock, &c, 0) == LOCK_TRIES)
+		return false;
+	if (session->id == *id && !session->gone)
+		return true;
+	session_unlock(session, id);
+	return false;
 }
 
 static __always_inline void stream_begin(struct ftpnat_stream *stream, __u32 first)
@@ -127,6 +145,7 @@ static __always_inline struct ftpnat_session *session_get(struct scratch *s,
 		return NULL;
 	client = flow->flags & FTPNAT_FLOW_CLIENT ? flow : other;
 	server = flow->flags & FTPNAT_FLOW_CLIENT ? other : flow;
+	blank->id = id;
 	blank->created = client->created;
 	blank->rule = client->rule;
 	blank->flags = client->flags & FTPNAT_FLOW_TRACKED ? FTPNAT_SESSION_TRACKED : 0;
@@ -164,16 +183,42 @@ static __always_inline void session_close(struct ftpnat_session *session, __u32 
 	tls_forget(session, id);
 }
 
-/* The control connection of this client is gone. */
-static __always_inline void session_remove(__u32 id, const struct ftpnat_tuple *client)
+/* The control connection of this client is gone. The id is in the memory of a map. */
+static __always_inline void session_remove(__u32 *id, const struct ftpnat_tuple *client)
 {
-	struct ftpnat_session *session = session_of_client(id, client);
+	struct ftpnat_session *session = session_of_client(*id, client);
 
-	if (!session)
+	if (!session || !session_lock(session, id))
 		return;
-	expectation_close(session, id, FTPNAT_EXPECTED_CLOSED);
-	tls_forget(session, id);
-	bpf_map_delete_elem(&ftpnat_sessions, &id);
+	expectation_close(session, *id, FTPNAT_EXPECTED_CLOSED);
+	tls_forget(session, *id);
+	session->gone = 1; /* to those who wait for the lock */
+	bpf_map_delete_elem(&ftpnat_logs, id);
+	session_unlock(session, id);
+	bpf_map_delete_elem(&ftpnat_sessions, id);
+}
+
+/* Nothing has come for a while: the session needs no logs if nothing is in them. */
+static __always_inline void session_rest(const struct ftpnat_flow *client,
+					 const struct ftpnat_tuple *key, __u32 now)
+{
+	struct ftpnat_session *session = session_of_client(client->session, key);
+
+	if (!session || !session_lock(session, &client->session))
+		return;
+	logs_leave(session, &client->session, now);
+	session_unlock(session, &client->session);
+}
+
+/* A data connection of the session of this id begins (1) or ends (-1). */
+static __always_inline void session_data(__u32 *id, __u32 created, __s32 change)
+{
+	struct ftpnat_session *session = session_of_data(*id, created);
+
+	if (!session || !session_lock(session, id))
+		return;
+	session->data_flows += (__u32)change;
+	session_unlock(session, id);
 }
 
 #endif

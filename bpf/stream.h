@@ -2,8 +2,7 @@
 /*
  * The stream edit log: what keeps both ends of a control connection in step
  * although lines changed their length between them. Pure functions over struct
- * ftpnat_stream, compiled for BPF and for the host (tests). Sequence arithmetic
- * is modulo 2^32.
+ * ftpnat_stream and its log. Sequence arithmetic is modulo 2^32.
  *
  * An edit is atomic: the segment that holds its last byte carries all of its
  * replacement, a segment that ends before that carries none of it, and an ACK
@@ -15,9 +14,10 @@
 
 #include "tcp.h"
 
-static __always_inline struct ftpnat_edit *edit_at(struct ftpnat_stream *s, __u32 i)
+static __always_inline struct ftpnat_edit *edit_at(const struct ftpnat_stream *s,
+						   struct ftpnat_log *log, __u32 i)
 {
-	return &s->edit[bounded(s->first + i, FTPNAT_MAX_EDITS)];
+	return &log->edit[bounded(s->first + i, FTPNAT_MAX_EDITS)];
 }
 
 static __always_inline __u32 held_from(const struct ftpnat_stream *s)
@@ -26,15 +26,15 @@ static __always_inline __u32 held_from(const struct ftpnat_stream *s)
 }
 
 /* Sender's sequence number -> receiver's; inside an edit: the start of its replacement. */
-__noinline __u32 stream_map(struct ftpnat_stream *s, __u32 seq)
+__noinline __u32 stream_map(struct ftpnat_stream *s, struct ftpnat_log *log, __u32 seq)
 {
 	__u32 growth, i;
 
-	if (!s)
+	if (!s || !log)
 		return seq;
 	growth = s->base;
 	for (i = 0; i < FTPNAT_MAX_EDITS; i++) {
-		struct ftpnat_edit *e = edit_at(s, i);
+		struct ftpnat_edit *e = edit_at(s, log, i);
 
 		if (i >= s->edits || !seq_before(e->start, seq))
 			return seq + growth;
@@ -46,32 +46,35 @@ __noinline __u32 stream_map(struct ftpnat_stream *s, __u32 seq)
 }
 
 /* The same for a sequence number that may lie within or behind held bytes. */
-static __always_inline __u32 stream_map_held(struct ftpnat_stream *s, __u32 seq)
+static __always_inline __u32 stream_map_held(struct ftpnat_stream *s,
+					     struct ftpnat_log *log, __u32 seq)
 {
 	if (s->held_len && !s->fin && seq_before(held_from(s), seq))
 		seq = seq_before(s->next, seq) ? seq - s->held_len : held_from(s);
-	return stream_map(s, seq);
+	return stream_map(s, log, seq);
 }
 
 /* Receiver's: where the next byte of the sender goes, after all that went on. */
-static __always_inline __u32 stream_said(struct ftpnat_stream *s)
+static __always_inline __u32 stream_said(struct ftpnat_stream *s, struct ftpnat_log *log)
 {
-	return s->fin ? stream_map(s, s->next) + 1 : stream_map(s, held_from(s));
+	return s->fin ? stream_map(s, log, s->next) + 1 :
+			stream_map(s, log, held_from(s));
 }
 
 /*
  * Receiver's sequence number -> sender's, for ACK numbers and the edges of SACK
  * blocks. Inside a replacement: the start of the edit, or its end if `up`.
  */
-__noinline __u32 stream_unmap(struct ftpnat_stream *s, __u32 seq, bool up)
+__noinline __u32 stream_unmap(struct ftpnat_stream *s, struct ftpnat_log *log, __u32 seq,
+			      bool up)
 {
 	__u32 growth, i;
 
-	if (!s)
+	if (!s || !log)
 		return seq;
 	growth = s->base;
 	for (i = 0; i < FTPNAT_MAX_EDITS; i++) {
-		struct ftpnat_edit *e = edit_at(s, i);
+		struct ftpnat_edit *e = edit_at(s, log, i);
 
 		if (i >= s->edits || !seq_before(e->start + growth, seq))
 			return seq - growth;
@@ -83,9 +86,10 @@ __noinline __u32 stream_unmap(struct ftpnat_stream *s, __u32 seq, bool up)
 }
 
 /* An ACK number of the receiver, as the sender must see it. */
-static __always_inline __u32 stream_unmap_ack(struct ftpnat_stream *s, __u32 ack)
+static __always_inline __u32 stream_unmap_ack(struct ftpnat_stream *s,
+					      struct ftpnat_log *log, __u32 ack)
 {
-	__u32 seq = stream_unmap(s, ack, 0);
+	__u32 seq = stream_unmap(s, log, ack, false);
 
 	/*
 	 * held bytes are acknowledged with the bytes before them; an ACK is never taken
@@ -97,16 +101,16 @@ static __always_inline __u32 stream_unmap_ack(struct ftpnat_stream *s, __u32 ack
 }
 
 /* Records the receiver's ACK and drops the edits that it covers completely. */
-__noinline int stream_acked(struct ftpnat_stream *s, __u32 ack)
+__noinline int stream_acked(struct ftpnat_stream *s, struct ftpnat_log *log, __u32 ack)
 {
 	__u32 i;
 
-	if (!s)
+	if (!s || !log)
 		return 0;
 	if (seq_before(s->acked, ack))
 		s->acked = ack;
 	for (i = 0; i < FTPNAT_MAX_EDITS; i++) {
-		struct ftpnat_edit *e = edit_at(s, 0);
+		struct ftpnat_edit *e = edit_at(s, log, 0);
 
 		if (!s->edits || seq_before(s->acked, e->start + s->base + e->new_len))
 			return 0;

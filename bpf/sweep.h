@@ -65,6 +65,8 @@ static __noinline int flow_visit(struct ftpnat_tuple *key, __u32 since, __u32 no
 		rc = (int)flow_remove(key, flow);
 		return rc == -ENOENT ? 0 : rc;
 	}
+	if (flow->kind == FTPNAT_CONTROL)
+		session_rest(flow, key, now);
 	rc = expiry_put(key, now);
 	if (!rc)
 		flow->queued = now;

@@ -26,6 +26,7 @@
 	X(HOPS,     "ftpnat_hops",     "next hops, for XDP",                         true)  \
 	X(FLOWS,    "ftpnat_flows",    "connections, an entry per direction",        true)  \
 	X(SESSIONS, "ftpnat_sessions", "control connections",                        true)  \
+	X(LOGS,     "ftpnat_logs",     "bytes and edits not yet acknowledged",       true)  \
 	X(EXPECTED, "ftpnat_expected", "announced data connections",                 true)  \
 	X(TLS,      "ftpnat_tls",      "sessions under TLS, by client",              true)  \
 	X(EXPIRY,   "ftpnat_expiry",   "the timer that removes connections",         true)  \
@@ -43,6 +44,7 @@
 	X(SCRATCH,  "ftpnat_scratch",  "what a packet needs while it is handled",    false) \
 	X(PAYLOAD,  "ftpnat_payload",  "a packet's bytes while it is handled",       false) \
 	X(BLANK,    "ftpnat_blank",    "an empty session, to begin with",            false) \
+	X(NEW_LOGS, "ftpnat_new_logs",  "empty logs, to begin with",                   false) \
 	X(EMPTY,    "ftpnat_empty",    "an empty block of the queue, to begin with", false) \
 	X(CLOCK,    "ftpnat_clock",    "the time, for XDP",                          false)
 /* clang-format on */

@@ -16,7 +16,7 @@
 
 #include "ftpnat_reasons.h"
 
-#define FTPNAT_LAYOUT 10
+#define FTPNAT_LAYOUT 11
 
 /* Capacities that are part of the layout (limits: of the configuration are not). */
 #define FTPNAT_MAX_RULES	256  /* rule ids 0..255, kept by name over a reload */
@@ -215,15 +215,17 @@ enum ftpnat_dir { FTPNAT_FROM_CLIENT, FTPNAT_FROM_SERVER, FTPNAT_DIR_MAX };
 
 #define FTPNAT_MAX_EDITS 32   /* unacknowledged edits of one direction, power of two */
 #define FTPNAT_TEXT_LEN	 1024 /* their replacement bytes, ring, power of two */
+#define FTPNAT_KEPT_LEN                                                                  \
+	2048 /* unacknowledged bytes of one direction, ring, power of two */
 #define FTPNAT_HELD_LEN                                                                  \
-	256 /* longest start of an address line that is kept, power of two */
+	256 /* longest start of an address line that is held back, power of two */
 
 /* The sender's bytes [start, start + old_len) became new_len bytes of the text ring. */
 struct ftpnat_edit {
 	__u32 start; /* sender's sequence space */
 	__u16 old_len;
 	__u16 new_len;
-	__u16 text; /* offset in ftpnat_stream.text */
+	__u16 text; /* offset in ftpnat_log.text */
 	__u16 pad;
 };
 
@@ -253,7 +255,7 @@ struct ftpnat_stream {
 	__u8 edits;	 /* number of edits */
 	__u16 text_head; /* next free byte of the text ring */
 	__u16 text_used;
-	__u16 held_len; /* bytes [next - held_len, next) are kept in `held` */
+	__u16 held_len; /* bytes [next - held_len, next) are held back from the receiver */
 	__u16 reply;	/* server's: multi-line reply that was open when the line began */
 	__u8 heard;	/* the receiver has sent something: tsval and window are known */
 	__u8 tls;	/* enum ftpnat_tls_state */
@@ -265,10 +267,31 @@ struct ftpnat_stream {
 	__u8 clocked;	  /* ts_recent is known */
 	__u32 edge;	  /* sender's: end of the widest window that it was told */
 	__u32 ts_recent;  /* sender's timestamp, as its receiver keeps it (RFC 7323) */
+	__u32 kept; /* sender's: bytes [kept, kept + kept_len) are in ftpnat_log.kept */
+	__u16 kept_len; /* what the receiver hasn't acknowledged of the bytes before `next` */
+	__u16 pad;
 	struct ftp_parser parser;
+};
+
+/*
+ * What a stream needs while bytes of it are unacknowledged: the bytes, as they were parsed
+ * (byte s is kept[s modulo FTPNAT_KEPT_LEN]), and what became of them.
+ */
+struct ftpnat_log {
 	struct ftpnat_edit edit[FTPNAT_MAX_EDITS];
-	__u8 held[FTPNAT_HELD_LEN];
+	__u8 kept[FTPNAT_KEPT_LEN];
 	__u8 text[FTPNAT_TEXT_LEN];
+};
+
+/*
+ * ftpnat_logs: session id -> its logs. Entered with the first byte that is not
+ * acknowledged, removed when all are and some time has passed. Only who holds the
+ * session's lock may use it. Id 0, which no session has: empty ones for all others.
+ */
+struct ftpnat_logs {
+	__u32 begun; /* when it was entered */
+	__u32 pad;
+	struct ftpnat_log log[FTPNAT_DIR_MAX];
 };
 
 #define FTPNAT_MAX_COMMANDS                                                              \
@@ -293,7 +316,8 @@ struct ftpnat_stream {
 	0x80 /* the client speaks another protocol: opens nothing */
 
 struct ftpnat_session {
-	__u32 lock;
+	__u32 lock; /* 0, or the id while a CPU works on it, see bpf/session.h */
+	__u32 id;
 	__u32 data_flows; /* data connections in ftpnat_flows */
 	__u32 created;	  /* its control connection */
 	__u32 spoken;	  /* when either end last finished a line */
@@ -308,7 +332,9 @@ struct ftpnat_session {
 	__u8 busy;	 /* a preliminary reply has come, and no final one since */
 	__u8 timestamps; /* both ends send them */
 	__u8 wscale[FTPNAT_DIR_MAX]; /* shift of each sender's windows */
-	__u8 late;    /* newest of `commands`, younger than the server's present line */
+	__u8 late; /* newest of `commands`, younger than the server's present line */
+	__u8 gone; /* about to be removed */
+	__u8 pad[3];
 	__u16 others; /* commands in flight that don't matter, behind all of them */
 	__u16 mss[FTPNAT_DIR_MAX];  /* largest segment that each sender takes itself */
 	struct ftpnat_tuple client; /* client -> what it dialled */
@@ -706,6 +732,6 @@ _Static_assert(sizeof(struct ftpnat_expected) == 88, "layout 6");
 _Static_assert(sizeof(struct ftpnat_event) == 128, "layout 9");
 _Static_assert(sizeof(struct ftpnat_line_event) == 400, "layout 9");
 _Static_assert(sizeof(struct ftpnat_edit) == 12, "layout 4");
-_Static_assert(sizeof(struct ftpnat_session) < 4096 - 128, "one element fits a page");
+_Static_assert(sizeof(struct ftpnat_session) <= 512, "what an idle session takes");
 
 #endif

@@ -271,7 +271,10 @@
 	  "Take bans back with ftpnat-load unban, or ban prefixes: see ftpnat-load bans.") \
 	X(ICMP_SEQUENCE, "icmp_sequence", \
 	  "ICMP error dropped: it quotes a sequence number that its receiver doesn't have in flight (RFC 5927)", \
-	  "Nothing: it came too late, or somebody invents errors to break connections.")
+	  "Nothing: it came too late, or somebody invents errors to break connections.") \
+	X(INCONSISTENT, "tcp_inconsistent", \
+	  "control segment that repeats bytes not yet acknowledged and says something else, dropped", \
+	  "Nothing, if it is few. If it rises, somebody tries to make the two ends of a session read different lines: look for the client in ftpnat-load events.")
 enum ftpnat_reason {
 #define X(symbol, string, meaning, advice) FTPNAT_##symbol,
 	FTPNAT_REASONS(X)

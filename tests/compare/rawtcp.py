@@ -5,8 +5,8 @@ A Wire is one host's interface with addresses that the host itself does not have
 so that its stack answers nothing. A Tcp on it acknowledges what comes, as a host
 does, but sends and resends only what it is told to. What a correct peer can't
 cause it notes in `wrong`: an acknowledgement of bytes that were never sent, other
-bytes in a retransmission of what it has not acknowledged, bad checksums, another
-window than it was told, timestamps that run backwards.
+bytes in a retransmission of what it has not acknowledged, bad checksums, a
+window that is larger than it was told or shrinks, timestamps that run backwards.
 """
 
 import ipaddress
@@ -260,6 +260,7 @@ class Tcp:
         self.segments = 0  # with data that arrived
         self.keepalives = 0
         self.wrong = []
+        self.edge = 0  # of the peer's window, from our first byte
         self.last = None  # segment that we sent
         self.last_in = None
         self._clock, self._echo = 1000, 0
@@ -394,11 +395,17 @@ class Tcp:
         self._timestamp(segment)
         if len(segment.packet) > MTU:
             self.wrong.append(f"packet of {len(segment.packet)} bytes")
-        if segment.window != WINDOW:
-            self.wrong.append(f"the peer's window became {segment.window}")
+        self._window(segment)
         if segment.flags & ACK and not self._stale(segment):
             self._acked(segment)
         self._data(segment)
+
+    def _window(self, segment):
+        """A gateway may tell a smaller one, but takes nothing of it back (RFC 9293 section 3.8.6)."""
+        edge = difference(segment.ack, self.iss + 1) + segment.window
+        if segment.window > WINDOW or (segment.window < WINDOW and edge < self.edge):
+            self.wrong.append(f"the peer's window became {segment.window}")
+        self.edge = max(self.edge, edge)
 
     def _stale(self, segment):
         """All before what we acknowledged: its own ACK is no news (RFC 9293 section 3.10.7.4)."""

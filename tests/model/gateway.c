@@ -87,6 +87,7 @@ int gateway_open(struct gateway *g)
 		return -1;
 	bpf_map__set_max_entries(g->skel->maps.ftpnat_flows, ENTRIES);
 	bpf_map__set_max_entries(g->skel->maps.ftpnat_sessions, ENTRIES);
+	bpf_map__set_max_entries(g->skel->maps.ftpnat_logs, ENTRIES);
 	bpf_map__set_max_entries(g->skel->maps.ftpnat_queue, QUEUE);
 	bpf_map__set_max_entries(g->skel->maps.ftpnat_tls, ENTRIES);
 	bpf_map__set_max_entries(g->skel->maps.ftpnat_expected, ENTRIES);

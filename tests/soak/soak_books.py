@@ -85,6 +85,8 @@ class Books:
         tables = {table["name"]: table["used"] for table in self.gateway.stats()["tables"]}
         left = [f"table {name} has {tables[name]} entries" for name in TABLES if tables[name]]
         left += [f"{name} holds {entries}" for name in MAPS if (entries := self.gateway.map(name))]
+        if len(self.gateway.map("ftpnat_logs")) > 1:
+            left.append("ftpnat_logs holds more than the empty ones")
         wait_until(self._all_looked_at, "the queue of connections to look at is empty")
         if len(self.gateway.map("ftpnat_queue")) > 1:
             left.append("an empty queue has more than the block that it fills next")

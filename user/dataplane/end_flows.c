@@ -26,6 +26,7 @@ struct farewell {
 struct ending {
 	int flows_fd;
 	int sessions_fd;
+	int logs_fd;
 	int queue_fd;
 	__u32 progress; /* when the timer last took something from the queue */
 	struct reset_sockets sockets;
@@ -36,6 +37,7 @@ static void ending_close(struct ending *ending)
 {
 	close_fd(&ending->flows_fd);
 	close_fd(&ending->sessions_fd);
+	close_fd(&ending->logs_fd);
 	close_fd(&ending->queue_fd);
 	reset_close(&ending->sockets);
 	free(ending->farewell);
@@ -60,13 +62,13 @@ static void fill(struct reset reset[NUMBERS], const struct ftpnat_tuple *tuple,
 }
 
 /* The receiver's number of the byte behind all that was sent, with all edits before it. */
-static __u32 stream_end(const struct ftpnat_stream *stream)
+static __u32 stream_end(const struct ftpnat_stream *stream, const struct ftpnat_log *log)
 {
 	__u32 end = stream->next - stream->held_len + stream->base;
 
 	for (unsigned int i = 0; i < stream->edits; i++) {
 		const struct ftpnat_edit *edit =
-			&stream->edit[(stream->first + i) % FTPNAT_MAX_EDITS];
+			&log->edit[(stream->first + i) % FTPNAT_MAX_EDITS];
 
 		end += (__u32)edit->new_len - edit->old_len;
 	}
@@ -77,16 +79,18 @@ static __u32 stream_end(const struct ftpnat_stream *stream)
 static void ask_session(const struct ending *ending, const struct ftpnat_ending *one,
 			struct farewell *farewell)
 {
+	struct ftpnat_logs logs = { .begun = 0 };
 	struct ftpnat_session session;
 
 	if (bpf_map_lookup_elem(ending->sessions_fd, &one->session, &session) ||
 	    memcmp(&session.client, &one->key, sizeof(one->key)))
 		return;
+	bpf_map_lookup_elem(ending->logs_fd, &one->session, &logs); /* none: no edits */
 	for (int from = 0; from < FTPNAT_DIR_MAX; from++) {
 		const struct ftpnat_stream *stream = &session.stream[from];
 
 		farewell->end[from][ACKNOWLEDGED].seq = stream->acked;
-		farewell->end[from][SENT].seq = stream_end(stream);
+		farewell->end[from][SENT].seq = stream_end(stream, &logs.log[from]);
 	}
 }
 
@@ -170,6 +174,7 @@ int flows_end(const struct view *view, const struct ftpnat_ending *list, size_t 
 	_cleanup_(ending_close) struct ending ending = {
 		.flows_fd = view_map(view, FTPNAT_MAP_FLOWS),
 		.sessions_fd = view_map(view, FTPNAT_MAP_SESSIONS),
+		.logs_fd = view_map(view, FTPNAT_MAP_LOGS),
 		.queue_fd = view_map(view, FTPNAT_MAP_ENDING),
 		.progress = view_now(),
 		.sockets = RESET_SOCKETS_INIT,
@@ -177,7 +182,8 @@ int flows_end(const struct view *view, const struct ftpnat_ending *list, size_t 
 	};
 	int err = 0;
 
-	if (ending.flows_fd < 0 || ending.sessions_fd < 0 || ending.queue_fd < 0)
+	if (ending.flows_fd < 0 || ending.sessions_fd < 0 || ending.logs_fd < 0 ||
+	    ending.queue_fd < 0)
 		return -ENOENT;
 	if (!ending.farewell)
 		return err_r(-ENOMEM, "out of memory");

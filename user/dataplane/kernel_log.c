@@ -84,6 +84,7 @@ static const char *limit_of(const char *map)
 		{ FTPNAT_MAP_FLOWS, "lower limits.control or limits.data" },
 		{ FTPNAT_MAP_QUEUE, "lower limits.control or limits.data" },
 		{ FTPNAT_MAP_SESSIONS, "lower limits.control" },
+		{ FTPNAT_MAP_LOGS, "lower limits.control" },
 		{ FTPNAT_MAP_EXPECTED, "lower limits.expected" },
 	};
 

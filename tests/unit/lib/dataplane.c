@@ -188,6 +188,7 @@ static void load(void)
 	assert_non_null(skel);
 	bpf_map__set_max_entries(skel->maps.ftpnat_flows, 4 * LIMIT);
 	bpf_map__set_max_entries(skel->maps.ftpnat_sessions, LIMIT);
+	bpf_map__set_max_entries(skel->maps.ftpnat_logs, LIMIT);
 	bpf_map__set_max_entries(skel->maps.ftpnat_queue, QUEUE);
 	bpf_map__set_max_entries(skel->maps.ftpnat_tls, LIMIT);
 	bpf_map__set_max_entries(skel->maps.ftpnat_expected, LIMIT);
@@ -262,6 +263,7 @@ void dataplane_forget(void)
 {
 	empty(skel->maps.ftpnat_flows);
 	empty(skel->maps.ftpnat_sessions);
+	empty(skel->maps.ftpnat_logs);
 	empty(skel->maps.ftpnat_tls);
 	empty(skel->maps.ftpnat_expected);
 	empty(skel->maps.ftpnat_clients);
@@ -617,6 +619,29 @@ static size_t entries(const struct bpf_map *map)
 size_t dataplane_flows(void)
 {
 	return entries(skel->maps.ftpnat_flows);
+}
+
+size_t dataplane_logs(void)
+{
+	const __u32 none = 0;
+	size_t n = entries(skel->maps.ftpnat_logs);
+	struct ftpnat_logs logs;
+
+	return n - find(skel->maps.ftpnat_logs, &none, &logs);
+}
+
+void dataplane_age_logs(void)
+{
+	int fd = bpf_map__fd(skel->maps.ftpnat_logs);
+	struct ftpnat_logs logs;
+	__u32 id, *last = NULL;
+
+	while (!bpf_map_get_next_key(fd, last, &id)) {
+		assert_int_equal(bpf_map_lookup_elem(fd, &id, &logs), 0);
+		logs.begun--;
+		assert_int_equal(bpf_map_update_elem(fd, &id, &logs, BPF_EXIST), 0);
+		last = &id;
+	}
 }
 
 size_t dataplane_sessions(void)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "packet.h"
+#include "ftpnat_maps.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -130,7 +131,7 @@ void packet_build(struct packet *packet, const struct packet_spec *spec)
 	tcp[12] = (uint8_t)(header / 4 << 4);
 	tcp[OFF_FLAGS] = spec->flags;
 	if (!spec->shut)
-		put16(tcp + 14, spec->window ? spec->window : 29200);
+		put16(tcp + 14, spec->window ? spec->window : FTPNAT_KEPT_LEN);
 	memcpy(tcp + sizeof(struct tcphdr), spec->options.byte, spec->options.len);
 	if (payload_len)
 		memcpy(tcp + header, spec->payload, payload_len);

@@ -38,7 +38,7 @@ struct packet_spec {
 	uint32_t ack;
 	uint8_t flags;
 	uint8_t ttl;		   /* 0: 64 */
-	uint16_t window;	   /* 0: 29200 */
+	uint16_t window;	   /* 0: the widest of a control connection */
 	bool shut;		   /* whatever it is, it is closed */
 	struct options ip_options; /* IPv4 */
 	struct options options;	   /* TCP */

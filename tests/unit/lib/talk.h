@@ -55,8 +55,8 @@ struct scene {
 };
 
 #define CLIENT_PORT   40000 /* and what the server sees as it */
-#define CLIENT_WINDOW 11111
-#define SERVER_WINDOW 22222
+#define CLIENT_WINDOW 1111
+#define SERVER_WINDOW 1222
 
 const struct scene *scene_get(enum scene_id id);
 const char *scene_name(enum scene_id id);
