@@ -13,7 +13,7 @@
 #include "dataplane/pin.h"
 #include "dataplane/view.h"
 
-#define BAN_LONGEST (3650 * 86400) /* seconds; 32 bits of them pass in 136 years */
+#define BAN_LONGEST (3650UL * 86400) /* seconds; 32 bits of them pass in 136 years */
 
 #define SEE_HELP "see `ftpnat-load --help`"
 

@@ -66,7 +66,7 @@ static int walk(int fd, int (*each)(int fd, const struct ftpnat_ban_key *key, vo
 	bool more = !bpf_map_get_next_key(fd, NULL, &next);
 	int err = 0;
 
-	for (size_t i = 0; !err && more && i < 2 * FTPNAT_MAX_BANS; i++) {
+	for (size_t i = 0; !err && more && i < 2UL * FTPNAT_MAX_BANS; i++) {
 		key = next;
 		more = !bpf_map_get_next_key(fd, &key, &next);
 		err = each(fd, &key, arg);
