@@ -244,7 +244,7 @@ static long send_part(__u32 i, struct scan *c)
 	    write_headers(c->skb, p, &c->s->to, seg->send.seq, seg->send.ack) ||
 	    options_write(c->skb, p, &c->s->options))
 		return 1;
-	copy = send_copy(c->skb, c->s, seg->send.way, seg->send.egress);
+	copy = send_copy(c->skb, c->s, seg->send.routed, seg->send.egress);
 	seg->compose.broken = copy == COPY_BROKEN;
 	if (copy != COPY_SENT)
 		return 1;

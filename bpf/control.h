@@ -43,7 +43,7 @@ static __noinline int pass_ack(struct scan *c)
 			  seg->send.ack) ||
 	    options_write(c->skb, p, &c->s->options))
 		return -1;
-	copy = send_copy(c->skb, c->s, seg->send.way, seg->send.egress);
+	copy = send_copy(c->skb, c->s, seg->send.routed, seg->send.egress);
 	if (copy == COPY_SENT)
 		count(FTPNAT_ACK_PASSED);
 	return copy == COPY_BROKEN ? -1 : 0;
@@ -355,7 +355,7 @@ static __noinline enum ftpnat_reason control_syn(struct scan *c, struct ftpnat_f
 
 	if (control_fastopen(c))
 		return FTPNAT_WRITE;
-	if (c->s->segment.send.way == FTPNAT_TRACKED)
+	if (c->s->segment.send.routed == FTPNAT_TRACKED)
 		return GO_ON;
 	mss = lower_mss(&c->s->options);
 	if (p->told > FTPNAT_KEPT_LEN) /* of a SYN it has no shift */
@@ -376,7 +376,7 @@ static __noinline enum ftpnat_reason control_repeat(struct scan *c)
 
 	if (write_headers(c->skb, &c->s->packet, &c->s->to, send->seq, send->ack))
 		return FTPNAT_WRITE;
-	copy = send_copy(c->skb, c->s, send->way, send->egress);
+	copy = send_copy(c->skb, c->s, send->routed, send->egress);
 	if (copy == COPY_SENT)
 		count(FTPNAT_REPEATED);
 	return copy == COPY_BROKEN ? FTPNAT_WRITE : GO_ON;
@@ -389,7 +389,7 @@ static __noinline enum ftpnat_reason control_repeat(struct scan *c)
  */
 __noinline enum ftpnat_reason control_packet(struct __sk_buff *skb,
 					     struct ftpnat_flow *flow,
-					     enum ftpnat_reason way, bool egress)
+					     enum ftpnat_reason routed, bool egress)
 {
 	struct scratch *s = scratch_get();
 	struct scan c = { .skb = skb };
@@ -406,7 +406,7 @@ __noinline enum ftpnat_reason control_packet(struct __sk_buff *skb,
 	c.s = s;
 	p = &s->packet;
 	seg = &s->segment;
-	seg->send.way = way;
+	seg->send.routed = routed;
 	seg->send.egress = egress;
 	seg->send.twice = false;
 	seg->len = p->len;
@@ -447,11 +447,11 @@ __noinline enum ftpnat_reason control_packet(struct __sk_buff *skb,
 	}
 	if (verdict != GO_ON)
 		return verdict;
-	if (seg->send.way == FTPNAT_TRACKED && !(p->flags & TH_SYN))
+	if (seg->send.routed == FTPNAT_TRACKED && !(p->flags & TH_SYN))
 		return FTPNAT_TRACKED;
 	if (options_write(skb, p, &s->options))
 		return FTPNAT_WRITE;
-	if (seg->send.way == FTPNAT_TRACKED)
+	if (seg->send.routed == FTPNAT_TRACKED)
 		return FTPNAT_TRACKED;
 	return seg->send.twice ? control_repeat(&c) : GO_ON;
 }

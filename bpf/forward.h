@@ -253,13 +253,13 @@ static __always_inline void clone_to(struct __sk_buff *skb, __u32 ifindex, __u32
  * Sends a copy of the packet in its present form along the route found by route().
  */
 static __noinline enum copy send_copy(struct __sk_buff *skb, struct scratch *s,
-				      enum ftpnat_reason way, bool egress)
+				      enum ftpnat_reason routed, bool egress)
 {
 	struct packet *p = &s->packet;
 	struct ftpnat_macs mac, next;
 	struct ftpnat_hop *hop;
 
-	if (way != FTPNAT_FORWARDED) {
+	if (routed != FTPNAT_FORWARDED) {
 		clone_to(skb, skb->ifindex, egress ? SEEN_MARK : ANSWER_MARK,
 			 egress ? 0 : BPF_F_INGRESS);
 		return COPY_SENT;
@@ -303,7 +303,7 @@ static __always_inline long send_back(struct __sk_buff *skb, const struct packet
 
 /* Sends the packet in the scratch memory to s->to, with the sequence numbers of its segment. */
 static __always_inline enum ftpnat_reason send(struct __sk_buff *skb, struct scratch *s,
-					       enum ftpnat_reason way, bool egress)
+					       enum ftpnat_reason routed, bool egress)
 {
 	const struct sending *send = &s->segment.send;
 	struct ftpnat_hop *hop = !egress && s->route.known ? hop_at(s->route.hop - 1) :
@@ -317,7 +317,7 @@ static __always_inline enum ftpnat_reason send(struct __sk_buff *skb, struct scr
 	}
 	if (write_headers(skb, &s->packet, &s->to, send->seq, send->ack))
 		return FTPNAT_WRITE;
-	return way == FTPNAT_FORWARDED ? forward(skb, s, egress) : FTPNAT_TRANSLATED;
+	return routed == FTPNAT_FORWARDED ? forward(skb, s, egress) : FTPNAT_TRANSLATED;
 }
 
 #endif

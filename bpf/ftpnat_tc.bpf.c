@@ -44,7 +44,7 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 	struct ftpnat_hop *hop;
 	struct scratch *s;
 	struct packet *p;
-	enum ftpnat_reason verdict, way;
+	enum ftpnat_reason verdict, routed;
 	bool fresh;
 	__u32 now;
 
@@ -123,24 +123,24 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 		return flow->kind == FTPNAT_CONTROL ?
 			       control_packet(skb, flow, FTPNAT_TRACKED, egress) :
 			       FTPNAT_TRACKED;
-	way = hop ? FTPNAT_FORWARDED : route(skb, egress);
+	routed = hop ? FTPNAT_FORWARDED : route(skb, egress);
 	if (flow->hop != s->route.hop) {
 		flow->hop = (__u16)s->route.hop;
 		flow->xdp = FTPNAT_XDP_UNKNOWN; /* another interface, perhaps */
 	}
-	if (way == FTPNAT_TOO_BIG || way == FTPNAT_TTL) {
+	if (routed == FTPNAT_TOO_BIG || routed == FTPNAT_TTL) {
 		if (is_syn(p))
 			flow_undo();
-		return answer_error(skb, way, egress);
+		return answer_error(skb, routed, egress);
 	}
-	if (way == FTPNAT_FORWARDED && p->flags & TH_SYN && mss_clamp(skb))
+	if (routed == FTPNAT_FORWARDED && p->flags & TH_SYN && mss_clamp(skb))
 		return FTPNAT_WRITE;
 	if (flow->kind == FTPNAT_CONTROL) {
-		verdict = control_packet(skb, flow, way, egress);
+		verdict = control_packet(skb, flow, routed, egress);
 		if (verdict != GO_ON)
 			return verdict;
 	}
-	return send(skb, s, way, egress);
+	return send(skb, s, routed, egress);
 }
 
 /* The only exit: every packet is counted under a reason, which determines its verdict. */

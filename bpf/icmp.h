@@ -226,7 +226,7 @@ __noinline enum ftpnat_reason icmp_packet(struct __sk_buff *skb, bool egress)
 	struct ftpnat_tuple *reverse_key, *sent;
 	struct ftpnat_flow *reverse;
 	struct quoted *q;
-	enum ftpnat_reason verdict, way;
+	enum ftpnat_reason verdict, routed;
 	__u32 seq;
 
 	if (!s)
@@ -259,13 +259,13 @@ __noinline enum ftpnat_reason icmp_packet(struct __sk_buff *skb, bool egress)
 		return FTPNAT_ICMP_SEQUENCE;
 	if (!egress && untag(skb))
 		return FTPNAT_WRITE;
-	way = route(skb, egress);
-	if (way == FTPNAT_TOO_BIG || way == FTPNAT_TTL)
+	routed = route(skb, egress);
+	if (routed == FTPNAT_TOO_BIG || routed == FTPNAT_TTL)
 		return FTPNAT_ICMP_DROPPED; /* RFC 1122 section 3.2.2: no error about an error */
 	if (write_icmp(skb, s, q, sent, seq))
 		return FTPNAT_WRITE;
 	count(FTPNAT_ICMP);
-	return way == FTPNAT_FORWARDED ? forward(skb, s, egress) : FTPNAT_TRANSLATED;
+	return routed == FTPNAT_FORWARDED ? forward(skb, s, egress) : FTPNAT_TRANSLATED;
 }
 
 #endif

@@ -20,7 +20,7 @@
  * holds a session under TLS? Or does it leave without such a port? Sets its destination
  * in s->flow.
  */
-__noinline bool tls_expects(bool leaves)
+__noinline bool tls_expects(bool outbound)
 {
 	struct scratch *s = scratch_get();
 	struct ftpnat_session *session = NULL;
@@ -33,14 +33,15 @@ __noinline bool tls_expects(bool leaves)
 		return false;
 	p = &s->packet;
 	new = &s->flow;
-	tls_key_set(s, &p->tuple.src, &p->tuple.dst);
-	known = bpf_map_lookup_elem(&ftpnat_tls, &s->tls_key);
+	s->tls_expected.peer = p->tuple.src;
+	s->tls_expected.dst = p->tuple.dst;
+	known = bpf_map_lookup_elem(&ftpnat_tls, &s->tls_expected);
 	new->key = p->tuple;
 	if (!known || control_rule(s) != WALK_NONE)
 		return false;
 	for (i = 0; i < FTPNAT_TLS_SESSIONS && !session; i++) {
 		new->session = known->session[i];
-		session = tls_leads(s, &new->session, leaves);
+		session = tls_leads(s, &new->session, outbound);
 	}
 	if (!session)
 		return false;
@@ -64,22 +65,22 @@ __noinline int data_banned(void)
 	struct ftpnat_expected *e;
 
 	if (!s)
-		return 0;
+		return false;
 	e = bpf_map_lookup_elem(&ftpnat_expected, &s->expected_key);
 	s->ban_key.addr = e ? e->client : s->packet.tuple.src;
 	if (!client_banned(s->flow.rule))
-		return 0;
+		return false;
 	if (e)
 		expectation_remove(&s->expected_key, FTPNAT_EXPECTED_CLOSED);
-	return 1;
+	return true;
 }
 
 /*
  * GO_ON when opened, PASS when nothing was expected, else the reason of the refusal.
- * leaves: every filter has accepted it, and it is about to leave unchanged.
+ * outbound: every filter has accepted it, and it is about to leave unchanged.
  */
 static __noinline enum ftpnat_reason data_open(struct __sk_buff *skb, struct scratch *s,
-					       bool egress, bool leaves)
+					       bool egress, bool outbound)
 {
 	struct ftpnat_expected_key *key = &s->expected_key;
 	const struct packet *p = &s->packet;
@@ -108,7 +109,7 @@ static __noinline enum ftpnat_reason data_open(struct __sk_buff *skb, struct scr
 			new->flags = FTPNAT_FLOW_ACTIVE;
 		if (e->tracked)
 			new->flags |= FTPNAT_FLOW_TRACKED;
-	} else if (!tls_expects(leaves)) {
+	} else if (!tls_expects(outbound)) {
 		return FTPNAT_PASS;
 	}
 	new->key = p->tuple;

@@ -90,7 +90,7 @@ struct composing {
 
 /* How the segment, or the ACK instead of it, leaves. */
 struct sending {
-	enum ftpnat_reason way; /* as route() found it */
+	enum ftpnat_reason routed; /* as route() found it */
 	bool egress;
 	__u32 seq;  /* receiver's: of the part at hand */
 	__u32 ack;  /* receiver's */
@@ -284,7 +284,9 @@ struct scratch {
 	struct ftpnat_prefix_key prefix_key;	       /* lists_admit() */
 	struct ftpnat_ban_key ban_key;	     /* client_banned(), but for its address */
 	struct ftpnat_client_key client_key; /* client_*(), set by client_of() */
-	struct ftpnat_tls_key tls_key;	     /* tls_*(), set by each */
+	struct ftpnat_tls_key tls_expected;  /* tls_expects() */
+	struct ftpnat_tls_key tls_forgotten; /* tls_forget() */
+	struct ftpnat_tls_key tls_claimed;   /* tls_claim() */
 	struct ftpnat_addr left;	     /* control_left(): the client */
 	struct ftpnat_tuple removed;	     /* flow_remove(): the other direction, ... */
 	__u32 removed_session;		     /* ... and the id */

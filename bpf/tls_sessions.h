@@ -8,13 +8,6 @@
 
 #include "config.h"
 
-static __always_inline void tls_key_set(struct scratch *s, const struct ftpnat_addr *peer,
-					const struct ftpnat_addr *dst)
-{
-	s->tls_key.peer = *peer;
-	s->tls_key.dst = *dst;
-}
-
 /* The session of this id, if it is alive and under TLS. */
 static __always_inline struct ftpnat_session *tls_session(const __u32 *id)
 {
@@ -35,9 +28,9 @@ __noinline int tls_forget(struct ftpnat_session *session, __u32 id)
 
 	if (!session || !s || !(session->flags & FTPNAT_SESSION_OPAQUE))
 		return 0;
-	s->tls_key.peer = session->client.src;
-	s->tls_key.dst = session->client.dst;
-	known = bpf_map_lookup_elem(&ftpnat_tls, &s->tls_key);
+	s->tls_forgotten.peer = session->client.src;
+	s->tls_forgotten.dst = session->client.dst;
+	known = bpf_map_lookup_elem(&ftpnat_tls, &s->tls_forgotten);
 	if (!known)
 		return 0;
 	for (i = 0; i < FTPNAT_TLS_SESSIONS; i++) {
@@ -47,7 +40,7 @@ __noinline int tls_forget(struct ftpnat_session *session, __u32 id)
 			others = true;
 	}
 	if (!others)
-		bpf_map_delete_elem(&ftpnat_tls, &s->tls_key);
+		bpf_map_delete_elem(&ftpnat_tls, &s->tls_forgotten);
 	return 0;
 }
 
@@ -68,11 +61,12 @@ __noinline int tls_claim(struct ftpnat_session *session, __u32 id)
 	rule = rule_get(s, session->rule);
 	if (!rule || (!rule->tls_port_min && rule->kind != FTPNAT_MASQUERADE))
 		return 0;
-	tls_key_set(s, &session->client.src, &session->client.dst);
-	known = bpf_map_lookup_elem(&ftpnat_tls, &s->tls_key);
+	s->tls_claimed.peer = session->client.src;
+	s->tls_claimed.dst = session->client.dst;
+	known = bpf_map_lookup_elem(&ftpnat_tls, &s->tls_claimed);
 	if (!known) {
 		s->tls.session[0] = id;
-		bpf_map_update_elem(&ftpnat_tls, &s->tls_key, &s->tls, BPF_ANY);
+		bpf_map_update_elem(&ftpnat_tls, &s->tls_claimed, &s->tls, BPF_ANY);
 		return 0;
 	}
 	for (i = 0; i < FTPNAT_TLS_SESSIONS; i++) {
@@ -87,11 +81,12 @@ __noinline int tls_claim(struct ftpnat_session *session, __u32 id)
 }
 
 /*
- * Do the `tls_data_ports` of the session of this id have the port, for this client? What
- * leaves anyhow needs no expectation: of a masqueraded client it only has to be translated.
+ * Do the `tls_data_ports` of the session of this id have the port, for this client? An
+ * outbound connection needs no expectation: of a masqueraded client it only has to be
+ * translated.
  */
 static __always_inline struct ftpnat_session *tls_leads(const struct scratch *s,
-							const __u32 *id, bool leaves)
+							const __u32 *id, bool outbound)
 {
 	struct ftpnat_session *session = tls_session(id);
 	const struct packet *p = &s->packet;
@@ -104,7 +99,7 @@ static __always_inline struct ftpnat_session *tls_leads(const struct scratch *s,
 	rule = rule_get(s, session->rule);
 	if (!rule)
 		return NULL;
-	if (leaves)
+	if (outbound)
 		return rule->kind == FTPNAT_MASQUERADE && port >= FTP_FIRST_DATA_PORT &&
 				       rule->modes & 1 << FTPNAT_PASSIVE ?
 			       session :

@@ -54,3 +54,24 @@ def test_status_says_that_the_kernel_is_old(host, release, old):  # noqa: F811
     host.up()
     said = load(host, "status", RELEASE=release).stdout
     assert (f"degraded: Linux {release} is older than 6.1" in said) == old
+
+
+@pytest.mark.parametrize("version, words", [("#1 SMP PREEMPT_RT Debian 6.12.9-1", "this kernel is PREEMPT_RT"),
+                                            ("#1 SMP PREEMPT_DYNAMIC Debian 6.12.9-1", None)])
+def test_realtime_kernel_is_refused(host, version, words):  # noqa: F811
+    before = host.everything()
+    done = load(host, "up", VERSION=version)
+    if not words:
+        assert done.returncode == 0
+        return
+    refused(done, 1, words, "boot one that is not")
+    assert host.everything() == before
+
+
+def test_packets_longer_than_ip_counts_are_refused(host):  # noqa: F811
+    host.ip("link", "set", "v0", "gro_max_size", "131072")
+    before = host.everything()
+    refused(host.load("up"), 1, "v0 may make packets of 131072 bytes (BIG TCP)", "to at most 65536")
+    assert host.everything() == before
+    host.ip("link", "set", "v0", "gro_max_size", "65536")
+    host.up()

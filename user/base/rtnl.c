@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/if_ether.h>
+#include <linux/if_link.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
@@ -117,6 +118,53 @@ int rtnl_qdisc(int ifindex)
 	struct qdisc_query query = { .ifindex = ifindex };
 
 	return dump(RTM_GETQDISC, ifindex, 0, see_qdisc, &query) ?: (int)query.found;
+}
+
+/* linux/if_link.h of Linux 6.3 */
+#define LINK_GRO_MAX	  58
+#define LINK_GSO_IPV4_MAX 63
+#define LINK_GRO_IPV4_MAX 64
+
+int rtnl_largest_packet(int ifindex)
+{
+	static const unsigned short limits[] = { IFLA_GSO_MAX_SIZE, LINK_GRO_MAX,
+						 LINK_GSO_IPV4_MAX, LINK_GRO_IPV4_MAX };
+	struct {
+		struct nlmsghdr header;
+		struct ifinfomsg link;
+	} request = { .header = { .nlmsg_len = sizeof(request),
+				  .nlmsg_type = RTM_GETLINK,
+				  .nlmsg_flags = NLM_F_REQUEST },
+		      .link = { .ifi_family = AF_UNSPEC, .ifi_index = ifindex } };
+	_cleanup_free_ char *answer = malloc(ANSWER_LEN);
+	_cleanup_close_ int fd = open_rtnl();
+	const struct nlmsghdr *msg = (const void *)answer;
+	__u32 largest = 0;
+	ssize_t n;
+
+	if (!answer || fd < 0)
+		return answer ? fd : -ENOMEM;
+	if (send(fd, &request, sizeof(request), 0) < 0)
+		return -errno;
+	n = recv(fd, answer, ANSWER_LEN, 0);
+	if (n < 0)
+		return -errno;
+	if (!NLMSG_OK(msg, (unsigned int)n))
+		return -EBADMSG;
+	if (msg->nlmsg_type == NLMSG_ERROR)
+		return ((const struct nlmsgerr *)NLMSG_DATA(msg))->error ?: -EBADMSG;
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		const struct rtattr *attr = find_attr(IFLA_RTA(NLMSG_DATA(msg)),
+						      (int)IFLA_PAYLOAD(msg), limits[i]);
+		__u32 limit;
+
+		if (!attr || RTA_PAYLOAD(attr) != sizeof(limit))
+			continue;
+		memcpy(&limit, RTA_DATA(attr), sizeof(limit));
+		if (limit > largest)
+			largest = limit;
+	}
+	return (int)largest;
 }
 
 struct filter_query {

@@ -28,6 +28,9 @@ int rtnl_qdisc(int ifindex);
 int rtnl_filters(int ifindex, int (*each)(const struct tc_filter *filter, void *arg),
 		 void *arg);
 
+/* The largest packet that the interface's GSO or GRO may make, in bytes (BIG TCP); or -errno. */
+int rtnl_largest_packet(int ifindex);
+
 /* One filter to put on an interface, to replace (`handle`) or, without program, to remove. */
 struct tc_change {
 	__u32 ifindex;

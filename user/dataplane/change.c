@@ -9,8 +9,10 @@
 #include "base/log.h"
 #include "base/netdev.h"
 #include "base/netns.h"
+#include "base/rtnl.h"
 #include "dataplane/attach.h"
 #include "dataplane/fastpath.h"
+#include "dataplane/kernel_lacks.h"
 #include "dataplane/pin.h"
 
 void change_end(struct change *change)
@@ -43,10 +45,35 @@ static int find_header(const struct config *config, const struct config_interfac
 	return 0;
 }
 
+#define LARGEST_PACKET 65536 /* more than IP's length field counts: BIG TCP */
+
+/* The programs read lengths as the IP header has them. */
+static int check_largest_packet(const struct config *config,
+				const struct config_interface *from, __u32 ifindex)
+{
+	int largest = rtnl_largest_packet((int)ifindex);
+
+	if (largest <= LARGEST_PACKET)
+		return 0; /* or the kernel doesn't say: before BIG TCP */
+	config_report_at(
+		config, from->at,
+		"%s may make packets of %d bytes (BIG TCP), which ftpnat can't "
+		"read; see `ip -d link show %s`, and set gso_max_size, gro_max_size, "
+		"gso_ipv4_max_size and gro_ipv4_max_size to at most %d",
+		from->name, largest, from->name, LARGEST_PACKET);
+	return -EFBIG;
+}
+
 static int find_interfaces(struct change *change)
 {
 	const struct config *config = change->config;
 	int ret = 0;
+
+	if (kernel_is_realtime())
+		return err_r(
+			-EOPNOTSUPP,
+			"this kernel is PREEMPT_RT, on which a packet may interrupt the "
+			"handling of another; boot one that is not (see `uname -v`)");
 
 	if (config->interfaces_n > FTPNAT_MAX_INTERFACES)
 		return err_r(-E2BIG, "more than %d interfaces", FTPNAT_MAX_INTERFACES);
@@ -64,7 +91,8 @@ static int find_interfaces(struct change *change)
 			ret = -ENODEV;
 			continue;
 		}
-		err = find_header(config, from, to);
+		err = find_header(config, from, to) ?:
+			      check_largest_packet(config, from, to->ifindex);
 		if (err) {
 			ret = err;
 			continue;

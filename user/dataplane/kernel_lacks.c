@@ -21,16 +21,31 @@ bool kernel_is_old(void)
 	return !uname(&host) && strverscmp(host.release, KERNEL_LOWEST) < 0;
 }
 
+bool kernel_is_realtime(void)
+{
+	struct utsname host;
+
+	return !uname(&host) && strstr(host.version, "PREEMPT_RT");
+}
+
+static bool lacks_map_type(const struct bpf_map *map, char *what, size_t size)
+{
+	if (libbpf_probe_bpf_map_type(bpf_map__type(map), NULL))
+		return false;
+	snprintf(what, size, "BPF maps of type %s",
+		 libbpf_bpf_map_type_str(bpf_map__type(map)));
+	return true;
+}
+
 static bool lacks_map(const struct bpf_object *object, char *what, size_t size)
 {
-	const struct bpf_map *map;
+	struct bpf_map *map, *inner;
 
 	bpf_object__for_each_map(map, object) {
-		if (libbpf_probe_bpf_map_type(bpf_map__type(map), NULL))
-			continue;
-		snprintf(what, size, "BPF maps of type %s",
-			 libbpf_bpf_map_type_str(bpf_map__type(map)));
-		return true;
+		inner = bpf_map__inner_map(map);
+		if (lacks_map_type(map, what, size) ||
+		    (inner && lacks_map_type(inner, what, size)))
+			return true;
 	}
 	return false;
 }

@@ -16,6 +16,9 @@ struct bpf_object;
 /* Is the running kernel older? */
 bool kernel_is_old(void);
 
+/* Does it let softirqs interrupt each other (PREEMPT_RT)? */
+bool kernel_is_realtime(void);
+
 /* The first map type or helper of the object that is missing, into `what`; false: none is. */
 bool kernel_lacks(const struct bpf_object *object, char *what, size_t size);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * LD_PRELOAD: a kernel that lacks what the environment says, as an older one answers.
- *   LACKS=bpf | map:TYPE | helper:NUMBER | clsact | cls_bpf     RELEASE=5.10.0
+ *   LACKS=bpf | map:TYPE | helper:NUMBER | clsact | cls_bpf     RELEASE=5.10.0     VERSION="#1 SMP"
  */
 #include <bpf/libbpf.h>
 #include <dlfcn.h>
@@ -87,6 +87,8 @@ int uname(struct utsname *host)
 	const char *release = getenv("RELEASE");
 	int err = REAL(uname)(host);
 
+	if (!err && getenv("VERSION"))
+		snprintf(host->version, sizeof(host->version), "%s", getenv("VERSION"));
 	if (!err && release)
 		snprintf(host->release, sizeof(host->release), "%s", release);
 	return err;
