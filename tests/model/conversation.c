@@ -289,7 +289,10 @@ static void make_network(struct conversation *c)
 	}
 	if (random_chance(r, 50) && has(c, FEATURE_REORDER))
 		c->network.jitter = random_range(r, 1, 5000);
-	c->clean = !c->network.loss && !c->network.jitter;
+	if (has(c, FEATURE_FORGED) && random_chance(r, 25))
+		c->network.forged = random_range(r, 1, 50);
+	/* challenges look like signs of a loss */
+	c->clean = !c->network.loss && !c->network.jitter && !c->network.forged;
 	for (int i = 0; i < 2; i++)
 		c->traits[i].impatient = c->clean && has(c, FEATURE_KEEPALIVE);
 }

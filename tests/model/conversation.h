@@ -31,7 +31,8 @@ enum feature {
 	FEATURE_PROMPT = 32768,	   /* nothing may be sent again when nothing was lost */
 	FEATURE_KEEPALIVE = 65536, /* each keepalive has to be answered */
 	FEATURE_MISCOUNT = 131072, /* servers that answer too little or too much */
-	FEATURE_ALL = 262143,
+	FEATURE_FORGED = 262144,   /* an attacker who writes in the name of both ends */
+	FEATURE_ALL = 524287,
 };
 
 struct conversation {

@@ -43,6 +43,7 @@ static const struct {
 	{ "stale-refusal", FEATURE_STALE_REFUSAL },
 	{ "unasked", FEATURE_UNASKED },
 	{ "miscount", FEATURE_MISCOUNT },
+	{ "forged", FEATURE_FORGED },
 	{ "eager", FEATURE_EAGER },
 	{ "late", FEATURE_LATE },
 	{ "families", FEATURE_FAMILIES },

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "forger.h"
+#include "tcp_send.h"
+
 #define LINK_DELAY 500 /* microseconds */
 #define TIME_LIMIT (900 * 1000 * MS)
 #define WORK_LIMIT 60000 /* packets of one conversation */
@@ -76,6 +79,7 @@ static void put_on_link(struct wire *w, const struct wire_frame *from)
 	f->at = w->now + LINK_DELAY + random_below(&w->random, w->traits.jitter + 1);
 	f->serial = w->serial++;
 	f->arriving = from->arriving;
+	f->forged = from->forged;
 	f->side = from->side;
 	f->gso_size = from->gso_size;
 	f->len = from->len;
@@ -99,6 +103,7 @@ static void end_send(struct tcp_end *end, const struct segment *seg, unsigned gs
 	struct wire *w = end->arg;
 
 	f.arriving = false;
+	f.forged = false;
 	f.side = end == &w->end[ALG_SERVER] ? ALG_SERVER : ALG_CLIENT;
 	f.gso_size = gso_size;
 	f.len = frame_build(f.byte, seg, w->gateway->mac[f.side], host_mac);
@@ -224,6 +229,63 @@ static void leaves(struct wire *w, struct wire_frame *f, enum alg_side from)
 	send_frame(w, f);
 }
 
+/* Bytes of `from` that the gateway has parsed; false: it has no session yet. */
+static bool parsed_up_to(const struct wire *w, enum alg_side from, uint32_t *next)
+{
+	uint32_t both[2];
+
+	if (!gateway_progress(w->gateway, both))
+		return false;
+	*next = both[from];
+	return true;
+}
+
+/* Both ends are in the middle of it: nothing forged could be a legal beginning or end. */
+static bool may_forge(const struct wire *w)
+{
+	for (int i = 0; i < 2; i++)
+		if (!w->end[i].established || w->end[i].fin_queued || w->end[i].closed ||
+		    w->end[i].reset)
+			return false;
+	return true;
+}
+
+/* A segment in the name of who has sent `real` changes nothing, and nothing answers it. */
+static void attack(struct wire *w, enum alg_side from, const struct segment *real)
+{
+	static const uint8_t host_mac[6] = { 2, 0, 0, 0, 0, 1 };
+	static struct wire_frame f, own;
+	static struct forgery forgery;
+	uint32_t before = 0, after = 0;
+	struct segment check;
+	int verdict;
+
+	if (!parsed_up_to(w, from, &before))
+		return;
+	forge(&forgery, &w->random, real, real->seq + (uint32_t)real->len == before);
+	f.forged = true;
+	f.gso_size = 0;
+	f.len = frame_build(f.byte, &forgery.segment, w->gateway->mac[from], host_mac);
+	if (forgery.damaged)
+		f.byte[f.len - 1] ^= 1;
+	trace(w, "~> | ", from, !from, &forgery.segment);
+	verdict = gateway_run(w->gateway, from, f.byte, &f.len, 0);
+	w->forged++;
+	if (!parsed_up_to(w, from, &after) || after != before)
+		wire_fail(w, "a forged segment was parsed");
+	if (!w->reset_seen && gateway_reset(w->gateway))
+		wire_fail(w, "a forged segment has ended the connection");
+	if (gateway_sent(w->gateway, own.byte, &own.len))
+		wire_fail(w, "a forged segment was answered, or sent in parts");
+	if (verdict == TC_ACT_SHOT)
+		return;
+	if (frame_parse(&check, f.byte, f.len))
+		wire_fail(w, "a forged segment left damaged");
+	if (forgery.segment.len && check.len && forgery.segment.seq != real->seq)
+		wire_fail(w, "a forged line went on");
+	leaves(w, &f, from);
+}
+
 static void at_gateway(struct wire *w, struct wire_frame *f)
 {
 	static struct wire_frame own;
@@ -249,11 +311,12 @@ static void at_gateway(struct wire *w, struct wire_frame *f)
 	trace(w, verdict == TC_ACT_SHOT ? "->  x" : "-> | ", from, !from, &before);
 	while (gateway_sent(w->gateway, own.byte, &own.len))
 		leaves(w, &own, from);
-	if (verdict == TC_ACT_SHOT)
-		return;
-	if (verdict != TC_ACT_REDIRECT)
+	if (verdict != TC_ACT_SHOT && verdict != TC_ACT_REDIRECT)
 		wire_fail(w, "verdict %d", verdict);
-	leaves(w, f, from);
+	if (verdict == TC_ACT_REDIRECT)
+		leaves(w, f, from);
+	if (random_chance(&w->random, w->traits.forged) && may_forge(w))
+		attack(w, from, &before);
 }
 
 static void run_end(struct wire *w, enum alg_side side)
@@ -292,7 +355,10 @@ static bool step(struct wire *w)
 	if (w->frame[i].arriving) {
 		side = w->frame[i].side;
 		frame_parse(&seg, w->frame[i].byte, w->frame[i].len);
-		tcp_receive(&w->end[side], &seg);
+		if (!w->frame[i].forged)
+			tcp_receive(&w->end[side], &seg);
+		else if (may_forge(w) && random_chance(&w->random, 50))
+			tcp_send_ack(&w->end[side]); /* RFC 5961: a challenge */
 		run_end(w, side);
 	} else {
 		at_gateway(w, &w->frame[i]);
@@ -308,7 +374,7 @@ void wire_init(struct wire *w, struct gateway *gateway, const struct wire_traits
 	w->traits = *traits;
 	w->random.state = seed;
 	w->verbose = verbose;
-	w->now = w->serial = w->packets = 0;
+	w->now = w->serial = w->packets = w->forged = 0;
 	w->queued = w->events = 0;
 	w->seen_port = 0;
 	w->reset_seen = false;

@@ -16,6 +16,7 @@ struct wire_traits {
 	unsigned loss;	    /* percent, on each of the two links */
 	unsigned duplicate; /* percent */
 	unsigned jitter;    /* microseconds; above 0 packets overtake each other */
+	unsigned forged; /* percent of packets at the gateway that a forged one follows */
 };
 
 #define WIRE_FRAMES 2048
@@ -24,6 +25,7 @@ struct wire_traits {
 struct wire_frame {
 	uint64_t at, serial;
 	bool arriving; /* at `side`; else at the gateway, coming from there */
+	bool forged;   /* its receiver discards it */
 	enum alg_side side;
 	unsigned gso_size;
 	size_t len;
@@ -63,6 +65,7 @@ struct wire {
 	bool reset_seen; /* and believed, at the gateway */
 	bool dropped;	 /* a packet, for want of room in this model or in the edit log */
 	uint64_t packets; /* through the gateway */
+	uint64_t forged;  /* of these */
 
 	jmp_buf failed;
 	char failure[256];
