@@ -55,8 +55,8 @@ static __noinline bool logs_take(struct scan *c, bool enter)
 }
 
 /*
- * Removes logs that have been there for a while and in which nothing is. Those of a busy
- * session stay: it would need others at once.
+ * Removes logs in which nothing is, if they have been there for a while or the session has
+ * ended. Those of a busy session stay: it would need others at once.
  */
 static __always_inline void logs_leave(const struct ftpnat_session *session,
 				       const __u32 *id, __u32 now)
@@ -66,7 +66,7 @@ static __always_inline void logs_leave(const struct ftpnat_session *session,
 	if (logs_used(session))
 		return;
 	logs = bpf_map_lookup_elem(&ftpnat_logs, id);
-	if (logs && logs->begun != now)
+	if (logs && (session->closing || logs->begun != now))
 		bpf_map_delete_elem(&ftpnat_logs, id);
 }
 
