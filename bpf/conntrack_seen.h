@@ -56,7 +56,7 @@ static __always_inline void flow_turned(struct ftpnat_tuple *key,
 		flow_ended(key, owner, now_seconds());
 }
 
-/* Changes the TCP states of the connection of s->came as s->change says, and tells of it. */
+/* Changes the TCP states of the connection of s->came as s->change says, with its event. */
 __noinline int flow_change(void)
 {
 	struct scratch *s = scratch_get();

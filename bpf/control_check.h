@@ -201,7 +201,8 @@ static __always_inline bool urgent_is_synch(const struct scan *c, __u16 pointer)
 	for (i = 0; i < SYNCH_MAX; i++)
 		if ((i < c->s->segment.len && c->in->byte[i] < TELNET_FIRST) ||
 		    (i < stream->held_len &&
-		     raw_byte(c, held_from(stream) + i) < TELNET_FIRST))
+		     c->log->kept[bounded(held_from(stream) + i, FTPNAT_KEPT_LEN)] <
+			     TELNET_FIRST))
 			return false;
 	return true;
 }
