@@ -281,6 +281,7 @@ static void make_network(struct conversation *c)
 {
 	static const unsigned losses[] = { 0, 1, 5, 20 };
 	struct random *r = &c->random;
+	struct random forger = *r; /* of its own: seeds keep their conversations */
 
 	memset(&c->network, 0, sizeof(c->network));
 	if (random_chance(r, 60) && has(c, FEATURE_LOSS)) {
@@ -289,8 +290,9 @@ static void make_network(struct conversation *c)
 	}
 	if (random_chance(r, 50) && has(c, FEATURE_REORDER))
 		c->network.jitter = random_range(r, 1, 5000);
-	if (has(c, FEATURE_FORGED) && random_chance(r, 25))
-		c->network.forged = random_range(r, 1, 50);
+	/* where nothing overtakes: a reset that does is taken back, which the model doesn't know */
+	if (has(c, FEATURE_FORGED) && !c->network.jitter && random_chance(&forger, 50))
+		c->network.forged = random_range(&forger, 1, 50);
 	/* challenges look like signs of a loss */
 	c->clean = !c->network.loss && !c->network.jitter && !c->network.forged;
 	for (int i = 0; i < 2; i++)

@@ -266,6 +266,8 @@ static void attack(struct wire *w, enum alg_side from, const struct segment *rea
 	f.forged = true;
 	f.gso_size = 0;
 	f.len = frame_build(f.byte, &forgery.segment, w->gateway->mac[from], host_mac);
+	if (f.len > 14 + GATEWAY_MTU)
+		return; /* the copy of a GSO frame: on the wire there is none so long */
 	if (forgery.damaged)
 		f.byte[f.len - 1] ^= 1;
 	trace(w, "~> | ", from, !from, &forgery.segment);
@@ -315,7 +317,8 @@ static void at_gateway(struct wire *w, struct wire_frame *f)
 		wire_fail(w, "verdict %d", verdict);
 	if (verdict == TC_ACT_REDIRECT)
 		leaves(w, f, from);
-	if (random_chance(&w->random, w->traits.forged) && may_forge(w))
+	if (w->traits.forged && random_chance(&w->random, w->traits.forged) &&
+	    may_forge(w))
 		attack(w, from, &before);
 }
 
