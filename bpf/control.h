@@ -286,6 +286,9 @@ static __always_inline enum ftpnat_reason control_locked(struct scan *c,
 			count(FTPNAT_IGNORED);
 		return GO_ON;
 	}
+	/* only now: memory for what its receiver discards would be anybody's to take */
+	if (p->len && !c->stream->tls && !logs_take(c, true))
+		return FTPNAT_NO_MEMORY;
 	if (control_ttl(c) || (p->flags & TH_URG && control_urgent(c)))
 		return FTPNAT_WRITE;
 	control_ack(c);
@@ -430,7 +433,7 @@ __noinline enum ftpnat_reason control_packet(struct __sk_buff *skb,
 			c.stream = &session->stream[dir];
 			if (!session_lock(session, &seg->session))
 				return FTPNAT_SESSION_BUSY;
-			if (logs_take(&c, p->len && !c.stream->tls)) {
+			if (logs_take(&c, false)) {
 				class_find(session);
 				verdict = control_locked(&c, flow);
 				if (!p->len)

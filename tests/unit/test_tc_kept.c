@@ -141,11 +141,35 @@ static void test_logs(void **state)
 	assert_int_equal(dataplane_logs(), 1);
 }
 
+/* What the receiver discards takes no memory. */
+static void test_no_logs_for_discarded(void **state)
+{
+	struct packet_spec in;
+	struct packet packet;
+	struct talk talk;
+	struct run run;
+
+	(void)state;
+	talk_begin(&talk, KEEP4);
+	in = talk_sent(&talk, CLIENT);
+	in.flags = PSH | ACK;
+	in.seq = talk.isn[CLIENT] + talk.sent[CLIENT];
+	in.ack = talk.isn[SERVER] + talk.heard[SERVER];
+	in.payload = "NOOP\r\n";
+	option_timestamps(&in.options, talk.clock[CLIENT] + 1, talk.clock[SERVER]);
+	packet_build(&packet, &in);
+	packet.byte[packet_tcp(&packet) + 16] ^= 1; /* its checksum */
+	dataplane_run(&run, INGRESS, talk_side(&talk, CLIENT), &packet, 0);
+	assert_int_equal(run.action, TC_SHOT);
+	assert_int_equal(dataplane_logs(), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_syn_window),
 		cmocka_unit_test(test_logs),
+		cmocka_unit_test(test_no_logs_for_discarded),
 	};
 	static struct CMUnitTest
 		tests[ARRAY_SIZE(told) + ARRAY_SIZE(windows) + ARRAY_SIZE(others)];
