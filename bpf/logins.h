@@ -24,7 +24,7 @@ static __always_inline void login_ban(struct ftpnat_session *session, struct scr
 				      const struct ftpnat_rule *rule)
 {
 	struct ftpnat_ban_key *key = &s->ban_key;
-	struct ftpnat_ban *ban = &s->ban;
+	struct ftpnat_ban *ban = &s->ban, *old;
 	struct ftpnat_banned *any;
 	__u32 zero = 0;
 
@@ -41,7 +41,11 @@ static __always_inline void login_ban(struct ftpnat_session *session, struct scr
 	any = bpf_map_lookup_elem(&ftpnat_banned, &zero);
 	if (any)
 		any->rules = 1;
-	if (bpf_map_update_elem(&ftpnat_bans, key, ban, BPF_ANY))
+	old = bpf_map_lookup_elem(&ftpnat_bans, key);
+	/* one by hand that holds for longer stays */
+	if ((!old || old->len != key->len ||
+	     (old->until && (__s32)(ban->until - old->until) > 0)) &&
+	    bpf_map_update_elem(&ftpnat_bans, key, ban, BPF_ANY))
 		count(FTPNAT_BANS_FULL);
 	s->ending.key = session->client;
 	s->ending.created = session->created;

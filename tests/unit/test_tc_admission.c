@@ -46,20 +46,10 @@ static const struct row {
 	  LIST("198.51.100.8/29"), true, false },
 };
 
-static const struct ftpnat_rule files = {
-	.name = "files",
-	.kind = FTPNAT_PUBLISH,
-	.modes = 3,
-	.data_port_min = 1024,
-	.data_port_max = 65535,
-	.servers = 2,
-	.weight = { 1, 1 },
-};
-
 /* The rule of syn_publish(), with these bits of `admission`. */
 static void admission(__u16 bits)
 {
-	struct ftpnat_rule rule = files;
+	struct ftpnat_rule rule = syn_rule;
 
 	rule.admission = bits;
 	dataplane_rule(0, &rule);
@@ -287,7 +277,7 @@ static void test_no_reset_for_ip_options(void **state)
 static void test_no_server(void **state)
 {
 	static const enum ftpnat_reason why[] = { FTPNAT_NO_SERVER, FTPNAT_REASON_MAX };
-	struct ftpnat_rule rule = files;
+	struct ftpnat_rule rule = syn_rule;
 	struct packet_spec spec = syn4;
 	struct counters before;
 	struct packet packet;
@@ -320,7 +310,7 @@ static void test_reset_without_server(void **state)
 	(void)state;
 	for (int v6 = 0; v6 < 2; v6++) {
 		const struct packet_spec *spec = v6 ? &syn6 : &syn4;
-		struct ftpnat_rule rule = files;
+		struct ftpnat_rule rule = syn_rule;
 		struct counters before;
 		struct packet packet;
 		struct run run;
@@ -345,7 +335,7 @@ static void test_reset_without_server(void **state)
 /* The fallback gets what no server is left for, of its own family, unless drained. */
 static void test_fallback(void **state)
 {
-	struct ftpnat_rule rule = files;
+	struct ftpnat_rule rule = syn_rule;
 	struct packet packet, packet6, expected;
 	struct packet_spec again = syn4;
 
@@ -372,7 +362,7 @@ static void test_fallback(void **state)
 /* balance: source: one client always gets the same server, clients share the servers. */
 static void test_balance_source(void **state)
 {
-	struct ftpnat_rule rule = files;
+	struct ftpnat_rule rule = syn_rule;
 	unsigned int got[2] = { 0 };
 
 	(void)state;

@@ -23,19 +23,9 @@
 #define SAME64 "2001:db8:1::8"
 #define OTHER6 "2001:db8:1:9::7"
 
-static const struct ftpnat_rule files = {
-	.name = "files",
-	.kind = FTPNAT_PUBLISH,
-	.modes = 3,
-	.data_port_min = 1024,
-	.data_port_max = 65535,
-	.servers = 2,
-	.weight = { 1, 1 },
-};
-
 static void limits(struct ftpnat_per_client per_client, __u32 max_sessions)
 {
-	struct ftpnat_rule rule = files;
+	struct ftpnat_rule rule = syn_rule;
 
 	syn_publish();
 	rule.per_client = per_client;
@@ -329,6 +319,35 @@ static void test_login(void **state)
 	}
 }
 
+/* A ban by hand that holds for longer stays as it is. */
+static void test_login_of_banned(void **state)
+{
+	const struct scene *scene = scene_get(KEEP4);
+	struct ftpnat_rule rule = scene_rule(scene);
+	struct ftpnat_ban_key key = { .len = FTPNAT_BAN_FIXED + 128,
+				      .family = FTPNAT_V4 };
+	struct ftpnat_ban by_hand = { .len = key.len }, kept;
+	struct talk talk;
+
+	(void)state;
+	rule.per_client.failed_logins = 2;
+	rule.per_client.failed_time = 600;
+	rule.per_client.ban_time = 600;
+	scene_configure(scene, &rule);
+	bans_number();
+	talk_init(&talk, scene);
+	talk_open(&talk);
+	key.addr = address(scene->client);
+	assert_int_equal(bpf_map_update_elem(dataplane_fd("ftpnat_bans"), &key, &by_hand,
+					     BPF_ANY),
+			 0);
+	assert_true(talk_steps(&talk, "banned for good", logins[0].steps));
+	assert_int_equal(bpf_map_lookup_elem(dataplane_fd("ftpnat_bans"), &key, &kept),
+			 0);
+	assert_int_equal(kept.until, 0);
+	assert_int_equal(bans_number(), 1);
+}
+
 /* ---- without any limit: shares ---- */
 
 #define TABLE 100 /* three quarters: 75; a share, which is the least one: 64 */
@@ -441,6 +460,7 @@ int main(void)
 		cmocka_unit_test(test_half_open),
 		cmocka_unit_test(test_new_sessions),
 		cmocka_unit_test(test_forgotten),
+		cmocka_unit_test(test_login_of_banned),
 		cmocka_unit_test(test_share),
 		cmocka_unit_test(test_old_half_open),
 		cmocka_unit_test(test_clients_full),

@@ -28,7 +28,7 @@ const struct packet_spec syn6 = {
 	.flags = SYN,
 };
 
-static const struct ftpnat_rule rule = {
+const struct ftpnat_rule syn_rule = {
 	.name = "files",
 	.kind = FTPNAT_PUBLISH,
 	.modes = 3,
@@ -41,7 +41,7 @@ static const struct ftpnat_rule rule = {
 void syn_publish(void)
 {
 	dataplane_fresh();
-	dataplane_rule(0, &rule);
+	dataplane_rule(0, &syn_rule);
 	dataplane_server(0, "10.9.0.10", 2121, NULL, 1);
 	dataplane_server(1, "fd00:9::10", 2121, NULL, 1);
 	dataplane_listen("192.0.2.10", 21, 0);

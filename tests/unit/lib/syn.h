@@ -11,7 +11,8 @@
 
 extern const struct packet_spec syn4, syn6;
 
-/* Fresh maps with the rule that both are for. */
+/* The rule that both are for, number 0; fresh maps with it. */
+extern const struct ftpnat_rule syn_rule;
 void syn_publish(void);
 
 void syn_build(struct packet *packet, const struct packet_spec *spec);
