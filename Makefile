@@ -49,7 +49,7 @@ LIBS_LDLIBS = $(eval LIBS_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIBS_L
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all bpf tools unit man deb deb-check fuzz soak soak-model check check-kernels demo compare attacks check-reproducible bench bench-tools fuzz-packets lint format install uninstall \
+.PHONY: all bpf tools unit man deb deb-check fuzz soak soak-model check check-kernels demo compare attacks check-reproducible bench bench-pair bench-tools fuzz-packets lint format install uninstall \
 	clean help
 
 all: $(PROGRAM) ## build ./ftpnat-load (default)
@@ -259,6 +259,11 @@ bench: ## measure ftpnat, nftables and plain forwarding; writes docs/bench, with
 	@$(MAKE) --no-print-directory $(JOBS) bench-tools
 	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/bench/bench.py $(if $(QUICK),--quick)
 	$(if $(QUICK),,@scripts/readme-figures)
+
+bench-pair: ## compare with another build in turns: OTHER=its ftpnat-load, with QUICK=1 short turns (root)
+	@scripts/deps build bench
+	@$(MAKE) --no-print-directory $(JOBS) bench-tools
+	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/bench/pair.py $(if $(QUICK),--quick) $(OTHER)
 
 # ---- style ----
 

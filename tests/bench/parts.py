@@ -115,7 +115,8 @@ class Packets(Part):
         """(measure, what measures it) of the variants that are BPF programs."""
         lab = scene.lab
         programs = attached_programs(lab, lab.client.gw_interface)
-        if isinstance(scene.variant, Ftpnat):
+        ours = isinstance(scene.variant, Ftpnat)
+        if ours:
             hook = "xdp" if scene.variant.xdp == "native" else "tc"
         else:
             hook = {"bare-tc": "tc", "bare-xdp": "xdp"}.get(scene.variant.key)
@@ -124,10 +125,10 @@ class Packets(Part):
         data = scene.templates[0].split()[1]
         verdict = VERDICTS[hook]
         program = programs[hook]
-        if scene.variant.key == "ftpnat-xdp":
+        if ours and hook == "xdp":
             program = f"{program},{programs['tc']}"
         yield "ns.data", partial(self._replay, scene, program, data, verdict)
-        if scene.variant.key != "ftpnat-tc":
+        if not ours or hook != "tc":
             return
         client, _ = scene.control_headers()
         yield "ns.control", partial(self._replay, scene, programs["tc"], client.hex(), verdict,

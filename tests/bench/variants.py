@@ -51,8 +51,11 @@ class Ftpnat(Variant):
     def __init__(self, key, title, xdp):
         self.key, self.title, self.xdp = key, title, xdp
 
+    def gateway(self, lab):
+        return FtpnatGateway(lab)
+
     def up(self, lab):
-        gateway = FtpnatGateway(lab)
+        gateway = self.gateway(lab)
         gateway.write({"xdp": self.xdp, "publish": published(lab), "limits": LIMITS})
         done = gateway.load("up", check=False)
         if done.returncode:
