@@ -28,6 +28,12 @@ static __always_inline bool addr_is_v4(const struct ftpnat_addr *a)
 	return !a->w[0] && !a->w[1] && a->w[2] == bpf_htonl(0xffff);
 }
 
+/* 0: it is IPv4. Without branches, each of which the verifier would follow. */
+static __always_inline __u32 addr_v4_diff(const struct ftpnat_addr *a)
+{
+	return a->w[0] | a->w[1] | (a->w[2] ^ bpf_htonl(0xffff));
+}
+
 static __always_inline bool addr_is_zero(const struct ftpnat_addr *a)
 {
 	return !(a->w[0] | a->w[1] | a->w[2] | a->w[3]);

@@ -10,15 +10,11 @@
 #include "csum.h"
 #include "icmp.h"
 
-#define ICMP_FRAG_NEEDED   4
-#define ICMPV6_PKT_TOOBIG  2
-#define ICMPV6_TIME_EXCEED 3
-#define ANSWER_TTL	   64
-#define ANSWER_TOS	   0xc0 /* RFC 1812 section 4.3.2.5: precedence 6 */
-#define QUOTED_HEADER	   20	/* of TCP: the helpers refuse to cut below it */
-#define QUOTED_MAX	   (IP_HEADER_MAX + QUOTED_HEADER)
-#define QUOTED_ROOM	   128 /* for QUOTED_MAX, power of two */
-#define QUOTED_FROM	   64  /* for the offset of the TCP header, power of two */
+#define ANSWER_TTL    64
+#define QUOTED_HEADER 20 /* of TCP: the helpers refuse to cut below it */
+#define QUOTED_MAX    (IP_HEADER_MAX + QUOTED_HEADER)
+#define QUOTED_ROOM   128 /* for QUOTED_MAX, power of two */
+#define QUOTED_FROM   64  /* for the offset of the TCP header, power of two */
 
 /*
  * RFC 1812 section 4.3.2.8, RFC 4443 section 2.4(f): errors are rationed, of each kind and
@@ -27,19 +23,6 @@
  */
 #define ANSWER_TOKENS 75	 /* at most; an error costs one or two of them */
 #define ANSWER_EARNS  6666667ULL /* nanoseconds for each */
-
-struct icmp_header {
-	__u8 type;
-	__u8 code;
-	__be16 csum;
-	__be32 mtu;
-};
-
-/* The sum of the pseudo header and all that ICMPv6 covers begins with this. */
-struct icmp6_pseudo {
-	__be32 len;
-	__be32 next_header;
-};
 
 /*
  * A sender that leaves its TCP checksum to the device (CHECKSUM_PARTIAL, which
@@ -58,56 +41,6 @@ static __always_inline __u32 quoted_sum(struct scratch *s, __u32 from, __u32 len
 {
 	return (__u32)bpf_csum_diff(
 		0, 0, (__be32 *)(s->answer + bounded(from, QUOTED_FROM)), len, seed);
-}
-
-static __always_inline long write_answer_v4(struct __sk_buff *skb, struct scratch *s,
-					    __u32 len, __u32 sum,
-					    struct icmp_header *icmp)
-{
-	struct packet *p = &s->packet;
-	struct iphdr ip = {
-		.version = 4,
-		.ihl = 5,
-		.tos = ANSWER_TOS,
-		.tot_len = bpf_htons((__u16)(sizeof(ip) + sizeof(*icmp) + len)),
-		.ttl = ANSWER_TTL,
-		.protocol = IPPROTO_ICMP,
-		.saddr = p->tuple.dst.w[3],
-		.daddr = p->tuple.src.w[3],
-	};
-
-	ip.check =
-		(__u16)~fold16((__u32)bpf_csum_diff(0, 0, (__be32 *)&ip, sizeof(ip), 0));
-	sum = (__u32)bpf_csum_diff(0, 0, (__be32 *)icmp, sizeof(*icmp), sum);
-	icmp->csum = (__u16)~fold16(sum);
-	return bpf_skb_store_bytes(skb, p->l3, &ip, sizeof(ip), 0) ||
-	       bpf_skb_store_bytes(skb, p->l3 + sizeof(ip), icmp, sizeof(*icmp), 0);
-}
-
-static __always_inline long write_answer_v6(struct __sk_buff *skb, struct scratch *s,
-					    __u32 len, __u32 sum,
-					    struct icmp_header *icmp)
-{
-	struct packet *p = &s->packet;
-	struct icmp6_pseudo pseudo = {
-		.len = bpf_htonl(sizeof(*icmp) + len),
-		.next_header = bpf_htonl(IPPROTO_ICMPV6),
-	};
-	struct ipv6hdr ip6 = {
-		.version = 6,
-		.payload_len = bpf_htons((__u16)(sizeof(*icmp) + len)),
-		.nexthdr = IPPROTO_ICMPV6,
-		.hop_limit = ANSWER_TTL,
-	};
-
-	__builtin_memcpy(&ip6.saddr, &p->tuple.dst, sizeof(ip6.saddr));
-	__builtin_memcpy(&ip6.daddr, &p->tuple.src, sizeof(ip6.daddr));
-	sum = (__u32)bpf_csum_diff(0, 0, (__be32 *)&p->tuple, 32, sum);
-	sum = (__u32)bpf_csum_diff(0, 0, (__be32 *)&pseudo, sizeof(pseudo), sum);
-	sum = (__u32)bpf_csum_diff(0, 0, (__be32 *)icmp, sizeof(*icmp), sum);
-	icmp->csum = (__u16)~fold16(sum);
-	return bpf_skb_store_bytes(skb, p->l3, &ip6, sizeof(ip6), 0) ||
-	       bpf_skb_store_bytes(skb, p->l3 + sizeof(ip6), icmp, sizeof(*icmp), 0);
 }
 
 static __always_inline bool answer_allowed(struct answer_ration *ration)
@@ -170,8 +103,9 @@ __noinline enum ftpnat_reason answer_error(struct __sk_buff *skb, enum ftpnat_re
 	    bpf_skb_store_bytes(skb, p->l4 + TCP_OFF_CSUM, &csum, sizeof(csum), 0) ||
 	    bpf_skb_adjust_room(skb, (__s32)room, BPF_ADJ_ROOM_MAC, 0))
 		return FTPNAT_WRITE;
-	if (p->v6 ? write_answer_v6(skb, s, len, sum, &icmp) :
-		    write_answer_v4(skb, s, len, sum, &icmp))
+	tuple_swap(&s->answered, &p->tuple);
+	if (p->v6 ? icmp_write_v6(skb, p->l3, &s->answered, ANSWER_TTL, len, sum, &icmp) :
+		    icmp_write_v4(skb, p->l3, &s->answered, ANSWER_TTL, len, sum, &icmp))
 		return FTPNAT_WRITE;
 	return send_back(skb, p, egress) ? FTPNAT_WRITE : why;
 }

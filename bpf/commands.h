@@ -18,6 +18,9 @@
 #define REFUSAL_AMBIGUOUS 6
 #define REFUSED_ADDRESS	  7
 #define REFUSAL_LOGIN	  8
+#define REFUSAL_USE_V6	  9
+#define REFUSAL_USE_V4	  10
+#define REFUSAL_ARGUMENT  11
 #define REFUSALS	  16 /* power of two */
 
 /*
@@ -35,6 +38,9 @@ static const char refusal_text[REFUSALS][64] = {
 	[REFUSAL_AMBIGUOUS] =
 		"501 Address not understood, write it as RFC 959 has it.\r\n",
 	[REFUSED_ADDRESS] = "DENIED\r\n",
+	[REFUSAL_USE_V6] = "522 Network protocol not supported, use (2).\r\n",
+	[REFUSAL_USE_V4] = "522 Network protocol not supported, use (1).\r\n",
+	[REFUSAL_ARGUMENT] = "504 Command not implemented for that parameter.\r\n",
 	[REFUSAL_LOGIN] = "421 Too many failed logins, try again later.\r\n",
 };
 
@@ -73,11 +79,31 @@ static __always_inline void refusal_write(struct segment *seg, __u32 index)
 	seg->outcome.text_len = i;
 }
 
+/* Does the reply to this command name where to connect? */
+static __always_inline bool is_passive(__u8 command)
+{
+	return command == FTP_COMMAND_PASV || command == FTP_COMMAND_EPSV ||
+	       command == FTP_COMMAND_EPSV_AS_PASV || command == FTP_COMMAND_PASV_AS_EPSV;
+}
+
+/* The command as the server has read it. */
+static __always_inline __u8 command_read(__u8 command)
+{
+	switch (command) {
+	case FTP_COMMAND_EPSV_AS_PASV:
+		return FTP_COMMAND_PASV;
+	case FTP_COMMAND_PASV_AS_EPSV:
+		return FTP_COMMAND_EPSV;
+	default:
+		return command;
+	}
+}
+
 /* Must the reply to this command be read, and perhaps changed? */
 static __always_inline bool awaits_address(__u8 command)
 {
-	return command == FTP_COMMAND_PASV || command == FTP_COMMAND_EPSV ||
-	       command == FTP_COMMAND_PASS || (command & COMMAND_REFUSED);
+	return is_passive(command) || command == FTP_COMMAND_PASS ||
+	       (command & COMMAND_REFUSED);
 }
 
 /* Does the reply to this command cause anything? */
@@ -161,8 +187,7 @@ static __always_inline bool reply_on_no_address(__u16 code)
 static __always_inline bool command_fits(__u8 command, __u16 code)
 {
 	if (!reply_refuses(code))
-		return command != FTP_COMMAND_PASV && command != FTP_COMMAND_EPSV &&
-		       command != FTP_COMMAND_AUTH;
+		return !is_passive(command) && command != FTP_COMMAND_AUTH;
 	return !reply_on_no_address(code) || (command & COMMAND_ALONE) ||
 	       !(command & (COMMAND_EXPECTS | COMMAND_REFUSED));
 }
@@ -181,8 +206,7 @@ static __always_inline __u8 command_answered(struct ftpnat_session *session, __u
 	if (command != FTP_COMMAND_OTHER && session->commands <= session->late)
 		return FTP_COMMAND_OTHER;
 	/* should that have been one reply too many, its own may still come */
-	if (command == FTP_COMMAND_PASV || command == FTP_COMMAND_EPSV ||
-	    command == FTP_COMMAND_AUTH)
+	if (is_passive(command) || command == FTP_COMMAND_AUTH)
 		session->again = command;
 	command_pop(session);
 	return command & (__u8)~COMMAND_ALONE;
@@ -234,8 +258,7 @@ static __always_inline void command_push(struct ftpnat_session *session, __u8 co
 /*
  * A final reply whose code names its command (227, 229, 234) answers the oldest such
  * command, wherever it waits, and all before it are done: servers don't answer some
- * commands, and differ in how many replies an aborted transfer gets. True if there was
- * one.
+ * commands, and differ in how many replies an aborted transfer gets. The command, or NONE.
  */
 __noinline int command_take(struct ftpnat_session *session, __u8 command)
 {
@@ -243,25 +266,27 @@ __noinline int command_take(struct ftpnat_session *session, __u8 command)
 	__u32 i, at;
 
 	if (!session || !s)
-		return 0;
+		return FTP_COMMAND_NONE;
 	s->command_search.number = 0; /* of commands to take; in memory, see verifier.h */
 	for (i = 0; i < FTPNAT_MAX_COMMANDS; i++) {
 		at = bounded(session->first + i, FTPNAT_MAX_COMMANDS);
 		if (!s->command_search.number && i < session->commands &&
-		    session->command[at] == command)
+		    command_read(session->command[at]) == command) {
 			s->command_search.number = i + 1;
+			s->command_search.found = session->command[at];
+		}
 	}
 	if (!s->command_search.number) {
-		bool again = session->again == command;
+		__u8 again = session->again;
 
 		session->again = FTP_COMMAND_NONE;
-		return again;
+		return command_read(again) == command ? again : FTP_COMMAND_NONE;
 	}
 	for (i = 0; i < FTPNAT_MAX_COMMANDS && i < s->command_search.number; i++) {
 		session->ahead[bounded(session->first, FTPNAT_MAX_COMMANDS)] = 0;
 		command_pop(session);
 	}
-	return 1;
+	return s->command_search.found;
 }
 
 /*
@@ -269,12 +294,13 @@ __noinline int command_take(struct ftpnat_session *session, __u8 command)
  */
 static __always_inline __u8 reply_answers(struct ftpnat_session *session, __u16 code)
 {
-	__u8 named = reply_names(code);
+	__u8 named = reply_names(code), taken;
 
 	if (named == FTP_COMMAND_NONE)
 		return command_answered(session, code);
-	if (command_take(session, named))
-		return session->commands < session->late ? FTP_COMMAND_NONE : named;
+	taken = (__u8)command_take(session, named);
+	if (taken != FTP_COMMAND_NONE)
+		return session->commands < session->late ? FTP_COMMAND_NONE : taken;
 	if (named == FTP_COMMAND_AUTH)
 		return command_answered(session, code); /* of an AUTH that is refused */
 	command_pop(session);

@@ -214,6 +214,8 @@ static __always_inline enum ftpnat_reason flow_open(struct __sk_buff *skb,
 
 	if (!config || !usage)
 		return FTPNAT_NO_MEMORY;
+	if (addr_is_v4(&new->key.dst) != addr_is_v4(&new->to.dst))
+		new->flags |= FTPNAT_FLOW_XLAT;
 	if (!flow_reserve(usage, config, new))
 		return new->kind == FTPNAT_CONTROL ? FTPNAT_CONTROL_FULL :
 						     FTPNAT_DATA_FULL;

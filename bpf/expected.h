@@ -123,6 +123,7 @@ static __always_inline bool port_is_taken(struct __sk_buff *skb,
 	a->incoming.dport = a->key.dport;
 	if (!socket_listens(skb))
 		return false;
+	a->incoming.src = e->src;
 	a->incoming.dst = e->dst;
 	return e->dport != a->key.dport || !socket_listens(skb);
 }

@@ -18,15 +18,6 @@
 #define SEEN_MARK   0x66e47b31
 #define ANSWER_MARK 0x66e47b32 /* of one sent back to this host's own stack, at ingress */
 
-/* IP length of the longest packet on the wire: GSO frames are segmented before. */
-static __always_inline __u32 largest_packet(const struct __sk_buff *skb,
-					    const struct packet *p)
-{
-	__u32 segment = p->payload - p->l3 + skb->gso_size;
-
-	return skb->gso_size && p->ip_len > segment ? segment : p->ip_len;
-}
-
 /*
  * The route of the packet in the scratch memory with the tuple s->to, before it is
  * changed: FORWARDED (s->route.next_hop has the next hop, s->route.hop the index for
@@ -39,6 +30,7 @@ __noinline enum ftpnat_reason route(struct __sk_buff *skb, bool egress)
 	struct bpf_fib_lookup fib;
 	struct packet *p;
 	__u32 size, now;
+	bool v6, df;
 	long rc;
 
 	if (!s)
@@ -50,14 +42,16 @@ __noinline enum ftpnat_reason route(struct __sk_buff *skb, bool egress)
 	s->route.known = false;
 	if (egress && addr_equal(&p->tuple.dst, &s->to.dst))
 		return FTPNAT_TRANSLATED;
-	size = largest_packet(skb, p);
-	fib_params(&fib, &s->to, p->v6, skb->ifindex, size);
+	v6 = !addr_is_v4(&s->to.dst);
+	size = largest_packet(skb, p) + xlat_growth(p->v6, v6);
+	df = v6 == p->v6 ? p->df : xlat_df(v6, size);
+	fib_params(&fib, &s->to, v6, skb->ifindex, size);
 	/* also at egress as if it had come in: BPF_FIB_LOOKUP_OUTPUT would keep the interface */
 	rc = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
 	if (rc == BPF_FIB_LKUP_RET_FRAG_NEEDED) {
-		s->route.mtu = fib.mtu_result;
+		s->route.mtu = xlat_mtu(fib.mtu_result, v6, p->v6);
 		/* the stack fragments a packet that may be fragmented */
-		return p->df ? FTPNAT_TOO_BIG : FTPNAT_TRANSLATED;
+		return df ? FTPNAT_TOO_BIG : FTPNAT_TRANSLATED;
 	}
 	if (rc != BPF_FIB_LKUP_RET_SUCCESS && rc != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return FTPNAT_TRANSLATED; /* for this host, or for the stack to refuse */
@@ -83,8 +77,9 @@ static __always_inline struct ftpnat_hop *route_known(struct __sk_buff *skb,
 {
 	struct ftpnat_hop *hop = hop_get(flow);
 	const struct packet *p = &s->packet;
+	__u32 growth = flow->flags & FTPNAT_FLOW_XLAT ? xlat_growth(p->v6, !p->v6) : 0;
 
-	if (egress || !hop || p->ttl <= 1 || largest_packet(skb, p) > hop->mtu)
+	if (egress || !hop || p->ttl <= 1 || largest_packet(skb, p) + growth > hop->mtu)
 		return NULL;
 	s->route.hop = flow->hop;
 	s->route.known = true;
@@ -310,7 +305,7 @@ static __always_inline enum ftpnat_reason send(struct __sk_buff *skb, struct scr
 							     NULL;
 	enum ftpnat_reason verdict;
 
-	if (hop) {
+	if (hop && !xlat_crosses(&s->packet, &s->to)) {
 		verdict = forward_front(skb, &s->packet, &s->to, hop, send);
 		if (verdict != GO_ON)
 			return verdict;

@@ -138,6 +138,8 @@ static __always_inline void ftp_step_epsv(struct ftp_parser *p, __u8 c)
 		if (p->value == FTP_WORD(0, 'A', 'L', 'L')) {
 			p->line.command = FTP_COMMAND_EPSV_ALL;
 			p->state = FTP_STATE_TAIL;
+		} else if (p->digits == 1) {
+			p->line.delimiter = (__u8)p->value;
 		}
 	}
 }
@@ -262,6 +264,24 @@ static __always_inline bool ftp_may_become_command_address(const struct ftp_pars
 		       ftp_verb_begins(p, FTP_WORD('E', 'P', 'R', 'T'));
 	}
 	return true;
+}
+
+/* Is the unfinished line in p PASV or EPSV, or may it turn out to be? Once false, it stays false. */
+static __always_inline bool ftp_may_become_passive(const struct ftp_parser *p)
+{
+	if (!p->length)
+		return false;
+	switch (p->state) {
+	case FTP_STATE_START:
+	case FTP_STATE_IAC:
+	case FTP_STATE_IAC_OPTION:
+	case FTP_STATE_VERB:
+		return ftp_verb_begins(p, FTP_WORD('P', 'A', 'S', 'V')) ||
+		       ftp_verb_begins(p, FTP_WORD('E', 'P', 'S', 'V'));
+	}
+	return p->line.command == FTP_COMMAND_PASV ||
+	       p->line.command == FTP_COMMAND_EPSV ||
+	       p->line.command == FTP_COMMAND_EPSV_ALL;
 }
 
 /* Is the unfinished line in p AUTH, or may it turn out to be? Once false, it stays false. */

@@ -142,7 +142,8 @@ static __always_inline bool ftp_line_end(struct ftp_parser *p)
 		p->line.span_start = 0;
 		p->line.span_len = 0;
 	}
-	p->line.delimiter = 0;
+	if (p->line.command != FTP_COMMAND_EPSV)
+		p->line.delimiter = 0;
 	p->line.port = 0;
 	__builtin_memset(p->line.addr, 0, sizeof(p->line.addr));
 	return true;

@@ -10,7 +10,8 @@
 
 #include "types.h"
 
-#define FTP_TEXT_MAX 64 /* power of two; the longest text is 45: IPv6, delimiter, port */
+#define FTP_TEXT_MAX                                                                     \
+	64 /* power of two; the longest text is 56: an EPRT with an IPv6 address */
 
 /*
  * The verifier takes a global function by itself and its result as unknown, so
@@ -99,13 +100,12 @@ FTP_GLOBAL int ftp_zero_groups(const struct ftp_text_address *addr)
 	return best;
 }
 
-static __always_inline __u32 ftp_put_octets(struct ftp_text *text, __be32 addr,
+static __always_inline __u32 ftp_put_octets(struct ftp_text *text, __u32 at, __be32 addr,
 					    __u8 separator)
 {
 	__u32 host = bpf_ntohl(addr);
-	__u32 at;
 
-	at = ftp_put_number(text, 0, host >> 24);
+	at = ftp_put_number(text, at, host >> 24);
 	ftp_put(text, at++, separator);
 	at = ftp_put_number(text, at, host >> 16 & 255);
 	ftp_put(text, at++, separator);
@@ -114,12 +114,12 @@ static __always_inline __u32 ftp_put_octets(struct ftp_text *text, __be32 addr,
 	return ftp_put_number(text, at, host & 255);
 }
 
-static __always_inline __u32 ftp_put_v6(struct ftp_text *text,
+static __always_inline __u32 ftp_put_v6(struct ftp_text *text, __u32 at,
 					const struct ftp_text_address *addr)
 {
 	__u32 zeros = ftp_zero_groups(addr);
 	__u32 first = zeros & 15, end = zeros >> 4 & 15;
-	__u32 at = 0, i;
+	__u32 i;
 
 	for (i = 0; i < 8; i++) {
 		if (i >= first && i < end) {
@@ -136,16 +136,20 @@ static __always_inline __u32 ftp_put_v6(struct ftp_text *text,
 	return at;
 }
 
-/* "h1,h2,h3,h4,p1,p2" of PORT and 227; addr is IPv4-mapped, port in host order. */
-static __always_inline __u32 ftp_write_port(__u8 *buf, const __be32 *addr, __u16 port)
+static __always_inline __u32 ftp_put_port(struct ftp_text *text, __u32 at,
+					  const __be32 *addr, __u16 port)
 {
-	struct ftp_text *text = (struct ftp_text *)buf;
-	__u32 at = ftp_put_octets(text, addr[3], ',');
-
+	at = ftp_put_octets(text, at, addr[3], ',');
 	ftp_put(text, at++, ',');
 	at = ftp_put_number(text, at, port >> 8);
 	ftp_put(text, at++, ',');
 	return ftp_put_number(text, at, port & 255);
+}
+
+/* "h1,h2,h3,h4,p1,p2" of PORT and 227; addr is IPv4-mapped, port in host order. */
+static __always_inline __u32 ftp_write_port(__u8 *buf, const __be32 *addr, __u16 port)
+{
+	return ftp_put_port((struct ftp_text *)buf, 0, addr, port);
 }
 
 /* "address<delimiter>port" of EPRT; IPv6 in the form of RFC 5952, IPv4-mapped as IPv4. */
@@ -156,9 +160,9 @@ static __always_inline __u32 ftp_write_eprt(__u8 *buf, const __be32 *addr, __u16
 	__u32 at;
 
 	if (!addr[0] && !addr[1] && addr[2] == bpf_htonl(0xffff))
-		at = ftp_put_octets(text, addr[3], '.');
+		at = ftp_put_octets(text, 0, addr[3], '.');
 	else
-		at = ftp_put_v6(text, (const struct ftp_text_address *)addr);
+		at = ftp_put_v6(text, 0, (const struct ftp_text_address *)addr);
 	ftp_put(text, at++, delimiter);
 	return ftp_put_number(text, at, port);
 }
@@ -167,6 +171,76 @@ static __always_inline __u32 ftp_write_eprt(__u8 *buf, const __be32 *addr, __u16
 static __always_inline __u32 ftp_write_epsv_port(__u8 *buf, __u16 port)
 {
 	return ftp_put_number((struct ftp_text *)buf, 0, port);
+}
+
+/* ---- whole lines, for a reader of the other family: RFC 6384 ---- */
+
+/* The line begins with `literal`; its length. */
+#define ftp_begin(text, literal)                                                         \
+	(__builtin_memcpy((text)->b, literal, sizeof(literal) - 1), sizeof(literal) - 1)
+
+static __always_inline __u32 ftp_put_end(struct ftp_text *text, __u32 at)
+{
+	ftp_put(text, at++, '\r');
+	ftp_put(text, at++, '\n');
+	return at;
+}
+
+/* PORT, or EPRT if addr is IPv6 */
+FTP_GLOBAL int ftp_write_port_line(struct ftp_text *text,
+				   const struct ftp_text_address *addr, __u16 port)
+{
+	__u32 at;
+
+	if (!text || !addr)
+		return 0;
+	if (!addr->w[0] && !addr->w[1] && addr->w[2] == bpf_htonl(0xffff)) {
+		at = ftp_begin(text, "PORT ");
+		at = ftp_put_port(text, at, addr->w, port);
+		return ftp_put_end(text, at);
+	}
+	at = ftp_begin(text, "EPRT |2|");
+	at = ftp_put_v6(text, at, addr);
+	ftp_put(text, at++, '|');
+	at = ftp_put_number(text, at, port);
+	ftp_put(text, at++, '|');
+	return ftp_put_end(text, at);
+}
+
+FTP_GLOBAL int ftp_write_227_line(struct ftp_text *text,
+				  const struct ftp_text_address *addr, __u16 port)
+{
+	__u32 at;
+
+	if (!text || !addr)
+		return 0;
+	at = ftp_begin(text, "227 Entering Passive Mode (");
+	at = ftp_put_port(text, at, addr->w, port);
+	ftp_put(text, at++, ')');
+	return ftp_put_end(text, at);
+}
+
+FTP_GLOBAL int ftp_write_229_line(struct ftp_text *text, __u16 port)
+{
+	__u32 at;
+
+	if (!text)
+		return 0;
+	at = ftp_begin(text, "229 Entering Extended Passive Mode (|||");
+	at = ftp_put_number(text, at, port);
+	ftp_put(text, at++, '|');
+	ftp_put(text, at++, ')');
+	return ftp_put_end(text, at);
+}
+
+static __always_inline __u32 ftp_write_pasv_line(__u8 *buf)
+{
+	return ftp_begin((struct ftp_text *)buf, "PASV\r\n");
+}
+
+static __always_inline __u32 ftp_write_epsv_line(__u8 *buf)
+{
+	return ftp_begin((struct ftp_text *)buf, "EPSV\r\n");
 }
 
 #endif

@@ -107,7 +107,8 @@ static __always_inline enum ftpnat_reason handle(struct xdp_md *ctx)
 		return FTPNAT_XDP_PASS;
 	flow = bpf_map_lookup_elem(&ftpnat_flows, &p.tuple);
 	if (!flow || flow->kind != FTPNAT_DATA ||
-	    flow->flags & FTPNAT_FLOW_TRACKED) /* the stack sends it on */
+	    /* the stack sends it on, or TC translates its headers */
+	    flow->flags & (FTPNAT_FLOW_TRACKED | FTPNAT_FLOW_XLAT))
 		return FTPNAT_XDP_PASS;
 	if (flow->ifindex != ctx->ingress_ifindex) /* where from? TC looks */
 		return FTPNAT_XDP_PASS;

@@ -21,10 +21,13 @@
 #define HOP_CLAIMED  (~0U)	 /* `used` while its new owner writes it */
 #define HOP_CONFIRM  1 /* seconds after which the neighbour layer sees a packet again */
 
+/* A source of the other family, about to be translated, is left out. */
 static __always_inline void fib_params(struct bpf_fib_lookup *fib,
 				       const struct ftpnat_tuple *t, bool v6,
 				       __u32 ifindex, __u32 ip_len)
 {
+	bool same = addr_is_v4(&t->src) != v6;
+
 	__builtin_memset(fib, 0, sizeof(*fib));
 	fib->ifindex = ifindex;
 	fib->l4_protocol = IPPROTO_TCP;
@@ -33,11 +36,12 @@ static __always_inline void fib_params(struct bpf_fib_lookup *fib,
 	fib->tot_len = (__u16)ip_len;
 	if (v6) {
 		fib->family = AF_INET6;
-		__builtin_memcpy(fib->ipv6_src, &t->src, sizeof(t->src));
+		if (same)
+			__builtin_memcpy(fib->ipv6_src, &t->src, sizeof(t->src));
 		__builtin_memcpy(fib->ipv6_dst, &t->dst, sizeof(t->dst));
 	} else {
 		fib->family = AF_INET;
-		fib->ipv4_src = t->src.w[3];
+		fib->ipv4_src = same ? t->src.w[3] : 0;
 		fib->ipv4_dst = t->dst.w[3];
 	}
 }

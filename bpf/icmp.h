@@ -8,21 +8,13 @@
 #ifndef FTPNAT_BPF_ICMP_H
 #define FTPNAT_BPF_ICMP_H
 
-#include "forward.h"
+#include "icmp_xlat.h"
 #include "session.h"
 #include "source.h"
 #include "stream.h"
 
-/* linux/icmp.h would bring in the C library */
-#define ICMP_DEST_UNREACH   3
-#define ICMP_TIME_EXCEEDED  11
-#define ICMP_PARAMETERPROB  12
-#define ICMPV6_DEST_UNREACH 1
-#define ICMPV6_PARAMPROB    4
-
 #define ICMP_LEN      8 /* header in front of the quoted packet */
 #define ICMP_OFF_CSUM 2
-#define QUOTED_TCP    8 /* bytes that every error quotes: ports and sequence number */
 
 static __always_inline bool icmp_is_error(const struct packet *p, __u8 type)
 {
@@ -227,6 +219,7 @@ __noinline enum ftpnat_reason icmp_packet(struct __sk_buff *skb, bool egress)
 	struct ftpnat_flow *reverse;
 	struct quoted *q;
 	enum ftpnat_reason verdict, routed;
+	enum icmp_xlat xlat;
 	__u32 seq;
 
 	if (!s)
@@ -262,8 +255,14 @@ __noinline enum ftpnat_reason icmp_packet(struct __sk_buff *skb, bool egress)
 	routed = route(skb, egress);
 	if (routed == FTPNAT_TOO_BIG || routed == FTPNAT_TTL)
 		return FTPNAT_ICMP_DROPPED; /* RFC 1122 section 3.2.2: no error about an error */
-	if (write_icmp(skb, s, q, sent, seq))
+	if (xlat_crosses(&s->packet, &s->to)) {
+		xlat = icmp_xlat(skb, seq);
+		if (xlat != ICMP_XLAT_DONE)
+			return xlat == ICMP_XLAT_NONE ? FTPNAT_ICMP_DROPPED :
+							FTPNAT_WRITE;
+	} else if (write_icmp(skb, s, q, sent, seq)) {
 		return FTPNAT_WRITE;
+	}
 	count(FTPNAT_ICMP);
 	return routed == FTPNAT_FORWARDED ? forward(skb, s, egress) : FTPNAT_TRANSLATED;
 }

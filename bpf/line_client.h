@@ -3,12 +3,13 @@
 #ifndef FTPNAT_BPF_LINE_CLIENT_H
 #define FTPNAT_BPF_LINE_CLIENT_H
 
-#include "line.h"
+#include "line_xlat.h"
 #include "tls.h"
 
 /*
  * PORT or EPRT: the server will connect to the client. GO_ON with the text that the
- * server must read instead (none: unchanged), else the reason of the refusal.
+ * server must read instead (none: unchanged; across families: of the whole line), else the
+ * reason of the refusal.
  */
 static __always_inline enum ftpnat_reason expect_active(struct __sk_buff *skb,
 							struct ftpnat_session *session,
@@ -49,7 +50,12 @@ static __always_inline enum ftpnat_reason expect_active(struct __sk_buff *skb,
 		return verdict;
 	if (addr_equal(&key->dst, named) && key->dport == e->dport)
 		return GO_ON;
-	if (line->delimiter)
+	if (session_crosses(session))
+		s->segment.outcome.text_len =
+			ftp_write_port_line((struct ftp_text *)s->segment.outcome.text,
+					    (const struct ftp_text_address *)&key->dst,
+					    bpf_ntohs(key->dport));
+	else if (line->delimiter)
 		s->segment.outcome.text_len =
 			ftp_write_eprt(s->segment.outcome.text, key->dst.w,
 				       bpf_ntohs(key->dport), line->delimiter);
@@ -163,8 +169,15 @@ static __always_inline bool client_line(struct __sk_buff *skb,
 			address_deny(s, line);
 		} else {
 			command |= COMMAND_EXPECTS;
+			whole = session_crosses(session);
 			line_is(s, s->segment.outcome.text_len ? FTPNAT_LINE_REWRITTEN :
 								 FTPNAT_LINE_UNCHANGED);
+		}
+	}
+	if (is_passive(command) || command == FTP_COMMAND_EPSV_ALL) {
+		if (session_crosses(session)) {
+			command = passive_translate(session, s, line);
+			whole = true;
 		}
 	}
 	if (command == FTP_COMMAND_PASS && !logins_counted(session))

@@ -3,7 +3,7 @@
 #ifndef FTPNAT_BPF_LINE_SERVER_H
 #define FTPNAT_BPF_LINE_SERVER_H
 
-#include "line.h"
+#include "line_xlat.h"
 #include "tls.h"
 
 static long try_class(__u32 i, struct scratch **scratch)
@@ -65,12 +65,20 @@ data_address(const struct ftpnat_rule *rule, struct scratch *s)
 	return &rule->data_address[FTPNAT_V4];
 }
 
-/* 227 or 229: the client will connect to the server. As expect_active(). */
-static __always_inline enum ftpnat_reason expect_passive(struct __sk_buff *skb,
-							 struct ftpnat_session *session,
-							 const struct ftpnat_rule *rule,
-							 struct scratch *s,
-							 const struct ftp_line *line)
+/* Is the client's command for sessions without EPSV ALL only (RFC 2428 section 4)? */
+static __always_inline bool passive_is_old(__u8 command)
+{
+	return command == FTP_COMMAND_PASV || command == FTP_COMMAND_PASV_AS_EPSV;
+}
+
+/*
+ * 227 or 229, the reply to `command`: the client will connect to the server. As
+ * expect_active().
+ */
+static __always_inline enum ftpnat_reason
+expect_passive(struct __sk_buff *skb, struct ftpnat_session *session,
+	       const struct ftpnat_rule *rule, struct scratch *s,
+	       const struct ftp_line *line, __u8 command)
 {
 	struct ftpnat_expected *e = (struct ftpnat_expected *)s->expectation.value;
 	struct ftpnat_expected_key *key = &s->expectation.key;
@@ -81,8 +89,11 @@ static __always_inline enum ftpnat_reason expect_passive(struct __sk_buff *skb,
 	enum ftpnat_reason verdict;
 
 	if (!(rule->modes & (1 << FTPNAT_PASSIVE)) ||
-	    (line->code == 227 && session->flags & FTPNAT_SESSION_EPSV))
+	    (passive_is_old(command) && session->flags & FTPNAT_SESSION_EPSV))
 		return FTPNAT_LINE_MODE;
+	/* a 227 can't name an IPv6 address */
+	if (command == FTP_COMMAND_PASV && !addr_is_v4(shown) && addr_is_v4(server))
+		return FTPNAT_LINE_FAMILY;
 	if (line->code == 229)
 		named = server;
 	if (rule->kind == FTPNAT_PUBLISH && addr_is_v4(shown))
@@ -119,13 +130,17 @@ static __always_inline enum ftpnat_reason expect_passive(struct __sk_buff *skb,
 	if (verdict != GO_ON)
 		return verdict;
 
+	shown = told ?: &key->dst;
+	if (command != command_read(command)) {
+		passive_reply(s, command, shown, bpf_ntohs(key->dport));
+		return GO_ON;
+	}
 	if (line->code == 229) {
 		if (key->dport != e->dport)
 			s->segment.outcome.text_len = ftp_write_epsv_port(
 				s->segment.outcome.text, bpf_ntohs(key->dport));
 		return GO_ON;
 	}
-	shown = told ?: &key->dst;
 	if (!addr_equal(shown, (const struct ftpnat_addr *)line->addr) ||
 	    key->dport != e->dport)
 		s->segment.outcome.text_len = ftp_write_port(
@@ -200,11 +215,17 @@ static __always_inline bool server_line(struct __sk_buff *skb,
 	if (!rule)
 		return false;
 	count_line(session->rule, line->code == 227 ? FTPNAT_LINE_227 : FTPNAT_LINE_229);
-	verdict = expect_passive(skb, session, rule, s, line);
+	/* of a multi-line reply the first line has left with the server's code */
+	if (command != command_read(command) &&
+	    session->stream[FTPNAT_FROM_SERVER].reply) {
+		line_is(s, FTPNAT_LINE_MALFORMED);
+		return false;
+	}
+	verdict = expect_passive(skb, session, rule, s, line, command);
 	if (verdict == GO_ON) {
 		line_is(s, s->segment.outcome.text_len ? FTPNAT_LINE_REWRITTEN :
 							 FTPNAT_LINE_UNCHANGED);
-		return false;
+		return command != command_read(command);
 	}
 	line_is(s, verdict);
 	if (session->stream[FTPNAT_FROM_SERVER].reply ||

@@ -27,7 +27,7 @@ __noinline int mss_clamp(struct __sk_buff *skb)
 		return -1;
 	o = &s->options;
 	mtu = s->route.mtu;
-	headers = s->packet.v6 ? HEADERS_V6 : HEADERS_V4;
+	headers = addr_is_v4(&s->to.dst) ? HEADERS_V4 : HEADERS_V6;
 	if (!mtu && bpf_check_mtu(skb, s->route.ifindex, &mtu, 0, 0) < 0)
 		return 0;
 	if (options_read(skb, &s->packet, o))

@@ -7,7 +7,7 @@
 #ifndef FTPNAT_BPF_NAT_H
 #define FTPNAT_BPF_NAT_H
 
-#include "packet.h"
+#include "xlat.h"
 
 /* The first 12 bytes of a TCP header. */
 struct tcp_front {
@@ -68,8 +68,8 @@ static __always_inline long write_tcp16(struct __sk_buff *skb, struct packet *p,
  * Writes addresses, ports, sequence numbers and window; p->tuple, seq, ack and window follow.
  * 0, or -1: the packet is half written and must be dropped.
  */
-__noinline int write_headers(struct __sk_buff *skb, struct packet *p,
-			     struct ftpnat_tuple *to, __u32 seq, __u32 ack)
+__noinline int write_tuple(struct __sk_buff *skb, struct packet *p,
+			   struct ftpnat_tuple *to, __u32 seq, __u32 ack)
 {
 	struct tcp_front old, new;
 
@@ -96,6 +96,15 @@ __noinline int write_headers(struct __sk_buff *skb, struct packet *p,
 	p->ack = ack;
 	p->window = p->told;
 	return 0;
+}
+
+/* The same where `to` may be of the other family: then *p follows as for xlat_headers(), too. */
+static __always_inline int write_headers(struct __sk_buff *skb, struct packet *p,
+					 struct ftpnat_tuple *to, __u32 seq, __u32 ack)
+{
+	if (xlat_crosses(p, to) && xlat_headers(skb, p, to))
+		return -1;
+	return write_tuple(skb, p, to, seq, ack);
 }
 
 /* Sets the flags of the packet to `flags`. 0 or -1. */

@@ -18,7 +18,7 @@ static long pick_server(__u32 i, struct scratch **scratch)
 	server = bpf_map_lookup_elem(&ftpnat_servers, &key);
 	if (!server)
 		return 1;
-	if (addr_is_v4(&server->addr) != addr_is_v4(&s->flow.key.src))
+	if (addr_is_v4(&server->addr) != s->server_walk.v4)
 		return 0;
 	if (s->server_walk.ticket < server->weight) {
 		s->server_walk.found = key;
@@ -93,13 +93,28 @@ __noinline bool is_hairpin(struct __sk_buff *skb)
 		    fib.ipv4_dst == t->dst.w[3];
 }
 
-/* The server for a new connection, of the client's family; NULL: none is left. */
-static __always_inline struct ftpnat_server *server_for(const struct ftpnat_rule *rule,
-							struct scratch *s, bool v4)
+/*
+ * Which family the server for a client of family `v4` has: its own, or else the other one, if
+ * the rule names the source that such a server sees.
+ */
+static __always_inline bool server_family(const struct ftpnat_rule *rule, bool v4)
 {
+	return rule->weight[v4 ? FTPNAT_V4 : FTPNAT_V6] ||
+			       !rule->weight[v4 ? FTPNAT_V6 : FTPNAT_V4] ||
+			       rule->source != FTPNAT_SOURCE_ADDRESS ?
+		       v4 :
+		       !v4;
+}
+
+/* The server for a new connection, of the client's family if there is one; NULL: none is left. */
+static __always_inline struct ftpnat_server *server_for(const struct ftpnat_rule *rule,
+							struct scratch *s, bool client_v4)
+{
+	bool v4 = server_family(rule, client_v4);
 	__u32 weight = rule->weight[v4 ? FTPNAT_V4 : FTPNAT_V6];
 	struct ftpnat_server *server;
 
+	s->server_walk.v4 = v4;
 	s->server_walk.first = (s->slot & 1) * FTPNAT_MAX_SERVERS + rule->first_server;
 	s->server_walk.number = rule->servers;
 	if (!weight) {
@@ -108,7 +123,9 @@ static __always_inline struct ftpnat_server *server_for(const struct ftpnat_rule
 		if (!(rule->flags & FTPNAT_RULE_FALLBACK))
 			return NULL;
 		server = bpf_map_lookup_elem(&ftpnat_servers, &fallback);
-		if (!server || server->drained || addr_is_v4(&server->addr) != v4)
+		if (!server || server->drained ||
+		    (addr_is_v4(&server->addr) != v4 &&
+		     rule->source != FTPNAT_SOURCE_ADDRESS))
 			return NULL;
 		return server;
 	}
@@ -137,9 +154,13 @@ static __always_inline enum ftpnat_reason publish(struct __sk_buff *skb,
 	if (!server)
 		return FTPNAT_NO_SERVER;
 	new->to.src = new->key.src;
-	/* a server on this host refuses packets that arrive with this host's address */
+	/*
+	 * a server on this host refuses packets that arrive with this host's address; one of
+	 * the other family must get one of its own
+	 */
 	if (rule->source == FTPNAT_SOURCE_ADDRESS &&
-	    !is_local(skb, &new->key, &server->addr)) {
+	    (addr_is_v4(&server->addr) != v4 ||
+	     !is_local(skb, &new->key, &server->addr))) {
 		if (addr_is_zero(&server->source))
 			return FTPNAT_NO_ADDRESS;
 		new->to.src = server->source;

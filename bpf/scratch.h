@@ -145,6 +145,7 @@ struct server_walk {
 	__u32 number;
 	__u32 ticket; /* weight still to walk past */
 	__u32 found;  /* key of ftpnat_servers */
+	bool v4;      /* the family of the servers */
 };
 
 struct selector_walk {
@@ -162,6 +163,7 @@ struct class_walk {
 
 struct command_search {
 	__u32 number; /* of commands to take: in memory, see verifier.h */
+	__u8 found;   /* the last of them */
 };
 
 #define WALK_NONE (~0U)
@@ -296,6 +298,7 @@ struct scratch {
 	struct ftpnat_tuple session_other;   /* session_get(): the other direction */
 	struct ftpnat_tuple hairpin;	     /* is_hairpin() */
 	struct ftpnat_tuple acknowledged;    /* acknowledge(): to whom */
+	struct ftpnat_tuple answered;	     /* answer_error(): to whom */
 	struct ftpnat_tuple refused;	     /* flow_begin(): as its event shows it */
 	struct making_room room;	     /* flow_makes_room() */
 };

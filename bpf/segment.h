@@ -102,7 +102,8 @@ static __always_inline void line_end(struct scan *c)
 	}
 	/* an expectation opened for a line that can't be changed would be the wrong one */
 	if ((seg->scan.releasing || has_address(line) ||
-	     (client && line->command == FTP_COMMAND_AUTH) ||
+	     (client &&
+	      (line->command == FTP_COMMAND_AUTH || session_crosses(c->session))) ||
 	     (!client && awaits_any(c->session))) &&
 	    !stream_has_room(stream, FTPNAT_HELD_LEN + sizeof(seg->outcome.text))) {
 		seg->scan.full = true;
@@ -143,7 +144,8 @@ static __always_inline bool command_undecided(const struct scan *c)
 
 	return !(c->session->flags & FTPNAT_SESSION_TRACKED) &&
 	       (ftp_may_become_command_address(p) ||
-		(ftp_may_become_auth(p) && tls_denied(c->session)));
+		(ftp_may_become_auth(p) && tls_denied(c->session)) ||
+		(ftp_may_become_passive(p) && session_crosses(c->session)));
 }
 
 /* May the unfinished line still have to be changed, and can it be held back? */

@@ -31,6 +31,9 @@ enum ftp_command {
 	FTP_COMMAND_PASS,
 	FTP_COMMAND_ALIEN, /* another protocol's line: HTTP request, header, SSH banner */
 	FTP_COMMAND_BINARY, /* first word with bytes that no text has */
+	/* across families: what the client said, as what the server reads (RFC 6384) */
+	FTP_COMMAND_EPSV_AS_PASV,
+	FTP_COMMAND_PASV_AS_EPSV,
 	FTP_COMMAND_MAX
 };
 
@@ -46,7 +49,7 @@ struct ftp_line {
 	__u8 command;	/* enum ftp_command, client's lines */
 	__u8 form;	/* enum ftp_form */
 	__u8 final;	/* server's lines: last line of a reply */
-	__u8 delimiter; /* EPRT, 229 */
+	__u8 delimiter; /* EPRT, 229; EPSV: its argument if that is one character */
 	__u16 code; /* server's lines: reply code of a line that carries one, else 0 */
 	/*
 	 * The bytes to replace: from the first byte of the numbers (EPRT: of the address)

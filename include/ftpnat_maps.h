@@ -16,7 +16,7 @@
 
 #include "ftpnat_reasons.h"
 
-#define FTPNAT_LAYOUT 11
+#define FTPNAT_LAYOUT 12
 
 /* Capacities that are part of the layout (limits: of the configuration are not). */
 #define FTPNAT_MAX_RULES	256  /* rule ids 0..255, kept by name over a reload */
@@ -57,6 +57,8 @@ enum ftpnat_kind { FTPNAT_CONTROL, FTPNAT_DATA, FTPNAT_KIND_MAX };
 #define FTPNAT_FLOW_ACTIVE 0x02 /* data connection that the server opened */
 #define FTPNAT_FLOW_TRACKED                                                              \
 	0x80 /* of a track rule: nothing is translated, the stack sends it on */
+#define FTPNAT_FLOW_XLAT                                                                 \
+	0x04 /* its ends are of different families: headers are translated */
 #define FTPNAT_FLOW_COUNTED 0x40 /* control, client's: its client is in ftpnat_clients */
 
 /* ftpnat_flow.offers */

@@ -274,7 +274,10 @@
 	  "Nothing: it came too late, or somebody invents errors to break connections.") \
 	X(INCONSISTENT, "tcp_inconsistent", \
 	  "control segment that repeats bytes not yet acknowledged and says something else, dropped", \
-	  "Nothing, if it is few. If it rises, somebody tries to make the two ends of a session read different lines: look for the client in ftpnat-load events.")
+	  "Nothing, if it is few. If it rises, somebody tries to make the two ends of a session read different lines: look for the client in ftpnat-load events.") \
+	X(LINE_FAMILY, "line_family", \
+	  "EPSV, EPSV ALL or 227 across address families that can't be translated, refused (RFC 6384)", \
+	  "Nothing: clients go on with EPSV.")
 enum ftpnat_reason {
 #define X(symbol, string, meaning, advice) FTPNAT_##symbol,
 	FTPNAT_REASONS(X)

@@ -87,6 +87,18 @@ static void take_octets(struct seen *l, const char *start, const char *end,
 	l->form = l->port ? FTP_FORM_ADDRESS : FTP_FORM_MALFORMED;
 }
 
+/* The argument of an EPSV if that is one character, in capitals; else 0. */
+static char epsv_argument(const char *line, size_t len, size_t at)
+{
+	size_t n = 0;
+
+	while (at < len && isspace((unsigned char)line[at]))
+		at++;
+	while (at + n < len && !isspace((unsigned char)line[at + n]))
+		n++;
+	return n == 1 && line[at] ? (char)toupper((unsigned char)line[at]) : 0;
+}
+
 /* The line with its LF, as tests/model reads it. */
 static void ref_command(struct seen *l, const char *line, size_t len)
 {
@@ -117,6 +129,8 @@ static void ref_command(struct seen *l, const char *line, size_t len)
 		reading = UNCLEAR;
 	if (verb == PORT || verb == EPRT)
 		l->form = FTP_FORM_MALFORMED;
+	if (verb == EPSV)
+		l->delimiter = epsv_argument(line, len, args);
 	if (reading == UNCLEAR)
 		l->form = FTP_FORM_AMBIGUOUS;
 	if (reading != READ)
@@ -204,7 +218,9 @@ static void compare(const struct ftp_line *l, struct seen *r, const char *line,
 	if (r->form == FTP_FORM_AMBIGUOUS) {
 		CHECK(l->span_start + l->span_len == len && !l->port && !l->delimiter);
 	} else if (r->form != FTP_FORM_ADDRESS) {
-		CHECK(!l->port && !l->span_start && !l->span_len && !l->delimiter);
+		CHECK(!l->port && !l->span_start && !l->span_len);
+		CHECK(l->delimiter ==
+		      (l->command == FTP_COMMAND_EPSV ? (__u8)r->delimiter : 0));
 		CHECK(!l->addr[0] && !l->addr[1] && !l->addr[2] && !l->addr[3]);
 	}
 	if (r->form != FTP_FORM_ADDRESS)

@@ -124,7 +124,16 @@ static const struct config_server *server_of_family(const struct config_publish 
 	return NULL;
 }
 
-/* A client gets a server of its own family, so each family must be complete. */
+/* Are all servers of the rule for clients of both families? */
+static bool crosses(const struct config_publish *publish)
+{
+	return publish->source != CONFIG_SOURCE_KEEP;
+}
+
+/*
+ * With `source: keep` a client gets a server of its own family only, so each family must be
+ * complete.
+ */
 static void check_publish_family(const struct config_publish *publish,
 				 enum ftpnat_family family, struct config_errors *err)
 {
@@ -133,16 +142,18 @@ static void check_publish_family(const struct config_publish *publish,
 	bool data_address = !ftpnat_addr_is_none(&publish->data_address.family[family]);
 	const char *name = ftpnat_family_str(family);
 
-	if (listen && !server)
+	if (listen && !server && !crosses(publish))
 		config_error_at(err, listen->at, -EINVAL,
 				"listen: rule '%s' has no %s server for it; accepted: a "
-				"server of the same family for each listen",
+				"server of the same family for each listen, or "
+				"source: gateway or ADDRESS",
 				publish->rule.name, name);
-	else if (server && !listen)
+	else if (server && !listen && !crosses(publish))
 		config_error_at(
 			err, server->at, -EINVAL,
 			"servers: rule '%s' has no %s listen, nobody can reach this "
-			"server; accepted: a listen of the same family",
+			"server; accepted: a listen of the same family, or "
+			"source: gateway or ADDRESS",
 			publish->rule.name, name);
 	else if (data_address && !listen)
 		config_error_at(
@@ -209,11 +220,12 @@ static void check_fallback(const struct config_publish *publish,
 
 	if (!fallback->at.line)
 		return;
-	if (!listen_of_family(publish, family))
+	if (!listen_of_family(publish, family) && !crosses(publish))
 		config_error_at(
 			err, fallback->at, -EINVAL,
 			"fallback: rule '%s' has no %s listen, nobody can reach this "
-			"server; accepted: a server of the same family as a listen",
+			"server; accepted: a server of the same family as a listen, or "
+			"source: gateway or ADDRESS",
 			publish->rule.name, ftpnat_family_str(family));
 	for (size_t i = 0; i < publish->servers_n; i++) {
 		if (!endpoint_equal(&fallback->endpoint, &publish->servers[i].endpoint))

@@ -122,7 +122,10 @@ static void explain_servers(json_t *list, const struct config_publish *publish)
 					publish->servers[i].weight);
 		}
 		if (publish->servers_n > 1)
-			fprintf(s.out, ", of their own address family, %s",
+			fprintf(s.out, ", of their own address family%s, %s",
+				publish->source == CONFIG_SOURCE_KEEP ?
+					"" :
+					" while there is one",
 				publish->tls_data.ports.min ||
 						publish->balance ==
 							FTPNAT_BALANCE_SOURCE ?
@@ -140,6 +143,34 @@ static void explain_servers(json_t *list, const struct config_publish *publish)
 	say(list, "When no server is left%s, new control connections get %s.",
 	    publish->fallback.at.line ? ", or the fallback is drained" : "",
 	    publish->admission.refuse == CONFIG_REFUSE_DROP ? "no answer" : "a reset");
+}
+
+static bool has_family(const struct config_publish *publish, enum ftpnat_family family,
+		       bool listens)
+{
+	size_t n = listens ? publish->listens_n : publish->servers_n;
+
+	for (size_t i = 0; i < n; i++)
+		if (ftpnat_addr_family(listens ? &publish->listens[i].endpoint.addr :
+						 &publish->servers[i].endpoint.addr) ==
+		    family)
+			return true;
+	return false;
+}
+
+/* Clients may get a server of the other family, if the rule names the source that it sees. */
+static void explain_families(json_t *list, const struct config_publish *publish)
+{
+	if (publish->source == CONFIG_SOURCE_KEEP)
+		return;
+	if (has_family(publish, FTPNAT_V6, true) && has_family(publish, FTPNAT_V4, false))
+		say(list,
+		    "IPv6 clients of an IPv4 server are translated (NAT64): EPSV becomes PASV, and "
+		    "EPRT becomes PORT.");
+	if (has_family(publish, FTPNAT_V4, true) && has_family(publish, FTPNAT_V6, false))
+		say(list,
+		    "IPv4 clients of an IPv6 server are translated (NAT46): PASV becomes EPSV, and "
+		    "PORT becomes EPRT.");
 }
 
 static void explain_source(json_t *list, const struct config_publish *publish)
@@ -368,6 +399,7 @@ static void explain_publish(json_t *list, const struct config_publish *publish)
 		explain_health(list, &publish->health);
 	explain_admission(list, &publish->admission);
 	explain_source(list, publish);
+	explain_families(list, publish);
 	if (publish->modes & 1 << FTPNAT_PASSIVE)
 		explain_passive(list, publish);
 	if (publish->modes & 1 << FTPNAT_ACTIVE)

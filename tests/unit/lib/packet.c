@@ -77,6 +77,7 @@ static void build_v4(uint8_t *ip, const struct packet_spec *spec, size_t l4_len)
 	size_t header = sizeof(struct iphdr) + spec->ip_options.len;
 
 	ip[0] = (uint8_t)(4 << 4 | header / 4);
+	ip[1] = spec->tos;
 	put16(ip + 2, (uint16_t)(header + l4_len));
 	put16(ip + 4, 0x1d1d);
 	put16(ip + 6, 0x4000);
@@ -90,7 +91,7 @@ static void build_v4(uint8_t *ip, const struct packet_spec *spec, size_t l4_len)
 
 static void build_v6(uint8_t *ip, const struct packet_spec *spec, size_t l4_len)
 {
-	put32(ip, 6u << 28 | 0x12345);
+	put32(ip, 6u << 28 | (uint32_t)spec->tos << 20 | 0x12345);
 	put16(ip + 4, (uint16_t)l4_len);
 	ip[6] = IPPROTO_TCP;
 	ip[7] = spec->ttl ? spec->ttl : 64;
@@ -137,6 +138,22 @@ void packet_build(struct packet *packet, const struct packet_spec *spec)
 		memcpy(tcp + header, spec->payload, payload_len);
 	/* nonzero: bytes that nobody may count in */
 	memset(tcp + header + payload_len, 0xee, spec->padding);
+	packet_checksums(packet);
+}
+
+void packet_translated(struct packet *packet, const struct packet *from)
+{
+	uint8_t *ip = packet->byte + ETH_HLEN;
+
+	if (is_v6(packet)) {
+		put32(ip, get32(ip) & 0xfff00000);
+		return;
+	}
+	put16(ip + 4, 0);
+	if (ip_len(packet) <= 1260) {
+		memcpy(ip + 4, from->byte + ETH_HLEN + 4, 2);
+		put16(ip + 6, 0);
+	}
 	packet_checksums(packet);
 }
 

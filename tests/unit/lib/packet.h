@@ -38,6 +38,7 @@ struct packet_spec {
 	uint32_t ack;
 	uint8_t flags;
 	uint8_t ttl;		   /* 0: 64 */
+	uint8_t tos;		   /* or traffic class */
 	uint16_t window;	   /* 0: the widest of a control connection */
 	bool shut;		   /* whatever it is, it is closed */
 	struct options ip_options; /* IPv4 */
@@ -57,6 +58,12 @@ struct packet {
 /* ---- building ---- */
 
 void packet_build(struct packet *packet, const struct packet_spec *spec);
+
+/*
+ * A frame of packet_build() as a translator of the other family sends it (RFC 7915): DF by
+ * its size, no flow label. A number that is the translator's to choose is taken from `from`.
+ */
+void packet_translated(struct packet *packet, const struct packet *from);
 
 /* Offsets in a frame that packet_build() made. */
 size_t packet_tcp(const struct packet *packet);

@@ -66,6 +66,12 @@ static const struct scene scenes[SCENES] = {
 				 .seen = "2001:db8:1::1", .server = "2001:db8:1:5::21",
 				 .prefix = "fd00:9::/64", .to = "2001:db8:1::1",
 				 .client_local = true) },
+	[NAT64] = { "publish v6 to v4",
+		    PUBLISH(.client = "2001:db8:1::7", .dialled = "2001:db8:2::10",
+			    .seen = "10.9.0.1", .server = "10.9.0.10") },
+	[NAT46] = { "publish v4 to v6",
+		    PUBLISH(.client = "198.51.100.7", .dialled = "192.0.2.10",
+			    .seen = "fd00:9::1", .server = "fd00:9::10") },
 };
 
 const struct scene *scene_get(enum scene_id id)
@@ -78,9 +84,9 @@ const char *scene_name(enum scene_id id)
 	return scenes[id].name;
 }
 
-static enum ftpnat_family family(const struct scene *scene)
+static enum ftpnat_family server_family(const struct scene *scene)
 {
-	return strchr(scene->client, ':') ? FTPNAT_V6 : FTPNAT_V4;
+	return strchr(scene->server, ':') ? FTPNAT_V6 : FTPNAT_V4;
 }
 
 struct ftpnat_rule scene_rule(const struct scene *scene)
@@ -97,9 +103,9 @@ struct ftpnat_rule scene_rule(const struct scene *scene)
 		rule.source = strcmp(scene->client, scene->seen) ? FTPNAT_SOURCE_ADDRESS :
 								   FTPNAT_SOURCE_KEEP;
 		rule.servers = 1;
-		rule.weight[family(scene)] = 1;
+		rule.weight[server_family(scene)] = 1;
 	} else if (scene->to) {
-		rule.address[family(scene)] = address(scene->to);
+		rule.address[server_family(scene)] = address(scene->to);
 	}
 	return rule;
 }

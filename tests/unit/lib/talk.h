@@ -24,6 +24,8 @@ enum scene_id {
 	SERVER6,
 	CLIENT4, /* masquerade, the client is the gateway itself */
 	CLIENT6,
+	NAT64, /* publish, the server is of the other family */
+	NAT46,
 	SCENES
 };
 
@@ -34,7 +36,7 @@ enum scene_id {
 	(IN(MASQ4) | IN(GROW4) | IN(SHRINK4) | IN(MASQ6) | IN(IFACE4) | IN(IFACE6) |     \
 	 IN(CLIENT4) | IN(CLIENT6))
 #define IN_V6  (IN(KEEP6) | IN(FULL6) | IN(MASQ6) | IN(IFACE6) | IN(SERVER6) | IN(CLIENT6))
-#define IN_ALL ((1u << SCENES) - 1)
+#define IN_ALL ((1u << NAT64) - 1) /* of one family */
 #define IN_V4  (IN_ALL & ~IN_V6)
 
 struct scene {
@@ -58,6 +60,8 @@ struct scene {
 #define CLIENT_WINDOW 1111
 #define SERVER_WINDOW 1222
 
+/* Are client and server of different families? */
+bool scene_crosses(const struct scene *scene);
 const struct scene *scene_get(enum scene_id id);
 const char *scene_name(enum scene_id id);
 

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Lines of sessions whose ends are of different families: each end gets the form that its
+ * family has (RFC 6384).
+ */
+#ifndef FTPNAT_BPF_LINE_XLAT_H
+#define FTPNAT_BPF_LINE_XLAT_H
+
+#include "line.h"
+
+/* Are the session's client and server of different families? */
+static __always_inline bool session_crosses(const struct ftpnat_session *session)
+{
+	return !addr_v4_diff(&session->client.dst) != !addr_v4_diff(&session->server.dst);
+}
+
+/* The server must refuse the line; the client reads refusal_text[refusal] instead. */
+static __always_inline __u8 xlat_refuse(struct scratch *s, __u8 refusal)
+{
+	line_is(s, FTPNAT_LINE_FAMILY);
+	refusal_write(&s->segment, REFUSED_ADDRESS);
+	return (__u8)(COMMAND_REFUSED | refusal);
+}
+
+/* An IPv6 client's command to an IPv4 server. As passive_translate(). */
+static __always_inline __u8 passive_to_v4(struct scratch *s, const struct ftp_line *line)
+{
+	struct outcome *outcome = &s->segment.outcome;
+
+	switch (line->command) {
+	case FTP_COMMAND_EPSV:
+		if (line->delimiter == '1')
+			return xlat_refuse(s, REFUSAL_USE_V6);
+		outcome->text_len = ftp_write_pasv_line(outcome->text);
+		return FTP_COMMAND_EPSV_AS_PASV;
+	case FTP_COMMAND_EPSV_ALL: /* the server would take no PASV after it */
+		return xlat_refuse(s, REFUSAL_ARGUMENT);
+	default:
+		return line->command;
+	}
+}
+
+/* An IPv4 client's command to an IPv6 server. As passive_translate(). */
+static __always_inline __u8 passive_to_v6(struct scratch *s, const struct ftp_line *line)
+{
+	struct outcome *outcome = &s->segment.outcome;
+
+	switch (line->command) {
+	case FTP_COMMAND_PASV:
+		outcome->text_len = ftp_write_epsv_line(outcome->text);
+		return FTP_COMMAND_PASV_AS_EPSV;
+	case FTP_COMMAND_EPSV:
+		if (line->delimiter == '2')
+			return xlat_refuse(s, REFUSAL_USE_V4);
+		if (line->delimiter == '1')
+			outcome->text_len = ftp_write_epsv_line(outcome->text);
+		return FTP_COMMAND_EPSV;
+	default:
+		return line->command;
+	}
+}
+
+/*
+ * PASV or EPSV across families: the command as it has to wait for its reply, with what the
+ * server reads instead of the whole line in segment.outcome, if that differs.
+ */
+static __always_inline __u8 passive_translate(const struct ftpnat_session *session,
+					      struct scratch *s,
+					      const struct ftp_line *line)
+{
+	__u8 command = addr_is_v4(&session->server.dst) ? passive_to_v4(s, line) :
+							  passive_to_v6(s, line);
+
+	if (s->segment.outcome.text_len && !(command & COMMAND_REFUSED))
+		line_is(s, FTPNAT_LINE_REWRITTEN);
+	return command;
+}
+
+/*
+ * The reply to a PASV or EPSV that was translated: the whole line for the client, which will
+ * connect to this address and port.
+ */
+static __always_inline void passive_reply(struct scratch *s, __u8 command,
+					  const struct ftpnat_addr *addr, __u16 port)
+{
+	struct outcome *outcome = &s->segment.outcome;
+
+	struct ftp_text *text = (struct ftp_text *)outcome->text;
+
+	if (command == FTP_COMMAND_EPSV_AS_PASV)
+		outcome->text_len = ftp_write_229_line(text, port);
+	else
+		outcome->text_len = ftp_write_227_line(
+			text, (const struct ftp_text_address *)addr, port);
+}
+
+#endif
