@@ -265,9 +265,11 @@ static __always_inline enum ftpnat_reason control_locked(struct scan *c,
 	struct packet *p = &c->s->packet;
 	struct segment *seg = &c->s->segment;
 	__u32 ack = p->ack, next = c->stream->next, acked = other_stream(c)->acked;
-	__u16 window = p->window;
+	__u16 window = window_units(window_bytes(c->session, seg->dir, p->window),
+				    c->session->told[seg->dir & 1]);
 	enum ftpnat_reason verdict = GO_ON;
 
+	p->told = window;
 	seg->send.news = false;
 	seg->send.twice = false;
 	seg->tcp_flags = p->flags;
@@ -361,6 +363,7 @@ static __noinline enum ftpnat_reason control_syn(struct scan *c, struct ftpnat_f
 	if (c->s->segment.send.routed == FTPNAT_TRACKED)
 		return GO_ON;
 	mss = lower_mss(&c->s->options);
+	lower_shift(&c->s->options);
 	if (p->told > FTPNAT_KEPT_LEN) /* of a SYN it has no shift */
 		p->told = FTPNAT_KEPT_LEN;
 	if (p->seq + 1 == flow->end) {

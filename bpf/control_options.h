@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* TCP options of control packets: MSS, SACK, timestamps. */
+/* TCP options of control packets: MSS, window shift, SACK, timestamps. */
 #ifndef FTPNAT_BPF_CONTROL_OPTIONS_H
 #define FTPNAT_BPF_CONTROL_OPTIONS_H
 
+#include "kept.h"
 #include "segment.h"
 
 /* Lowers the MSS so that a rewritten segment may grow. Returns the sender's own MSS. */
@@ -15,6 +16,13 @@ static __always_inline __u16 lower_mss(struct tcp_options *o)
 	mss = option_get_mss(o);
 	option_set_mss(o, mss > 2 * SEGMENT_ROOM ? mss - SEGMENT_ROOM : mss / 2);
 	return (__u16)mss;
+}
+
+/* Lowers the shift of a SYN's windows; those that follow are converted. */
+static __always_inline void lower_shift(struct tcp_options *o)
+{
+	if (o->wscale)
+		option_set_shift(o, shift_lowered(option_get_shift(o)));
 }
 
 /* An option at `at`, one more than where it stands, becomes NOPs. */

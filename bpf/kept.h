@@ -38,19 +38,40 @@ __noinline int kept_release(struct ftpnat_stream *s, __u32 seq)
 }
 
 /*
+ * The shift of windows (RFC 7323 section 2) that the other end is told of an end with this
+ * one: no unit is larger than what is kept.
+ */
+static __always_inline __u8 shift_lowered(__u8 shift)
+{
+	return shift < FTPNAT_KEPT_SHIFT ? shift : FTPNAT_KEPT_SHIFT;
+}
+
+/* A window of so many bytes in units of 1 << shift: not more, and as the header has room. */
+static __always_inline __u16 window_units(__u32 bytes, __u8 shift)
+{
+	bytes >>= shift & 15;
+	return bytes < 0xffff ? (__u16)bytes : 0xffff;
+}
+
+/* Bytes of a window that the sender of direction `dir` has told. */
+static __always_inline __u32 window_bytes(const struct ftpnat_session *session, __u32 dir,
+					  __u16 window)
+{
+	return (__u32)window << (session->wscale[dir & 1] & 15);
+}
+
+/*
  * The window to tell the sender of a stream with `ack`, its first byte that is not
- * acknowledged: not above the receiver's own one. RFC 7323 section 2: in units of
- * 1 << shift.
+ * acknowledged: not above the receiver's own one, in units of 1 << shift.
  */
 static __always_inline __u16 kept_window(const struct ftpnat_stream *s, __u8 shift,
-					 __u32 ack, __u16 window)
+					 __u32 ack, __u32 bytes)
 {
 	__u32 room = kept_from(s) + FTPNAT_KEPT_LEN - ack;
 
-	shift &= 15;
-	if (s->tls || (__u32)window << shift <= room)
-		return window;
-	room >>= shift;
+	if (s->tls || bytes <= room)
+		return window_units(bytes, shift);
+	room >>= shift & 15;
 	return room ? (__u16)room : 1;
 }
 
@@ -63,20 +84,18 @@ __noinline __u32 stream_window(struct ftpnat_session *session, __u32 dir, __u32 
 			       __u16 window, bool newest)
 {
 	struct ftpnat_stream *stream;
-	__u32 edge;
-	__u8 shift;
+	__u32 bytes;
 
 	if (!session)
 		return window;
 	stream = &session->stream[dir & 1];
-	shift = session->wscale[!(dir & 1)];
-	edge = ack + ((__u32)window << (shift & 15));
-	if (newest || !stream->heard || seq_before(stream->edge, edge))
-		stream->edge = edge;
+	bytes = window_bytes(session, !(dir & 1), window);
+	if (newest || !stream->heard || seq_before(stream->edge, ack + bytes))
+		stream->edge = ack + bytes;
 	stream->heard = 1;
 	if (session->flags & FTPNAT_SESSION_TRACKED)
 		return window;
-	return kept_window(stream, shift, ack, window);
+	return kept_window(stream, session->told[!(dir & 1)], ack, bytes);
 }
 
 /* A run of the bytes in front of stream->next that are not kept yet. */

@@ -75,18 +75,31 @@ static __always_inline void option_set_mss(struct tcp_options *o, __u32 mss)
 	o->new[bounded(i + 1, OPTIONS_LEN)] = (__u8)mss;
 }
 
+/* The shift of the window option of a SYN that has one. */
+static __always_inline __u8 option_get_shift(const struct tcp_options *o)
+{
+	__u8 shift = option_byte(o, o->wscale - 1 + 2);
+
+	return shift < WINDOW_MAX_SHIFT ? shift :
+					  WINDOW_MAX_SHIFT; /* RFC 7323 section 2.3 */
+}
+
+static __always_inline void option_set_shift(struct tcp_options *o, __u8 shift)
+{
+	if (shift == option_byte(o, o->wscale - 1 + 2))
+		return;
+	o->changed = 1;
+	o->new[bounded(o->wscale - 1 + 2, OPTIONS_LEN)] = shift;
+}
+
 /* What a SYN offers: FTPNAT_OFFERS_*. */
 static __always_inline __u8 options_offered(const struct tcp_options *o)
 {
 	__u8 offers = o->timestamp ? FTPNAT_OFFERS_TIMESTAMPS : 0;
-	__u8 shift;
 
 	if (!o->wscale)
 		return offers;
-	shift = option_byte(o, o->wscale - 1 + 2);
-	if (shift > WINDOW_MAX_SHIFT)
-		shift = WINDOW_MAX_SHIFT; /* RFC 7323 section 2.3 */
-	return offers | FTPNAT_OFFERS_WINDOW | shift;
+	return offers | FTPNAT_OFFERS_WINDOW | option_get_shift(o);
 }
 
 /* The options of nearly every segment: NOP, NOP, timestamp (RFC 7323 appendix A). */

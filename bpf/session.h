@@ -8,6 +8,7 @@
 
 #include "conntrack_state.h"
 #include "expected.h"
+#include "kept.h"
 #include "logs.h"
 #include "tls_sessions.h"
 
@@ -122,6 +123,26 @@ static __always_inline int session_id(__u32 *id)
 }
 
 /*
+ * The shifts of both ends' windows, where both offer them. Of a client whose SYN is not
+ * known, the largest one, see accept_first_ack(); its windows stay in its own units.
+ */
+static __always_inline void session_shifts(struct ftpnat_session *session, __u8 client,
+					   __u8 server)
+{
+	bool scaled = server & FTPNAT_OFFERS_WINDOW;
+	bool lowered = client & FTPNAT_OFFERS_WINDOW &&
+		       !(session->flags & FTPNAT_SESSION_TRACKED);
+
+	client = scaled ? client & FTPNAT_OFFERS_SHIFT : 0;
+	server = scaled ? server & FTPNAT_OFFERS_SHIFT : 0;
+	session->wscale[FTPNAT_FROM_CLIENT] = client;
+	session->wscale[FTPNAT_FROM_SERVER] = server;
+	session->told[FTPNAT_FROM_CLIENT] = lowered ? shift_lowered(client) : client;
+	session->told[FTPNAT_FROM_SERVER] =
+		session->flags & FTPNAT_SESSION_TRACKED ? server : shift_lowered(server);
+}
+
+/*
  * The session of the control connection of the packet in the scratch memory, whose
  * flow is given; entered when the handshake is over.
  */
@@ -158,12 +179,7 @@ static __always_inline struct ftpnat_session *session_get(struct scratch *s,
 	blank->stream[FTPNAT_FROM_SERVER].ttl = server->ttl;
 	/* what the SYN-ACK offers, the SYN has offered (RFC 7323 sections 2.2 and 3.2) */
 	blank->timestamps = !!(server->offers & FTPNAT_OFFERS_TIMESTAMPS);
-	blank->wscale[FTPNAT_FROM_CLIENT] = 0;
-	blank->wscale[FTPNAT_FROM_SERVER] = 0;
-	if (server->offers & FTPNAT_OFFERS_WINDOW) {
-		blank->wscale[FTPNAT_FROM_CLIENT] = client->offers & FTPNAT_OFFERS_SHIFT;
-		blank->wscale[FTPNAT_FROM_SERVER] = server->offers & FTPNAT_OFFERS_SHIFT;
-	}
+	session_shifts(blank, client->offers, server->offers);
 	/* as the server's SYN-ACK has it, which nothing has changed since */
 	stream_begin(&blank->stream[FTPNAT_FROM_CLIENT], server->ack);
 	stream_begin(&blank->stream[FTPNAT_FROM_SERVER], server->end);

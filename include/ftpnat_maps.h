@@ -221,6 +221,8 @@ enum ftpnat_dir { FTPNAT_FROM_CLIENT, FTPNAT_FROM_SERVER, FTPNAT_DIR_MAX };
 	2048 /* unacknowledged bytes of one direction, ring, power of two */
 #define FTPNAT_HELD_LEN                                                                  \
 	256 /* longest start of an address line that is held back, power of two */
+#define FTPNAT_KEPT_SHIFT                                                                \
+	10 /* of windows: most, so that one unit is within what is kept */
 
 /* The sender's bytes [start, start + old_len) became new_len bytes of the text ring. */
 struct ftpnat_edit {
@@ -333,10 +335,11 @@ struct ftpnat_session {
 	__u8 again;	 /* PASV, EPSV or AUTH: was refused, perhaps by another's reply */
 	__u8 busy;	 /* a preliminary reply has come, and no final one since */
 	__u8 timestamps; /* both ends send them */
-	__u8 wscale[FTPNAT_DIR_MAX]; /* shift of each sender's windows */
+	__u8 wscale[FTPNAT_DIR_MAX]; /* shift of each sender's windows, ... */
+	__u8 told[FTPNAT_DIR_MAX];   /* ... and as the other end knows it */
 	__u8 late; /* newest of `commands`, younger than the server's present line */
 	__u8 gone; /* about to be removed */
-	__u8 pad[3];
+	__u8 pad[1];
 	__u16 others; /* commands in flight that don't matter, behind all of them */
 	__u16 mss[FTPNAT_DIR_MAX];  /* largest segment that each sender takes itself */
 	struct ftpnat_tuple client; /* client -> what it dialled */
@@ -734,6 +737,8 @@ _Static_assert(sizeof(struct ftpnat_expected) == 88, "layout 6");
 _Static_assert(sizeof(struct ftpnat_event) == 128, "layout 9");
 _Static_assert(sizeof(struct ftpnat_line_event) == 400, "layout 9");
 _Static_assert(sizeof(struct ftpnat_edit) == 12, "layout 4");
+_Static_assert(1 << FTPNAT_KEPT_SHIFT <= FTPNAT_KEPT_LEN - FTPNAT_HELD_LEN,
+	       "a window of one unit fits beside what is held back");
 _Static_assert(sizeof(struct ftpnat_session) <= 512, "what an idle session takes");
 
 #endif

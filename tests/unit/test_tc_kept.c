@@ -122,6 +122,251 @@ static void test_syn_window(void **state)
 		check_from("SYN", &talk, CLIENT, &in, &out, talk_reason(&talk), NULL));
 }
 
+/* ---- windows with a shift ---- */
+
+#define NO_SHIFT 0xff /* the SYN has no such option */
+
+static struct options shift_options(struct talk *talk, enum end from, uint8_t shift)
+{
+	struct options options = { 0 };
+
+	if (shift != NO_SHIFT)
+		option_window(&options, shift);
+	option_timestamps(&options, talk->clock[from], talk->clock[!from]);
+	return options;
+}
+
+/* What the other end is told of a shift. */
+static uint8_t shift_told(uint8_t shift)
+{
+	return shift == NO_SHIFT || shift < FTPNAT_KEPT_SHIFT ? shift : FTPNAT_KEPT_SHIFT;
+}
+
+static bool window_check(const char *says, struct talk *talk, enum end from,
+			 uint16_t window, uint16_t hears, const enum ftpnat_reason *also)
+{
+	struct packet_spec in = talk_sent(talk, from), out = talk_heard(talk, from);
+
+	in.flags = out.flags = ACK;
+	in.seq = talk->isn[from] + talk->sent[from];
+	out.seq = talk->isn[from] + talk->heard[from];
+	in.ack = talk->isn[!from] + talk->heard[!from];
+	out.ack = talk->isn[!from] + talk->sent[!from];
+	option_timestamps(&in.options, ++talk->clock[from], talk->clock[!from]);
+	out.options = in.options;
+	in.window = window;
+	out.window = hears;
+	in.shut = !window;
+	out.shut = !hears;
+	return check_from(says, talk, from, &in, &out, talk_reason(talk), also);
+}
+
+/* talk_begin() with the shifts of both ends, whose windows then are open. */
+static void shifts_begin(struct talk *talk, enum scene_id id, const uint8_t shift[2])
+{
+	static const enum ftpnat_reason opens[] = { FTPNAT_CONTROL_OPENED,
+						    FTPNAT_REASON_MAX };
+	bool scaled = shift[CLIENT] != NO_SHIFT && shift[SERVER] != NO_SHIFT;
+	struct step steps[] = {
+		{ 'c', .flags = SYN },
+		{ 's', .flags = SYN | ACK },
+		{ 0 },
+	};
+
+	scene_configure(scene_get(id), NULL);
+	talk_init(talk, scene_get(id));
+	for (enum end end = CLIENT; end <= SERVER; end++) {
+		steps[end].options = shift_options(talk, end, shift[end]);
+		steps[end].becomes_options =
+			shift_options(talk, end, shift_told(shift[end]));
+	}
+	assert_true(talk_steps(talk, "opening", steps));
+	for (enum end end = CLIENT; end <= SERVER; end++) {
+		uint8_t lower = scaled ? shift_told(shift[end]) : 0;
+
+		assert_true(window_check("opening", talk, end, 0xffff,
+					 (uint16_t)(FTPNAT_KEPT_LEN >> lower),
+					 end == CLIENT ? opens : NULL));
+	}
+}
+
+/* What is said before the window in question, if it goes on at all. */
+static void say(struct talk *talk, enum end from, const char *text, bool goes_on)
+{
+	struct packet_spec in = talk_sent(talk, from);
+	struct packet packet;
+	struct run run;
+
+	in.flags = PSH | ACK;
+	in.seq = talk->isn[from] + talk->sent[from];
+	in.ack = talk->isn[!from] + talk->heard[!from];
+	option_timestamps(&in.options, ++talk->clock[from], talk->clock[!from]);
+	in.payload = text;
+	packet_build(&packet, &in);
+	dataplane_run(&run, talk_hook(talk, from), talk_side(talk, from), &packet, 0);
+	assert_int_not_equal(run.action, TC_SHOT);
+	talk->sent[from] += (uint32_t)strlen(text);
+	if (goes_on)
+		talk->heard[from] += (uint32_t)strlen(text);
+}
+
+/* Windows of an end that has named a shift: in its units, and as the other end is told. */
+static const struct shifted {
+	const char *says;
+	uint8_t shift[2];
+	enum end from;
+	const char *held, *command, *reply; /* before it; the first one is held back */
+	struct {
+		uint16_t window, told;
+	} rows[8];
+} shifted[] = {
+	{ "the largest shift that stays",
+	  { 10, 7 },
+	  CLIENT,
+	  NULL,
+	  NULL,
+	  NULL,
+	  { { 0, 0 }, { 1, 1 }, { 2, 2 }, { 3, 2 }, { 65535, 2 } } },
+	{ "one more",
+	  { 11, 7 },
+	  CLIENT,
+	  NULL,
+	  NULL,
+	  NULL,
+	  { { 0, 0 }, { 1, 2 }, { 2, 2 }, { 65535, 2 } } },
+	{ "the largest there is",
+	  { 14, 14 },
+	  CLIENT,
+	  NULL,
+	  NULL,
+	  NULL,
+	  { { 0, 0 }, { 1, 2 }, { 65535, 2 } } },
+	{ "the same of the server",
+	  { 14, 14 },
+	  SERVER,
+	  NULL,
+	  NULL,
+	  NULL,
+	  { { 0, 0 }, { 1, 2 }, { 65535, 2 } } },
+	{ "one of the server only",
+	  { 0, 13 },
+	  SERVER,
+	  NULL,
+	  NULL,
+	  NULL,
+	  { { 0, 0 }, { 1, 2 }, { 65535, 2 } } },
+	{ "the other end of that",
+	  { 0, 13 },
+	  CLIENT,
+	  NULL,
+	  NULL,
+	  NULL,
+	  { { 0, 0 }, { 1, 1 }, { 2000, 2000 }, { 65535, FTPNAT_KEPT_LEN } } },
+	{ "more than there is, which is read as 14",
+	  { 15, 7 },
+	  CLIENT,
+	  NULL,
+	  NULL,
+	  NULL,
+	  { { 0, 0 }, { 1, 2 } } },
+	{ "a shift that the server does not answer",
+	  { 14, NO_SHIFT },
+	  CLIENT,
+	  NULL,
+	  NULL,
+	  NULL,
+	  { { 0, 0 }, { 1, 1 }, { 2000, 2000 }, { 65535, FTPNAT_KEPT_LEN } } },
+	{ "while a line is held back",
+	  { 7, 14 },
+	  SERVER,
+	  "PORT ",
+	  NULL,
+	  NULL,
+	  { { 0, 0 }, { 1, 1 } } },
+	{ "under TLS",
+	  { 12, 14 },
+	  SERVER,
+	  NULL,
+	  "AUTH TLS\r\n",
+	  "234 go\r\n",
+	  { { 0, 0 }, { 1, 16 }, { 4095, 65520 }, { 4096, 65535 }, { 65535, 65535 } } },
+};
+
+static const enum scene_id shift_scenes[] = { KEEP4, KEEP6, FULL4,   FULL6,
+					      MASQ4, MASQ6, SERVER4, CLIENT6 };
+
+static void test_shifted(void **state)
+{
+	const struct shifted *row = *state;
+	struct talk talk;
+
+	for (size_t i = 0; i < ARRAY_SIZE(shift_scenes); i++) {
+		shifts_begin(&talk, shift_scenes[i], row->shift);
+		if (row->held)
+			say(&talk, !row->from, row->held, false);
+		if (row->command) {
+			say(&talk, CLIENT, row->command, true);
+			say(&talk, SERVER, row->reply, true);
+		}
+		for (size_t n = 0; !n || row->rows[n].window; n++)
+			assert_true(window_check(row->says, &talk, row->from,
+						 row->rows[n].window, row->rows[n].told,
+						 NULL));
+	}
+}
+
+/* No window is told that the end doesn't have, nor one that isn't kept, nor is one closed. */
+static void test_no_wider_window(void **state)
+{
+	static const uint16_t says[] = { 0, 1, 2, 3, 7, 15, 16, 17, 100, 2048, 65535 };
+	uint8_t shift[2] = { 0, 7 };
+	struct talk talk;
+
+	(void)state;
+	for (; shift[CLIENT] <= 14; shift[CLIENT]++) {
+		uint8_t lower = shift_told(shift[CLIENT]);
+
+		shifts_begin(&talk, KEEP4, shift);
+		for (size_t i = 0; i < ARRAY_SIZE(says); i++) {
+			uint32_t has = (uint32_t)says[i] << shift[CLIENT];
+			uint32_t tells =
+				(has < FTPNAT_KEPT_LEN ? has : FTPNAT_KEPT_LEN) >> lower;
+
+			assert_true((tells << lower) <= has && !tells == !has);
+			assert_true(window_check("window", &talk, CLIENT, says[i],
+						 (uint16_t)tells, NULL));
+		}
+	}
+}
+
+/* A window of no bytes stays one, whatever its unit: what is sent into it is no line. */
+static void test_shifted_edge(void **state)
+{
+	struct packet_spec into, asked;
+	struct talk talk;
+
+	(void)state;
+	shifts_begin(&talk, KEEP4, (const uint8_t[]){ 14, 14 });
+	into = talk_sent(&talk, CLIENT);
+	assert_true(window_check("closed", &talk, SERVER, 0, 0, NULL));
+	into.flags = PSH | ACK;
+	into.seq = talk.isn[CLIENT] + talk.sent[CLIENT];
+	into.ack = talk.isn[SERVER] + talk.heard[SERVER];
+	into.payload = "PASV\r\n";
+	option_timestamps(&into.options, ++talk.clock[CLIENT], talk.clock[SERVER]);
+	asked = talk_heard(&talk, CLIENT);
+	asked.flags = ACK;
+	asked.seq = talk.isn[CLIENT] + talk.heard[CLIENT] - 1;
+	asked.ack = into.ack;
+	/* nobody believes it */
+	asked.window = CLIENT_WINDOW << (14 - FTPNAT_KEPT_SHIFT);
+	asked.options = into.options;
+	assert_true(check_from("into it", &talk, CLIENT, &into, &asked, FTPNAT_FORWARDED,
+			       NULL));
+	assert_true(window_check("open", &talk, SERVER, 1, 2, NULL));
+	say(&talk, CLIENT, "PASV\r\n", true);
+}
+
 /* Logs live while something is unacknowledged, and a second longer. */
 static void test_logs(void **state)
 {
@@ -168,15 +413,19 @@ int main(void)
 {
 	static const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_syn_window),
+		cmocka_unit_test(test_no_wider_window),
+		cmocka_unit_test(test_shifted_edge),
 		cmocka_unit_test(test_logs),
 		cmocka_unit_test(test_no_logs_for_discarded),
 	};
-	static struct CMUnitTest
-		tests[ARRAY_SIZE(told) + ARRAY_SIZE(windows) + ARRAY_SIZE(others)];
+	static struct CMUnitTest tests[ARRAY_SIZE(told) + ARRAY_SIZE(windows) +
+				       ARRAY_SIZE(shifted) + ARRAY_SIZE(others)];
 	size_t n = rows_as_tests(tests, told, ARRAY_SIZE(told), sizeof(*told), test_row);
 
 	n += rows_as_tests(tests + n, windows, ARRAY_SIZE(windows), sizeof(*windows),
 			   test_window);
+	n += rows_as_tests(tests + n, shifted, ARRAY_SIZE(shifted), sizeof(*shifted),
+			   test_shifted);
 	memcpy(tests + n, others, sizeof(others));
 	return _cmocka_run_group_tests("tc_kept", tests, n + ARRAY_SIZE(others),
 				       dataplane_setup, dataplane_teardown);

@@ -179,6 +179,15 @@ void option_mss(struct options *options, uint16_t mss)
 	put16(at + 2, mss);
 }
 
+void option_window(struct options *options, uint8_t shift)
+{
+	uint8_t *at = option_add(options, 3);
+
+	at[0] = 3;
+	at[1] = 3;
+	at[2] = shift;
+}
+
 void option_timestamps(struct options *options, uint32_t value, uint32_t echo)
 {
 	uint8_t *at = option_add(options, 10);

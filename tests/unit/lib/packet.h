@@ -76,6 +76,7 @@ void packet_checksums(struct packet *packet);
 
 /* These append to *options and pad with NOPs in front to a multiple of 4, as Linux does. */
 void option_mss(struct options *options, uint16_t mss);
+void option_window(struct options *options, uint8_t shift);
 void option_timestamps(struct options *options, uint32_t value, uint32_t echo);
 /* `blocks` pairs of edges */
 void option_sack(struct options *options, const uint32_t *edges, size_t blocks);
