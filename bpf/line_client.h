@@ -25,6 +25,8 @@ static __always_inline enum ftpnat_reason expect_active(struct __sk_buff *skb,
 
 	if (!(rule->modes & (1 << FTPNAT_ACTIVE)) || session->flags & FTPNAT_SESSION_EPSV)
 		return FTPNAT_LINE_MODE;
+	if (xlat_is_clat(session, rule, named))
+		named = &session->client.src;
 	if (is_foreign(rule, named, &session->client.src))
 		return FTPNAT_LINE_FOREIGN;
 	if (line->port < FTP_FIRST_DATA_PORT)

@@ -91,8 +91,9 @@ expect_passive(struct __sk_buff *skb, struct ftpnat_session *session,
 	if (!(rule->modes & (1 << FTPNAT_PASSIVE)) ||
 	    (passive_is_old(command) && session->flags & FTPNAT_SESSION_EPSV))
 		return FTPNAT_LINE_MODE;
-	/* a 227 can't name an IPv6 address */
-	if (command == FTP_COMMAND_PASV && !addr_is_v4(shown) && addr_is_v4(server))
+	/* a 227 can't name an IPv6 address; behind prefix64 the client is an IPv4 one with a CLAT */
+	if (command == FTP_COMMAND_PASV && session_crosses(session) &&
+	    rule->kind == FTPNAT_PUBLISH)
 		return FTPNAT_LINE_FAMILY;
 	if (line->code == 229)
 		named = server;
@@ -120,17 +121,16 @@ expect_passive(struct __sk_buff *skb, struct ftpnat_session *session,
 		verdict =
 			expect(skb, session, s, rule->data_port_min, rule->data_port_max);
 	} else {
-		/*
-		 * the server isn't translated: the client can reach the address that it
-		 * named
-		 */
-		key->dst = *named;
+		xlat_towards(&key->dst, session, rule, named);
 		verdict = expect(skb, session, s, line->port, line->port);
 	}
 	if (verdict != GO_ON)
 		return verdict;
 
-	shown = told ?: &key->dst;
+	/* with a CLAT a client dials the IPv4 address, and arrives as an IPv6 one at `key` */
+	shown = rule->kind == FTPNAT_PUBLISH ? &key->dst : &e->dst;
+	if (told)
+		shown = told;
 	if (command != command_read(command)) {
 		passive_reply(s, command, shown, bpf_ntohs(key->dport));
 		return GO_ON;

@@ -7,11 +7,43 @@
 #define FTPNAT_BPF_LINE_XLAT_H
 
 #include "line.h"
+#include "prefix64.h"
 
 /* Are the session's client and server of different families? */
 static __always_inline bool session_crosses(const struct ftpnat_session *session)
 {
 	return !addr_v4_diff(&session->client.dst) != !addr_v4_diff(&session->server.dst);
+}
+
+/*
+ * Sets *dst, where the client of a masquerade rule will connect to for `named`, an address
+ * of the server's family: to itself within a family, as the server isn't translated.
+ */
+__noinline int xlat_towards(struct ftpnat_addr *dst, const struct ftpnat_session *session,
+			    const struct ftpnat_rule *rule,
+			    const struct ftpnat_addr *named)
+{
+	if (!dst || !session || !rule || !named)
+		return 0;
+	if (!session_crosses(session))
+		*dst = *named;
+	else if (addr_equal(named, &session->server.dst) || !rule->prefix64_len)
+		*dst = session->client.dst;
+	else
+		prefix64_embed(dst, &rule->prefix64, rule->prefix64_len, named);
+	return 0;
+}
+
+/*
+ * Behind a CLAT (RFC 6877) an IPv4 client speaks over IPv6 and names its own, private
+ * address.
+ */
+static __always_inline bool xlat_is_clat(const struct ftpnat_session *session,
+					 const struct ftpnat_rule *rule,
+					 const struct ftpnat_addr *named)
+{
+	return rule->kind == FTPNAT_MASQUERADE && session_crosses(session) &&
+	       !addr_v4_diff(named);
 }
 
 /* The server must refuse the line; the client reads refusal_text[refusal] instead. */

@@ -6,6 +6,7 @@
 #include "config.h"
 #include "forward.h"
 #include "host_ports.h"
+#include "prefix64.h"
 
 static long pick_server(__u32 i, struct scratch **scratch)
 {
@@ -179,7 +180,8 @@ static __always_inline enum ftpnat_reason publish(struct __sk_buff *skb,
 
 /*
  * masquerade: the rule's address, or that of the interface through which the route
- * leaves. Connections to this host itself pass: they need no translation.
+ * leaves. Connections to this host itself pass: they need no translation. So do those to
+ * addresses behind prefix64 that stand for no server.
  */
 static __always_inline enum ftpnat_reason masquerade(struct __sk_buff *skb,
 						     const struct ftpnat_rule *rule,
@@ -190,14 +192,20 @@ static __always_inline enum ftpnat_reason masquerade(struct __sk_buff *skb,
 	__u32 ifindex = skb->ifindex;
 	struct bpf_fib_lookup fib;
 
+	new->to = new->key;
+	if (rule->prefix64_len && family == FTPNAT_V6) {
+		if (!prefix64_server(&new->to.dst, &new->key.dst, &rule->prefix64,
+				     rule->prefix64_len))
+			return FTPNAT_PASS;
+		family = FTPNAT_V4;
+	}
 	if (!egress) {
-		fib_params(&fib, &new->key, family == FTPNAT_V6, ifindex, 0);
+		fib_params(&fib, &new->to, family == FTPNAT_V6, ifindex, 0);
 		if (bpf_fib_lookup(skb, &fib, sizeof(fib), 0) ==
 		    BPF_FIB_LKUP_RET_NOT_FWDED)
 			return FTPNAT_PASS;
 		ifindex = fib.ifindex;
 	}
-	new->to = new->key;
 	new->to.src = rule->address[family];
 	if (addr_is_zero(&new->to.src)) {
 		struct ftpnat_ifaddr *own = ifaddr_get(s, ifindex);

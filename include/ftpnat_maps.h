@@ -429,10 +429,11 @@ struct ftpnat_rule {
 	__u16 classes;	   /* publish: number of data_address_for */
 	__u16 first_class; /* publish: first index within the slot of ftpnat_classes */
 	__u32 data_host; /* hash of the name that data_address was resolved from; 0: none */
-	__u16 admission; /* FTPNAT_ADMIT_* */
-	__u8 balance;	 /* publish: enum ftpnat_balance */
-	__u8 pad;
-	__u32 max_sessions; /* control connections at once; 0: no limit */
+	__u16 admission;	     /* FTPNAT_ADMIT_* */
+	__u8 balance;		     /* publish: enum ftpnat_balance */
+	__u8 prefix64_len;	     /* masquerade: bits; 0: none */
+	struct ftpnat_addr prefix64; /* IPv4 servers are behind it (RFC 6052) */
+	__u32 max_sessions;	     /* control connections at once; 0: no limit */
 	struct ftpnat_per_client per_client;
 };
 

@@ -2,11 +2,15 @@
 """IPv6-only clients of IPv4-only servers, and the reverse: with every server, client and way to
 open a data connection."""
 
+import ftplib
+import ipaddress
 import itertools
+import os
 
 import pytest
 
 from clients import ACTIVE, CLIENTS, Account, Curl
+from lab import wait_until
 from scenes import ends, exchange, login, need, say
 from servers import SERVERS, Pyftpdlib, Vsftpd
 from wire import Tap
@@ -17,6 +21,9 @@ MIB = 1 << 20
 
 # the family of the clients -> that of the servers, how the line of each side reads
 OTHER = {"v4": "v6", "v6": "v4"}
+# kind of rule -> the family of its clients
+KINDS = {"nat46": "v4", "nat64": "v6", "prefix64": "v6"}
+PREFIX64 = "2001:db8:64::/96"
 TO_V4 = {"EPSV": ("229", "227"), "EPRT": ("EPRT", "PORT")}
 TO_V6 = {"PASV": ("227", "229"), "EPSV": ("229", "229"), "PORT": ("PORT", "EPRT"),
          "EPRT": ("EPRT", "EPRT")}
@@ -28,11 +35,17 @@ def only(node, family):
     node.run(["ip", "-6" if family == "v4" else "-4", "addr", "flush", "dev", "eth0"])
 
 
+def behind(address):
+    """The IPv4 address as an IPv6 client dials it."""
+    net = ipaddress.ip_network(PREFIX64)
+    return str(net[int(ipaddress.ip_address(address))])
+
+
 def rows():
-    for family, server, client in itertools.product(OTHER, SERVERS, CLIENTS):
-        for method in CLIENTS[client].methods[family]:
-            yield pytest.param(family, server, client, method, id=f"{family}-{method}-{server}-{client}",
-                               marks=pytest.mark.xdist_group(f"across-{family}"))
+    for kind, server, client in itertools.product(KINDS, SERVERS, CLIENTS):
+        for method in CLIENTS[client].methods[KINDS[kind]]:
+            yield pytest.param(kind, server, client, method, id=f"{kind}-{method}-{server}-{client}",
+                               marks=pytest.mark.xdist_group(f"across-{kind}"))
 
 
 def start(cls, node, family, **more):
@@ -46,18 +59,24 @@ def rule(name, listen, server, **more):
             "source": "gateway", **more}
 
 
+def prefix64(**more):
+    return {"name": "nat64", "clients": "fd00:1::/32", "to": "interface", "prefix64": PREFIX64, **more}
+
+
 @pytest.fixture(scope="module")
 def scene(request, make_shared_lab):
     """A lab with clients of one family, and each server in a namespace of its own, of the other."""
-    family = request.param
-    lab = make_shared_lab(f"-{family}", servers=len(SERVERS), route_back=False)
-    lab.family, lab.running, lab.dial = family, {}, {}
+    kind, family = request.param, KINDS[request.param]
+    lab = make_shared_lab(f"-{kind}", servers=len(SERVERS), route_back=False)
+    lab.kind, lab.family, lab.running, lab.dial = kind, family, {}, {}
     only(lab.client, family)
     for index, (node, server) in enumerate(zip(lab.servers, SERVERS.values())):
         if not server.missing():
-            lab.running[server.kind] = start(server, node, OTHER[family])
-            lab.dial[server.kind] = lab.vips(index)[family == "v6"]
-    lab.gateway.up({"publish": [rule(name, lab.dial[name], server) for name, server in lab.running.items()]})
+            lab.running[server.kind] = running = start(server, node, OTHER[family])
+            lab.dial[server.kind] = (behind(running.addresses[0]) if kind == "prefix64"
+                                     else lab.vips(index)[family == "v6"])
+    lab.gateway.up({"masquerade": [prefix64()]} if kind == "prefix64" else
+                   {"publish": [rule(name, lab.dial[name], server) for name, server in lab.running.items()]})
     return lab
 
 
@@ -66,8 +85,9 @@ def test_transfer(scene, server, client, method):
     need(SERVERS[server])
     tool = need(CLIENTS[client])()
     running, host = scene.running[server], scene.dial[server]
-    tool.verify_port = True
-    before = scene.gateway.rule(server)
+    tool.verify_port = scene.kind != "prefix64"
+    name = "nat64" if scene.kind == "prefix64" else server
+    before = scene.gateway.rule(name)
 
     with Tap(scene.client) as near, Tap(running.node) as far:
         exchange(tool, scene.client, running, Account(host, running), method)
@@ -85,7 +105,7 @@ def test_transfer(scene, server, client, method):
         assert {line.host for line in theirs} == {gateway}
     elif here == "227":
         assert {line.host for line in mine} == {host}
-    after = scene.gateway.rule(server)
+    after = scene.gateway.rule(name)
     assert after["sessions"] == before["sessions"] + 1
     assert after["data_connections"] - before["data_connections"] == len(mine)
 
@@ -98,6 +118,111 @@ def one(make_lab, family, cls=Vsftpd, **more):
     dial = lab.vips()[family == "v6"]
     lab.gateway.up({"publish": [rule("files", dial, server, **more)]})
     return lab, server, dial
+
+
+@pytest.fixture
+def tayga(make_lab):
+    """A lab with an IPv6-only client, an IPv4-only server, and tayga as their NAT64."""
+    for program in ("/usr/sbin/tayga", "/dev/net/tun"):
+        if not os.path.exists(program):
+            pytest.skip(f"{program} is absent")
+    lab = make_lab(route_back=False)
+    only(lab.client, "v6")
+    server = start(need(Pyftpdlib), lab.server, "v4")
+    lab.server.ip(f"route add 192.168.255.0/24 via {lab.server.gw4}")
+    config = lab.file("tayga.conf")
+    with open(config, "w") as file:
+        file.write(f"tun-device nat64\nipv4-addr 192.168.255.1\nipv6-addr 2001:db8:65::1\nprefix {PREFIX64}\n"
+                   f"dynamic-pool 192.168.255.0/24\n")
+    lab.gw.run(["tayga", "-c", config, "--mktun"])
+    lab.gw.ip("link set nat64 up", "route add 192.168.255.0/24 dev nat64", f"route add {PREFIX64} dev nat64")
+    lab.gw.start(["tayga", "-c", config, "-d"], "tayga")
+    lab.server.start(["python3", "-m", "http.server", "--bind", server.addresses[0], "8080"], "http")
+    wait_until(lambda: web(lab, server) == 0, "tayga translates HTTP")
+    return lab, server
+
+
+def web(lab, server):
+    """How curl ends that asks the server for what is no business of ours."""
+    return lab.client.run(["curl", "-sS", "-m", "5", "-o", "/dev/null", f"http://[{behind(server.addresses[0])}]:8080/"],
+                          check=False).returncode
+
+
+def test_tayga_alone_has_no_data_connections_but_by_epsv(tayga):
+    """What the rule is for."""
+    lab, server = tayga
+    with lab.client.inside():
+        session = login(lab.client, behind(server.addresses[0]), server)
+        assert session.read("server-name").decode() == server.name  # this server takes EPSV over IPv4
+        session.use("EPRT")
+        with pytest.raises(ftplib.Error):
+            session.read("server-name")
+
+
+def test_beside_tayga(tayga):
+    """FTP is ours, all else at the prefix stays tayga's."""
+    lab, server = tayga
+    lab.gateway.up({"masquerade": [prefix64()]})
+    host = behind(server.addresses[0])
+    for method in ("EPSV", "EPRT"):
+        exchange(need(Curl)(), lab.client, server, Account(host, server), method)
+    assert web(lab, server) == 0
+    assert lab.gateway.rule("nat64")["sessions"] == 2
+    lab.gateway.down()
+    with lab.client.inside():
+        login(lab.client, host, server).quit()  # through tayga again
+
+
+def unbound(lab, name, interface, more):
+    """A resolver on the gateway."""
+    config = lab.file(f"{name}.conf")
+    with open(config, "w") as file:
+        file.write(f"""\
+remote-control:
+  control-enable: no
+server:
+  interface: {interface}
+  access-control: ::/0 allow
+  do-daemonize: no
+  use-syslog: no
+  username: ""
+  chroot: ""
+  directory: "{lab.dir}"
+  pidfile: "{lab.file(name)}.pid"
+{more}""")
+    process = lab.gw.start(["unbound", "-d", "-c", config], name)
+    wait_until(lambda: "start of service" in process.output(), f"{name} runs: {process.output()}")
+
+
+def test_a_name_by_dns64(make_lab):
+    """The client knows the server's name only; unbound makes an IPv6 address of its IPv4 one."""
+    if not os.path.exists("/usr/sbin/unbound"):
+        pytest.skip("/usr/sbin/unbound is absent")
+    lab = make_lab(route_back=False)
+    only(lab.client, "v6")
+    server = start(need(Vsftpd), lab.server, "v4")
+    unbound(lab, "zone", "127.0.0.1@5353", f"""\
+  local-zone: "lab." static
+  local-data: "ftp.lab. IN A {server.addresses[0]}"
+""")
+    unbound(lab, "dns64", lab.client.gw6, f"""\
+  module-config: "dns64 iterator"
+  dns64-prefix: {PREFIX64}
+  do-not-query-localhost: no
+  local-zone: "lab." nodefault
+forward-zone:
+  name: "lab."
+  forward-addr: 127.0.0.1@5353
+""")
+    lab.gateway.up({"masquerade": [prefix64()]})
+    resolver = lab.file("resolv.conf")
+    with open(resolver, "w") as file:
+        file.write(f"nameserver {lab.client.gw6}\n")
+    url = Account("ftp.lab", server).url + "/server-name"
+    for method in ("EPSV", "EPRT"):
+        said = lab.client.run(["unshare", "--mount", "sh", "-c", f"mount --bind {resolver} /etc/resolv.conf && "
+                               'exec "$@"', "sh", "curl", "-sS", *Curl.options[method], url]).stdout
+        assert said == server.name
 
 
 @pytest.mark.parametrize("family, method", [("v6", "EPSV"), ("v6", "EPRT"), ("v4", "PASV"), ("v4", "PORT")])

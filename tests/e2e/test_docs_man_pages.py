@@ -139,12 +139,17 @@ PLACES = {
                           ("metrics", {"listen": '"127.0.0.1:9821"'}))},
 }
 
+# What a key is valid with only.
+COMPANIONS = {"prefix64": {"clients": '"2001:db8:5::/48"'}}
+
 
 @pytest.fixture
 def check(tmp_path):
     """check(place, {key: value}) -> (effective configuration or None, message)"""
     def check(place, more):
         before, column, keys = PLACES[place]
+        for key in more:
+            keys = {**keys, **COMPANIONS.get(key, {})}
         lines = [f"{key}: {value}" for key, value in {**keys, **more}.items() if value is not None]
         path = tmp_path / "ftpnat.yaml"
         for name in ("allow.txt", "deny.txt"):

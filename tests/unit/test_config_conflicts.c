@@ -84,6 +84,28 @@ static const struct config_row rows[] = {
 	  "5:9: to: rule 'lan' has no IPv6 clients; accepted: addresses of the clients' families" },
 	{ "to of one family twice", TO("[203.0.113.7, 203.0.113.8]"),
 	  "5:23: to: '203.0.113.8' is a second IPv4 address; accepted: " TO_TEXT },
+	{ "prefix64 of a length that RFC 6052 hasn't", NAT64("2001:db8::/60"),
+	  "6:15: prefix64: '2001:db8::/60' has another length; accepted: " PREFIX64_TEXT },
+	{ "IPv4 prefix64", NAT64("10.0.0.0/32"),
+	  "6:15: prefix64: '10.0.0.0/32' is IPv4; accepted: " PREFIX64_TEXT },
+	{ "prefix64 with bits in octet 8", NAT64("2001:db8:0:0:100::/96"),
+	  "6:15: prefix64: '2001:db8:0:0:100::/96' has bits in octet 8, which is always 0; accepted: " PREFIX64_TEXT },
+	{ "well-known prefix64 of another length", NAT64("64:ff9b::/64"),
+	  "6:15: prefix64: '64:ff9b::/64' is the well-known prefix with another length than 96; accepted: " PREFIX64_TEXT },
+	{ "prefix64 and IPv4 clients",
+	  INTERFACES "masquerade:\n"
+		     "  - name: lan\n"
+		     "    clients: [\"fd00:5::/64\", 192.168.5.0/24]\n"
+		     "    to: 203.0.113.7\n"
+		     "    prefix64: \"64:ff9b::/96\"\n",
+	  "4:30: clients: '192.168.5.0/24' is IPv4, but rule 'lan' has prefix64; accepted: IPv6 clients, and a rule of their own for others" },
+	{ "prefix64 and an IPv6 address",
+	  INTERFACES "masquerade:\n"
+		     "  - name: lan\n"
+		     "    clients: \"fd00:5::/64\"\n"
+		     "    to: \"2001:db8::7\"\n"
+		     "    prefix64: \"64:ff9b::/96\"\n",
+	  "5:9: to: rule 'lan' has prefix64, its servers are IPv4; accepted: interface, or an IPv4 address" },
 	{ "clients twice in a rule", CLIENTS("[192.168.5.0/24, 192.168.5.0/24]"),
 	  "4:31: clients: '192.168.5.0/24' is already used by rule 'lan' on line 4 for the same control port; accepted: each prefix and port once" },
 	{ "clients twice over rules",

@@ -60,7 +60,7 @@ static const struct config_row rows[] = {
 	{ "unknown key in a publish rule", PUBLISH("lisen: 192.0.2.11:21"),
 	  "6:5: unknown key 'lisen' in a publish rule (did you mean 'listen'?); accepted: " PUBLISH_KEYS },
 	{ "unknown key in a masquerade rule", MASQUERADE("servers: 10.0.0.1:21"),
-	  "6:5: unknown key 'servers' in a masquerade rule; accepted: name, clients, to, control_ports, data_ports, modes, foreign_data, tls_data_ports, deny, refuse, per_client, max_sessions" },
+	  "6:5: unknown key 'servers' in a masquerade rule; accepted: name, clients, to, prefix64, control_ports, data_ports, modes, foreign_data, tls_data_ports, deny, refuse, per_client, max_sessions" },
 	{ "unknown key of a server", SERVERS("{server: \"10.9.0.10:21\", wait: 3}"),
 	  "5:39: unknown key 'wait' in a server; accepted: server, weight" },
 	{ "unknown limit", PUBLISHED "limits: {controls: 5}\n",

@@ -18,7 +18,8 @@
 
 /* ---- lines ---- */
 
-#define IN_CROSS (IN(NAT64) | IN(NAT46))
+#define IN_64	 (IN(NAT64) | IN(MASQ64))
+#define IN_CROSS (IN_64 | IN(NAT46))
 
 static void no_active(struct ftpnat_rule *rule)
 {
@@ -28,6 +29,11 @@ static void no_active(struct ftpnat_rule *rule)
 static void no_passive(struct ftpnat_rule *rule)
 {
 	rule->modes = 1 << FTPNAT_ACTIVE;
+}
+
+static void foreign(struct ftpnat_rule *rule)
+{
+	rule->flags = FTPNAT_RULE_FOREIGN;
 }
 
 static void data_address(struct ftpnat_rule *rule)
@@ -42,42 +48,42 @@ static void data_address(struct ftpnat_rule *rule)
 #define IN_STEP	     C("NOOP\r\n"), S("200 ok\r\n")
 
 static const struct row told[] = {
-	{ "EPSV is PASV to an IPv4 server, its 227 is a 229", IN(NAT64),
+	{ "EPSV is PASV to an IPv4 server, its 227 is a 229", IN_64,
 	  .expectation = PASSIVE,
 	  .steps = { EPSV_IS_PASV,
 		     S("227 Entering Passive Mode ($s,10,10).\r\n", ENTERS("2570"), OPENS),
 		     C("LIST\r\n"), S("150 here\r\n226 done\r\n"), IN_STEP } },
-	{ "EPSV 2", IN(NAT64), .expectation = PASSIVE,
+	{ "EPSV 2", IN_64, .expectation = PASSIVE,
 	  .steps = { C("EPSV 2\r\n", "PASV\r\n", .also = { FTPNAT_LINE_REWRITTEN }),
 		     S("227 =$s,10,10\r\n", ENTERS("2570"), OPENS), C("LIST\r\n"),
 		     S("150 here\r\n") } },
-	{ "EPSV in small letters, with LF alone", IN(NAT64), .expectation = PASSIVE,
+	{ "EPSV in small letters, with LF alone", IN_64, .expectation = PASSIVE,
 	  .steps = { C("epsv\n", "PASV\r\n", .also = { FTPNAT_LINE_REWRITTEN }),
 		     S("227 ($s,10,10)\r\n", ENTERS("2570"), OPENS) } },
 	{ "a 227 with a port that the range hasn't", IN(NAT64), one_port,
 	  .expectation = "$C > $D 50000 = $P 0 > $S 2570 passive",
 	  .steps = { EPSV_IS_PASV, S("227 ($s,10,10)\r\n", ENTERS("50000"), OPENS) } },
-	{ "EPSV in two pieces", IN(NAT64), .expectation = PASSIVE,
+	{ "EPSV in two pieces", IN_64, .expectation = PASSIVE,
 	  .steps = { C("EPS", .reason = FTPNAT_ANSWERED),
 		     C("V\r\n", "PASV\r\n", .also = { FTPNAT_LINE_REWRITTEN }),
 		     S("227 ($s,10,10)\r\n", ENTERS("2570"), OPENS), IN_STEP } },
-	{ "a 227 in two pieces", IN(NAT64), .expectation = PASSIVE,
+	{ "a 227 in two pieces", IN_64, .expectation = PASSIVE,
 	  .steps = { EPSV_IS_PASV, S("227 ($s", HELD_WITH_ACK),
 		     S(",10,10)\r\n", ENTERS("2570"), OPENS), IN_STEP } },
-	{ "EPSV between other commands", IN(NAT64), .expectation = PASSIVE,
+	{ "EPSV between other commands", IN_64, .expectation = PASSIVE,
 	  .steps = { C("PWD\r\nEPSV\r\nNOOP\r\n", "PWD\r\nPASV\r\nNOOP\r\n",
 		       .also = { FTPNAT_LINE_REWRITTEN }),
 		     S("257 /\r\n227 ($s,10,10)\r\n200 ok\r\n",
 		       "257 /\r\n" ENTERS("2570") "200 ok\r\n", OPENS),
 		     IN_STEP } },
-	{ "a server that refuses PASV", IN(NAT64),
+	{ "a server that refuses PASV", IN_64,
 	  .steps = { EPSV_IS_PASV, S("502 no\r\n"), IN_STEP } },
-	{ "EPSV 1 asks for IPv4, which the client hasn't", IN(NAT64),
+	{ "EPSV 1 asks for IPv4, which the client hasn't", IN_64,
 	  .steps = { REFUSED("EPSV 1\r\n"),
 		     S("500 what?\r\n",
 		       "522 Network protocol not supported, use (2).\r\n"),
 		     IN_STEP } },
-	{ "EPSV ALL: the server would take no PASV any more", IN(NAT64),
+	{ "EPSV ALL: the server would take no PASV any more", IN_64,
 	  .expectation = PASSIVE,
 	  .steps = { REFUSED("EPSV ALL\r\n"),
 		     S("500 what?\r\n",
@@ -132,7 +138,7 @@ static const struct row told[] = {
 		       "500 This kind of data connection is refused.\r\n",
 		       .also = { FTPNAT_LINE_MODE }),
 		     IN_STEP } },
-	{ "passive mode that the rule refuses", IN(NAT64), no_passive,
+	{ "passive mode that the rule refuses", IN_64, no_passive,
 	  .steps = { EPSV_IS_PASV,
 		     S("227 ($s,10,10)\r\n",
 		       "500 This kind of data connection is refused.\r\n",
@@ -142,6 +148,34 @@ static const struct row told[] = {
 	{ "EPRT is PORT to an IPv4 server", IN(NAT64), .expectation = ACTIVE_PUBLISH,
 	  .steps = { C("EPRT |2|$C|2000|\r\n", "PORT $p,7,208\r\n", OPENS),
 		     S("200 ok\r\n"), C("LIST\r\n"), S("150 here\r\n226 done\r\n") } },
+	{ "EPRT is PORT, under masquerade", IN(MASQ64), .expectation = ACTIVE_MASQUERADE,
+	  .steps = { C("EPRT |2|$C|2000|\r\n", "PORT $p,7,208\r\n", OPENS),
+		     S("200 ok\r\n"), IN_STEP } },
+	{ "PORT of a client with a CLAT names its private address", IN(MASQ64),
+	  .expectation = ACTIVE_MASQUERADE,
+	  .steps = { C("PORT 192,0,0,1,7,208\r\n", "PORT $p,7,208\r\n", OPENS),
+		     S("200 ok\r\n"), IN_STEP } },
+	{ "EPRT of a client with a CLAT", IN(MASQ64), .expectation = ACTIVE_MASQUERADE,
+	  .steps = { C("EPRT |1|192.0.0.1|2000|\r\n", "PORT $p,7,208\r\n", OPENS),
+		     S("200 ok\r\n"), IN_STEP } },
+	{ "PASV of a client with a CLAT: it reaches the server by its IPv4 address",
+	  IN(MASQ64), .expectation = PASSIVE,
+	  .steps = { C("PASV\r\n"), S("227 ($s,10,10)\r\n", OPENS), IN_STEP } },
+	{ "a 227 that names an inside address means the server", IN(MASQ64),
+	  .expectation = PASSIVE,
+	  .steps = { EPSV_IS_PASV,
+		     S("227 (10,66,66,66,10,10)\r\n", ENTERS("2570"), OPENS),
+		     C("PASV\r\n"),
+		     S("227 (10,66,66,66,10,10)\r\n", "227 ($s,10,10)\r\n",
+		       .also = { FTPNAT_EXPECTED, FTPNAT_EXPECTED_REPLACED }),
+		     IN_STEP } },
+	{ "a 227 that names another host, where the rule allows that", IN(MASQ64),
+	  foreign,
+	  .expectation =
+		  "$C > 2001:db8:64::cb00:7142 2570 = $P 0 > 203.0.113.66 2570 passive",
+	  .steps = { EPSV_IS_PASV,
+		     S("227 (203,0,113,66,10,10)\r\n", ENTERS("2570"), OPENS),
+		     IN_STEP } },
 	{ "EPRT in three pieces", IN(NAT64), .expectation = ACTIVE_PUBLISH,
 	  .steps = { C("EP", .reason = FTPNAT_ANSWERED),
 		     C("RT |2|$C|", .reason = FTPNAT_ANSWERED),
@@ -156,13 +190,13 @@ static const struct row told[] = {
 		     S("522 no\r\n",
 		       "500 Data connections to another host are refused.\r\n"),
 		     IN_STEP } },
-	{ "EPRT of another host", IN(NAT64),
+	{ "EPRT of another host", IN_64,
 	  .steps = { C("EPRT |2|2001:db8:66::1|2000|\r\n", "EPRT |2|::|0|\r\n",
 		       .also = { FTPNAT_LINE_FOREIGN }),
 		     S("522 no\r\n",
 		       "500 Data connections to another host are refused.\r\n"),
 		     IN_STEP } },
-	{ "active mode that the rule refuses", IN(NAT64), no_active,
+	{ "active mode that the rule refuses", IN_64, no_active,
 	  .steps = { C("EPRT |2|$C|2000|\r\n", "EPRT |2|::|0|\r\n",
 		       .also = { FTPNAT_LINE_MODE }),
 		     S("522 no\r\n", "500 This kind of data connection is refused.\r\n"),
@@ -188,7 +222,7 @@ static void test_traffic_class(void **state)
 	bool good = true;
 
 	(void)state;
-	for (enum scene_id id = NAT64; id <= NAT46; id++) {
+	for (enum scene_id id = NAT64; id <= MASQ64; id++) {
 		struct packet_spec in, out;
 		struct talk talk;
 
@@ -229,13 +263,15 @@ static void test_data(void **state)
 		[NAT46] = { PASV_IS_EPSV,
 			    S("229 (|||2570|)\r\n",
 			      "227 Entering Passive Mode ($d,10,10)\r\n", OPENS) },
+		[MASQ64] = { EPSV_IS_PASV,
+			     S("227 ($s,10,10)\r\n", ENTERS("2570"), OPENS) },
 	};
 	static const size_t sizes[] = { 1, 2, 1207, 1208, 1209, 1340, 1400, 1408 };
 	static char payload[1500];
 	bool good = true;
 
 	(void)state;
-	for (enum scene_id id = NAT64; id <= NAT46; id++) {
+	for (enum scene_id id = NAT64; id <= MASQ64; id++) {
 		struct talk talk;
 
 		talk_begin(&talk, id);
@@ -278,6 +314,75 @@ static void test_family_of_the_server(void **state)
 	dataplane_rule(0, &rule);
 	assert_true(check_from("source: keep", &talk, CLIENT, &in, &out, FTPNAT_NO_SERVER,
 			       NULL));
+}
+
+/* Which addresses behind prefix64 stand for a server. */
+static void test_prefix64_servers(void **state)
+{
+	static const struct {
+		const char *says;
+		const char *prefix;
+		__u8 len;
+		const char *dialled;
+		const char *server; /* NULL: it is left alone */
+	} rows[] = {
+		{ "well-known prefix", "64:ff9b::", 96, "64:ff9b::808:808", "8.8.8.8" },
+		{ "well-known prefix, private address", "64:ff9b::", 96, "64:ff9b::a09:a",
+		  NULL },
+		{ "well-known prefix, address for documents", "64:ff9b::", 96,
+		  "64:ff9b::cb00:7115", NULL },
+		{ "well-known prefix, shared address", "64:ff9b::", 96, "64:ff9b::6440:1",
+		  NULL },
+		{ "an own prefix", "2001:db8:64::", 96, "2001:db8:64::cb00:7115",
+		  "203.0.113.21" },
+		{ "an own prefix, loopback", "2001:db8:64::", 96, "2001:db8:64::7f00:1",
+		  NULL },
+		{ "an own prefix, multicast", "2001:db8:64::", 96, "2001:db8:64::e000:1",
+		  NULL },
+		{ "an own prefix, the gateway itself", "2001:db8:64::", 96,
+		  "2001:db8:64::cb00:7107", NULL },
+		{ "32 bits", "2001:db8::", 32, "2001:db8:cb00:7115::", "203.0.113.21" },
+		{ "40 bits", "2001:db8:100::", 40,
+		  "2001:db8:1cb:71:15::", "203.0.113.21" },
+		{ "48 bits", "2001:db8:122::", 48,
+		  "2001:db8:122:cb00:71:1500::", "203.0.113.21" },
+		{ "56 bits", "2001:db8:122:300::", 56,
+		  "2001:db8:122:3cb:0:7115::", "203.0.113.21" },
+		{ "64 bits", "2001:db8:122:344::", 64, "2001:db8:122:344:cb:71:1500:0",
+		  "203.0.113.21" },
+		{ "64 bits, octet 8 is not 0", "2001:db8:122:344::", 64,
+		  "2001:db8:122:344:1cb:71:1500:0", NULL },
+		{ "outside of the prefix", "2001:db8:64::", 96, "2001:db8:65::cb00:7115",
+		  NULL },
+	};
+	struct ftpnat_rule rule = scene_rule(scene_get(MASQ64));
+	bool good = true;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char servers[64];
+		struct packet_spec in, out;
+		struct talk talk;
+
+		rule.prefix64 = address(rows[i].prefix);
+		rule.prefix64_len = rows[i].len;
+		scene_configure(scene_get(MASQ64), &rule);
+		snprintf(servers, sizeof(servers), "%s/%u", rows[i].prefix, rows[i].len);
+		dataplane_track(0, "fd00:5::/64", servers, 21, 0);
+		dataplane_sh("ip route replace 8.8.8.8 via 198.51.100.254");
+		talk_init(&talk, scene_get(MASQ64));
+		in = talk_syn(&talk);
+		in.dst = rows[i].dialled;
+		out = in;
+		if (rows[i].server) {
+			out = talk_syn_heard(&talk);
+			out.dst = rows[i].server;
+		}
+		good &= check_from(rows[i].says, &talk, CLIENT, &in, &out,
+				   rows[i].server ? FTPNAT_FORWARDED : FTPNAT_PASS, NULL);
+	}
+	dataplane_sh("ip route del 8.8.8.8");
+	assert_true(good);
 }
 
 /* ---- ICMP errors ---- */
@@ -470,6 +575,7 @@ int main(void)
 		cmocka_unit_test(test_ip_options),
 		cmocka_unit_test(test_data),
 		cmocka_unit_test(test_family_of_the_server),
+		cmocka_unit_test(test_prefix64_servers),
 		cmocka_unit_test(test_icmp_errors),
 		cmocka_unit_test(test_too_big),
 	};

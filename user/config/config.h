@@ -179,8 +179,9 @@ struct config_masquerade {
 	struct config_rule rule;
 	struct config_prefix *clients;
 	size_t clients_n;
-	bool to_interface;	    /* for the families that `to` does not name */
-	struct config_addresses to; /* none: the interface's own */
+	bool to_interface;	       /* for the families that `to` does not name */
+	struct config_addresses to;    /* none: the interface's own */
+	struct config_prefix prefix64; /* line 0: none */
 	struct config_port *control_ports;
 	size_t control_ports_n;
 	struct ftpnat_ports data_ports;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "config/conflicts.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -99,6 +100,59 @@ static void check_to(const struct config_masquerade *masquerade,
 	}
 }
 
+/* RFC 6052 sections 2.2 and 3.1. Says at most one thing. */
+static void check_prefix64_form(const struct config_prefix *prefix64,
+				struct config_errors *err)
+{
+	const struct ftpnat_prefix *prefix = &prefix64->prefix;
+	char text[FTPNAT_PREFIX_STRLEN];
+	bool well_known = prefix->addr.w[0] == htonl(0x0064ff9b) && !prefix->addr.w[1] &&
+			  !prefix->addr.w[2];
+	const char *wrong = NULL;
+
+	if (ftpnat_addr_is_v4(&prefix->addr))
+		wrong = "is IPv4";
+	else if (prefix->len != 32 && prefix->len != 40 && prefix->len != 48 &&
+		 prefix->len != 56 && prefix->len != 64 && prefix->len != 96)
+		wrong = "has another length";
+	else if (prefix->addr.octet[8])
+		wrong = "has bits in octet 8, which is always 0";
+	else if (well_known && prefix->len != 96)
+		wrong = "is the well-known prefix with another length than 96";
+	if (wrong)
+		config_error_at(
+			err, prefix64->at, -EINVAL,
+			"prefix64: '%s' %s; accepted: an IPv6 prefix of 32, 40, 48, "
+			"56, 64 or 96 bits like 64:ff9b::/96 (RFC 6052)",
+			ftpnat_prefix_str(text, prefix), wrong);
+}
+
+/* IPv6 clients, and an IPv4 address for them. */
+static void check_prefix64(const struct config_masquerade *masquerade,
+			   struct config_errors *err)
+{
+	char text[FTPNAT_PREFIX_STRLEN];
+
+	check_prefix64_form(&masquerade->prefix64, err);
+	for (size_t i = 0; i < masquerade->clients_n; i++) {
+		const struct config_prefix *clients = &masquerade->clients[i];
+
+		if (ftpnat_addr_is_v4(&clients->prefix.addr))
+			config_error_at(
+				err, clients->at, -EINVAL,
+				"clients: '%s' is IPv4, but rule '%s' has prefix64; "
+				"accepted: IPv6 clients, and a rule of their own "
+				"for others",
+				ftpnat_prefix_str(text, &clients->prefix),
+				masquerade->rule.name);
+	}
+	if (!ftpnat_addr_is_none(&masquerade->to.family[FTPNAT_V6]))
+		config_error_at(err, masquerade->to.at, -EINVAL,
+				"to: rule '%s' has prefix64, its servers are IPv4; "
+				"accepted: interface, or an IPv4 address",
+				masquerade->rule.name);
+}
+
 static void check_control_ports(const struct config_port *ports, size_t n,
 				struct config_errors *err)
 {
@@ -127,6 +181,15 @@ static bool port_shared(const struct config_masquerade *a,
 	return false;
 }
 
+/* Are the rules for the same servers? */
+static bool prefix64_equal(const struct config_masquerade *a,
+			   const struct config_masquerade *b)
+{
+	return a->prefix64.at.line && b->prefix64.at.line ?
+		       ftpnat_prefix_equal(&a->prefix64.prefix, &b->prefix64.prefix) :
+		       a->prefix64.at.line == b->prefix64.at.line;
+}
+
 /* The rule before this one, or it itself, that has the prefix already. */
 static const struct config_prefix *same_clients(const struct config *cfg, size_t r,
 						size_t c, const char **rule)
@@ -136,7 +199,7 @@ static const struct config_prefix *same_clients(const struct config *cfg, size_t
 	for (size_t i = 0; i <= r; i++) {
 		const struct config_masquerade *other = &cfg->masquerade[i];
 
-		if (!port_shared(masquerade, other))
+		if (!port_shared(masquerade, other) || !prefix64_equal(masquerade, other))
 			continue;
 		*rule = other->rule.name;
 		for (size_t j = 0; j < (i == r ? c : other->clients_n); j++) {
@@ -195,7 +258,9 @@ static void check_masquerade(const struct config *cfg, size_t *total,
 
 		check_control_ports(masquerade->control_ports,
 				    masquerade->control_ports_n, err);
-		if (!masquerade->rule.broken)
+		if (!masquerade->rule.broken && masquerade->prefix64.at.line)
+			check_prefix64(masquerade, err);
+		else if (!masquerade->rule.broken)
 			check_to(masquerade, err);
 		if (has_room(total, masquerade->clients_n * masquerade->control_ports_n,
 			     masquerade->rule.at,

@@ -413,6 +413,7 @@ static void explain_publish(json_t *list, const struct config_publish *publish)
 static void explain_masquerade(json_t *list, const struct config_masquerade *masquerade,
 			       bool guarded)
 {
+	char prefix64[FTPNAT_PREFIX_STRLEN];
 	struct sentence s;
 
 	if (begin(&s, list)) {
@@ -421,7 +422,13 @@ static void explain_masquerade(json_t *list, const struct config_masquerade *mas
 		fputs(" that dial ", s.out);
 		put_control_ports(s.out, masquerade->control_ports,
 				  masquerade->control_ports_n);
-		fputs(" of any server are seen as ", s.out);
+		if (masquerade->prefix64.at.line)
+			fprintf(s.out, " of an IPv4 server behind %s",
+				ftpnat_prefix_str(prefix64,
+						  &masquerade->prefix64.prefix));
+		else
+			fputs(" of any server", s.out);
+		fputs(" are seen as ", s.out);
 		put_addresses(s.out, masquerade->to.family);
 		if (masquerade->to_interface)
 			fprintf(s.out,
@@ -434,6 +441,11 @@ static void explain_masquerade(json_t *list, const struct config_masquerade *mas
 		putc('.', s.out);
 	}
 	end(&s);
+	if (masquerade->prefix64.at.line)
+		say(list,
+		    "They are translated (NAT64): EPSV becomes PASV, and EPRT becomes PORT. All other "
+		    "connections to %s are left to a NAT64 such as tayga or Jool.",
+		    ftpnat_prefix_str(prefix64, &masquerade->prefix64.prefix));
 	explain_admission(list, &masquerade->admission);
 	if (masquerade->modes & 1 << FTPNAT_PASSIVE)
 		say(list,
@@ -448,9 +460,14 @@ static void explain_masquerade(json_t *list, const struct config_masquerade *mas
 	}
 	explain_refused(list, masquerade->modes, masquerade->foreign_data);
 	if (masquerade->modes & 1 << FTPNAT_PASSIVE) {
-		say(list,
-		    "While a client holds a session under TLS, its connections to that "
-		    "session's server on ports from 1024 up are translated too.");
+		if (!masquerade->prefix64.at.line)
+			say(list,
+			    "While a client holds a session under TLS, its connections to that "
+			    "session's server on ports from 1024 up are translated too.");
+		else if (!masquerade->tls_data.ports.min)
+			say(list,
+			    "Data connections of sessions under TLS are left to the NAT64, too: "
+			    "see tls_data_ports.");
 		explain_tls_data(list, &masquerade->tls_data, guarded);
 	}
 }

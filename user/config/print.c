@@ -242,6 +242,8 @@ static json_t *masquerade_value(const struct config_masquerade *masquerade,
 	set(&object, "clients",
 	    prefixes_value(masquerade->clients, masquerade->clients_n));
 	set(&object, "to", to);
+	if (masquerade->prefix64.at.line)
+		set(&object, "prefix64", prefix_value(&masquerade->prefix64.prefix));
 	set(&object, "control_ports",
 	    control_ports_value(masquerade->control_ports, masquerade->control_ports_n));
 	set(&object, "data_ports", ports_value(&masquerade->data_ports));

@@ -13,6 +13,7 @@
 	"ADDRESS:PORT with a port from 1 to 65535, IPv6 as \"[2001:db8::10]:21\""
 #define PREFIX_TEXT                                                                      \
 	"an address or prefix like 192.168.5.0/24 or 2001:db8::/32, or a list of them"
+#define PREFIX64_TEXT "an IPv6 prefix of 32, 40, 48, 56, 64 or 96 bits like 64:ff9b::/96"
 #define LISTS_TEXT                                                                       \
 	"an address or prefix like 192.168.5.0/24 or 2001:db8::/32, {file: PATH}, or a " \
 	"list of them"
@@ -330,6 +331,8 @@ static int parse_masquerade(struct config_parser *p, const struct config_key *ke
 		  .parse = config_shape_to,
 		  .required = true,
 		  .accepted = "interface, an address of a host, or one of each family" },
+		KEY(struct config_masquerade, prefix64, "prefix64", parse_prefix,
+		    PREFIX64_TEXT),
 		LIST(struct config_masquerade, control_ports, "control_ports",
 		     config_value_port, FTPNAT_MAX_SELECTORS, CONTROL_TEXT),
 		KEY(struct config_masquerade, data_ports, "data_ports",

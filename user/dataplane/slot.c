@@ -295,6 +295,8 @@ static int put_selector(struct slot *slot, const struct config_prefix *clients,
 
 static int put_masquerade(struct slot *slot, const struct config_masquerade *masquerade)
 {
+	const struct config_prefix *prefix64 =
+		masquerade->prefix64.at.line ? &masquerade->prefix64 : NULL;
 	struct ftpnat_rule *rule = take_rule(slot, &masquerade->rule, FTPNAT_MASQUERADE);
 	int err = rule ? 0 : -ENOSPC;
 
@@ -309,10 +311,14 @@ static int put_masquerade(struct slot *slot, const struct config_masquerade *mas
 		rule->tls_port_max = masquerade->tls_data.ports.max;
 	}
 	memcpy(rule->address, masquerade->to.family, sizeof(rule->address));
+	if (prefix64) {
+		rule->prefix64 = prefix64->prefix.addr;
+		rule->prefix64_len = (__u8)prefix64->prefix.len;
+	}
 	err = put_admission(slot, &masquerade->admission, rule);
 	for (size_t i = 0; i < masquerade->clients_n; i++)
 		for (size_t j = 0; !err && j < masquerade->control_ports_n; j++)
-			err = put_selector(slot, &masquerade->clients[i], NULL,
+			err = put_selector(slot, &masquerade->clients[i], prefix64,
 					   masquerade->control_ports[j].port,
 					   rule_id(slot, rule));
 	return err;
@@ -377,8 +383,13 @@ int slot_fill_rules(struct slot *slot)
 
 	for (size_t i = 0; !err && i < config->publish_n; i++)
 		err = put_publish(slot, &config->publish[i]);
+	/* the first match wins: those for the servers of a prefix before those for all */
 	for (size_t i = 0; !err && i < config->masquerade_n; i++)
-		err = put_masquerade(slot, &config->masquerade[i]);
+		if (config->masquerade[i].prefix64.at.line)
+			err = put_masquerade(slot, &config->masquerade[i]);
+	for (size_t i = 0; !err && i < config->masquerade_n; i++)
+		if (!config->masquerade[i].prefix64.at.line)
+			err = put_masquerade(slot, &config->masquerade[i]);
 	for (size_t i = 0; !err && i < config->track_n; i++)
 		err = put_track(slot, &config->track[i]);
 	for (size_t i = 0; !err && i < config->guard_n; i++)

@@ -23,6 +23,8 @@
 #define TO(value)	 LAN("192.168.5.0/24", value)
 #define MASQUERADE(line) TO("203.0.113.7") "    " line "\n"
 
+#define NAT64(value) LAN("\"fd00:5::/64\"", "203.0.113.7") "    prefix64: \"" value "\"\n"
+
 /* Ends of messages. */
 #define SERVERS_TEXT                                                                     \
 	"ADDRESS:PORT with a port from 1 to 65535, IPv6 as \"[2001:db8::10]:21\", {server: ADDRESS:PORT, weight: NUMBER}, or a list of them"
@@ -33,6 +35,8 @@
 #define PORTS_TEXT "PORT or MIN-MAX with 1 <= MIN <= MAX <= 65535"
 #define CLIENTS_TEXT                                                                     \
 	"an address or prefix like 192.168.5.0/24 or 2001:db8::/32, or a list of them"
+#define PREFIX64_TEXT                                                                    \
+	"an IPv6 prefix of 32, 40, 48, 56, 64 or 96 bits like 64:ff9b::/96 (RFC 6052)"
 #define LISTS_TEXT                                                                       \
 	"an address or prefix like 192.168.5.0/24 or 2001:db8::/32, {file: PATH}, or a list of them"
 #define LINE_TEXT	  "one address or prefix a line, with comments from # on"

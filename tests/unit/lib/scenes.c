@@ -2,6 +2,7 @@
 /* The scenes of talk.h: hosts, addresses, and the configuration. */
 #include "talk.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define PUBLISH(...)                                                                     \
@@ -72,6 +73,12 @@ static const struct scene scenes[SCENES] = {
 	[NAT46] = { "publish v4 to v6",
 		    PUBLISH(.client = "198.51.100.7", .dialled = "192.0.2.10",
 			    .seen = "fd00:9::1", .server = "fd00:9::10") },
+	[MASQ64] = { "masquerade v6 to v4",
+		     MASQUERADE(.client = "fd00:5::7",
+				.dialled = "2001:db8:64::c633:6415",
+				.seen = "203.0.113.7", .server = "198.51.100.21",
+				.prefix = "fd00:5::/64", .to = "203.0.113.7",
+				.prefix64 = "2001:db8:64::") },
 };
 
 const struct scene *scene_get(enum scene_id id)
@@ -107,12 +114,17 @@ struct ftpnat_rule scene_rule(const struct scene *scene)
 	} else if (scene->to) {
 		rule.address[server_family(scene)] = address(scene->to);
 	}
+	if (scene->prefix64) {
+		rule.prefix64 = address(scene->prefix64);
+		rule.prefix64_len = 96;
+	}
 	return rule;
 }
 
 void scene_configure(const struct scene *scene, const struct ftpnat_rule *rule)
 {
 	struct ftpnat_rule usual;
+	char servers[64];
 
 	dataplane_fresh();
 	usual = scene_rule(scene);
@@ -122,6 +134,9 @@ void scene_configure(const struct scene *scene, const struct ftpnat_rule *rule)
 	if (scene->kind == FTPNAT_PUBLISH) {
 		dataplane_listen(scene->dialled, scene->dialled_port, 0);
 		dataplane_server(0, scene->server, scene->server_port, scene->seen, 1);
+	} else if (scene->prefix64) {
+		snprintf(servers, sizeof(servers), "%s/96", scene->prefix64);
+		dataplane_track(0, scene->prefix, servers, scene->dialled_port, 0);
 	} else {
 		dataplane_select(0, scene->prefix, scene->dialled_port, 0);
 	}

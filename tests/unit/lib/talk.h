@@ -26,6 +26,7 @@ enum scene_id {
 	CLIENT6,
 	NAT64, /* publish, the server is of the other family */
 	NAT46,
+	MASQ64, /* masquerade with prefix64 */
 	SCENES
 };
 
@@ -48,8 +49,9 @@ struct scene {
 	const char *server;  /* $S $s */
 	uint16_t dialled_port;
 	uint16_t server_port;
-	const char *prefix; /* masquerade: clients */
-	const char *to;	    /* masquerade: NULL: interface */
+	const char *prefix;   /* masquerade: clients */
+	const char *to;	      /* masquerade: NULL: interface */
+	const char *prefix64; /* its /96 */
 	enum side client_side;
 	enum side server_side;
 	bool client_local; /* on the gateway itself */
