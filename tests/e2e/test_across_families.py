@@ -9,6 +9,7 @@ import os
 
 import pytest
 
+import tls
 from clients import ACTIVE, CLIENTS, Account, Curl
 from lab import wait_until
 from scenes import ends, exchange, login, need, say
@@ -284,6 +285,37 @@ def test_pool_of_both_families(make_lab):
     lab.gateway.load("servers", "resume", "files", ends(six.addresses)[0])
     lab.gateway.load("servers", "drain", "files", ends(four.addresses)[0])
     assert names() == [six.name, six.name]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("client", tls.CLIENTS)
+def test_ftps(make_lab, kind, client):
+    """After AUTH nothing is translated: EPSV works where the server takes it, by `tls_data_ports`."""
+    family = KINDS[kind]
+    lab = make_lab(route_back=False)
+    only(lab.client, family)
+    server = start(need(Vsftpd), lab.server, OTHER[family], extra=tls.extra(Vsftpd))
+    if kind == "prefix64":
+        dial = behind(server.addresses[0])
+        lab.gateway.up({"masquerade": [prefix64(tls_data_ports=tls.PORTS)]})
+    else:
+        dial = lab.vips()[family == "v6"]
+        lab.gateway.up({"publish": [rule("files", dial, server, tls_data_ports=tls.PORTS)]})
+    exchange(tls.CLIENTS[client](), lab.client, server, Account(dial, server), "EPSV")
+    assert lab.gateway.reason("opaque") > 0
+    assert lab.gateway.reason("tls_data") == lab.gateway.reason("data_opened") > 0
+
+
+def test_wget(make_lab):
+    if not os.path.exists("/usr/bin/wget"):
+        pytest.skip("/usr/bin/wget is absent")
+    lab, server, dial = one(make_lab, "v6")
+    target = lab.file("got")
+    for more in ([], ["--no-passive-ftp"]):
+        lab.client.run(["wget", "-q", "-T", "5", "-t", "1", *more, "-O", target,
+                        Account(dial, server).url + "/server-name"])
+        with open(target) as file:
+            assert file.read() == server.name
 
 
 def test_listings(make_lab):

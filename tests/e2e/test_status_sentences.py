@@ -88,6 +88,28 @@ def test_servers_drained(host, drained):
     assert degraded(host) == []
 
 
+def test_servers_of_one_family_drained(host):
+    """Where clients then get a server of the other family, nothing is wrong."""
+    host.ip("addr", "add", "fd00:9::1/64", "dev", "v0", "nodad")
+    sh("ip", "netns", "exec", host.netns, "sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
+    host.up(config=INTERFACES + PUBLISH.replace('"10.9.0.11:21"', '"[fd00:9::11]:21"') + "    source: gateway\n")
+    for server, sentences in (("10.9.0.10", 0), ("fd00:9::11", 2)):
+        host.load("servers", "drain", "files", server)
+        assert len(degraded(host)) == sentences
+
+
+def test_forwarding_of_both_families(host):
+    """Clients and servers of different families need both."""
+    host.up(config=INTERFACES + PUBLISH.replace("192.0.2.10:2121", '"[2001:db8::10]:21"') + "    source: gateway\n")
+    only(host, "IPv6 forwarding is off: `sysctl -w net.ipv6.conf.all.forwarding=1`.")
+    sh("ip", "netns", "exec", host.netns, "sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
+    assert degraded(host) == []
+    host.load("down")
+    sh("ip", "netns", "exec", host.netns, "sysctl", "-qw", "net.ipv4.ip_forward=0")
+    host.up(config=INTERFACES + MASQUERADE.replace("192.168.5.0/24", '"fd00:5::/64"') + '    prefix64: "64:ff9b::/96"\n')
+    only(host, "IPv4 forwarding is off")
+
+
 @pytest.mark.parametrize("rule, server, words", [
     ("flies", SERVERS[0], "no publish rule flies"),
     ("lan", SERVERS[0], "no publish rule lan"),

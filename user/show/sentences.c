@@ -195,7 +195,9 @@ static void check_rule(const struct server_check *check, __u16 id, json_t *degra
 			down[family]++;
 	}
 	for (enum ftpnat_family family = 0; family < FTPNAT_FAMILY_MAX; family++)
-		if (all[family] && !rule->weight[family])
+		if (all[family] && !rule->weight[family] &&
+		    /* else its clients get one of the other family */
+		    (rule->source == FTPNAT_SOURCE_KEEP || !rule->weight[!family]))
 			fault(degraded, FAULT_NO_SERVER,
 			      "Rule %s has no %s server left for new connections%s, %u down "
 			      "and %u drained: `ftpnat-load servers` lists them, `servers "
@@ -317,8 +319,29 @@ static bool is_off(const char *sysctl)
 	return file && fgetc(file) == '0';
 }
 
-static int forwarded_families(const struct view *view, bool needed[FTPNAT_FAMILY_MAX])
+/* Which families the host has to forward. */
+struct forwarded {
+	const struct view *view;
+	bool needed[FTPNAT_FAMILY_MAX];
+	bool rule[FTPNAT_MAX_RULES]; /* it has a server that is not this host */
+};
+
+/* What clients dial may be of another family than the server. */
+static int see_forwarded(const void *key, const void *value, void *arg)
 {
+	const struct ftpnat_listen_key *listen = key;
+	const struct ftpnat_listen *to = value;
+	struct forwarded *forwarded = arg;
+
+	if (listen->slot == (forwarded->view->config.slot & 1) &&
+	    to->rule < FTPNAT_MAX_RULES && forwarded->rule[to->rule])
+		forwarded->needed[ftpnat_addr_family(&listen->addr)] = true;
+	return 0;
+}
+
+static int forwarded_families(struct forwarded *forwarded)
+{
+	const struct view *view = forwarded->view;
 	_cleanup_close_ int servers_fd = view_map(view, FTPNAT_MAP_SERVERS);
 	_cleanup_close_ int select_fd = view_map(view, FTPNAT_MAP_SELECT);
 	__u32 slot = view->config.slot & 1, key;
@@ -331,19 +354,26 @@ static int forwarded_families(const struct view *view, bool needed[FTPNAT_FAMILY
 
 			key = slot * FTPNAT_MAX_SERVERS + view->rules[id].first_server +
 			      i;
-			if (!bpf_map_lookup_elem(servers_fd, &key, &server) &&
-			    !needed[ftpnat_addr_family(&server.addr)] &&
-			    !host_is_local(&server.addr))
-				needed[ftpnat_addr_family(&server.addr)] = true;
+			if (bpf_map_lookup_elem(servers_fd, &key, &server) ||
+			    (forwarded->rule[id] &&
+			     forwarded->needed[ftpnat_addr_family(&server.addr)]) ||
+			    host_is_local(&server.addr))
+				continue;
+			forwarded->needed[ftpnat_addr_family(&server.addr)] = true;
+			forwarded->rule[id] = true;
 		}
 	for (__u32 i = 0; i < view->config.selectors[slot]; i++) {
 		struct ftpnat_selector selector;
 
 		key = slot * FTPNAT_MAX_SELECTORS + i;
-		if (!bpf_map_lookup_elem(select_fd, &key, &selector))
-			needed[ftpnat_addr_family(&selector.addr)] = true;
+		if (bpf_map_lookup_elem(select_fd, &key, &selector))
+			continue;
+		forwarded->needed[ftpnat_addr_family(&selector.addr)] = true;
+		if (selector.rule < FTPNAT_MAX_RULES &&
+		    view->rules[selector.rule].prefix64_len)
+			forwarded->needed[FTPNAT_V4] = true;
 	}
-	return 0;
+	return view_walk(view, FTPNAT_MAP_LISTENS, see_forwarded, forwarded);
 }
 
 int sentences_forwarding(const struct view *view, json_t *degraded)
@@ -356,11 +386,11 @@ int sentences_forwarding(const struct view *view, json_t *degraded)
 		[FTPNAT_V6] = { "/proc/sys/net/ipv6/conf/all/forwarding",
 				"net.ipv6.conf.all.forwarding" },
 	};
-	bool needed[FTPNAT_FAMILY_MAX] = { false };
-	int err = forwarded_families(view, needed);
+	struct forwarded forwarded = { .view = view };
+	int err = forwarded_families(&forwarded);
 
 	for (enum ftpnat_family family = 0; family < FTPNAT_FAMILY_MAX; family++)
-		if (needed[family] && is_off(forwarding[family].file))
+		if (forwarded.needed[family] && is_off(forwarding[family].file))
 			fault(degraded, FAULT_FORWARDING,
 			      "%s forwarding is off: `sysctl -w %s=1`.",
 			      ftpnat_family_str(family), forwarding[family].sysctl);
