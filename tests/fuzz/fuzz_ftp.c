@@ -87,18 +87,6 @@ static void take_octets(struct seen *l, const char *start, const char *end,
 	l->form = l->port ? FTP_FORM_ADDRESS : FTP_FORM_MALFORMED;
 }
 
-/* The argument of an EPSV if that is one character, in capitals; else 0. */
-static char epsv_argument(const char *line, size_t len, size_t at)
-{
-	size_t n = 0;
-
-	while (at < len && isspace((unsigned char)line[at]))
-		at++;
-	while (at + n < len && !isspace((unsigned char)line[at + n]))
-		n++;
-	return n == 1 && line[at] ? (char)toupper((unsigned char)line[at]) : 0;
-}
-
 /* The line with its LF, as tests/model reads it. */
 static void ref_command(struct seen *l, const char *line, size_t len)
 {
@@ -130,7 +118,7 @@ static void ref_command(struct seen *l, const char *line, size_t len)
 	if (verb == PORT || verb == EPRT)
 		l->form = FTP_FORM_MALFORMED;
 	if (verb == EPSV)
-		l->delimiter = epsv_argument(line, len, args);
+		l->delimiter = epsv_argument(s, len, args);
 	if (reading == UNCLEAR)
 		l->form = FTP_FORM_AMBIGUOUS;
 	if (reading != READ)

@@ -411,6 +411,13 @@ int verb_of(const uint8_t *s, size_t len, size_t *args)
 	return EPSV;
 }
 
+char epsv_argument(const uint8_t *s, size_t len, size_t args)
+{
+	size_t at = skip_blanks(s, len, args);
+
+	return word_end(s, len, at) == at + 1 && s[at] ? (char)toupper(s[at]) : 0;
+}
+
 /* ---- what the server says ---- */
 
 /* RFC 1123: the first run of comma-separated numbers that has six of them, 0..255. */

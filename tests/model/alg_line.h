@@ -49,6 +49,9 @@ size_t skip_telnet(const uint8_t *s, size_t len, bool blanks);
 /* What the client says; *args: offset behind the verb. */
 int verb_of(const uint8_t *s, size_t len, size_t *args);
 
+/* The argument of an EPSV if that is one character, in capitals; else 0. */
+char epsv_argument(const uint8_t *s, size_t len, size_t args);
+
 /* The address from offset `at` on; UNCLEAR: *p is what to replace. */
 enum reading find_port(const uint8_t *s, size_t len, size_t at, struct place *p);
 enum reading find_eprt(const uint8_t *s, size_t len, size_t at, struct place *p);

@@ -10,7 +10,7 @@
 #define LINE_MAX_ADDRESS 255 /* a longer line of the server is no address line */
 #define FIRST_DATA_PORT	 1024
 
-enum { NO_PORT, FULL, FOREIGN, POLICY, AMBIGUOUS };
+enum { NO_PORT, FULL, FOREIGN, POLICY, AMBIGUOUS, USE_V4, USE_V6, ARGUMENT };
 
 static const char *const refusals[] = {
 	[NO_PORT] = "425 No free data port, try again later.\r\n",
@@ -18,7 +18,15 @@ static const char *const refusals[] = {
 	[FOREIGN] = "500 Data connections to another host are refused.\r\n",
 	[POLICY] = "500 This kind of data connection is refused.\r\n",
 	[AMBIGUOUS] = "501 Address not understood, write it as RFC 959 has it.\r\n",
+	[USE_V4] = "522 Network protocol not supported, use (1).\r\n",
+	[USE_V6] = "522 Network protocol not supported, use (2).\r\n",
+	[ARGUMENT] = "504 Command not implemented for that parameter.\r\n",
 };
+
+bool alg_across(const struct alg_config *config)
+{
+	return alg_addr_is_v4(&config->client) != alg_addr_is_v4(&config->server);
+}
 
 static bool same(const struct alg_addr *a, const struct alg_addr *b)
 {
@@ -62,14 +70,52 @@ static int choose_port(struct alg_model *m, const struct alg_expectation *expect
 		       (int)min;
 }
 
-/* What the reader has to be told for the address at *p, or why it is refused: -1, or the refusal. */
+/* How the reader is told of an address and a port: text around the port, or around its two bytes. */
+struct telling {
+	char before[128];
+	const char *after;
+	bool octets;
+	bool whole;  /* all of the line is replaced, else the address at *p */
+	bool needed; /* even if the port stays */
+};
+
+/* In place of the address at *p; `shown` NULL: the port alone. */
+static struct telling tell_address(const struct place *p, const struct alg_addr *shown)
+{
+	struct telling t = { .after = "",
+			     .octets = shown && !p->delimiter,
+			     .needed = shown && !same(shown, &p->addr) };
+
+	if (shown) {
+		alg_addr_str(t.before, shown, p->delimiter ? '.' : ',');
+		sprintf(t.before + strlen(t.before), "%c",
+			p->delimiter ? p->delimiter : ',');
+	}
+	return t;
+}
+
+/* RFC 6384: a line of the reader's own family. */
+static struct telling tell_line(const char *begins, const struct alg_addr *shown,
+				const char *after)
+{
+	struct telling t = { .after = after, .whole = true, .needed = true };
+
+	strcpy(t.before, begins);
+	if (!shown)
+		return t;
+	t.octets = alg_addr_is_v4(shown);
+	alg_addr_str(t.before + strlen(t.before), shown, t.octets ? ',' : '.');
+	strcat(t.before, t.octets ? "," : "|");
+	return t;
+}
+
+/* What the reader has to be told, or why it is refused: -1, or the refusal. */
 static int announce(struct alg_model *m, struct alg_expectation *expectation,
-		    const struct place *p, const struct alg_addr *shown, unsigned min,
-		    unsigned max, char *text)
+		    struct place *p, const struct telling *t, unsigned min, unsigned max,
+		    char *text)
 {
 	enum alg_side reader = expectation->active ? ALG_SERVER : ALG_CLIENT;
 	struct alg_stream *stream = &m->stream[!reader];
-	char addr[64];
 	int port;
 
 	m->expecting = false; /* a session has one at most, and this replaces it */
@@ -77,14 +123,10 @@ static int announce(struct alg_model *m, struct alg_expectation *expectation,
 		m->command[i].expectation = false;
 	if (m->config.no_room)
 		return FULL;
-	addr[0] = 0;
-	if (shown) {
-		alg_addr_str(addr, shown, p->delimiter ? '.' : ',');
-		sprintf(addr + strlen(addr), "%c", p->delimiter ? p->delimiter : ',');
-	}
 	port = choose_port(m, expectation, p->port, min, max, reader,
-			   stream->out_len + p->start + strlen(addr),
-			   shown && !p->delimiter ? 2 : 1);
+			   stream->out_len + (t->whole ? 0 : p->start) +
+				   strlen(t->before),
+			   t->octets ? 2 : 1);
 	if (port == -1)
 		return NO_PORT;
 	if (port == -2) {
@@ -94,26 +136,34 @@ static int announce(struct alg_model *m, struct alg_expectation *expectation,
 	expectation->public_port = (uint16_t)port;
 	m->expectation = *expectation;
 	m->expecting = true;
-	if ((!shown || same(shown, &p->addr)) && (unsigned)port == p->port)
+	if (!t->needed && (unsigned)port == p->port)
 		return -1;
-	if (shown && !p->delimiter)
-		sprintf(text, "%s%d,%d", addr, port >> 8, port & 255);
+	if (t->octets)
+		sprintf(text, "%s%d,%d%s", t->before, port >> 8, port & 255, t->after);
 	else
-		sprintf(text, "%s%d", addr, port);
+		sprintf(text, "%s%d%s", t->before, port, t->after);
+	if (t->whole) {
+		p->start = 0;
+		p->end = stream->line_len;
+	}
 	return -1;
 }
 
 /* PORT or EPRT: the server will connect to the client. */
-static int announce_active(struct alg_model *m, const struct place *p, char *text)
+static int announce_active(struct alg_model *m, struct place *p, char *text)
 {
 	const struct alg_config *c = &m->config;
+	/* of a client behind prefix64 an IPv4 address is its own (464XLAT) */
+	bool clat = alg_across(c) && !c->publish && alg_addr_is_v4(&p->addr);
+	const struct alg_addr *named = clat ? &c->client : &p->addr;
+	struct telling t;
 	bool keep = same(&c->client, &c->seen);
 	struct alg_expectation expectation = {
 		.peer = c->server,
-		.public = keep ? p->addr : c->seen,
+		.public = keep ? *named : c->seen,
 		.to_src = c->dialled,
 		.to_sport = c->publish ? 20 : 0,
-		.to_dst = p->addr,
+		.to_dst = *named,
 		.to_dport = (uint16_t)p->port,
 		.active = true,
 	};
@@ -121,8 +171,8 @@ static int announce_active(struct alg_model *m, const struct place *p, char *tex
 
 	if (!c->active || m->epsv_only)
 		return POLICY;
-	if (!same(&p->addr, &c->client) &&
-	    (!c->foreign || alg_addr_is_v4(&p->addr) != alg_addr_is_v4(&c->client)))
+	if (!same(named, &c->client) &&
+	    (!c->foreign || alg_addr_is_v4(named) != alg_addr_is_v4(&c->client)))
 		return FOREIGN;
 	if (p->port < FIRST_DATA_PORT)
 		return POLICY;
@@ -132,23 +182,33 @@ static int announce_active(struct alg_model *m, const struct place *p, char *tex
 		min = FIRST_DATA_PORT;
 		max = 65535;
 	}
-	return announce(m, &expectation, p, &expectation.public, min, max, text);
+	if (!alg_across(c))
+		t = tell_address(p, &expectation.public);
+	else if (alg_addr_is_v4(&c->seen))
+		t = tell_line("PORT ", &c->seen, "\r\n");
+	else
+		t = tell_line("EPRT |2|", &c->seen, "|\r\n");
+	return announce(m, &expectation, p, &t, min, max, text);
 }
 
-/* 227 or 229: the client will connect to the server. */
-static int announce_passive(struct alg_model *m, const struct place *p, bool is_227,
-			    char *text)
+/* 227 or 229 in reply to `command`: the client will connect to the server. */
+static int announce_passive(struct alg_model *m, struct place *p, bool is_227,
+			    const struct alg_command *command, char *text)
 {
 	const struct alg_config *c = &m->config;
 	const struct alg_addr *named = is_227 ? &p->addr : &c->server, *shown;
+	struct telling t;
 	struct alg_expectation expectation = {
 		.peer = c->client,
 		.to_src = c->seen,
 		.to_dport = (uint16_t)p->port,
 	};
 
-	if (!c->passive || (is_227 && m->epsv_only))
+	if (!c->passive || (command->said == PASV && m->epsv_only))
 		return POLICY;
+	if (command->said == PASV && c->publish && alg_across(c) &&
+	    !alg_addr_is_v4(&c->client))
+		return POLICY; /* no 227 can name what the client dialled */
 	if (same(named, &c->dialled))
 		named = &c->server; /* it may know its public address */
 	if (!same(named, &c->server) &&
@@ -164,9 +224,19 @@ static int announce_passive(struct alg_model *m, const struct place *p, bool is_
 	shown = &expectation.public;
 	if (c->publish && alg_addr_is_v4(&c->dialled) && !is_zero(&c->data_address))
 		shown = &c->data_address;
-	if (!is_227)
-		shown = NULL;
-	return announce(m, &expectation, p, shown, c->publish ? c->port_min : p->port,
+	if (!c->publish && alg_across(c)) {
+		/* the prefix in front of it; the client's CLAT puts it there, too */
+		expectation.public = c->dialled;
+		memcpy(expectation.public.b + 12, named->b + 12, 4);
+		shown = named;
+	}
+	if (command->said == command->verb)
+		t = tell_address(p, is_227 ? shown : NULL);
+	else if (command->said == EPSV)
+		t = tell_line("229 Entering Extended Passive Mode (|||", NULL, "|)\r\n");
+	else
+		t = tell_line("227 Entering Passive Mode (", shown, ")\r\n");
+	return announce(m, &expectation, p, &t, c->publish ? c->port_min : p->port,
 			c->publish ? c->port_max : p->port, text);
 }
 
@@ -239,6 +309,41 @@ static void address_line(struct alg_model *m, int verb, size_t args, struct plac
 	}
 }
 
+/* The server must refuse it; the client reads what it is told. */
+static void refuse(struct alg_command *command, int refusal, struct place *p, size_t len,
+		   char *text)
+{
+	command->verb = OTHER;
+	command->refusal = refusal;
+	command->matters = true;
+	p->end = len;
+	strcpy(text, "DENIED\r\n");
+}
+
+/* PASV, EPSV across families: RFC 6384 section 6, and the reverse. */
+static void passive_across(const struct alg_model *m, size_t args, struct place *p,
+			   struct alg_command *command, char *text)
+{
+	const uint8_t *s = m->stream[ALG_CLIENT].line;
+	size_t len = m->stream[ALG_CLIENT].line_len;
+	bool to_v4 = alg_addr_is_v4(&m->config.server);
+	char argument = command->said == EPSV ? epsv_argument(s, len, args) : 0;
+
+	if (to_v4 && command->said == EPSV_ALL) {
+		refuse(command, ARGUMENT, p, len, text);
+	} else if (argument == (to_v4 ? '1' : '2')) {
+		refuse(command, to_v4 ? USE_V6 : USE_V4, p, len, text);
+	} else if (to_v4 && command->said == EPSV) {
+		command->verb = PASV;
+		p->end = len;
+		strcpy(text, "PASV\r\n");
+	} else if (!to_v4 && (command->said == PASV || argument)) {
+		command->verb = EPSV;
+		p->end = len;
+		strcpy(text, "EPSV\r\n");
+	}
+}
+
 static void client_line(struct alg_model *m, struct alg_stream *stream)
 {
 	const uint8_t *s = stream->line;
@@ -251,7 +356,7 @@ static void client_line(struct alg_model *m, struct alg_stream *stream)
 	if (!m->alien && (verb == ALIEN || (verb == BINARY && !m->spoken)))
 		alien_line(m);
 	if (verb != NONE) {
-		m->again = NONE;
+		m->again.verb = NONE;
 		m->spoken = true;
 		if (m->commands == ALG_COMMANDS)
 			memmove(m->command, m->command + 1,
@@ -259,6 +364,7 @@ static void client_line(struct alg_model *m, struct alg_stream *stream)
 		command = &m->command[m->commands++];
 		*command =
 			(struct alg_command){ .verb = verb,
+					      .said = verb,
 					      .refusal = -1,
 					      .number = ++m->commands_seen,
 					      .alone = m->commands == 1,
@@ -266,6 +372,9 @@ static void client_line(struct alg_model *m, struct alg_stream *stream)
 							 verb == EPSV_ALL ||
 							 verb == AUTH || verb == REIN };
 		address_line(m, verb, args, &p, command, text);
+		if (alg_across(&m->config) &&
+		    (verb == PASV || verb == EPSV || verb == EPSV_ALL))
+			passive_across(m, args, &p, command, text);
 	}
 	say_changed(stream, &p, text);
 }
@@ -343,15 +452,18 @@ static struct alg_command take_command(struct alg_model *m, unsigned code)
 {
 	struct alg_command none = { .verb = NONE, .refusal = -1 }, taken;
 	int asked = command_of(code);
-	bool again = asked != NONE && m->again == asked;
+	bool again = asked != NONE && m->again.verb == asked;
+	struct alg_command last = m->again;
 
 	for (unsigned i = 0; asked != NONE && i < m->commands; i++)
 		if (m->command[i].verb == asked && m->command[i].refusal < 0)
 			return drop(m, i + 1);
 	if (asked != NONE)
-		m->again = NONE;
+		m->again.verb = NONE;
 	if (again)
-		return (struct alg_command){ .verb = asked, .refusal = -1 };
+		return (struct alg_command){ .verb = asked,
+					     .said = last.said,
+					     .refusal = -1 };
 	if (code == 227 || code == 229) {
 		drop(m, 1);
 		return none;
@@ -361,7 +473,7 @@ static struct alg_command take_command(struct alg_model *m, unsigned code)
 		return none;
 	taken = drop(m, 1);
 	if (taken.verb == PASV || taken.verb == EPSV || taken.verb == AUTH)
-		m->again = taken.verb;
+		m->again = taken;
 	return taken;
 }
 
@@ -392,12 +504,14 @@ static void server_line(struct alg_model *m, struct alg_stream *stream)
 		m->epsv_only = false;
 		m->expecting = false;
 	}
-	if (((command.verb == PASV && code == 227 && find_227(s, len, at, &p)) ||
+	/* of several lines the first has left with the server's code */
+	if (!(several && command.said != command.verb) &&
+	    ((command.verb == PASV && code == 227 && find_227(s, len, at, &p)) ||
 	     (command.verb == EPSV && code == 229 && find_229(s, len, at, &p))) &&
 	    len <= LINE_MAX_ADDRESS &&
 	    command.number <=
 		    m->commands_before) /* none answers what came after its start */
-		refusal = announce_passive(m, &p, code == 227, text);
+		refusal = announce_passive(m, &p, code == 227, &command, text);
 	/* the last of several lines can't have another code than the first */
 	if (refusal >= 0 && !several)
 		say(stream, refusals[refusal], strlen(refusals[refusal]));
@@ -418,7 +532,7 @@ void alg_init(struct alg_model *m, const struct alg_config *config, alg_port_fn 
 	m->commands_seen = 0;
 	m->reply = 0;
 	m->greeted = false;
-	m->again = NONE;
+	m->again.verb = NONE;
 	m->opaque = false;
 	m->alien = false;
 	m->spoken = false;

@@ -28,6 +28,9 @@ struct alg_config {
 	struct alg_addr data_address; /* named in 227; zero: what was dialled */
 };
 
+/* Are client and server of different families? */
+bool alg_across(const struct alg_config *config);
+
 /* An announced data connection: its peer, its destination, and how it is translated. */
 struct alg_expectation {
 	struct alg_addr peer;
@@ -59,7 +62,8 @@ struct alg_stream {
 };
 
 struct alg_command {
-	int verb;
+	int verb;	  /* as the server read it */
+	int said;	  /* as the client said it */
 	int refusal;	  /* index of what the client has to read, -1: not refused */
 	unsigned number;  /* which command of the session */
 	bool expectation; /* the expectation that stands open is this one's */
@@ -77,7 +81,8 @@ struct alg_model {
 	unsigned commands_before; /* seen when the server's line began */
 	unsigned reply;		  /* code of the multi-line reply that is open */
 	bool greeted;
-	int again; /* verb that the newest reply refused, no command since; NONE: none */
+	struct alg_command
+		again; /* that the newest reply refused, no command since; verb NONE: none */
 	bool opaque;
 	bool spoken;	/* the client has said a line */
 	bool alien;	/* the client speaks another protocol */

@@ -44,6 +44,42 @@ static void exchange(struct dialogue *d, const struct text *command,
 /* No client sends more than the gateway remembers (FTPNAT_MAX_COMMANDS). */
 #define COMMANDS_IN_FLIGHT 30
 
+/* PASV or EPSV, and the reply of a server of its family. */
+static void passive_exchange(struct conversation *c, struct text *command,
+			     struct text *answer)
+{
+	struct random *r = &c->random;
+	bool refused_ok = has(c, FEATURE_REFUSED_REPLIES);
+	bool server_v4 = alg_addr_is_v4(&c->config.server);
+	bool across = alg_across(&c->config), refused = false, is_227;
+	char argument;
+
+	if (across)
+		is_227 = random_chance(r, server_v4 ? 10 : 60);
+	else
+		is_227 = random_chance(r, server_v4		   ? 60 :
+					  has(c, FEATURE_FAMILIES) ? 10 :
+								     0);
+	add_verb(c, command, is_227 ? "PASV" : "EPSV");
+	if (!is_227 && random_chance(r, 20)) {
+		argument = random_chance(r, 50) ? '1' : '2';
+		text_add(command, " %c", argument);
+		refused = across && argument == (server_v4 ? '1' : '2');
+	}
+	add_end(c, command);
+	if (across)
+		is_227 = server_v4; /* whatever it was, this is what the server reads */
+	if (refused)
+		short_reply(c, answer, 500);
+	else if (random_chance(r, 85))
+		passive_reply(c, answer,
+			      random_chance(r, 3) && has(c, FEATURE_UNASKED) ? !is_227 :
+									       is_227,
+			      !refused_ok && (is_227 || may_refuse(c, false)));
+	else
+		reply(c, answer, random_chance(r, 50) ? 500 : 425, "No.");
+}
+
 static const unsigned one_too_many[] = { 150, 200, 226, 421, 426, 500, 550 };
 
 static void step(struct dialogue *d)
@@ -52,8 +88,7 @@ static void step(struct dialogue *d)
 	struct random *r = &c->random;
 	struct text command = { .len = 0 }, answer = { .len = 0 };
 	unsigned kind = random_below(r, 100);
-	bool pipelined = random_chance(r, 25), announces = kind < 70 || kind >= 93,
-	     is_227;
+	bool pipelined = random_chance(r, 25), announces = kind < 70 || kind >= 93;
 	bool refused_ok = has(c, FEATURE_REFUSED_REPLIES);
 
 	if (announces && !has(c, FEATURE_PIPELINED) && d->announcing)
@@ -75,21 +110,7 @@ static void step(struct dialogue *d)
 		else
 			short_reply(c, &answer, random_chance(r, 50) ? 500 : 425);
 	} else if (kind < 70) {
-		is_227 = random_chance(r, alg_addr_is_v4(&c->config.server) ? 60 :
-					  has(c, FEATURE_FAMILIES)	    ? 10 :
-									      0);
-		add_verb(c, &command, is_227 ? "PASV" : "EPSV");
-		if (!is_227 && random_chance(r, 20))
-			text_add(&command, " %c", random_chance(r, 50) ? '1' : '2');
-		add_end(c, &command);
-		if (random_chance(r, 85))
-			passive_reply(c, &answer,
-				      random_chance(r, 3) && has(c, FEATURE_UNASKED) ?
-					      !is_227 :
-					      is_227,
-				      !refused_ok && (is_227 || may_refuse(c, false)));
-		else
-			reply(c, &answer, random_chance(r, 50) ? 500 : 425, "No.");
+		passive_exchange(c, &command, &answer);
 	} else if (kind < 80) {
 		plain_command(c, &command);
 		if (!has(c, FEATURE_MISCOUNT) || !random_chance(r, 15))
@@ -188,12 +209,40 @@ static void another_address(struct conversation *c, struct alg_addr *a, unsigned
 	while (!memcmp(a, than, sizeof(*a)));
 }
 
+/* A server of the other family: published, or behind a prefix. */
+static void make_across(struct conversation *c, const struct random *own)
+{
+	struct random others = c->random; /* seeds keep their other conversations */
+	struct alg_config *config = &c->config;
+	bool v6 = !alg_addr_is_v4(&config->client); /* the client */
+
+	c->random = *own;
+	config->publish = !v6 || random_chance(&c->random, 60);
+	random_address(c, &config->server, 2, !v6);
+	another_address(c, &config->seen, 2, &config->server);
+	if (config->publish) {
+		another_address(c, &config->dialled, 1, &config->client);
+		config->listen_port = c->dialled_port;
+	} else {
+		/* 64:ff9b:1::/96, RFC 8215 */
+		memcpy(config->dialled.b, (uint8_t[12]){ 0, 0x64, 0xff, 0x9b, 0, 1 }, 12);
+		memcpy(config->dialled.b + 12, config->server.b + 12, 4);
+		config->listen_port = 0;
+		c->dialled_port = c->server_port;
+	}
+	if (v6)
+		memset(&config->data_address, 0, sizeof(config->data_address));
+	c->random = others;
+}
+
 static void make_config(struct conversation *c)
 {
 	struct random *r = &c->random;
 	struct alg_config *config = &c->config;
 	bool v6 = random_chance(r, 30);
 	unsigned kind = random_below(r, 3); /* keep, full NAT, masquerade */
+	struct random across = { .state = r->state ^
+					  0x6052 }; /* of its own, as the forger's */
 
 	memset(config, 0, sizeof(*config));
 	config->publish = kind < 2;
@@ -226,6 +275,8 @@ static void make_config(struct conversation *c)
 		if (!v6 && random_chance(r, 15))
 			random_address(c, &config->data_address, 1, false);
 	}
+	if (has(c, FEATURE_ACROSS) && random_chance(&across, 20))
+		make_across(c, &across);
 }
 
 static void make_traits(struct conversation *c, struct tcp_traits *t)
@@ -247,6 +298,8 @@ static void make_traits(struct conversation *c, struct tcp_traits *t)
 	t->slow_reader = has(c, FEATURE_CLOSED_WINDOW) && random_chance(r, 10);
 	t->keepalives = random_chance(r, 15) ? 3 : 0;
 	t->burst = has(c, FEATURE_GSO) && random_chance(r, 15) ? 2 : 1;
+	if (alg_across(&c->config))
+		t->burst = 1; /* a test run's GSO frames have no family to change */
 	t->window = t->slow_reader ? random_range(r, 2000, 5000) : 60000;
 	t->clock = (uint32_t)random_next(r);
 }

@@ -32,7 +32,8 @@ enum feature {
 	FEATURE_KEEPALIVE = 65536, /* each keepalive has to be answered */
 	FEATURE_MISCOUNT = 131072, /* servers that answer too little or too much */
 	FEATURE_FORGED = 262144,   /* an attacker who writes in the name of both ends */
-	FEATURE_ALL = 524287,
+	FEATURE_ACROSS = 524288,   /* client and server of different families */
+	FEATURE_ALL = 1048575,
 };
 
 struct conversation {

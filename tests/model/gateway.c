@@ -132,7 +132,8 @@ void gateway_configure(struct gateway *g, const struct alg_config *config, uint1
 		       uint16_t server_port)
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	int family = memcmp(&config->client, mapped, sizeof(mapped)) ? FTPNAT_V6 :
+	/* the server's */
+	int family = memcmp(&config->server, mapped, sizeof(mapped)) ? FTPNAT_V6 :
 								       FTPNAT_V4;
 	const struct ftpnat_config global = {
 		.layout = FTPNAT_LAYOUT,
@@ -174,8 +175,7 @@ void gateway_configure(struct gateway *g, const struct alg_config *config, uint1
 		put(g->skel->maps.ftpnat_ifaddrs, &g->ifindex[i], &attached);
 	if (config->publish) {
 		rule.weight[family] = 1;
-		if (family == FTPNAT_V4)
-			rule.data_address[family] = to_map(&config->data_address);
+		rule.data_address[FTPNAT_V4] = to_map(&config->data_address);
 		if (memcmp(&config->client, &config->seen, sizeof(config->client))) {
 			rule.source = FTPNAT_SOURCE_ADDRESS;
 			server.source = to_map(&config->seen);
@@ -187,6 +187,14 @@ void gateway_configure(struct gateway *g, const struct alg_config *config, uint1
 	} else {
 		rule.address[family] = to_map(&config->seen);
 		memset(&selector.mask, 0xff, sizeof(selector.mask));
+		if (alg_across(config)) {
+			rule.prefix64 = to_map(&config->dialled);
+			rule.prefix64.w[3] = 0;
+			rule.prefix64_len = 96;
+			selector.by_server = 1;
+			selector.server_addr = rule.prefix64;
+			memset(&selector.server_mask, 0xff, 12);
+		}
 		put(g->skel->maps.ftpnat_select, &zero, &selector);
 	}
 	put(g->skel->maps.ftpnat_rules, &zero, &rule);

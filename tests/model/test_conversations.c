@@ -47,6 +47,7 @@ static const struct {
 	{ "eager", FEATURE_EAGER },
 	{ "late", FEATURE_LATE },
 	{ "families", FEATURE_FAMILIES },
+	{ "across", FEATURE_ACROSS },
 	{ "prompt", FEATURE_PROMPT },
 	{ "keepalive", FEATURE_KEEPALIVE },
 };
@@ -233,8 +234,9 @@ static void describe(void)
 	const struct conversation *c = &conversation;
 	static const char *const side[] = { "client", "server" };
 
-	printf("%s, source %s, ports %u-%u, modes%s%s%s%s\n",
+	printf("%s%s, source %s, ports %u-%u, modes%s%s%s%s\n",
 	       c->config.publish ? "publish" : "masquerade",
+	       alg_across(&c->config) ? " across families" : "",
 	       memcmp(&c->config.client, &c->config.seen, 16) ? "another" : "keep",
 	       c->config.port_min, c->config.port_max, c->config.active ? " active" : "",
 	       c->config.passive ? " passive" : "", c->config.foreign ? ", foreign" : "",
