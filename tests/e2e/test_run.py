@@ -121,6 +121,25 @@ def test_endpoint_over_ipv6(scene):
     assert Service(lab).get(listen="[::1]:9821")[0] == 200
 
 
+# ---- drains ----
+
+def test_drains_are_logged(scene):
+    """Whoever drains or resumes, and those that are drained at the start."""
+    lab, *_ = scene
+    service = Service(lab)
+    lab.gateway.load("servers", "drain", "files", "10.2.1.2:21")
+    drained = "server 10.2.1.2:21 of rule files is drained: it gets no new sessions until `servers resume`"
+    service.wait_log(drained)
+    service.reload()
+    lab.gateway.load("servers", "resume", "files", "10.2.1.2:21")
+    service.wait_log("server 10.2.1.2:21 of rule files is resumed")
+    assert service.log().count("server 10.2.1.2:21") == 2
+    lab.gateway.load("servers", "drain", "files", "10.2.1.2:21")
+    wait_until(lambda: service.log().count(drained) == 2, "the second drain")
+    service.stop()
+    Service(lab).wait_log(drained)
+
+
 # ---- service manager, signals ----
 
 def test_service_manager_is_notified(scene):

@@ -18,6 +18,7 @@
 #include "dataplane/reload.h"
 #include "dataplane/service_files.h"
 #include "dataplane/up.h"
+#include "service/drain_watch.h"
 #include "service/health.h"
 #include "service/host_watch.h"
 #include "service/metrics.h"
@@ -34,6 +35,7 @@ struct service {
 	struct metrics_http *http; /* NULL: not asked for */
 	struct run_events events;
 	struct health health;
+	struct drain_watch drains;
 	struct host_watch watch;
 	time_t reloaded; /* when a configuration was put in force */
 	unsigned int ticks;
@@ -46,6 +48,7 @@ static void service_end(struct service *service)
 {
 	metrics_http_close(service->http);
 	health_close(&service->health);
+	drain_watch_close(&service->drains);
 	host_watch_close(&service->watch);
 	run_events_close(&service->events);
 	config_free(service->config);
@@ -196,6 +199,7 @@ static int see_tick(sd_event_source *source, uint64_t usec, void *arg)
 	}
 	if (service->http)
 		metrics_http_tend(service->http);
+	drain_watch_look(&service->drains, &service->options);
 	if (++service->ticks % BANS_TICKS == 0)
 		bans_keep(&service->options, &service->bans);
 	if (run_events_tend(&service->events, service->event))
