@@ -62,7 +62,7 @@ static __always_inline bool flow_follows(struct ftpnat_flow *flow, __u32 seq, __
 /* Is it all that flow_follows() needs? */
 static __always_inline bool flow_plain(const struct ftpnat_flow *flow, __u8 flags)
 {
-	return flow->tcp == FTPNAT_TCP_ESTABLISHED &&
+	return (flow->tcp & ~FTPNAT_TCP_OPENED) == FTPNAT_TCP_ESTABLISHED &&
 	       (flags & (TH_SYN | TH_FIN | TH_RST | TH_ACK)) == TH_ACK;
 }
 

@@ -241,8 +241,10 @@ static __always_inline enum ftpnat_reason flow_open(struct __sk_buff *skb,
 		__sync_fetch_and_sub(&usage->flows[new->kind & 1], 1);
 		return FTPNAT_NO_MEMORY;
 	}
-	if (new->kind == FTPNAT_CONTROL)
+	if (new->kind == FTPNAT_CONTROL) {
+		served_change((struct ftpnat_flow *)new->entry, 1, 0);
 		bpf_map_push_elem(&ftpnat_half_open, &new->key, BPF_EXIST);
+	}
 	return GO_ON;
 }
 

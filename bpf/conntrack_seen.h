@@ -43,12 +43,9 @@ static __always_inline void flow_turned(struct ftpnat_tuple *key,
 					const struct ftpnat_flow *peer,
 					const struct tcp_turn *turn)
 {
-	bool again = false;
-
 	if (turn->lives_on && !turn->over)
-		again = __sync_fetch_and_and(&owner->tcp, ~FTPNAT_TCP_TOLD) &
-			FTPNAT_TCP_TOLD;
-	if (turn->opened || again)
+		flow_tell_again(key, owner);
+	if (turn->opened)
 		flow_tell_opened(key, owner);
 	if (turn->over)
 		flow_tell_end(key, owner, peer);

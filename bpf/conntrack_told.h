@@ -8,10 +8,11 @@
 
 #include "conntrack_state.h"
 #include "events.h"
+#include "served.h"
 
 /* `owner` is the client's entry, at `key`. */
-static __noinline int flow_tell_opened(const struct ftpnat_tuple *key,
-				       const struct ftpnat_flow *owner)
+static __noinline int flow_tell_open(const struct ftpnat_tuple *key,
+				     const struct ftpnat_flow *owner)
 {
 	struct ftpnat_rule_stats *stats = rule_stats(owner->rule);
 	bool control = owner->kind == FTPNAT_CONTROL;
@@ -26,6 +27,33 @@ static __noinline int flow_tell_opened(const struct ftpnat_tuple *key,
 	return 0;
 }
 
+/* Both ends have answered. Only the first call tells, and counts what isn't over. */
+static __always_inline void flow_tell_opened(const struct ftpnat_tuple *key,
+					     struct ftpnat_flow *owner)
+{
+	__u32 before = __sync_fetch_and_or(&owner->tcp, FTPNAT_TCP_OPENED);
+
+	if (before & FTPNAT_TCP_OPENED)
+		return;
+	if (owner->kind == FTPNAT_CONTROL && !(before & FTPNAT_TCP_TOLD))
+		served_change(owner, 0, 1);
+	flow_tell_open(key, owner);
+}
+
+/* Its end was told, but it goes on: it is opened once more. */
+static __always_inline void flow_tell_again(const struct ftpnat_tuple *key,
+					    struct ftpnat_flow *owner)
+{
+	__u32 before = __sync_fetch_and_and(&owner->tcp, ~FTPNAT_TCP_TOLD);
+
+	if (!(before & FTPNAT_TCP_TOLD))
+		return;
+	if (owner->kind == FTPNAT_CONTROL)
+		served_change(owner, 1, before & FTPNAT_TCP_OPENED ? 1 : 0);
+	if (before & FTPNAT_TCP_OPENED)
+		flow_tell_open(key, owner);
+}
+
 static __always_inline enum ftpnat_reason flow_end_reason(__u8 kind, bool answered)
 {
 	if (kind == FTPNAT_CONTROL)
@@ -36,7 +64,13 @@ static __always_inline enum ftpnat_reason flow_end_reason(__u8 kind, bool answer
 /* Nothing will be told of its end; was it told before? Of two CPUs, one gets false. */
 static __always_inline bool flow_told(struct ftpnat_flow *owner)
 {
-	return __sync_fetch_and_or(&owner->tcp, FTPNAT_TCP_TOLD) & FTPNAT_TCP_TOLD;
+	__u32 before = __sync_fetch_and_or(&owner->tcp, FTPNAT_TCP_TOLD);
+
+	if (before & FTPNAT_TCP_TOLD)
+		return true;
+	if (owner->kind == FTPNAT_CONTROL)
+		served_change(owner, -1, before & FTPNAT_TCP_OPENED ? -1 : 0);
+	return false;
 }
 
 /* It is over; `peer`, the other entry, may be gone: NULL. Only the first call tells. */
@@ -49,8 +83,7 @@ static __noinline int flow_tell_end(const struct ftpnat_tuple *key,
 
 	if (flow_told(owner))
 		return 0;
-	reason = flow_end_reason(owner->kind,
-				 peer && flow_established(owner->tcp, peer->tcp));
+	reason = flow_end_reason(owner->kind, owner->tcp & FTPNAT_TCP_OPENED);
 	count(reason);
 	e = event_of_flow(reason, key, &owner->to, owner->session, owner->rule,
 			  owner->kind);

@@ -94,6 +94,14 @@ struct {
 } ftpnat_servers SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, FTPNAT_MAX_SERVED);
+	__type(key, struct ftpnat_served_key);
+	__type(value, struct ftpnat_served);
+} ftpnat_served SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 2 * FTPNAT_MAX_CLASSES);
 	__type(key, __u32);

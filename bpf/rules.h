@@ -3,31 +3,11 @@
 #ifndef FTPNAT_BPF_RULES_H
 #define FTPNAT_BPF_RULES_H
 
+#include "balance.h"
 #include "config.h"
 #include "forward.h"
 #include "host_ports.h"
 #include "prefix64.h"
-
-static long pick_server(__u32 i, struct scratch **scratch)
-{
-	struct scratch *s = *scratch;
-	struct ftpnat_server *server;
-	__u32 key = s->server_walk.first + i;
-
-	if (i >= s->server_walk.number)
-		return 1;
-	server = bpf_map_lookup_elem(&ftpnat_servers, &key);
-	if (!server)
-		return 1;
-	if (addr_is_v4(&server->addr) != s->server_walk.v4)
-		return 0;
-	if (s->server_walk.ticket < server->weight) {
-		s->server_walk.found = key;
-		return 1;
-	}
-	s->server_walk.ticket -= server->weight;
-	return 0;
-}
 
 /* Is this an address of the gateway itself? */
 static __always_inline bool is_local(struct __sk_buff *skb,
@@ -46,16 +26,6 @@ static __noinline bool is_own(struct __sk_buff *skb, const struct flow_new *new)
 {
 	return !addr_equal(&new->to.src, &new->key.src) &&
 	       is_local(skb, &new->key, &new->to.src);
-}
-
-static __always_inline __u32 addr_hash(const struct ftpnat_addr *addr)
-{
-	__u32 hash = addr->w[0] * 0x9e3779b1 + addr->w[1];
-
-	hash = (hash ^ hash >> 15) * 0x85ebca77 + addr->w[2];
-	hash = (hash ^ hash >> 13) * 0xc2b2ae3d + addr->w[3];
-	hash = (hash ^ hash >> 16) * 0x27d4eb2f;
-	return hash ^ hash >> 15;
 }
 
 /*
@@ -94,53 +64,6 @@ __noinline bool is_hairpin(struct __sk_buff *skb)
 		    fib.ipv4_dst == t->dst.w[3];
 }
 
-/*
- * Which family the server for a client of family `v4` has: its own, or else the other one, if
- * the rule names the source that such a server sees.
- */
-static __always_inline bool server_family(const struct ftpnat_rule *rule, bool v4)
-{
-	return rule->weight[v4 ? FTPNAT_V4 : FTPNAT_V6] ||
-			       !rule->weight[v4 ? FTPNAT_V6 : FTPNAT_V4] ||
-			       rule->source != FTPNAT_SOURCE_ADDRESS ?
-		       v4 :
-		       !v4;
-}
-
-/* The server for a new connection, of the client's family if there is one; NULL: none is left. */
-static __always_inline struct ftpnat_server *server_for(const struct ftpnat_rule *rule,
-							struct scratch *s, bool client_v4)
-{
-	bool v4 = server_family(rule, client_v4);
-	__u32 weight = rule->weight[v4 ? FTPNAT_V4 : FTPNAT_V6];
-	struct ftpnat_server *server;
-
-	s->server_walk.v4 = v4;
-	s->server_walk.first = (s->slot & 1) * FTPNAT_MAX_SERVERS + rule->first_server;
-	s->server_walk.number = rule->servers;
-	if (!weight) {
-		__u32 fallback = s->server_walk.first + s->server_walk.number - 1;
-
-		if (!(rule->flags & FTPNAT_RULE_FALLBACK))
-			return NULL;
-		server = bpf_map_lookup_elem(&ftpnat_servers, &fallback);
-		if (!server || server->drained ||
-		    (addr_is_v4(&server->addr) != v4 &&
-		     rule->source != FTPNAT_SOURCE_ADDRESS))
-			return NULL;
-		return server;
-	}
-	/* under TLS a data connection is identified by its client only */
-	s->server_walk.ticket =
-		(rule->tls_port_min || rule->balance == FTPNAT_BALANCE_SOURCE ?
-			 addr_hash(&s->flow.key.src) :
-			 bpf_get_prandom_u32()) %
-		weight;
-	s->server_walk.found = WALK_NONE;
-	bpf_loop(FTPNAT_MAX_RULE_SERVERS, pick_server, &s, 0);
-	return bpf_map_lookup_elem(&ftpnat_servers, &s->server_walk.found);
-}
-
 /* publish: to the server for this connection. */
 static __always_inline enum ftpnat_reason publish(struct __sk_buff *skb,
 						  const struct ftpnat_rule *rule,
@@ -169,6 +92,7 @@ static __always_inline enum ftpnat_reason publish(struct __sk_buff *skb,
 	new->to.dst = server->addr;
 	new->to.sport = new->key.sport;
 	new->to.dport = server->port;
+	new->flags |= FTPNAT_FLOW_SERVED;
 	if (rule->source == FTPNAT_SOURCE_KEEP && !egress && is_hairpin(skb)) {
 		struct ftpnat_ifaddr *own = ifaddr_get(s, skb->ifindex);
 

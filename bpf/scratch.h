@@ -144,8 +144,11 @@ struct server_walk {
 	__u32 first;
 	__u32 number;
 	__u32 ticket; /* weight still to walk past */
-	__u32 found;  /* key of ftpnat_servers */
 	bool v4;      /* the family of the servers */
+	__u32 weight; /* of the one found and those that have no more connections for theirs */
+	__u64 least;	    /* connections of the one found ... */
+	__u64 least_weight; /* ... and its weight */
+	__u32 found;	    /* key of ftpnat_servers */
 };
 
 struct selector_walk {
@@ -286,6 +289,7 @@ struct scratch {
 	struct ftpnat_prefix_key prefix_key;	       /* lists_admit() */
 	struct ftpnat_ban_key ban_key;	     /* client_banned(), but for its address */
 	struct ftpnat_client_key client_key; /* client_*(), set by client_of() */
+	struct ftpnat_served_key served_key; /* served_find() */
 	struct ftpnat_tls_key tls_expected;  /* tls_expects() */
 	struct ftpnat_tls_key tls_forgotten; /* tls_forget() */
 	struct ftpnat_tls_key tls_claimed;   /* tls_claim() */

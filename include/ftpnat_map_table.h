@@ -13,6 +13,7 @@
 	X(CONFIG,   "ftpnat_config",   "limits, timeouts, the slot in force",        true)  \
 	X(RULES,    "ftpnat_rules",    "rules, by slot and id",                      true)  \
 	X(SERVERS,  "ftpnat_servers",  "servers of publish rules, by slot",          true)  \
+	X(SERVED,   "ftpnat_served",   "control connections of each server",         true)  \
 	X(CLASSES,  "ftpnat_classes",  "data_address_for of publish rules, by slot", true)  \
 	X(LISTENS,  "ftpnat_listens",  "addresses that publish rules listen on",     true)  \
 	X(SELECT,   "ftpnat_select",   "clients of masquerade and track rules",      true)  \

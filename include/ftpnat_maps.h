@@ -59,6 +59,7 @@ enum ftpnat_kind { FTPNAT_CONTROL, FTPNAT_DATA, FTPNAT_KIND_MAX };
 	0x80 /* of a track rule: nothing is translated, the stack sends it on */
 #define FTPNAT_FLOW_XLAT                                                                 \
 	0x04 /* its ends are of different families: headers are translated */
+#define FTPNAT_FLOW_SERVED  0x20 /* control: its server is in ftpnat_served */
 #define FTPNAT_FLOW_COUNTED 0x40 /* control, client's: its client is in ftpnat_clients */
 
 /* ftpnat_flow.offers */
@@ -74,6 +75,7 @@ enum ftpnat_kind { FTPNAT_CONTROL, FTPNAT_DATA, FTPNAT_KIND_MAX };
 #define FTPNAT_TCP_PEER	       0x10 /* the other direction has shown FIN or RST */
 #define FTPNAT_TCP_FINISHED    0x20 /* the other direction has acknowledged its FIN */
 #define FTPNAT_TCP_TOLD	       0x40 /* client's: that the connection is over was told */
+#define FTPNAT_TCP_OPENED      0x80 /* client's: that both ends have answered was told */
 #define FTPNAT_TCP_ESTABLISHED (FTPNAT_TCP_SYN | FTPNAT_TCP_ACK)
 
 /*
@@ -383,6 +385,7 @@ enum ftpnat_source { FTPNAT_SOURCE_KEEP, FTPNAT_SOURCE_ADDRESS };
 enum ftpnat_balance {
 	FTPNAT_BALANCE_WEIGHT, /* at random, by weight */
 	FTPNAT_BALANCE_SOURCE, /* by weight and a hash of the client's address */
+	FTPNAT_BALANCE_LEAST,  /* the one with the fewest connections for its weight */
 	FTPNAT_BALANCE_MAX
 };
 
@@ -521,6 +524,23 @@ struct ftpnat_server {
 	__u16 drained;
 };
 
+/*
+ * ftpnat_served: a server of a rule -> its control connections now. An entry for each
+ * server of both slots, and as long as it has any.
+ */
+#define FTPNAT_MAX_SERVED 4096
+
+struct ftpnat_served_key {
+	struct ftpnat_addr addr;
+	__u16 rule;
+	__be16 port;
+};
+
+struct ftpnat_served {
+	__s32 present; /* that are not over, attempts included */
+	__s32 open;    /* of these, both ends have answered */
+};
+
 /* ftpnat_classes[slot * FTPNAT_MAX_CLASSES + index]: data_address_for, first match wins */
 struct ftpnat_class {
 	struct ftpnat_addr addr; /* clients' prefix */
@@ -612,6 +632,7 @@ struct ftpnat_usage {
 	__u32 expected;
 	__u32 last_session; /* id that was given out last; they come again after 2^32 */
 	__u32 sessions[FTPNAT_MAX_RULES]; /* control connections of each rule */
+	__u32 open[FTPNAT_MAX_RULES]; /* of these, both ends have answered, and not over */
 };
 
 enum ftpnat_line {
@@ -727,6 +748,7 @@ struct ftpnat_state {
 _Static_assert(sizeof(struct ftpnat_tuple) == 36, "no padding in a key");
 _Static_assert(sizeof(struct ftpnat_expected_key) == 36, "no padding in a key");
 _Static_assert(sizeof(struct ftpnat_listen_key) == 20, "no padding in a key");
+_Static_assert(sizeof(struct ftpnat_served_key) == 20, "no padding in a key");
 _Static_assert(sizeof(struct ftpnat_state) == 5288, "of all layouts");
 _Static_assert(sizeof(struct ftpnat_flow) == 96, "layout 4");
 _Static_assert(sizeof(struct ftpnat_expiry_block) <= 4096 - 64,

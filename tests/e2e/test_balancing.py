@@ -3,12 +3,16 @@
 
 import collections
 import concurrent.futures
+import contextlib
 import ftplib
 import io
+import socket
 
 import pytest
 
 from clients import Account, ClientError, Session
+from lab import wait_until
+from prometheus import sample
 from scenes import login, need, pick, publish
 from servers import Proftpd, Pyftpdlib, Vsftpd
 
@@ -237,3 +241,83 @@ def test_drain_now(make_lab):
             living[servers[0].name].voidcmd("NOOP")
     done = lab.gateway.load("servers", "resume", "files", ends[0], "--now", check=False)
     assert done.returncode == 2 and "--now belongs to servers drain" in done.stdout
+
+
+def opened(lab, number, vip, server):
+    """So many sessions, and the names of their servers."""
+    with lab.client.inside():
+        sessions = [login(lab.client, vip, server) for _ in range(number)]
+        return sessions, collections.Counter(session.server_name() for session in sessions)
+
+
+@pytest.mark.ftpnat
+def test_least_connections(make_lab):
+    """Sessions are spread by weight exactly, those that end make room, and a reload keeps the counts."""
+    lab = make_lab(servers=3)
+    servers = [need(Vsftpd)(node).start() for node in lab.servers]
+    names = [server.name for server in servers]
+    ends = [f"{server.addresses[0]}:21" for server in servers]
+    vips = lab.vips()
+
+    def config(*weighted, **more):
+        return {"publish": [publish("files", vips, weighted, balance="least_connections", **more)]}
+
+    def counts():
+        return [states(lab)[end][1] for end in ends]
+
+    all_of_them = list(zip(servers, (2, 1, 1)))
+    lab.gateway.up(config(*all_of_them))
+    first, met = opened(lab, 8, vips[0], servers[0])
+    assert met == dict(zip(names, (4, 2, 2))) and counts() == [4, 2, 2]
+
+    lab.gateway.reload(config(*all_of_them))
+    assert counts() == [4, 2, 2]
+    with lab.client.inside():
+        for session in first:
+            if session.server_name() == names[2]:
+                session.quit()
+    wait_until(lambda: counts() == [4, 2, 0], "ended sessions are not counted")
+    second, met = opened(lab, 2, vips[0], servers[0])
+    assert met == {names[2]: 2}, "a reload and ended sessions: the one with the fewest"
+
+    # a server that leaves the rule and comes back has what it had
+    lab.gateway.reload(config(*all_of_them[:2]))
+    lab.gateway.reload(config(*all_of_them))
+    assert counts() == [4, 2, 2]
+    drain(lab, "drain", ends[2])
+    third, met = opened(lab, 3, vips[0], servers[0])
+    assert met == dict(zip(names, (2, 1))), "none to the drained one"
+    assert counts() == [6, 3, 2]
+    drain(lab, "resume", ends[2])
+    fourth, met = opened(lab, 1, vips[0], servers[0])
+    assert met == {names[2]: 1}
+    text = lab.gateway.load("metrics").stdout
+    assert [sample(text, "ftpnat_server_sessions", rule="files", server=end) for end in ends] == [6, 3, 3]
+    assert sample(text, "ftpnat_sessions", rule="files") == 12
+    with lab.client.inside():
+        for session in [*first, *second, *third, *fourth]:
+            with contextlib.suppress(OSError, AttributeError):
+                session.quit()
+    wait_until(lambda: counts() == [0, 0, 0], "all have ended")
+    assert sample(lab.gateway.load("metrics").stdout, "ftpnat_sessions", rule="files") == 0
+
+
+@pytest.mark.ftpnat
+def test_least_connections_counts_attempts(make_lab):
+    """Two servers of which one doesn't answer: half of a burst goes there, not all of it."""
+    lab = make_lab(servers=2)
+    server = need(Vsftpd)(lab.servers[0]).start()
+    vips = lab.vips()
+    silent = f"{lab.servers[1].ip4}:21"
+    lab.gateway.up({"publish": [{"name": "files", "listen": f"{vips[0]}:21", "balance": "least_connections",
+                                 "servers": [f"{server.addresses[0]}:21", silent]}]})
+    lab.servers[1].ip("addr flush dev eth0")
+    with lab.client.inside(), contextlib.ExitStack() as stack:
+        for _ in range(10):
+            sock = stack.enter_context(socket.socket())
+            sock.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                sock.connect((vips[0], 21))
+        wait_until(lambda: len(lab.gateway.flows()) == 10, "all SYNs have come")
+        met = collections.Counter(flow["real"] for flow in lab.gateway.flows())
+    assert met == {f"{server.addresses[0]}:21": 5, silent: 5}

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from loader_host import INTERFACES, PUBLISH, host, sh
-from map_entries import ACK, DATA, FIN, RST, SYN, address, end, put, put_connection
+from map_entries import ACK, DATA, FIN, RST, SYN, address, end, put, put_connection, put_served
 
 
 def listing(host, *argv):
@@ -281,10 +281,8 @@ def test_expected(up, mode, peer, destination, client, sport, source):
 
 
 def test_servers_count_their_control_connections(up):
-    put_connection(up, "198.51.100.7:40000", "192.0.2.10:2121", "198.51.100.7:40000", "10.9.0.11:21")
-    put_connection(up, "198.51.100.7:40001", "192.0.2.10:2121", "198.51.100.7:40001", "10.9.0.11:21")
-    put_connection(up, "198.51.100.7:40002", "192.0.2.10:50000", "198.51.100.7:40002",
-                   "10.9.0.11:30000", kind=DATA)
+    put_served(up, "10.9.0.10:21", 3, 0)  # attempts
+    put_served(up, "10.9.0.11:21", 4, 2)
     assert listing(up, "servers")["servers"] == [
         {"rule": "files", "address": "10.9.0.10:21", "weight": 1, "connections": 0,
          "state": "unchecked", "drained_by": []},

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from lab import wait_until
 from loader_host import host, refused  # noqa: F401
 from prometheus import promtool, sample, samples
 from scenes import login, single
@@ -35,7 +36,11 @@ def test_same_as_stats_after_a_session(make_lab):
         text = lab.gateway.load("metrics").stdout
         stats = lab.gateway.stats()
         session.quit()
+        wait_until(lambda: sample(lab.gateway.load("metrics").stdout, "ftpnat_sessions", rule="files") == 0,
+                   "the session has ended")
     rule, = stats["rules"]
+    assert sample(text, "ftpnat_sessions", rule="files") == 1
+    assert sample(text, "ftpnat_server_sessions", rule="files", server=f"{server.addresses[0]}:21") == 1
     assert sample(text, "ftpnat_sessions_total", rule="files") == rule["sessions"] == 1
     assert sample(text, "ftpnat_data_connections_total", rule="files") == rule["data_connections"] == 1
     assert sample(text, "ftpnat_lines_total", rule="files", kind="227") == rule["lines"]["227"] == 1

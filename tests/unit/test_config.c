@@ -519,6 +519,9 @@ static void test_explained(void **state)
 		{ FILES
 		  "    servers: [10.9.0.10:21, 10.9.0.11:21]\n    balance: source\n",
 		  "picked by their address", "at random" },
+		{ FILES
+		  "    servers: [10.9.0.10:21, 10.9.0.11:21]\n    balance: least_connections\n",
+		  "the one with the fewest sessions for its weight", "at random" },
 		{ ONE, "the clients' own addresses", "gateway's address towards" },
 		{ ONE "    source: gateway\n", "the gateway's address towards them",
 		  "own addresses" },

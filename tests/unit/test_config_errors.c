@@ -376,7 +376,7 @@ static const struct config_row rows[] = {
 	{ "refuse", PUBLISH("refuse: reject"),
 	  "6:13: refuse: 'reject' is not one of the choices; accepted: drop, reset" },
 	{ "balance", PUBLISH("balance: roundrobin"),
-	  "6:14: balance: 'roundrobin' is not one of the choices; accepted: weight, source" },
+	  "6:14: balance: 'roundrobin' is not one of the choices; accepted: weight, least_connections, source" },
 	{ "fallback without port", PUBLISH("fallback: 10.9.0.99"),
 	  "6:15: fallback: '10.9.0.99' has no port; accepted: " ENDPOINT_TEXT },
 	{ "health on", PUBLISH("health: on"),

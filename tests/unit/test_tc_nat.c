@@ -138,15 +138,17 @@ static void test_entries(void **state)
 	assert_int_equal(flow.bytes, 4 * 52 + 6);
 	assert_int_equal(flow.rule, 0);
 	assert_int_equal(flow.kind, FTPNAT_CONTROL);
-	assert_int_equal(flow.flags, FTPNAT_FLOW_CLIENT | FTPNAT_FLOW_COUNTED);
-	assert_int_equal(flow.tcp, FTPNAT_TCP_SYN | FTPNAT_TCP_ACK | FTPNAT_TCP_FIN);
+	assert_int_equal(flow.flags,
+			 FTPNAT_FLOW_CLIENT | FTPNAT_FLOW_SERVED | FTPNAT_FLOW_COUNTED);
+	assert_int_equal(flow.tcp, FTPNAT_TCP_SYN | FTPNAT_TCP_ACK | FTPNAT_TCP_FIN |
+					   FTPNAT_TCP_OPENED);
 
 	assert_true(dataplane_flow(&back, &flow));
 	translated = tuple("192.0.2.10", 21, "198.51.100.7", CLIENT_PORT);
 	assert_memory_equal(&flow.to, &translated, sizeof(flow.to));
 	assert_int_equal(flow.packets, 3);
 	assert_int_equal(flow.bytes, 3 * 52 + 8);
-	assert_int_equal(flow.flags, FTPNAT_FLOW_COUNTED);
+	assert_int_equal(flow.flags, FTPNAT_FLOW_SERVED | FTPNAT_FLOW_COUNTED);
 	assert_int_equal(flow.tcp, FTPNAT_TCP_ESTABLISHED | FTPNAT_TCP_PEER);
 	assert_int_equal(flow.end, talk.isn[SERVER] + 1); /* the session has the rest */
 

@@ -28,6 +28,7 @@ const char *const config_mode_names[FTPNAT_MODE_MAX] = {
 const char *const config_balance_names[FTPNAT_BALANCE_MAX] = {
 	[FTPNAT_BALANCE_WEIGHT] = "weight",
 	[FTPNAT_BALANCE_SOURCE] = "source",
+	[FTPNAT_BALANCE_LEAST] = "least_connections",
 };
 
 const char *const config_refuse_names[CONFIG_REFUSE_UNSET] = {

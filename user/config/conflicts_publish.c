@@ -256,6 +256,17 @@ static void check_tls(const struct config_publish *publish, struct config_errors
 	}
 }
 
+/* Under TLS a data connection finds its server by the client's address alone. */
+static void check_balance(const struct config_publish *publish, struct config_errors *err)
+{
+	if (publish->balance == FTPNAT_BALANCE_LEAST && publish->tls_data.ports.min)
+		config_error_at(
+			err, publish->tls_data.at, -EINVAL,
+			"tls_data_ports: with them the client's address picks the "
+			"server, which `balance: least_connections` can't; "
+			"accepted: with `balance: source`, or without a balance");
+}
+
 void config_check_publish(const struct config *cfg, struct config_errors *err)
 {
 	check_listens(cfg, err);
@@ -271,5 +282,6 @@ void config_check_publish(const struct config *cfg, struct config_errors *err)
 		check_fallback(publish, err);
 		check_data_address_for(publish, err);
 		check_tls(publish, err);
+		check_balance(publish, err);
 	}
 }

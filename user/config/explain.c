@@ -98,6 +98,15 @@ static void put_addresses(FILE *out, const struct ftpnat_addr *family)
 	}
 }
 
+static const char *picked_by(const struct config_publish *publish)
+{
+	if (publish->balance == FTPNAT_BALANCE_LEAST)
+		return "the one with the fewest sessions for its weight";
+	if (publish->tls_data.ports.min || publish->balance == FTPNAT_BALANCE_SOURCE)
+		return "picked by their address";
+	return "picked at random by weight";
+}
+
 static void explain_servers(json_t *list, const struct config_publish *publish)
 {
 	uint32_t sum = 0;
@@ -126,11 +135,7 @@ static void explain_servers(json_t *list, const struct config_publish *publish)
 				publish->source == CONFIG_SOURCE_KEEP ?
 					"" :
 					" while there is one",
-				publish->tls_data.ports.min ||
-						publish->balance ==
-							FTPNAT_BALANCE_SOURCE ?
-					"picked by their address" :
-					"picked at random by weight");
+				picked_by(publish));
 		fputs("; all data connections of a session go to its server.", s.out);
 	}
 	end(&s);

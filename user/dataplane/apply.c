@@ -166,6 +166,7 @@ static int fill_slot(struct slot *slot, const struct ftpnat_config *now)
 	if (err)
 		return err_r(err, "can't read the maps in force: %s", strerror(-err));
 	clear_guards(slot);
+	slot_clear_served(slot);
 	lists_clear(slot->dataplane, slot->number);
 	err = slot_fill_rules(slot) ?: put_rules(slot);
 	return err ?: put_interfaces(slot);

@@ -29,6 +29,18 @@ int servers_walk(const struct view *view,
 	return err;
 }
 
+__u32 served_open(int served_fd, const struct published_server *published)
+{
+	const struct ftpnat_served_key key = { .addr = published->server.addr,
+					       .rule = published->rule,
+					       .port = published->server.port };
+	struct ftpnat_served served;
+
+	if (bpf_map_lookup_elem(served_fd, &key, &served) || served.open < 0)
+		return 0;
+	return (__u32)served.open;
+}
+
 void server_set_drained(struct ftpnat_server *server, __u16 drained)
 {
 	server->drained = drained;

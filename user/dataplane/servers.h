@@ -28,6 +28,9 @@ void server_set_drained(struct ftpnat_server *server, __u16 drained);
 /* What has drained it, else "up", or "unchecked" if nobody checks it. */
 const char *server_state(const struct ftpnat_server *server, bool checked);
 
+/* Control connections that both ends have answered and that are not over; by ftpnat_served. */
+__u32 served_open(int served_fd, const struct published_server *published);
+
 struct servers_drain {
 	const char *rule;
 	struct ftpnat_endpoint server; /* port 0: any */

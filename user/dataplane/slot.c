@@ -73,29 +73,70 @@ static int server_source(const struct config_publish *publish,
 	return 0;
 }
 
-/*
- * The drain bits of the server under the configuration in force: kept, except those that
- * nobody would clear.
- */
+/* The server of the rule with this id under the configuration in force. */
+static bool find_old(const struct slot *slot, __u16 id,
+		     const struct ftpnat_endpoint *endpoint, struct ftpnat_server *server)
+{
+	const struct ftpnat_rule *old = &slot->ids.old[id];
+	int fd = dataplane_map(slot->dataplane, FTPNAT_MAP_SERVERS);
+
+	for (__u32 i = 0; i < old->servers; i++) {
+		__u32 key = !slot->number * FTPNAT_MAX_SERVERS + old->first_server + i;
+
+		if (!bpf_map_lookup_elem(fd, &key, server) &&
+		    server->port == endpoint->port &&
+		    ftpnat_addr_equal(&server->addr, &endpoint->addr))
+			return true;
+	}
+	return false;
+}
+
+/* Its drain bits: kept, except those that nobody would clear. */
 static __u16 still_drained(const struct slot *slot, __u16 id,
 			   const struct config_publish *publish,
 			   const struct config_server *from)
 {
 	__u16 kept = FTPNAT_DRAINED_BY_HAND |
 		     (publish->health_checks ? FTPNAT_DRAINED_BY_HEALTH : 0);
-	const struct ftpnat_rule *old = &slot->ids.old[id];
-	int fd = dataplane_map(slot->dataplane, FTPNAT_MAP_SERVERS);
+	struct ftpnat_server server;
 
-	for (__u32 i = 0; i < old->servers; i++) {
-		__u32 key = !slot->number * FTPNAT_MAX_SERVERS + old->first_server + i;
-		struct ftpnat_server server;
+	return find_old(slot, id, &from->endpoint, &server) ? server.drained & kept : 0;
+}
 
-		if (!bpf_map_lookup_elem(fd, &key, &server) &&
-		    server.port == from->endpoint.port &&
-		    ftpnat_addr_equal(&server.addr, &from->endpoint.addr))
-			return server.drained & kept;
+/* Where its connections are counted; from before, if it has any. */
+static int put_served(const struct slot *slot, __u16 id,
+		      const struct ftpnat_endpoint *endpoint)
+{
+	const struct ftpnat_served_key key = { .addr = endpoint->addr,
+					       .rule = id,
+					       .port = endpoint->port };
+	const struct ftpnat_served none = { 0 };
+
+	if (!bpf_map_update_elem(dataplane_map(slot->dataplane, FTPNAT_MAP_SERVED), &key,
+				 &none, BPF_NOEXIST) ||
+	    errno == EEXIST)
+		return 0;
+	return err_r(-errno, "can't write to map ftpnat_served: %s", strerror(errno));
+}
+
+void slot_clear_served(const struct slot *slot)
+{
+	int fd = dataplane_map(slot->dataplane, FTPNAT_MAP_SERVED);
+	struct ftpnat_served_key key, next;
+	struct ftpnat_served served;
+	struct ftpnat_server server;
+
+	for (bool more = !bpf_map_get_next_key(fd, NULL, &next); more;) {
+		const struct ftpnat_endpoint endpoint = { .addr = next.addr,
+							  .port = next.port };
+
+		key = next;
+		more = !bpf_map_get_next_key(fd, &key, &next);
+		if (!bpf_map_lookup_elem(fd, &key, &served) && !served.present &&
+		    !find_old(slot, key.rule & (FTPNAT_MAX_RULES - 1), &endpoint,
+			      &server))
+			bpf_map_delete_elem(fd, &key);
 	}
-	return 0;
 }
 
 static int put_server(struct slot *slot, const struct config_publish *publish,
@@ -114,7 +155,8 @@ static int put_server(struct slot *slot, const struct config_publish *publish,
 	rule->weight[ftpnat_addr_family(&server.addr)] += server.weight;
 	rule->servers++;
 	slot->servers++;
-	return slot_put(slot->dataplane, FTPNAT_MAP_SERVERS, &key, &server);
+	err = put_served(slot, rule_id(slot, rule), &from->endpoint);
+	return err ?: slot_put(slot->dataplane, FTPNAT_MAP_SERVERS, &key, &server);
 }
 
 static int put_class(struct slot *slot, struct ftpnat_rule *rule,

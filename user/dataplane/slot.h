@@ -28,6 +28,9 @@ int slot_put(const struct dataplane *dataplane, enum ftpnat_map map, const void 
  */
 int slot_fill_rules(struct slot *slot);
 
+/* Forgets servers that are no more, and have no connections left. */
+void slot_clear_served(const struct slot *slot);
+
 /* For a rule that was removed: what its sessions still need of the other slot. Reports. */
 int slot_keep_classes(struct slot *slot, struct ftpnat_rule *rule);
 

@@ -134,19 +134,27 @@ static int count_listen(const void *key, const void *value, void *arg)
 	return 0;
 }
 
-int view_tables(const struct view *view, struct view_table tables[VIEW_TABLE_MAX])
+int view_usage(const struct view *view, struct ftpnat_usage *usage)
 {
 	_cleanup_close_ int usage_fd = view_map(view, FTPNAT_MAP_USAGE);
+
+	if (usage_fd < 0)
+		return usage_fd;
+	if (bpf_map_lookup_elem(usage_fd, &first, usage))
+		return err_r(-errno, "can't read ftpnat_usage: %s", strerror(errno));
+	return 0;
+}
+
+int view_tables(const struct view *view, struct view_table tables[VIEW_TABLE_MAX])
+{
 	const struct ftpnat_config *config = &view->config;
 	struct listens_count listens = { .slot = (__u16)config->slot };
 	struct ftpnat_usage usage;
 	__u32 rules = 0, servers = 0;
-	int err;
+	int err = view_usage(view, &usage);
 
-	if (usage_fd < 0)
-		return usage_fd;
-	if (bpf_map_lookup_elem(usage_fd, &first, &usage))
-		return err_r(-errno, "can't read ftpnat_usage: %s", strerror(errno));
+	if (err)
+		return err;
 	err = view_walk(view, FTPNAT_MAP_LISTENS, count_listen, &listens);
 	for (int id = 0; id < FTPNAT_MAX_RULES; id++) {
 		rules += view->rules[id].name[0] != '\0';

@@ -60,6 +60,9 @@ int view_counters(int fd, __u32 key, __u64 *sum, size_t words);
 /* {"out": from the client, "in": to it}. NULL: no memory. */
 json_t *view_both_ways(const __u64 count[FTPNAT_DIR_MAX]);
 
+/* Reports its errors. */
+int view_usage(const struct view *view, struct ftpnat_usage *usage);
+
 /* Occupancy of all tables. Reports its errors. */
 int view_tables(const struct view *view, struct view_table tables[VIEW_TABLE_MAX]);
 json_t *view_tables_json(const struct view_table tables[VIEW_TABLE_MAX]);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "dataplane/servers.h"
 #include "show/status.h"
 
 static const char *const direction_names[] = {
@@ -68,6 +69,8 @@ static void add_rules(json_t *families, const struct view *view,
 {
 	json_t *sessions = metrics_family(families, "ftpnat_sessions_total", "counter",
 					  "Control connections opened.");
+	json_t *open = metrics_family(families, "ftpnat_sessions", "gauge",
+				      "Control connections now.");
 	json_t *data = metrics_family(families, "ftpnat_data_connections_total",
 				      "counter", "Data connections opened.");
 	json_t *lines = metrics_family(families, "ftpnat_lines_total", "counter",
@@ -86,6 +89,7 @@ static void add_rules(json_t *families, const struct view *view,
 		if (!rule->name[0] || is_named_by_another(view, id))
 			continue;
 		metrics_sample(sessions, rule_label(rule), counted->sessions);
+		metrics_sample(open, rule_label(rule), stats->open[id]);
 		metrics_sample(data, rule_label(rule), counted->data_connections);
 		for (int line = 0; line < FTPNAT_LINE_MAX; line++)
 			metrics_sample(lines,
@@ -163,6 +167,37 @@ json_t *metrics_build(const struct view *view, const struct stats *stats,
 	return families;
 }
 
+struct server_sessions {
+	const struct view *view;
+	json_t *family;
+	int served_fd;
+};
+
+static int see_server(const struct published_server *published, void *arg)
+{
+	const struct server_sessions *sessions = arg;
+	char text[FTPNAT_ENDPOINT_STRLEN];
+
+	ftpnat_endpoint_str(text, &published->server.addr, published->server.port);
+	metrics_sample(sessions->family,
+		       rule_label_and(&sessions->view->rules[published->rule], "server",
+				      text),
+		       served_open(sessions->served_fd, published));
+	return 0;
+}
+
+static int add_servers(json_t *families, const struct view *view)
+{
+	_cleanup_close_ int served_fd = view_map(view, FTPNAT_MAP_SERVED);
+	struct server_sessions sessions = { .view = view, .served_fd = served_fd };
+
+	if (served_fd < 0)
+		return served_fd;
+	sessions.family = metrics_family(families, "ftpnat_server_sessions", "gauge",
+					 "Control connections now, by published server.");
+	return servers_walk(view, see_server, &sessions);
+}
+
 int metrics_read(const struct options *options, json_t **families)
 {
 	_cleanup_free_ struct stats *stats = calloc(1, sizeof(*stats));
@@ -184,7 +219,7 @@ int metrics_read(const struct options *options, json_t **families)
 		faults[json_integer_value(json_object_get(fault, "cause"))]++;
 	*families = metrics_build(&view, stats, faults);
 	json_decref(degraded);
-	return 0;
+	return add_servers(*families, &view);
 }
 
 /* A JSON string escapes what a label's value must, in the same way. */

@@ -18,6 +18,7 @@ int stats_read(const struct view *view, struct stats *stats)
 {
 	_cleanup_close_ int rules_fd = view_map(view, FTPNAT_MAP_STATS);
 	_cleanup_close_ int reasons_fd = view_map(view, FTPNAT_MAP_REASONS);
+	struct ftpnat_usage usage;
 	int err = 0;
 
 	_Static_assert(sizeof(stats->rule[0]) % 8 == 0, "counters only");
@@ -32,5 +33,8 @@ int stats_read(const struct view *view, struct stats *stats)
 		err = view_counters(reasons_fd, reason, &stats->reason[reason], 1);
 	if (err)
 		return err_r(err, "can't read the counters: %s", strerror(-err));
-	return view_tables(view, stats->tables);
+	err = view_usage(view, &usage);
+	if (!err)
+		memcpy(stats->open, usage.open, sizeof(stats->open));
+	return err ?: view_tables(view, stats->tables);
 }

@@ -9,6 +9,7 @@ struct stats {
 	struct ftpnat_rule_stats rule[FTPNAT_MAX_RULES]; /* zero where there is no rule */
 	__u64 reason[FTPNAT_REASON_MAX];
 	struct view_table tables[VIEW_TABLE_MAX];
+	__u32 open[FTPNAT_MAX_RULES]; /* sessions now: answered by both ends, and not over */
 };
 
 extern const char *const stats_line_names[FTPNAT_LINE_MAX];

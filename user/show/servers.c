@@ -15,6 +15,7 @@ struct listed_server {
 
 struct server_list {
 	bool running; /* `run`, which checks them */
+	int served_fd;
 	size_t number;
 	struct listed_server server[FTPNAT_MAX_SERVERS];
 };
@@ -24,31 +25,10 @@ static int add_server(const struct published_server *published, void *arg)
 	struct server_list *list = arg;
 
 	if (list->number < FTPNAT_MAX_SERVERS)
-		list->server[list->number++].published = *published;
-	return 0;
-}
-
-static int count_flow(const void *key, const void *value, void *arg)
-{
-	const struct ftpnat_flow *flow = value;
-	struct server_list *list = arg;
-
-	(void)key;
-	/* those that both ends have answered, and that are not over */
-	if (!(flow->flags & FTPNAT_FLOW_CLIENT) || flow->kind != FTPNAT_CONTROL ||
-	    !(flow->tcp & FTPNAT_TCP_ACK) || flow->tcp & FTPNAT_TCP_TOLD)
-		return 0;
-	for (size_t i = 0; i < list->number; i++) {
-		struct listed_server *listed = &list->server[i];
-		const struct ftpnat_server *server = &listed->published.server;
-
-		if (listed->published.rule == flow->rule &&
-		    server->port == flow->to.dport &&
-		    ftpnat_addr_equal(&server->addr, &flow->to.dst)) {
-			listed->connections++;
-			return 0;
-		}
-	}
+		list->server[list->number++] = (struct listed_server){
+			.published = *published,
+			.connections = served_open(list->served_fd, published),
+		};
 	return 0;
 }
 
@@ -117,6 +97,7 @@ static json_t *to_json(const struct view *view, const struct server_list *list)
 int verb_servers(const struct options *options)
 {
 	_cleanup_free_ struct server_list *list = calloc(1, sizeof(*list));
+	_cleanup_close_ int served_fd = -1;
 	_cleanup_view_ struct view view;
 	struct service_state service;
 	int err = view_open(&view, options);
@@ -127,10 +108,11 @@ int verb_servers(const struct options *options)
 		service_look(options->pin, &service);
 		list->running = service.running;
 	}
-	if (!err)
-		err = servers_walk(&view, add_server, list);
-	if (!err)
-		err = view_walk(&view, FTPNAT_MAP_FLOWS, count_flow, list);
+	served_fd = err ? err : view_map(&view, FTPNAT_MAP_SERVED);
+	if (served_fd < 0)
+		return EXIT_RUNTIME;
+	list->served_fd = served_fd;
+	err = servers_walk(&view, add_server, list);
 	if (err)
 		return EXIT_RUNTIME;
 	if (options->json)

@@ -45,3 +45,9 @@ def put_connection(host, client, public, source, real, *, out=(0, 0), back=(0, 0
              packets=out[0], size=out[1], **options)
     put_flow(host, (real, source), (public, client), flags=flags, tcp=tcp[1],
              packets=back[0], size=back[1], **options)
+
+
+def put_served(host, server, present, opened, rule=0):
+    """So many control connections, and of these so many that both ends have answered."""
+    addr, port = end(server)
+    put(host, "ftpnat_served", addr + struct.pack("=H", rule) + port, struct.pack("=ii", present, opened))

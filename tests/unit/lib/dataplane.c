@@ -259,6 +259,18 @@ static void drain(const struct bpf_map *queue)
 		;
 }
 
+/* The servers stay. */
+static void serve_none(void)
+{
+	int fd = bpf_map__fd(skel->maps.ftpnat_served);
+	const struct ftpnat_served none = { 0 };
+	struct ftpnat_served_key key;
+
+	for (int end = bpf_map_get_next_key(fd, NULL, &key); !end;
+	     end = bpf_map_get_next_key(fd, &key, &key))
+		bpf_map_update_elem(fd, &key, &none, BPF_EXIST);
+}
+
 void dataplane_forget(void)
 {
 	empty(skel->maps.ftpnat_flows);
@@ -268,6 +280,7 @@ void dataplane_forget(void)
 	empty(skel->maps.ftpnat_expected);
 	empty(skel->maps.ftpnat_clients);
 	zero(skel->maps.ftpnat_usage, 1, 0);
+	serve_none();
 	dataplane_readers(1 << 0);
 }
 
@@ -277,6 +290,7 @@ void dataplane_forget(void)
 static void clear(void)
 {
 	dataplane_forget();
+	empty(skel->maps.ftpnat_served);
 	empty(skel->maps.ftpnat_listens);
 	empty(skel->maps.ftpnat_ifaddrs);
 	empty(skel->maps.ftpnat_guards);

@@ -49,9 +49,11 @@ struct ftpnat_config *dataplane_config(void); /* change, then dataplane_apply() 
 void dataplane_apply(void);
 void dataplane_rule(__u16 id, const struct ftpnat_rule *rule);
 void dataplane_listen(const char *addr, uint16_t port, __u16 rule);
-/* index: among all servers; NULL source: none */
+/* index: among all servers; NULL source: none. Its connections are counted for rule 0. */
 void dataplane_server(__u16 index, const char *addr, uint16_t port, const char *source,
 		      __u16 weight);
+/* What this server of rule 0 has; the test fails if it is none. */
+struct ftpnat_served dataplane_served(const char *addr, uint16_t port);
 void dataplane_server_drained(__u16 index, const char *addr, uint16_t port);
 void dataplane_select(__u16 index, const char *prefix, uint16_t port, __u16 rule);
 /* NULL: all clients, all servers */

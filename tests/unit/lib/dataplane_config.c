@@ -68,10 +68,27 @@ void dataplane_server(__u16 index, const char *addr, uint16_t port, const char *
 					.port = htons(port),
 					.weight = weight,
 					.full_weight = weight };
+	const struct ftpnat_served_key served_key = { .addr = server.addr,
+						      .port = server.port };
+	const struct ftpnat_served served = { 0 };
 
 	if (source)
 		server.source = address(source);
 	put("ftpnat_servers", &key, &server);
+	/* what it has already stays */
+	bpf_map_update_elem(dataplane_fd("ftpnat_served"), &served_key, &served,
+			    BPF_NOEXIST);
+}
+
+struct ftpnat_served dataplane_served(const char *addr, uint16_t port)
+{
+	const struct ftpnat_served_key key = { .addr = address(addr),
+					       .port = htons(port) };
+	struct ftpnat_served served;
+
+	assert_int_equal(
+		bpf_map_lookup_elem(dataplane_fd("ftpnat_served"), &key, &served), 0);
+	return served;
 }
 
 void dataplane_server_drained(__u16 index, const char *addr, uint16_t port)
