@@ -318,6 +318,23 @@ def test_wget(make_lab):
             assert file.read() == server.name
 
 
+def test_a_server_on_the_gateway(make_lab):
+    """It takes no packets that arrive with the gateway's own address as their source."""
+    lab = make_lab(route_back=False)
+    only(lab.client, "v6")
+    server = need(Pyftpdlib)(lab.gw, addresses=(lab.server.gw4,)).start()
+    dial = lab.vips()[1]
+    lab.gateway.write({"publish": [rule("files", dial, server)]})
+    done = lab.gateway.load("up", check=False)
+    assert done.returncode == 1
+    assert f"server {lab.server.gw4} is on this host and gets clients of the other family" in done.stdout
+    # one that is routed to an interface of ours
+    lab.gw.ip(f"route add 10.2.77.1/32 via {lab.server.ip4}")
+    lab.gateway.up({"publish": [rule("files", dial, server, source="10.2.77.1")]})
+    for method in ("EPSV", "EPRT"):
+        exchange(need(Curl)(), lab.client, server, Account(dial, server), method)
+
+
 def test_listings(make_lab):
     lab, server, dial = one(make_lab, "v6", Pyftpdlib)
     with lab.client.inside():

@@ -73,6 +73,41 @@ static int server_source(const struct config_publish *publish,
 	return 0;
 }
 
+/* Do clients of the other family get this server, although nothing is drained? */
+static bool serves_other_family(const struct config_publish *publish,
+				const struct config_server *server)
+{
+	enum ftpnat_family family = ftpnat_addr_family(&server->endpoint.addr);
+	bool listens = false, served = false;
+
+	for (size_t i = 0; i < publish->listens_n; i++)
+		listens |= ftpnat_addr_family(&publish->listens[i].endpoint.addr) !=
+			   family;
+	for (size_t i = 0; i < publish->servers_n; i++)
+		served |= ftpnat_addr_family(&publish->servers[i].endpoint.addr) !=
+			  family;
+	return listens && !served;
+}
+
+/* The kernel drops what arrives with an address of this host, for which a client's is exchanged. */
+static int check_local_server(const struct config_publish *publish,
+			      const struct config_server *server,
+			      const struct ftpnat_addr *source)
+{
+	char text[FTPNAT_ADDR_STRLEN], seen[FTPNAT_ADDR_STRLEN];
+
+	if (!serves_other_family(publish, server) ||
+	    !host_is_local(&server->endpoint.addr) || !host_is_local(source))
+		return 0;
+	return err_r(-EADDRNOTAVAIL,
+		     "rule %s: server %s is on this host and gets clients of the other "
+		     "family, so `source` can't be %s, which is on this host, too (name an "
+		     "address that is routed here, or let the server listen on the other "
+		     "family and add it)",
+		     publish->rule.name, ftpnat_addr_str(text, &server->endpoint.addr),
+		     ftpnat_addr_str(seen, source));
+}
+
 /* The server of the rule with this id under the configuration in force. */
 static bool find_old(const struct slot *slot, __u16 id,
 		     const struct ftpnat_endpoint *endpoint, struct ftpnat_server *server)
@@ -148,6 +183,8 @@ static int put_server(struct slot *slot, const struct config_publish *publish,
 	__u32 key = slot->number * FTPNAT_MAX_SERVERS + slot->servers;
 	int err = server_source(publish, from, &server.source);
 
+	if (!err)
+		err = check_local_server(publish, from, &server.source);
 	if (err)
 		return err;
 	server_set_drained(&server,
