@@ -124,13 +124,13 @@ static __always_inline long add_ethernet_header(struct __sk_buff *skb, struct pa
 	return 0;
 }
 
-/* Sends a packet that is routed and translated. */
+/* Sends a packet that is routed and translated; `counted`: this hop is in its TTL. */
 static __always_inline enum ftpnat_reason forward(struct __sk_buff *skb,
-						  struct scratch *s, bool egress)
+						  struct scratch *s, bool counted)
 {
 	struct ftpnat_hop *hop;
 
-	if ((!egress && write_ttl(skb, &s->packet, s->packet.ttl - 1)) ||
+	if ((!counted && write_ttl(skb, &s->packet, s->packet.ttl - 1)) ||
 	    add_ethernet_header(skb, &s->packet))
 		return FTPNAT_WRITE;
 	if (!s->route.known)
@@ -303,16 +303,21 @@ static __always_inline enum ftpnat_reason send(struct __sk_buff *skb, struct scr
 	const struct sending *send = &s->segment.send;
 	struct ftpnat_hop *hop = !egress && s->route.known ? hop_at(s->route.hop - 1) :
 							     NULL;
+	bool counted = egress, crosses = xlat_crosses(&s->packet, &s->to);
 	enum ftpnat_reason verdict;
 
-	if (hop && !xlat_crosses(&s->packet, &s->to)) {
+	if (hop && !crosses) {
 		verdict = forward_front(skb, &s->packet, &s->to, hop, send);
 		if (verdict != GO_ON)
 			return verdict;
 	}
+	if (crosses && routed == FTPNAT_FORWARDED && !egress) {
+		s->packet.ttl--; /* into the new header */
+		counted = true;
+	}
 	if (write_headers(skb, &s->packet, &s->to, send->seq, send->ack))
 		return FTPNAT_WRITE;
-	return routed == FTPNAT_FORWARDED ? forward(skb, s, egress) : FTPNAT_TRANSLATED;
+	return routed == FTPNAT_FORWARDED ? forward(skb, s, counted) : FTPNAT_TRANSLATED;
 }
 
 #endif

@@ -99,13 +99,14 @@ static int check_local_server(const struct config_publish *publish,
 	if (!serves_other_family(publish, server) ||
 	    !host_is_local(&server->endpoint.addr) || !host_is_local(source))
 		return 0;
-	return err_r(-EADDRNOTAVAIL,
-		     "rule %s: server %s is on this host and gets clients of the other "
-		     "family, so `source` can't be %s, which is on this host, too (name an "
-		     "address that is routed here, or let the server listen on the other "
-		     "family and add it)",
-		     publish->rule.name, ftpnat_addr_str(text, &server->endpoint.addr),
-		     ftpnat_addr_str(seen, source));
+	return err_r(
+		-EADDRNOTAVAIL,
+		"rule %s: server %s is on this host and gets clients of the other "
+		"family, so `source` can't be %s, which is on this host, too (name an "
+		"address that is routed here, or let the server listen on the other "
+		"family and add it)",
+		publish->rule.name, ftpnat_addr_str(text, &server->endpoint.addr),
+		ftpnat_addr_str(seen, source));
 }
 
 /* The server of the rule with this id under the configuration in force. */
