@@ -12,7 +12,7 @@ import pytest
 
 from lab import wait_until
 from loader_host import COMMAND, CONFIG, INTERFACES, MASQUERADE, PUBLISH, host, refused, sh
-from map_entries import ACK, SYN, put_connection
+from map_entries import ACK, RST, SYN, TOLD, put_connection
 
 pytestmark = pytest.mark.ftpnat
 
@@ -129,6 +129,32 @@ def test_new_sessions_without_an_answer(host):
 def test_new_sessions_that_are_still_fresh_are_not_missed(host):
     host.up()
     unanswered(host, age=0)
+    assert degraded(host) == []
+
+
+def refused_sessions(host, number=3, server="10.9.0.10:21"):
+    for port in range(41000, 41000 + number):
+        put_connection(host, f"198.51.100.7:{port}", "192.0.2.10:2121", f"198.51.100.7:{port}", server,
+                       tcp=(SYN | TOLD, RST), out=(1, 60), back=(1, 40), created=int(time.monotonic()) - 1)
+
+
+def test_new_sessions_that_a_server_refuses(host):
+    """Those answered before are no proof; one answered since is."""
+    host.up()
+    put_connection(host, "198.51.100.8:40000", "192.0.2.10:2121", "198.51.100.8:40000", "10.9.0.10:21",
+                   tcp=(SYN | ACK, SYN | ACK), created=int(time.monotonic()) - 9)
+    refused_sessions(host)
+    only(host, "Server 10.9.0.10:21 of rule files has refused 3 new sessions", "listen there")
+    assert causes(host) == {"refused": 1}
+    put_connection(host, "198.51.100.8:40001", "192.0.2.10:2121", "198.51.100.8:40001", "10.9.0.10:21",
+                   tcp=(SYN | ACK, SYN | ACK), created=int(time.monotonic()))
+    assert degraded(host) == []
+
+
+def test_a_session_that_the_server_ends_by_a_reset_was_not_refused(host):
+    host.up()
+    put_connection(host, "198.51.100.8:40000", "192.0.2.10:2121", "198.51.100.8:40000", "10.9.0.10:21",
+                   tcp=(SYN, SYN | ACK | RST | TOLD), out=(1, 60), back=(2, 100), created=int(time.monotonic()) - 9)
     assert degraded(host) == []
 
 

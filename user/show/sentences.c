@@ -23,6 +23,7 @@ const char *fault_cause_str(enum fault_cause cause)
 		[FAULT_ROUTE] = "route",
 		[FAULT_SERVER_DOWN] = "server_down",
 		[FAULT_UNANSWERED] = "unanswered",
+		[FAULT_REFUSED] = "refused",
 		[FAULT_NO_SERVER] = "no_server",
 		[FAULT_TABLE_FULL] = "table_full",
 		[FAULT_RELOAD_FAILED] = "reload_failed",
@@ -75,7 +76,8 @@ void sentence(json_t *list, const char *format, ...)
 struct server_news {
 	struct published_server published;
 	__u32 unanswered; /* new sessions */
-	__u32 asked;	  /* when the first of them began */
+	__u32 refused;	  /* new sessions that it has reset */
+	__u32 asked;	  /* when the first of both began */
 	__u32 answered;	  /* when the last session began that it answered; 0: none */
 };
 
@@ -110,9 +112,12 @@ static struct server_news *server_of(struct server_check *check,
 	return NULL;
 }
 
+/* How a server took a new session. */
+enum answer { ANSWER_NONE, ANSWER_RESET, ANSWER_GOOD };
+
 /* The client's ACK shows it, else the server's own direction. */
-static bool is_answered(const struct server_check *check,
-			const struct ftpnat_flow *client)
+static enum answer answer_to(const struct server_check *check,
+			     const struct ftpnat_flow *client)
 {
 	const struct ftpnat_tuple key = { .src = client->to.dst,
 					  .dst = client->to.src,
@@ -120,8 +125,22 @@ static bool is_answered(const struct server_check *check,
 					  .dport = client->to.sport };
 	struct ftpnat_flow server;
 
-	return (client->tcp & FTPNAT_TCP_ACK) ||
-	       bpf_map_lookup_elem(check->flows_fd, &key, &server) || server.packets;
+	if (client->tcp & FTPNAT_TCP_ACK ||
+	    bpf_map_lookup_elem(check->flows_fd, &key, &server))
+		return ANSWER_GOOD;
+	if (!server.packets)
+		return ANSWER_NONE;
+	return server.tcp & FTPNAT_TCP_RST && !(server.tcp & FTPNAT_TCP_SYN) ?
+		       ANSWER_RESET :
+		       ANSWER_GOOD;
+}
+
+static void see_failed(struct server_news *server, const struct ftpnat_flow *client,
+		       __u32 *number)
+{
+	if (!(server->unanswered + server->refused) || client->created < server->asked)
+		server->asked = client->created;
+	++*number;
 }
 
 static int see_flow(const void *key, const void *value, void *arg)
@@ -129,6 +148,7 @@ static int see_flow(const void *key, const void *value, void *arg)
 	const struct ftpnat_flow *client = value;
 	struct server_check *check = arg;
 	struct server_news *server;
+	enum answer answer;
 
 	(void)key;
 	if (!(client->flags & FTPNAT_FLOW_CLIENT) || client->kind != FTPNAT_CONTROL)
@@ -136,13 +156,13 @@ static int see_flow(const void *key, const void *value, void *arg)
 	server = server_of(check, client);
 	if (!server)
 		return 0;
-	if (is_answered(check, client)) {
-		if (client->created > server->answered)
-			server->answered = client->created;
-	} else if (client->created + PATIENCE <= check->now) {
-		if (!server->unanswered++ || client->created < server->asked)
-			server->asked = client->created;
-	}
+	answer = answer_to(check, client);
+	if (answer == ANSWER_GOOD && client->created > server->answered)
+		server->answered = client->created;
+	else if (answer == ANSWER_RESET)
+		see_failed(server, client, &server->refused);
+	else if (answer == ANSWER_NONE && client->created + PATIENCE <= check->now)
+		see_failed(server, client, &server->unanswered);
 	return 0;
 }
 
@@ -176,6 +196,11 @@ static void check_server(const struct server_check *check, const struct server_n
 			      ", does its route to the clients lead through this gateway "
 			      "(else `source: gateway`)" :
 			      "");
+	if (news->refused && news->answered <= news->asked)
+		fault(degraded, FAULT_REFUSED,
+		      "Server %s of rule %s has refused %u new sessions: does the FTP server "
+		      "run and listen there, does its firewall let them in?",
+		      text, rule->name, news->refused);
 }
 
 /* Is a server left for new connections of each family? */

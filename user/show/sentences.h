@@ -17,6 +17,7 @@ enum fault_cause {
 	FAULT_ROUTE,	   /* none to a server */
 	FAULT_SERVER_DOWN, /* by its health checks */
 	FAULT_UNANSWERED,  /* sessions */
+	FAULT_REFUSED,	   /* sessions, by a server */
 	FAULT_NO_SERVER,   /* is left of a rule */
 	FAULT_TABLE_FULL,
 	FAULT_RELOAD_FAILED, /* of `run` */
