@@ -11,6 +11,7 @@ import socket
 import pytest
 
 from follower import Follower, reads
+from json_schema import check as check_json
 from lab import wait_until
 from loader_host import CONFIG, host, refused  # noqa: F401
 from prometheus import promtool, sample, samples
@@ -311,6 +312,13 @@ def test_log_as_json(scene):
     service.wait_log("control_opened", "line_rewritten", "data_opened")
     entries = [json.loads(line) for line in service.process.lines()]
     assert {entry["rule"] for entry in entries} == {"files"}
+    lab.gateway.load("servers", "drain", "files", f"{server.addresses[0]}:21")
+    service.wait_log("is drained")
+    assert service.stop() == 0
+    notices = [entry for entry in map(json.loads, service.process.lines()) if "priority" in entry]
+    for notice in notices:
+        check_json("notice", notice)
+    assert [notice["message"].split()[0] for notice in notices] == ["server", "exiting;"]
 
 
 def test_flood_of_refusals_is_summed_up_in_the_log(scene):

@@ -54,15 +54,23 @@ static void print_line(int priority, const struct message *message)
 }
 
 /* A message says what to do behind its last semicolon, if it says so apart. */
-static json_t *to_json(const struct message *message)
+static const char *remedy_of(const struct message *message, size_t *len)
 {
 	const char *remedy = NULL, *at = message->text;
-	size_t len = strlen(message->text);
 
+	*len = strlen(message->text);
 	while ((at = strstr(at, "; ")))
 		remedy = at += 2;
 	if (remedy)
-		len = (size_t)(remedy - 2 - message->text);
+		*len = (size_t)(remedy - 2 - message->text);
+	return remedy;
+}
+
+static json_t *to_json(const struct message *message)
+{
+	size_t len;
+	const char *remedy = remedy_of(message, &len);
+
 	return json_pack("{s:s%, s:s?, s:s?, s:o, s:o}", "message", message->text, len,
 			 "remedy", remedy, "file", message->file, "line",
 			 message->line ? json_integer(message->line) : json_null(),
@@ -80,6 +88,29 @@ static void print_json(FILE *out, json_t *errors)
 	fputc('\n', out);
 	json_decref(document);
 	json_decref(errors);
+}
+
+static const char *priority_name(int priority)
+{
+	switch (priority) {
+	case LOG_WARNING:
+		return "warning";
+	case LOG_INFO:
+		return "info";
+	default:
+		return "debug";
+	}
+}
+
+/* Of `run`: each line of its log is a document. */
+static void print_notice(int priority, const struct message *message)
+{
+	json_t *document = json_pack("{s:i, s:s, s:s}", "schema", 1, "priority",
+				     priority_name(priority), "message", message->text);
+
+	json_dumpf(document, stderr, JSON_COMPACT);
+	fputc('\n', stderr);
+	json_decref(document);
 }
 
 static void print_error(const struct message *message)
@@ -109,6 +140,8 @@ static void print_formatted(int priority, struct message *message, const char *f
 	message->text = text ? text : "out of memory";
 	if (priority == LOG_ERR)
 		print_error(message);
+	else if (state.errors == LOG_ERRORS_JSON)
+		print_notice(priority, message);
 	else
 		print_line(priority, message);
 	free(text);
