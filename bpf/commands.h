@@ -21,6 +21,8 @@
 #define REFUSAL_USE_V6	  9
 #define REFUSAL_USE_V4	  10
 #define REFUSAL_ARGUMENT  11
+#define REFUSAL_ALGS_ON	  12
+#define REFUSAL_ALGS_OFF  13
 #define REFUSALS	  16 /* power of two */
 
 /*
@@ -41,6 +43,8 @@ static const char refusal_text[REFUSALS][64] = {
 	[REFUSAL_USE_V6] = "522 Network protocol not supported, use (2).\r\n",
 	[REFUSAL_USE_V4] = "522 Network protocol not supported, use (1).\r\n",
 	[REFUSAL_ARGUMENT] = "504 Command not implemented for that parameter.\r\n",
+	[REFUSAL_ALGS_ON] = "216 EPSVEPRT translated.\r\n",
+	[REFUSAL_ALGS_OFF] = "216 NONE translated.\r\n",
 	[REFUSAL_LOGIN] = "421 Too many failed logins, try again later.\r\n",
 };
 

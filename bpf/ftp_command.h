@@ -27,6 +27,10 @@ static __always_inline void ftp_verb(struct ftp_parser *p)
 		command = FTP_COMMAND_EPSV;
 		p->state = FTP_STATE_EPSV;
 		break;
+	case FTP_WORD('A', 'L', 'G', 'S'):
+		command = FTP_COMMAND_ALGS;
+		p->state = FTP_STATE_ALGS;
+		break;
 	case FTP_WORD('P', 'A', 'S', 'V'):
 		command = FTP_COMMAND_PASV;
 		break;
@@ -144,6 +148,43 @@ static __always_inline void ftp_step_epsv(struct ftp_parser *p, __u8 c)
 	}
 }
 
+static __always_inline bool ftp_argument_begins(const struct ftp_parser *p,
+						const char *word)
+{
+	__u8 differs = 0;
+	__u32 i;
+
+	for (i = 0; i < sizeof(p->octet); i++)
+		differs |= p->octet[i] ^ (__u8)word[i];
+	return !differs;
+}
+
+/* What the argument asks for: its first eight characters are in `octet`. */
+static __always_inline __u8 ftp_algs(const struct ftp_parser *p)
+{
+	if (p->digits == 8 && ftp_argument_begins(p, "STATUS64"))
+		return FTP_ALGS_STATUS;
+	if (p->digits == 8 && ftp_argument_begins(p, "ENABLE64"))
+		return FTP_ALGS_ENABLE;
+	return p->digits == 9 && p->value == '4' && ftp_argument_begins(p, "DISABLE6") ?
+		       FTP_ALGS_DISABLE :
+		       FTP_ALGS_UNKNOWN;
+}
+
+static __always_inline void ftp_step_algs(struct ftp_parser *p, __u8 c)
+{
+	if (!ftp_is_blank(c)) {
+		if (p->digits < sizeof(p->octet))
+			p->octet[p->digits & 7] = ftp_upper(c);
+		p->value = ftp_upper(c);
+		if (p->digits < 10)
+			p->digits++;
+	} else if (p->digits) {
+		p->line.delimiter = ftp_algs(p);
+		p->state = FTP_STATE_SKIP;
+	}
+}
+
 /* EPSV ALL, after which only blanks may follow; behind a whole address anything may. */
 static __always_inline void ftp_step_tail(struct ftp_parser *p, __u8 c)
 {
@@ -210,6 +251,9 @@ static __always_inline bool ftp_feed_command(struct ftp_parser *p, __u8 c)
 	case FTP_STATE_EPSV:
 		ftp_step_epsv(p, c);
 		break;
+	case FTP_STATE_ALGS:
+		ftp_step_algs(p, c);
+		break;
 	case FTP_STATE_EPRT:
 		ok = ftp_step_eprt(p, c);
 		break;
@@ -253,6 +297,7 @@ static __always_inline bool ftp_may_become_command_address(const struct ftp_pars
 	case FTP_STATE_OVER:
 	case FTP_STATE_WORD:
 	case FTP_STATE_EPSV:
+	case FTP_STATE_ALGS:
 		return false;
 	case FTP_STATE_TAIL:
 		return p->line.form == FTP_FORM_ADDRESS;
@@ -266,8 +311,11 @@ static __always_inline bool ftp_may_become_command_address(const struct ftp_pars
 	return true;
 }
 
-/* Is the unfinished line in p PASV or EPSV, or may it turn out to be? Once false, it stays false. */
-static __always_inline bool ftp_may_become_passive(const struct ftp_parser *p)
+/*
+ * Is the unfinished line in p one that is translated as a whole (PASV, EPSV, ALGS), or may it
+ * turn out to be? Once false, it stays false.
+ */
+static __always_inline bool ftp_may_become_xlat(const struct ftp_parser *p)
 {
 	if (!p->length)
 		return false;
@@ -277,11 +325,13 @@ static __always_inline bool ftp_may_become_passive(const struct ftp_parser *p)
 	case FTP_STATE_IAC_OPTION:
 	case FTP_STATE_VERB:
 		return ftp_verb_begins(p, FTP_WORD('P', 'A', 'S', 'V')) ||
-		       ftp_verb_begins(p, FTP_WORD('E', 'P', 'S', 'V'));
+		       ftp_verb_begins(p, FTP_WORD('E', 'P', 'S', 'V')) ||
+		       ftp_verb_begins(p, FTP_WORD('A', 'L', 'G', 'S'));
 	}
 	return p->line.command == FTP_COMMAND_PASV ||
 	       p->line.command == FTP_COMMAND_EPSV ||
-	       p->line.command == FTP_COMMAND_EPSV_ALL;
+	       p->line.command == FTP_COMMAND_EPSV_ALL ||
+	       p->line.command == FTP_COMMAND_ALGS;
 }
 
 /* Is the unfinished line in p AUTH, or may it turn out to be? Once false, it stays false. */

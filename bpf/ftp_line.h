@@ -22,6 +22,7 @@ enum ftp_state {
 	FTP_STATE_WORD, /* a first word that is too long to be a verb of ours */
 	FTP_STATE_PORT,
 	FTP_STATE_EPSV,
+	FTP_STATE_ALGS,
 	FTP_STATE_EPRT,
 	FTP_STATE_EPRT_PROTOCOL,
 	FTP_STATE_EPRT_V4,
@@ -142,7 +143,7 @@ static __always_inline bool ftp_line_end(struct ftp_parser *p)
 		p->line.span_start = 0;
 		p->line.span_len = 0;
 	}
-	if (p->line.command != FTP_COMMAND_EPSV)
+	if (p->line.command != FTP_COMMAND_EPSV && p->line.command != FTP_COMMAND_ALGS)
 		p->line.delimiter = 0;
 	p->line.port = 0;
 	__builtin_memset(p->line.addr, 0, sizeof(p->line.addr));

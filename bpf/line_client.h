@@ -103,6 +103,8 @@ static __always_inline enum ftpnat_reason address_line(struct __sk_buff *skb,
 
 	if (session->flags & FTPNAT_SESSION_NOT_FTP)
 		return FTPNAT_NOT_FTP;
+	if (session->untranslated)
+		return FTPNAT_LINE_FAMILY;
 	if (line->form == FTP_FORM_AMBIGUOUS)
 		return FTPNAT_LINE_AMBIGUOUS;
 	rule = rule_get(s, session->rule);
@@ -136,7 +138,7 @@ static __always_inline bool client_line(struct __sk_buff *skb,
 {
 	__u8 command = line->command;
 	enum ftpnat_reason verdict;
-	bool whole = false;
+	bool whole = s->segment.outcome.text_len; /* passive_translate() */
 
 	if (command == FTP_COMMAND_NONE)
 		return false;
@@ -174,12 +176,6 @@ static __always_inline bool client_line(struct __sk_buff *skb,
 			whole = session_crosses(session);
 			line_is(s, s->segment.outcome.text_len ? FTPNAT_LINE_REWRITTEN :
 								 FTPNAT_LINE_UNCHANGED);
-		}
-	}
-	if (is_passive(command) || command == FTP_COMMAND_EPSV_ALL) {
-		if (session_crosses(session)) {
-			command = passive_translate(session, s, line);
-			whole = true;
 		}
 	}
 	if (command == FTP_COMMAND_PASS && !logins_counted(session))

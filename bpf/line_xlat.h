@@ -49,16 +49,33 @@ static __always_inline bool xlat_is_clat(const struct ftpnat_session *session,
 /* The server must refuse the line; the client reads refusal_text[refusal] instead. */
 static __always_inline __u8 xlat_refuse(struct scratch *s, __u8 refusal)
 {
-	line_is(s, FTPNAT_LINE_FAMILY);
+	line_is(s, refusal == REFUSAL_ALGS_ON || refusal == REFUSAL_ALGS_OFF ?
+			   FTPNAT_LINE_REWRITTEN :
+			   FTPNAT_LINE_FAMILY);
 	refusal_write(&s->segment, REFUSED_ADDRESS);
 	return (__u8)(COMMAND_REFUSED | refusal);
 }
 
-/* An IPv6 client's command to an IPv4 server. As passive_translate(). */
-static __always_inline __u8 passive_to_v4(struct scratch *s, const struct ftp_line *line)
+/* ALGS: what the client reads, an index into refusal_text. */
+static __always_inline __u8 algs_answer(struct ftpnat_session *session, __u8 argument)
+{
+	if (argument == FTP_ALGS_UNKNOWN)
+		return REFUSAL_ARGUMENT;
+	if (argument != FTP_ALGS_STATUS)
+		session->untranslated = argument == FTP_ALGS_DISABLE;
+	return session->untranslated ? REFUSAL_ALGS_OFF : REFUSAL_ALGS_ON;
+}
+
+/* An IPv6 client's command to an IPv4 server. The command, see passive_translate(). */
+static __always_inline __u8 passive_to_v4(struct ftpnat_session *session,
+					  struct scratch *s, const struct ftp_line *line)
 {
 	struct outcome *outcome = &s->segment.outcome;
 
+	if (line->command == FTP_COMMAND_ALGS)
+		return xlat_refuse(s, algs_answer(session, line->delimiter));
+	if (session->untranslated)
+		return line->command;
 	switch (line->command) {
 	case FTP_COMMAND_EPSV:
 		if (line->delimiter == '1')
@@ -72,7 +89,7 @@ static __always_inline __u8 passive_to_v4(struct scratch *s, const struct ftp_li
 	}
 }
 
-/* An IPv4 client's command to an IPv6 server. As passive_translate(). */
+/* An IPv4 client's command to an IPv6 server. The command, see passive_translate(). */
 static __always_inline __u8 passive_to_v6(struct scratch *s, const struct ftp_line *line)
 {
 	struct outcome *outcome = &s->segment.outcome;
@@ -93,19 +110,24 @@ static __always_inline __u8 passive_to_v6(struct scratch *s, const struct ftp_li
 }
 
 /*
- * PASV or EPSV across families: the command as it has to wait for its reply, with what the
- * server reads instead of the whole line in segment.outcome, if that differs.
+ * PASV, EPSV or ALGS across families: the client's line becomes the command that has to wait
+ * for its reply, with what the server reads instead of the whole line in segment.outcome, if
+ * that differs.
  */
-static __always_inline __u8 passive_translate(const struct ftpnat_session *session,
-					      struct scratch *s,
-					      const struct ftp_line *line)
+__noinline int passive_translate(struct ftpnat_session *session)
 {
-	__u8 command = addr_is_v4(&session->server.dst) ? passive_to_v4(s, line) :
-							  passive_to_v6(s, line);
+	struct scratch *s = scratch_get();
+	struct ftp_line *line;
 
-	if (s->segment.outcome.text_len && !(command & COMMAND_REFUSED))
+	if (!session || !s || !session_crosses(session))
+		return 0;
+	line = &session->stream[FTPNAT_FROM_CLIENT].parser.line;
+	line->command = addr_is_v4(&session->server.dst) ?
+				passive_to_v4(session, s, line) :
+				passive_to_v6(s, line);
+	if (s->segment.outcome.text_len && !(line->command & COMMAND_REFUSED))
 		line_is(s, FTPNAT_LINE_REWRITTEN);
-	return command;
+	return 0;
 }
 
 /*

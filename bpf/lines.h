@@ -21,6 +21,7 @@ __noinline bool session_line(struct __sk_buff *skb, struct ftpnat_session *sessi
 				    &session->stream[FTPNAT_FROM_SERVER].parser.line);
 		session->late = 0;
 	} else {
+		passive_translate(session);
 		whole = client_line(skb, session, s,
 				    &session->stream[FTPNAT_FROM_CLIENT].parser.line);
 	}

@@ -145,7 +145,7 @@ static __always_inline bool command_undecided(const struct scan *c)
 	return !(c->session->flags & FTPNAT_SESSION_TRACKED) &&
 	       (ftp_may_become_command_address(p) ||
 		(ftp_may_become_auth(p) && tls_denied(c->session)) ||
-		(ftp_may_become_passive(p) && session_crosses(c->session)));
+		(ftp_may_become_xlat(p) && session_crosses(c->session)));
 }
 
 /* May the unfinished line still have to be changed, and can it be held back? */

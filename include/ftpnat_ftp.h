@@ -31,11 +31,15 @@ enum ftp_command {
 	FTP_COMMAND_PASS,
 	FTP_COMMAND_ALIEN, /* another protocol's line: HTTP request, header, SSH banner */
 	FTP_COMMAND_BINARY, /* first word with bytes that no text has */
+	FTP_COMMAND_ALGS,   /* RFC 6384 section 11 */
 	/* across families: what the client said, as what the server reads (RFC 6384) */
 	FTP_COMMAND_EPSV_AS_PASV,
 	FTP_COMMAND_PASV_AS_EPSV,
 	FTP_COMMAND_MAX
 };
+
+/* The argument of ALGS. */
+enum ftp_algs { FTP_ALGS_UNKNOWN, FTP_ALGS_STATUS, FTP_ALGS_ENABLE, FTP_ALGS_DISABLE };
 
 enum ftp_form {
 	FTP_FORM_PLAIN,	    /* carries no address */
@@ -46,10 +50,10 @@ enum ftp_form {
 
 /* What a finished line says. Offsets count from the line's first byte. */
 struct ftp_line {
-	__u8 command;	/* enum ftp_command, client's lines */
-	__u8 form;	/* enum ftp_form */
-	__u8 final;	/* server's lines: last line of a reply */
-	__u8 delimiter; /* EPRT, 229; EPSV: its argument if that is one character */
+	__u8 command; /* enum ftp_command, client's lines */
+	__u8 form;    /* enum ftp_form */
+	__u8 final;   /* server's lines: last line of a reply */
+	__u8 delimiter; /* EPRT, 229; EPSV: its argument if that is one character; ALGS: enum ftp_algs */
 	__u16 code; /* server's lines: reply code of a line that carries one, else 0 */
 	/*
 	 * The bytes to replace: from the first byte of the numbers (EPRT: of the address)

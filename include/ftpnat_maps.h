@@ -341,8 +341,8 @@ struct ftpnat_session {
 	__u8 told[FTPNAT_DIR_MAX];   /* ... and as the other end knows it */
 	__u8 late; /* newest of `commands`, younger than the server's present line */
 	__u8 gone; /* about to be removed */
-	__u8 pad[1];
-	__u16 others; /* commands in flight that don't matter, behind all of them */
+	__u8 untranslated; /* ALGS DISABLE64: lines stay in the client's family */
+	__u16 others;	   /* commands in flight that don't matter, behind all of them */
 	__u16 mss[FTPNAT_DIR_MAX];  /* largest segment that each sender takes itself */
 	struct ftpnat_tuple client; /* client -> what it dialled */
 	struct ftpnat_tuple server; /* the same connection as the server sees it */

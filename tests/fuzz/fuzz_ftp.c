@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <strings.h>
 
 #include "ftp_grammar.h"
 #include "ftp_text.h"
@@ -87,6 +88,23 @@ static void take_octets(struct seen *l, const char *start, const char *end,
 	l->form = l->port ? FTP_FORM_ADDRESS : FTP_FORM_MALFORMED;
 }
 
+static char algs_argument(const char *line, size_t len, size_t at)
+{
+	static const char *const words[] = { [FTP_ALGS_STATUS] = "STATUS64",
+					     [FTP_ALGS_ENABLE] = "ENABLE64",
+					     [FTP_ALGS_DISABLE] = "DISABLE64" };
+	size_t n = 0;
+
+	while (at < len && isspace((unsigned char)line[at]))
+		at++;
+	while (at + n < len && !isspace((unsigned char)line[at + n]))
+		n++;
+	for (int i = FTP_ALGS_STATUS; i <= FTP_ALGS_DISABLE; i++)
+		if (n == strlen(words[i]) && !strncasecmp(line + at, words[i], n))
+			return (char)i;
+	return FTP_ALGS_UNKNOWN;
+}
+
 /* The line with its LF, as tests/model reads it. */
 static void ref_command(struct seen *l, const char *line, size_t len)
 {
@@ -100,7 +118,7 @@ static void ref_command(struct seen *l, const char *line, size_t len)
 		[CCC] = FTP_COMMAND_CCC,	   [STAT] = FTP_COMMAND_STAT,
 		[QUIT] = FTP_COMMAND_QUIT,	   [ALIEN] = FTP_COMMAND_ALIEN,
 		[PASS] = FTP_COMMAND_PASS,	   [BINARY] = FTP_COMMAND_BINARY,
-		[CUT] = FTP_COMMAND_OTHER,
+		[CUT] = FTP_COMMAND_OTHER,	   [ALGS] = FTP_COMMAND_ALGS,
 	};
 	const uint8_t *s = (const uint8_t *)line;
 	enum reading reading = UNREADABLE;
@@ -117,6 +135,8 @@ static void ref_command(struct seen *l, const char *line, size_t len)
 		reading = UNCLEAR;
 	if (verb == PORT || verb == EPRT)
 		l->form = FTP_FORM_MALFORMED;
+	if (verb == ALGS)
+		l->delimiter = algs_argument(line, len, args);
 	if (verb == EPSV)
 		l->delimiter = epsv_argument(s, len, args);
 	if (reading == UNCLEAR)
@@ -208,7 +228,9 @@ static void compare(const struct ftp_line *l, struct seen *r, const char *line,
 	} else if (r->form != FTP_FORM_ADDRESS) {
 		CHECK(!l->port && !l->span_start && !l->span_len);
 		CHECK(l->delimiter ==
-		      (l->command == FTP_COMMAND_EPSV ? (__u8)r->delimiter : 0));
+		      (l->command == FTP_COMMAND_EPSV || l->command == FTP_COMMAND_ALGS ?
+			       (__u8)r->delimiter :
+			       0));
 		CHECK(!l->addr[0] && !l->addr[1] && !l->addr[2] && !l->addr[3]);
 	}
 	if (r->form != FTP_FORM_ADDRESS)

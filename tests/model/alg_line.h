@@ -22,6 +22,7 @@ enum {
 	STAT,
 	QUIT,
 	PASS,
+	ALGS,
 	ALIEN,	/* of another protocol */
 	BINARY, /* of none that is text */
 	CUT,	/* ended by what proftpd takes for a Telnet option: its verb goes on */

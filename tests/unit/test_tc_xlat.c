@@ -45,6 +45,9 @@ static void data_address(struct ftpnat_rule *rule)
 #define EPSV_IS_PASV C("EPSV\r\n", "PASV\r\n", .also = { FTPNAT_LINE_REWRITTEN })
 #define REFUSED(...) C(__VA_ARGS__, "DENIED\r\n", .also = { FTPNAT_LINE_FAMILY })
 #define ENTERS(port) "229 Entering Extended Passive Mode (|||" port "|)\r\n"
+#define ALGS(line)   C(line, "DENIED\r\n", .also = { FTPNAT_LINE_REWRITTEN })
+#define ALGS_ON	     "216 EPSVEPRT translated.\r\n"
+#define ALGS_OFF     "216 NONE translated.\r\n"
 #define IN_STEP	     C("NOOP\r\n"), S("200 ok\r\n")
 
 static const struct row told[] = {
@@ -90,6 +93,31 @@ static const struct row told[] = {
 		       "504 Command not implemented for that parameter.\r\n"),
 		     EPSV_IS_PASV, S("227 ($s,10,10)\r\n", ENTERS("2570"), OPENS),
 		     IN_STEP } },
+	{ "ALGS says what is translated", IN_64, .expectation = PASSIVE,
+	  .steps = { ALGS("algs Status64\r\n"), S("500 what?\r\n", ALGS_ON), EPSV_IS_PASV,
+		     S("227 ($s,10,10)\r\n", ENTERS("2570"), OPENS), IN_STEP } },
+	{ "ALGS turns it off: the server has to take EPSV, and gets no EPRT", IN_64,
+	  .expectation = PASSIVE,
+	  .steps = { ALGS("ALGS DISABLE64\r\n"), S("500 what?\r\n", ALGS_OFF),
+		     C("EPSV\r\n"), S("229 ok (|||2570|)\r\n", OPENS),
+		     C("EPRT |2|$C|2000|\r\n", "EPRT |2|::|0|\r\n",
+		       .also = { FTPNAT_LINE_FAMILY }),
+		     S("522 no\r\n", "500 This kind of data connection is refused.\r\n"),
+		     ALGS("ALGS STATUS64\r\n"), S("500 what?\r\n", ALGS_OFF), IN_STEP } },
+	{ "ALGS turns it on again", IN_64, .expectation = PASSIVE,
+	  .steps = { ALGS("ALGS DISABLE64\r\n"), S("500 what?\r\n", ALGS_OFF),
+		     ALGS("ALGS ENABLE64\r\n"), S("500 what?\r\n", ALGS_ON), EPSV_IS_PASV,
+		     S("227 ($s,10,10)\r\n", ENTERS("2570"), OPENS), IN_STEP } },
+	{ "ALGS with something else", IN_64,
+	  .steps = { REFUSED("ALGS STATUS65\r\n"),
+		     S("500 what?\r\n",
+		       "504 Command not implemented for that parameter.\r\n"),
+		     REFUSED("ALGS\r\n"),
+		     S("500 what?\r\n",
+		       "504 Command not implemented for that parameter.\r\n"),
+		     IN_STEP } },
+	{ "ALGS where nothing 64 is translated", IN(NAT46) | IN(FULL6),
+	  .steps = { C("ALGS STATUS64\r\n"), S("500 what?\r\n"), IN_STEP } },
 	{ "a 227 that names another host", IN(NAT64),
 	  .steps = { EPSV_IS_PASV,
 		     S("227 (10,66,66,66,10,10)\r\n",
