@@ -59,8 +59,12 @@ def test_no_way_back_shows_packets_out_and_none_in(make_lab):
         flow, = lab.gateway.flows()
         assert (flow["state"], flow["packets"]["in"]) == ("new", 0)
         assert flow["packets"]["out"] > 0
+        wait_until(lambda: lab.gateway.listing("status")["degraded"], "status misses an answer")
+        lost, = lab.gateway.listing("status")["degraded"]
+        assert "without an answer" in lost and "`source: gateway`" in lost
         lab.gateway.reload({"publish": [publish("files", vips, [server], source="gateway")]})
         assert login(lab.client, vips[0], server).getwelcome()
+        assert lab.gateway.listing("status")["degraded"] == []
 
 
 def test_nothing_listening_shows_a_closed_flow(make_lab):
@@ -72,6 +76,12 @@ def test_nothing_listening_shows_a_closed_flow(make_lab):
             login(lab.client, vips[0], server)
     flow, = lab.gateway.flows()
     assert (flow["state"], flow["packets"]) == ("closed", {"out": 1, "in": 1})
+    refused, = lab.gateway.listing("status")["degraded"]
+    assert f"Server {server.addresses[0]}:21 of rule files has refused 1 new session:" in refused
+    server.start()
+    with lab.client.inside():
+        wait_until(lambda: login(lab.client, vips[0], server).getwelcome() and
+                   lab.gateway.listing("status")["degraded"] == [], "an answered session takes it back")
 
 
 def test_missing_address_is_reported_and_found_by_reload(make_lab):

@@ -166,6 +166,11 @@ static int see_flow(const void *key, const void *value, void *arg)
 	return 0;
 }
 
+static const char *plural(unsigned int number)
+{
+	return number == 1 ? "" : "s";
+}
+
 /* It may be reached, and is it? */
 static void check_server(const struct server_check *check, const struct server_news *news,
 			 json_t *degraded)
@@ -189,18 +194,18 @@ static void check_server(const struct server_check *check, const struct server_n
 		      text, rule->name);
 	if (news->unanswered && news->answered <= news->asked)
 		fault(degraded, FAULT_UNANSWERED,
-		      "%u new sessions to server %s of rule %s without an answer: is it "
+		      "%u new session%s to server %s of rule %s without an answer: is it "
 		      "up, does its firewall let them in%s?",
-		      news->unanswered, text, rule->name,
+		      news->unanswered, plural(news->unanswered), text, rule->name,
 		      rule->source == FTPNAT_SOURCE_KEEP ?
 			      ", does its route to the clients lead through this gateway "
 			      "(else `source: gateway`)" :
 			      "");
 	if (news->refused && news->answered <= news->asked)
 		fault(degraded, FAULT_REFUSED,
-		      "Server %s of rule %s has refused %u new sessions: does the FTP server "
+		      "Server %s of rule %s has refused %u new session%s: does the FTP server "
 		      "run and listen there, does its firewall let them in?",
-		      text, rule->name, news->refused);
+		      text, rule->name, news->refused, plural(news->refused));
 }
 
 /* Is a server left for new connections of each family? */
