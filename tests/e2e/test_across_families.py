@@ -174,6 +174,33 @@ def test_beside_tayga(tayga):
         login(lab.client, host, server).quit()  # through tayga again
 
 
+@pytest.mark.parametrize("client", ["curl", "ftplib"])
+def test_464xlat(make_lab, client):
+    """An IPv4 application behind a CLAT (RFC 6877), which is tayga on the client itself."""
+    for program in ("/usr/sbin/tayga", "/dev/net/tun"):
+        if not os.path.exists(program):
+            pytest.skip(f"{program} is absent")
+    lab = make_lab(route_back=False)
+    only(lab.client, "v6")
+    server = start(need(Vsftpd), lab.server, "v4")
+    clat = "fd00:1:6464::1"
+    config = lab.file("clat.conf")
+    with open(config, "w") as file:
+        file.write(f"tun-device clat\nipv4-addr 192.0.0.2\nipv6-addr fd00:1:6464::2\nprefix {PREFIX64}\n"
+                   f"map 192.0.0.1 {clat}\n")
+    lab.client.run(["tayga", "-c", config, "--mktun"])
+    lab.client.sysctl("net/ipv4/ip_forward", 1)
+    lab.client.sysctl("net/ipv6/conf/all/forwarding", 1)
+    lab.client.ip("link set clat mtu 1480 up", "addr add 192.0.0.1/32 dev clat", "route add default dev clat",
+                  f"route add {clat}/128 dev clat")
+    lab.client.start(["tayga", "-c", config, "-d"], "clat")
+    lab.gw.ip(f"route add {clat}/128 via {lab.client.ip6}")
+    lab.gateway.up({"masquerade": [prefix64()]})
+    for method in ("PASV", "PORT", "EPSV", "EPRT"):
+        exchange(need(CLIENTS[client])(), lab.client, server, Account(server.addresses[0], server), method)
+    assert lab.gateway.rule("nat64")["sessions"] == 4
+
+
 def unbound(lab, name, interface, more):
     """A resolver on the gateway."""
     config = lab.file(f"{name}.conf")
