@@ -13,22 +13,27 @@
 #define COMMANDS_QUIET 3
 #define TRANSFER_QUIET 60 /* the same while the reply that ends a transfer is missing */
 
-#define REFUSAL_TLS	  4
-#define REFUSED_AUTH	  5
-#define REFUSAL_AMBIGUOUS 6
-#define REFUSED_ADDRESS	  7
-#define REFUSAL_LOGIN	  8
-#define REFUSAL_USE_V6	  9
-#define REFUSAL_USE_V4	  10
-#define REFUSAL_ARGUMENT  11
-#define REFUSAL_ALGS_ON	  12
-#define REFUSAL_ALGS_OFF  13
-#define REFUSALS	  16 /* power of two */
+#define REFUSAL_TLS	   4
+#define REFUSED_AUTH	   5
+#define REFUSAL_AMBIGUOUS  6
+#define REFUSED_ADDRESS	   7
+#define REFUSAL_LOGIN	   8
+#define REFUSAL_USE_V6	   9
+#define REFUSAL_USE_V4	   10
+#define REFUSAL_ARGUMENT   11
+#define REFUSAL_ALGS_ON	   12
+#define REFUSAL_ALGS_OFF   13
+#define REFUSAL_UNREADABLE 14
+#define REFUSED_227	   15
+#define REFUSED_229	   16
+#define REFUSED_TEXT	   17
+#define REFUSALS	   32 /* power of two */
 
 /*
  * What a client reads when policy refuses, and what a server reads instead of AUTH, a
  * mechanism that doesn't exist (RFC 2228), or instead of an address that servers read
- * differently. At most sizeof(segment.outcome.text).
+ * differently. What clients read where a reply's code can't be changed any more, and in
+ * place of an address in front of a reply's last line. At most sizeof(segment.outcome.text).
  */
 static const char refusal_text[REFUSALS][64] = {
 	"425 No free data port, try again later.\r\n",
@@ -46,6 +51,10 @@ static const char refusal_text[REFUSALS][64] = {
 	[REFUSAL_ALGS_ON] = "216 EPSVEPRT translated.\r\n",
 	[REFUSAL_ALGS_OFF] = "216 NONE translated.\r\n",
 	[REFUSAL_LOGIN] = "421 Too many failed logins, try again later.\r\n",
+	[REFUSAL_UNREADABLE] = "425 The server names no clear address.\r\n",
+	[REFUSED_227] = "227 Refused.\r\n",
+	[REFUSED_229] = "229 Refused.\r\n",
+	[REFUSED_TEXT] = "\r\n",
 };
 
 static __always_inline __u32 refusal_index(enum ftpnat_reason why)
@@ -69,7 +78,7 @@ static __always_inline __u32 refusal_index(enum ftpnat_reason why)
 	}
 }
 
-static __always_inline void refusal_write(struct segment *seg, __u32 index)
+static __noinline void refusal_write(struct segment *seg, __u32 index)
 {
 	__u32 i;
 
@@ -122,6 +131,17 @@ static __always_inline bool command_matters(__u8 command)
 static __always_inline bool awaits_any(const struct ftpnat_session *session)
 {
 	return session->awaiting || session->again;
+}
+
+/* Is the oldest command that matters a PASV or EPSV, and older than the server's present line? */
+static __always_inline bool awaits_passive(const struct ftpnat_session *session)
+{
+	__u8 command = session->command[bounded(session->first, FTPNAT_MAX_COMMANDS)];
+
+	if (session->commands <= session->late)
+		return false;
+	command = command_read(command);
+	return command == FTP_COMMAND_PASV || command == FTP_COMMAND_EPSV;
 }
 
 /* The oldest command without its final reply, FTP_COMMAND_OTHER if it doesn't matter. */

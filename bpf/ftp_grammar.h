@@ -9,7 +9,9 @@
  * read them: FTP_FORM_ADDRESS is a line that all read alike that take it, whatever
  * follows the address; FTP_FORM_AMBIGUOUS one that some may take, each in its own way;
  * FTP_FORM_MALFORMED one that none takes (but pyftpdlib, numbers above 255).
- * A 227 or 229 is malformed until its address is complete; also one with seven numbers.
+ * 227 and 229 are read in the same way as curl, lftp, tnftp, wget and Python's ftplib read
+ * them. Clients differ in the lines in front of the last one, too, so an address there is
+ * FTP_FORM_AMBIGUOUS.
  *
  * Every index into the parser is masked and all of its state is in the parser:
  * kept in a map value, the verifier sees unknown scalars and few paths.

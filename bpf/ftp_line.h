@@ -9,6 +9,7 @@
 #include "types.h"
 
 #define FTP_LINE_MAX 255 /* bytes of a 227 or 229, its end included */
+#define FTP_ENOUGH   255 /* separators: whatever follows */
 
 enum ftp_state {
 	FTP_STATE_START, /* nothing but blanks and Telnet commands yet */
@@ -31,8 +32,12 @@ enum ftp_state {
 	FTP_STATE_ODD, /* something that only some servers read over, see ftp_number.h */
 	/* replies */
 	FTP_STATE_CODE,
+	FTP_STATE_INSIDE, /* of a 227 or 229 of several lines, before the last one */
 	FTP_STATE_227,
+	FTP_STATE_227_ODD, /* no address that all clients read alike; commas count */
 	FTP_STATE_229,
+	FTP_STATE_229_TAIL, /* an address without '(', which may still come */
+	FTP_STATE_229_ODD,  /* the same as of 227; digits count */
 };
 
 #define FTP_WORD(a, b, c, d) ((__u32)(a) << 24 | (b) << 16 | (c) << 8 | (d))
@@ -69,6 +74,7 @@ static __always_inline void ftp_line_start(struct ftp_parser *p)
 	p->digits = 0;
 	p->number = 0;
 	p->separators = 0;
+	p->odd = 0;
 	p->fields = 0;
 	p->protocol = 0;
 	p->groups = 0;

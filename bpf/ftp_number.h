@@ -20,7 +20,6 @@ enum ftp_number {
 
 #define FTP_PORT_COMMAS	    5
 #define FTP_EPRT_DELIMITERS 3
-#define FTP_ENOUGH	    255 /* separators: whatever follows */
 
 /*
  * From here on servers differ in what they read. The line is FTP_FORM_AMBIGUOUS if as

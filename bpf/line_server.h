@@ -149,6 +149,36 @@ expect_passive(struct __sk_buff *skb, struct ftpnat_session *session,
 }
 
 /*
+ * What the client reads instead of an address that is refused, but with a track rule: true.
+ * The last of several lines must have the code of the first one.
+ */
+static __noinline bool passive_deny(const struct ftpnat_session *session,
+				    struct scratch *s, __u16 code, enum ftpnat_reason why)
+{
+	__u32 text = why == FTPNAT_LINE_AMBIGUOUS ? REFUSAL_UNREADABLE :
+						    refusal_index(why);
+
+	line_is(s, why);
+	if (session->flags & FTPNAT_SESSION_TRACKED)
+		return false; /* no expectation was opened */
+	if (session->stream[FTPNAT_FROM_SERVER].reply)
+		text = code == 227 ? REFUSED_227 : REFUSED_229;
+	refusal_write(&s->segment, text);
+	return true;
+}
+
+/* An address that some clients read in front of a reply's last line is taken out. */
+static __noinline void stray_address(const struct ftpnat_session *session,
+				     struct scratch *s, const struct ftp_line *line)
+{
+	if (line->form != FTP_FORM_AMBIGUOUS || !awaits_passive(session))
+		return;
+	line_is(s, FTPNAT_LINE_AMBIGUOUS);
+	if (!(session->flags & FTPNAT_SESSION_TRACKED))
+		refusal_write(&s->segment, REFUSED_TEXT);
+}
+
+/*
  * A complete line of the server. Sets segment.outcome.text; the return value says
  * whether it replaces the whole line or only the address.
  */
@@ -160,8 +190,10 @@ static __always_inline bool server_line(struct __sk_buff *skb,
 	__u8 command;
 	enum ftpnat_reason verdict;
 
-	if (!line->final)
+	if (!line->final) {
+		stray_address(session, s, line);
 		return false; /* inside a reply */
+	}
 	session->busy = line->code < 200;
 	if (session->busy)
 		return false;
@@ -207,10 +239,12 @@ static __always_inline bool server_line(struct __sk_buff *skb,
 		expectation_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
 	if (line->code != 227 && line->code != 229)
 		return false;
-	if (line->form != FTP_FORM_ADDRESS) {
+	if (line->form == FTP_FORM_MALFORMED) {
 		line_is(s, FTPNAT_LINE_MALFORMED);
 		return false;
 	}
+	if (line->form == FTP_FORM_AMBIGUOUS)
+		return passive_deny(session, s, line->code, FTPNAT_LINE_AMBIGUOUS);
 	rule = rule_get(s, session->rule);
 	if (!rule)
 		return false;
@@ -227,12 +261,28 @@ static __always_inline bool server_line(struct __sk_buff *skb,
 							 FTPNAT_LINE_UNCHANGED);
 		return command != command_read(command);
 	}
-	line_is(s, verdict);
-	if (session->stream[FTPNAT_FROM_SERVER].reply ||
-	    session->flags & FTPNAT_SESSION_TRACKED)
-		return false; /* as above; no expectation was opened */
-	refusal_write(&s->segment, refusal_index(verdict));
-	return true;
+	return passive_deny(session, s, line->code, verdict);
+}
+
+/*
+ * A final 227 or 229 that can't be held back any longer: it is answered as one that clients
+ * read differently, and what follows of it is only text.
+ */
+static __always_inline void server_line_break(struct ftpnat_session *session,
+					      struct scratch *s,
+					      struct ftp_parser *parser)
+{
+	__u16 code = parser->line.code;
+
+	session->busy = 0;
+	if (reply_answers(session, code) == FTP_COMMAND_NONE)
+		line_is(s, FTPNAT_LINE_UNASKED);
+	else if (passive_deny(session, s, code, FTPNAT_LINE_AMBIGUOUS))
+		s->segment.outcome.text_len -= 2; /* the line goes on */
+	parser->state = FTP_STATE_SKIP;
+	parser->line.code = 0;
+	parser->line.final = 0;
+	parser->line.form = FTP_FORM_PLAIN;
 }
 
 #endif

@@ -6,39 +6,65 @@
 #include "line_client.h"
 #include "line_server.h"
 
-/* The line that the stream's parser has finished, see client_line() and server_line(). */
-__noinline bool session_line(struct __sk_buff *skb, struct ftpnat_session *session)
+static __always_inline void line_begin(struct scratch *s)
 {
-	struct scratch *s = scratch_get();
-	bool whole = false;
-
-	if (!session || !s)
-		return false;
 	s->segment.outcome.text_len = 0;
 	s->segment.outcome.why = FTPNAT_PASS;
-	if (s->segment.dir == FTPNAT_FROM_SERVER) {
-		whole = server_line(skb, session, s,
-				    &session->stream[FTPNAT_FROM_SERVER].parser.line);
-		session->late = 0;
-	} else {
-		passive_translate(session);
-		whole = client_line(skb, session, s,
-				    &session->stream[FTPNAT_FROM_CLIENT].parser.line);
-	}
+}
+
+static __always_inline void line_done(struct ftpnat_session *session, struct scratch *s)
+{
 	session->spoken = s->segment.now;
 	if (session->closing) /* a late retransmission */
 		expectation_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
+}
+
+/* The line that the server's parser has finished, see server_line(). */
+__noinline bool session_server_line(struct __sk_buff *skb, struct ftpnat_session *session)
+{
+	struct scratch *s = scratch_get();
+	bool whole;
+
+	if (!session || !s)
+		return false;
+	line_begin(s);
+	whole = server_line(skb, session, s,
+			    &session->stream[FTPNAT_FROM_SERVER].parser.line);
+	session->late = 0;
+	line_done(session, s);
 	return whole;
 }
 
-/* See client_line_break(). */
+/* The line that the client's parser has finished, see client_line(). */
+__noinline bool session_client_line(struct __sk_buff *skb, struct ftpnat_session *session)
+{
+	struct scratch *s = scratch_get();
+	bool whole;
+
+	if (!session || !s)
+		return false;
+	line_begin(s);
+	passive_translate(session);
+	whole = client_line(skb, session, s,
+			    &session->stream[FTPNAT_FROM_CLIENT].parser.line);
+	line_done(session, s);
+	return whole;
+}
+
+/* See client_line_break() and server_line_break(). */
 __noinline int session_line_break(struct ftpnat_session *session)
 {
 	struct scratch *s = scratch_get();
 
 	if (!session || !s)
 		return 0;
-	client_line_break(session, s, &session->stream[FTPNAT_FROM_CLIENT].parser);
+	line_begin(s);
+	if (s->segment.dir == FTPNAT_FROM_SERVER)
+		server_line_break(session, s,
+				  &session->stream[FTPNAT_FROM_SERVER].parser);
+	else
+		client_line_break(session, s,
+				  &session->stream[FTPNAT_FROM_CLIENT].parser);
 	return 0;
 }
 

@@ -109,7 +109,8 @@ static __always_inline void line_end(struct scan *c)
 		seg->scan.full = true;
 		return;
 	}
-	whole = session_line(c->skb, c->session);
+	whole = client ? session_client_line(c->skb, c->session) :
+			 session_server_line(c->skb, c->session);
 	/* of a line whose start has left already, only a reply would still be replaced */
 	if (whole && !seg->scan.releasing && seq_before(seg->scan.line, seg->scan.fresh))
 		seg->outcome.text_len = 0;
@@ -148,6 +149,24 @@ static __always_inline bool command_undecided(const struct scan *c)
 		(ftp_may_become_xlat(p) && session_crosses(c->session)));
 }
 
+/* May the unfinished line of the server have an address that the client waits for? */
+static __always_inline bool reply_matters(const struct scan *c)
+{
+	return awaits_any(c->session) && ftp_may_become_reply_address(&c->stream->parser);
+}
+
+/*
+ * May a client read an address in the unfinished line of the server? Not in text before a
+ * reply's last line that has no digit yet.
+ */
+static __always_inline bool reply_undecided(const struct scan *c)
+{
+	const struct ftp_parser *p = &c->stream->parser;
+
+	return !(c->session->flags & (FTPNAT_SESSION_TRACKED | FTPNAT_SESSION_HELLO)) &&
+	       p->state != FTP_STATE_INSIDE && reply_matters(c);
+}
+
 /* May the unfinished line still have to be changed, and can it be held back? */
 static __always_inline bool line_undecided(const struct scan *c)
 {
@@ -160,7 +179,7 @@ static __always_inline bool line_undecided(const struct scan *c)
 		return command_undecided(c);
 	if (command_first(c->session) & COMMAND_REFUSED && !c->stream->reply)
 		return true;
-	return awaits_any(c->session) && ftp_may_become_reply_address(p);
+	return reply_matters(c);
 }
 
 /*
@@ -171,8 +190,9 @@ static __always_inline bool line_must_break(const struct scan *c)
 {
 	const struct ftp_parser *p = &c->stream->parser;
 
-	return c->s->segment.dir == FTPNAT_FROM_CLIENT &&
-	       (p->line.command || p->length >= FTPNAT_HELD_LEN) && command_undecided(c);
+	if (c->s->segment.dir == FTPNAT_FROM_SERVER)
+		return p->length >= FTPNAT_HELD_LEN && reply_undecided(c);
+	return (p->line.command || p->length >= FTPNAT_HELD_LEN) && command_undecided(c);
 }
 
 /* Refuses the unfinished line. What is held of it and what is new leaves with that. */
@@ -183,8 +203,14 @@ static __noinline int line_break(struct scan *c)
 	const struct ftp_line *line = &stream->parser.line;
 	__u32 from = seg->scan.line + line->span_start;
 	bool begun = line->span_start || !line->command; /* what the server would read */
+	bool server = seg->dir == FTPNAT_FROM_SERVER;
 
-	if (!stream_has_room(stream, FTPNAT_HELD_LEN + sizeof(seg->outcome.text))) {
+	if (server)
+		from = seg->scan.line;
+	/* of a reply, the rest may not go on without its start */
+	if ((server && (!line->final ||
+			(!seg->scan.releasing && seq_before(from, seg->scan.fresh)))) ||
+	    !stream_has_room(stream, FTPNAT_HELD_LEN + sizeof(seg->outcome.text))) {
 		seg->scan.full = true;
 		return 0;
 	}
@@ -192,6 +218,11 @@ static __noinline int line_break(struct scan *c)
 		from = stream->next;
 	session_line_break(c->session);
 	event_line(c, false);
+	if (!seg->outcome.text_len) { /* of a 227 that nobody asked for */
+		if (seg->scan.releasing)
+			release_held(c);
+		return 0;
+	}
 	seg->edit.text_len = seg->outcome.text_len;
 	seg->edit.text_from = from;
 	seg->edit.text_to = stream->next;

@@ -45,7 +45,7 @@ enum ftp_form {
 	FTP_FORM_PLAIN,	    /* carries no address */
 	FTP_FORM_ADDRESS,   /* PORT, EPRT, 227 or 229 with a valid address */
 	FTP_FORM_MALFORMED, /* one of these that no known peer can parse */
-	FTP_FORM_AMBIGUOUS, /* one of these that some server may take, each in its way */
+	FTP_FORM_AMBIGUOUS, /* one of these that some peer may take, each in its way */
 };
 
 /* What a finished line says. Offsets count from the line's first byte. */
@@ -57,7 +57,8 @@ struct ftp_line {
 	__u16 code; /* server's lines: reply code of a line that carries one, else 0 */
 	/*
 	 * The bytes to replace: from the first byte of the numbers (EPRT: of the address)
-	 * to the last digit of the port; FTP_FORM_AMBIGUOUS: to the end of the line
+	 * to the last digit of the port; FTP_FORM_AMBIGUOUS: to the end of the line, of a
+	 * server's line that is not final from the first byte that a client may read
 	 */
 	__u16 span_start;
 	__u16 span_len;
@@ -82,8 +83,8 @@ struct ftp_parser {
 	__u8 groups;	 /* IPv6 groups before this one */
 	__u8 gap;	 /* groups before the '::', plus one; 0: none seen */
 	__u8 colons;	 /* colons since the last IPv6 group */
-	__u8 separators; /* commas or delimiters, once something odd was seen */
-	__u8 pad[1];
+	__u8 separators; /* commas or delimiters; PORT, EPRT: once something odd was seen */
+	__u8 odd; /* 227: clients differ in the numbers at hand; 229: '(' was seen */
 	__u8 octet[8];
 	__u16 group[8];
 };

@@ -219,8 +219,8 @@
 	  "half-open control connection removed for a new one, because the table was full, or over three quarters full and it was older than 10 s", \
 	  "If it rises, somebody floods with SYNs: find the interface with tcpdump. Raise limits.control if clients are slow to connect.") \
 	X(LINE_AMBIGUOUS, "line_ambiguous", \
-	  "address line that servers read differently, refused", \
-	  "Look at the line in ftpnat-load events: no honest client writes such lines.") \
+	  "address line that its readers read differently, refused or taken out", \
+	  "Look at the line in ftpnat-load events: no honest client or server writes such lines.") \
 	X(NOT_FTP, "not_ftp", \
 	  "client of a control connection speaks another protocol: opens nothing", \
 	  "Look at the client in ftpnat-load events: a web page may have made its browser talk to an FTP port (NAT slipstreaming), or the port is not an FTP server's.") \

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -17,32 +18,6 @@ static size_t skip_blanks(const uint8_t *s, size_t len, size_t at)
 	while (at < len && blank(s[at]))
 		at++;
 	return at;
-}
-
-/* Decimal number of at most `digits` digits and at most `max`; false: it is not. */
-static bool number(const uint8_t *s, size_t len, size_t *at, unsigned digits,
-		   unsigned max, unsigned *value)
-{
-	size_t i = *at;
-
-	for (*value = 0; i < len && isdigit(s[i]); i++) {
-		*value = *value * 10 + s[i] - '0';
-		if (i - *at >= digits || *value > max)
-			return false;
-	}
-	if (i == *at)
-		return false;
-	*at = i;
-	return true;
-}
-
-static bool six_numbers(const uint8_t *s, size_t len, size_t *at, unsigned *n)
-{
-	for (int i = 0; i < 6; i++)
-		if ((i && (*at >= len || s[(*at)++] != ',')) ||
-		    !number(s, len, at, 3, 255, &n[i]))
-			return false;
-	return true;
 }
 
 static bool set_place(struct place *p, size_t start, size_t end, unsigned port)
@@ -420,48 +395,118 @@ char epsv_argument(const uint8_t *s, size_t len, size_t args)
 
 /* ---- what the server says ---- */
 
-/* RFC 1123: the first run of comma-separated numbers that has six of them, 0..255. */
-bool find_227(const uint8_t *s, size_t len, size_t at, struct place *p)
+/* Commas from `at` on, with those before it: would a client that leaves bytes out find six numbers? */
+static enum reading enough_commas(const uint8_t *s, size_t len, size_t at,
+				  unsigned commas)
 {
-	while (at < len) {
-		size_t start = at, end = at, six;
-		unsigned n[6];
+	for (; at < len; at++)
+		commas += s[at] == ',';
+	return commas >= 5 ? UNCLEAR : UNREADABLE;
+}
 
+/*
+ * Numbers with commas between them, from *at on; behind it afterwards. READ, UNCLEAR: there
+ * are six, and what clients make of them. CUT at a byte that some leave out: *commas.
+ */
+static enum reading chain_of(const uint8_t *s, size_t len, size_t *at, unsigned *n,
+			     unsigned *commas)
+{
+	bool clear = true;
+
+	for (*commas = 0;; ++*at, ++*commas) {
+		size_t start = *at;
+
+		while (*at < len && (blank(s[*at]) || s[*at] == '+' || s[*at] == '-') &&
+		       *commas && *commas < 5)
+			clear = false, start = ++*at;
+		n[*commas] = 0;
+		for (; *at < len && isdigit(s[*at]); ++*at)
+			if (*at - start < 4)
+				n[*commas] = n[*commas] * 10 + s[*at] - '0';
+		if (*at == start || *at - start > 3 || n[*commas] > 255 ||
+		    (*commas < 4 && *at - start > 1 && s[start] == '0' && n[*commas] > 7))
+			clear = false;
+		if (*at < len && s[*at] == 255)
+			return UNREADABLE;
+		if (*commas == 5)
+			return clear ? READ : UNCLEAR;
+		if (*at >= len || s[*at] != ',')
+			return UNREADABLE;
+	}
+}
+
+/* RFC 1123: the first six numbers with commas between them. */
+enum reading find_227(const uint8_t *s, size_t len, size_t at, struct place *p)
+{
+	unsigned n[6], commas = 0;
+
+	while (at < len) {
+		size_t start = at;
+		enum reading reading;
+
+		if (s[at] == 255)
+			return enough_commas(s, len, at, 0);
 		if (!isdigit(s[at])) {
 			at++;
 			continue;
 		}
-		while (end < len &&
-		       (isdigit(s[end]) || (s[end] == ',' && isdigit(s[end - 1]))))
-			end++;
-		at = end;
-		if (s[end - 1] == ',')
-			end--;
-		six = start;
-		if (!six_numbers(s, end, &six, n) || six != end)
+		reading = chain_of(s, len, &at, n, &commas);
+		if (at < len && s[at] == 255)
+			return enough_commas(s, len, at, commas);
+		if (reading == UNREADABLE)
 			continue;
 		alg_addr_set_v4(&p->addr, n[0], n[1], n[2], n[3]);
-		return set_place(p, start, end, n[4] << 8 | n[5]);
+		if (!set_place(p, start, at, n[4] << 8 | n[5]))
+			return UNCLEAR;
+		return reading;
 	}
-	return false;
+	return UNREADABLE;
 }
 
-/* RFC 2428: <d><d><d>port<d> */
-bool find_229(const uint8_t *s, size_t len, size_t at, struct place *p)
+/* RFC 2428: (<d><d><d>port<d>, the first parenthesis; or without any, the first digits. */
+enum reading find_229(const uint8_t *s, size_t len, size_t at, struct place *p)
 {
-	for (; at + 4 < len; at++) {
-		size_t end = at + 3;
-		uint8_t d = s[at];
+	const uint8_t *paren = memchr(s + at, '(', len - at);
+	size_t port = at, end;
+	bool any = false;
 
-		if (d < 33 || d > 126 || isdigit(d) || s[at + 1] != d || s[at + 2] != d)
-			continue;
-		while (end < len && isdigit(s[end]))
-			end++;
-		if (end == at + 3 || end >= len || s[end] != d)
-			continue;
-		return end - at - 3 <= 5 &&
-		       set_place(p, at + 3, end,
-				 (unsigned)atoi((const char *)s + at + 3));
-	}
-	return false;
+	for (size_t i = paren ? (size_t)(paren - s) : at; i < len; i++)
+		any |= isdigit(s[i]) || (paren && s[i] > 126);
+	for (size_t i = at; i < len; i++)
+		any |= isdigit(s[i]);
+	while (port < len && !isdigit(s[port]))
+		port++;
+	if (port == len)
+		return any ? UNCLEAR : UNREADABLE;
+	for (end = port; end < len && isdigit(s[end]);)
+		end++;
+	if (port < at + 3 || end >= len || end - port > 5 || s[port - 1] < 33 ||
+	    s[port - 1] > 126 || s[port - 2] != s[port - 1] ||
+	    s[port - 3] != s[port - 1] || s[end] != s[port - 1] ||
+	    memchr(s + at, 255, port - at) || (paren && paren + 4 != s + port))
+		return UNCLEAR;
+	if (!set_place(p, port, end, (unsigned)atoi((const char *)s + port)))
+		return UNCLEAR;
+	return READ;
+}
+
+/*
+ * A line before the last one of a reply of code `open`: where clients may begin to read an
+ * address, len: nowhere.
+ */
+size_t find_stray(const uint8_t *s, size_t len, unsigned open)
+{
+	bool address = open == 227 || open == 229;
+	char code[4];
+
+	snprintf(code, sizeof(code), "%u", open);
+	if (len > 3 && s[0] == '2' && s[1] == '2' && (s[2] == '7' || s[2] == '9') &&
+	    memcmp(s, code, 3))
+		return 0;
+	if (!address)
+		return len;
+	for (size_t at = len > 3 && !memcmp(s, code, 3) ? 3 : 0; at < len; at++)
+		if (isdigit(s[at]) || s[at] == '(')
+			return isdigit(s[0]) && memcmp(s, code, 3) ? 0 : at;
+	return len;
 }

@@ -56,8 +56,8 @@ char epsv_argument(const uint8_t *s, size_t len, size_t args);
 /* The address from offset `at` on; UNCLEAR: *p is what to replace. */
 enum reading find_port(const uint8_t *s, size_t len, size_t at, struct place *p);
 enum reading find_eprt(const uint8_t *s, size_t len, size_t at, struct place *p);
-/* false: there is none. */
-bool find_227(const uint8_t *s, size_t len, size_t at, struct place *p);
-bool find_229(const uint8_t *s, size_t len, size_t at, struct place *p);
+enum reading find_227(const uint8_t *s, size_t len, size_t at, struct place *p);
+enum reading find_229(const uint8_t *s, size_t len, size_t at, struct place *p);
+size_t find_stray(const uint8_t *s, size_t len, unsigned open);
 
 #endif

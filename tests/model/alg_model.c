@@ -7,10 +7,19 @@
 
 #include "alg_line.h"
 
-#define LINE_MAX_ADDRESS 255 /* a longer line of the server is no address line */
-#define FIRST_DATA_PORT	 1024
+#define FIRST_DATA_PORT 1024
 
-enum { NO_PORT, FULL, FOREIGN, POLICY, AMBIGUOUS, USE_V4, USE_V6, ARGUMENT };
+enum {
+	NO_PORT,
+	FULL,
+	FOREIGN,
+	POLICY,
+	AMBIGUOUS,
+	USE_V4,
+	USE_V6,
+	ARGUMENT,
+	NO_CLEAR_ADDRESS
+};
 
 static const char *const refusals[] = {
 	[NO_PORT] = "425 No free data port, try again later.\r\n",
@@ -21,6 +30,7 @@ static const char *const refusals[] = {
 	[USE_V4] = "522 Network protocol not supported, use (1).\r\n",
 	[USE_V6] = "522 Network protocol not supported, use (2).\r\n",
 	[ARGUMENT] = "504 Command not implemented for that parameter.\r\n",
+	[NO_CLEAR_ADDRESS] = "425 The server names no clear address.\r\n",
 };
 
 bool alg_across(const struct alg_config *config)
@@ -477,17 +487,53 @@ static struct alg_command take_command(struct alg_model *m, unsigned code)
 	return taken;
 }
 
+/* Is the oldest command that matters a PASV or EPSV, from before the present line? */
+static bool awaits_passive(const struct alg_model *m)
+{
+	for (unsigned i = 0; i < m->commands; i++) {
+		const struct alg_command *command = &m->command[i];
+
+		if (command->matters)
+			return command->number <= m->commands_before &&
+			       command->refusal < 0 &&
+			       (command->verb == PASV || command->verb == EPSV);
+	}
+	return false;
+}
+
+/* A 227 or 229 that was asked for: the refusal, or -1 with the text. */
+static int passive_line(struct alg_model *m, struct alg_stream *stream, bool is_227,
+			size_t at, const struct alg_command *command, bool several,
+			struct place *p, char *text)
+{
+	enum reading reading = is_227 ? find_227(stream->line, stream->line_len, at, p) :
+					find_229(stream->line, stream->line_len, at, p);
+
+	if (reading == UNCLEAR)
+		return NO_CLEAR_ADDRESS;
+	/* of several lines the first has left with the server's code */
+	if (reading != READ || (several && command->said != command->verb))
+		return -1;
+	return announce_passive(m, p, is_227, command, text);
+}
+
 static void server_line(struct alg_model *m, struct alg_stream *stream)
 {
 	const uint8_t *s = stream->line;
 	size_t len = stream->line_len, at = 0;
-	bool several = m->reply; /* the reply has lines before this one */
+	unsigned open = m->reply;
+	bool several = open; /* the reply has lines before this one */
 	unsigned code = final_code(m, s, len, &at);
 	struct alg_command command = { .verb = NONE, .refusal = -1 };
 	struct place p = { .start = 0 };
 	char text[128] = "";
-	int refusal = -1;
+	int refusal = -1, denied = -1;
 
+	if (several && !code && awaits_passive(m) && find_stray(s, len, open) < len) {
+		say(stream, s, find_stray(s, len, open));
+		say(stream, "\r\n", 2);
+		return;
+	}
 	if (code >= 200 && m->greeted) /* the greeting answers nothing */
 		command = take_command(m, code);
 	if (code >= 200)
@@ -504,19 +550,23 @@ static void server_line(struct alg_model *m, struct alg_stream *stream)
 		m->epsv_only = false;
 		m->expecting = false;
 	}
-	/* of several lines the first has left with the server's code */
-	if (!(several && command.said != command.verb) &&
-	    ((command.verb == PASV && code == 227 && find_227(s, len, at, &p)) ||
-	     (command.verb == EPSV && code == 229 && find_229(s, len, at, &p))) &&
-	    len <= LINE_MAX_ADDRESS &&
+	if (((command.verb == PASV && code == 227) ||
+	     (command.verb == EPSV && code == 229)) &&
 	    command.number <=
 		    m->commands_before) /* none answers what came after its start */
-		refusal = announce_passive(m, &p, code == 227, &command, text);
+		denied = passive_line(m, stream, code == 227, at, &command, several, &p,
+				      text);
 	/* the last of several lines can't have another code than the first */
-	if (refusal >= 0 && !several)
+	if (denied >= 0 && several) {
+		sprintf(text, "%u Refused.\r\n", code);
+		say(stream, text, strlen(text));
+	} else if (denied >= 0) {
+		say(stream, refusals[denied], strlen(refusals[denied]));
+	} else if (refusal >= 0 && !several) {
 		say(stream, refusals[refusal], strlen(refusals[refusal]));
-	else
+	} else {
 		say_changed(stream, &p, text);
+	}
 }
 
 void alg_init(struct alg_model *m, const struct alg_config *config, alg_port_fn port_told,

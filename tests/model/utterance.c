@@ -414,7 +414,8 @@ void passive_reply(struct conversation *c, struct text *t, bool is_227, bool pla
 		add_227(c, t, &addr);
 	else
 		add_229(c, t);
-	if (random_chance(&c->random, 3))
-		text_add(t, "%*s", random_chance(&c->random, 50) ? 180 : 300, "");
+	if (random_chance(&c->random,
+			  3)) /* of a longer line it depends on the cuts what goes on */
+		text_add(t, "%*s", 180, "");
 	add_end(c, t);
 }

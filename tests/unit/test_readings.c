@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* tests/readings/active: the column of the grammar. */
+/* tests/readings/active and passive: the column of the grammar. */
 #include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,6 @@
 #include "base/util.h"
 #include "ftp_grammar.h"
 
-#define TABLE	 "tests/readings/active"
 #define LINE_LEN 20000
 
 /* C's escapes, and \R300;x for 300 times x; the length. */
@@ -55,40 +54,68 @@ static size_t unescape(const char *text, uint8_t *line)
 	return len;
 }
 
-/* As the table writes it, of the last line in the bytes. */
-static void reading_of(const uint8_t *bytes, size_t len, char *text, size_t size)
+static void reading_text(const struct ftp_line *l, bool host, char *text, size_t size)
 {
-	char address[INET6_ADDRSTRLEN];
+	bool v4 = !l->addr[0] && !l->addr[1] && l->addr[2] == htonl(0xffff);
+	char address[INET6_ADDRSTRLEN] = "";
+
+	if (host)
+		inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? &l->addr[3] : l->addr, address,
+			  sizeof(address));
+	if (l->form == FTP_FORM_ADDRESS)
+		snprintf(text, size, "%s:%u", address, l->port);
+	else if (l->form == FTP_FORM_AMBIGUOUS)
+		snprintf(text, size, "?");
+	else
+		snprintf(text, size, "-");
+}
+
+/* As the table writes it, of the last line in the bytes. */
+static void command_reading(const uint8_t *bytes, size_t len, char *text, size_t size)
+{
 	struct ftp_parser p = { 0 };
-	bool v4;
 
 	snprintf(text, size, "-");
 	for (size_t i = 0; i < len; i++) {
-		const struct ftp_line *l = &p.line;
-
 		if (!ftp_feed_command(&p, bytes[i]))
 			continue;
-		v4 = !l->addr[0] && !l->addr[1] && l->addr[2] == htonl(0xffff);
-		if (l->form == FTP_FORM_ADDRESS)
-			snprintf(text, size, "%s:%u",
-				 inet_ntop(v4 ? AF_INET : AF_INET6,
-					   v4 ? &l->addr[3] : l->addr, address,
-					   sizeof(address)),
-				 l->port);
-		else if (l->form == FTP_FORM_AMBIGUOUS)
-			snprintf(text, size, "?");
+		if (p.line.form == FTP_FORM_ADDRESS || p.line.form == FTP_FORM_AMBIGUOUS)
+			reading_text(&p.line, true, text, size);
 		ftp_line_start(&p);
 	}
 }
 
-static void test_grammar(void **state)
+/* Of a reply: of its last line, if none before has something that clients may read. */
+static void reply_reading(const uint8_t *bytes, size_t len, char *text, size_t size)
+{
+	struct ftp_parser p = { 0 };
+	bool stray = false;
+
+	snprintf(text, size, "-");
+	for (size_t i = 0; i < len; i++) {
+		if (!ftp_feed_reply(&p, bytes[i]))
+			continue;
+		stray |= !p.line.final && p.line.form == FTP_FORM_AMBIGUOUS;
+		if (!p.line.final || p.line.code < 200) {
+			ftp_line_start(&p);
+			continue;
+		}
+		reading_text(&p.line, p.line.code != 229, text, size);
+		break;
+	}
+	if (stray)
+		snprintf(text, size, "?");
+}
+
+typedef void (*reading_fn)(const uint8_t *bytes, size_t len, char *text, size_t size);
+
+static void check_table(const char *table, unsigned int least, reading_fn reading_of)
 {
 	static char row[LINE_LEN];
 	static uint8_t line[LINE_LEN];
 	unsigned int rows = 0, wrong = 0;
-	FILE *file = fopen(TABLE, "re");
+	FILE *file = fopen(table, "re");
 
-	(void)state;
 	assert_non_null(file);
 	while (fgets(row, sizeof(row), file)) {
 		char *rest = row, *text, *expected, reading[80];
@@ -106,14 +133,27 @@ static void test_grammar(void **state)
 		wrong++;
 	}
 	fclose(file);
-	assert_true(rows > 800);
+	assert_true(rows > least);
 	assert_int_equal(wrong, 0);
+}
+
+static void test_commands(void **state)
+{
+	(void)state;
+	check_table("tests/readings/active", 800, command_reading);
+}
+
+static void test_replies(void **state)
+{
+	(void)state;
+	check_table("tests/readings/passive", 200, reply_reading);
 }
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_grammar),
+		cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_replies),
 	};
 
 	return cmocka_run_group_tests_name("readings", tests, NULL, NULL);

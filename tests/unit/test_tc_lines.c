@@ -46,6 +46,11 @@ static void data_address(struct ftpnat_rule *rule)
 #define ZEROS300   ZEROS50 ZEROS50 ZEROS50 ZEROS50 ZEROS50 ZEROS50
 #define TLS_DENIED .also = { FTPNAT_LINE_TLS }
 
+#define UNCLEAR		 .also = { FTPNAT_LINE_AMBIGUOUS }
+#define X50		 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define X200		 X50 X50 X50 X50
+#define NO_CLEAR_ADDRESS "425 The server names no clear address."
+
 static const struct row told[] = {
 	/* ---- the four lines, in all kinds of rule ---- */
 	{ "PORT", IN_PUBLISH &IN_V4, .expectation = ACTIVE_PUBLISH,
@@ -264,12 +269,42 @@ static const struct row told[] = {
 	  .steps = { C("PASV\r\n"), S("227 ($s,10,10)\r\n", "227 ($d,10,10)\r\n", OPENS),
 		     S("227 ($s,10,11)\r\n", .also = { FTPNAT_LINE_UNASKED }) } },
 	{ "an address inside a multi-line reply", IN(KEEP4),
-	  .steps = { C("PASV\r\n"), S("226-hello\r\n227 ($s,10,10)\r\n226 done\r\n"),
+	  .steps = { C("PASV\r\n"),
+		     S("226-hello\r\n227 ($s,10,10)\r\n226 done\r\n",
+		       "226-hello\r\n\r\n226 done\r\n", UNCLEAR),
 		     C("NOOP\r\n"), S("200 ok\r\n") } },
 	{ "the last line of a multi-line 227", IN(KEEP4), .expectation = PASSIVE,
+	  .steps = { C("PASV\r\n"), S("227-first\r\n227 ($s,10,10)\r\n",
+				      "227-first\r\n227 ($d,10,10)\r\n", OPENS) } },
+	{ "an address in front of the last line of a 227", IN(KEEP4),
+	  .expectation = PASSIVE,
 	  .steps = { C("PASV\r\n"),
 		     S("227-first ($s,10,11)\r\n227 ($s,10,10)\r\n",
-		       "227-first ($s,10,11)\r\n227 ($d,10,10)\r\n", OPENS) } },
+		       "227-first \r\n227 ($d,10,10)\r\n",
+		       .also = { FTPNAT_LINE_AMBIGUOUS, FTPNAT_EXPECTED }) } },
+	{ "the same in two segments", IN(KEEP4),
+	  .steps = { C("PASV\r\n"), S("227-first ($s,1", HELD_WITH_ACK),
+		     S("0,11)\r\n", "227-first \r\n", UNCLEAR) } },
+	{ "a 227 that clients read differently", IN(KEEP4) | IN(KEEP6) | IN(MASQ4),
+	  .steps = { C("PASV\r\n"),
+		     S("227 (10, 9, 0, 10, 10, 10)\r\n", NO_CLEAR_ADDRESS "\r\n", UNCLEAR),
+		     C("NOOP\r\n"), S("200 ok\r\n") } },
+	{ "a 229 that clients read differently", IN(KEEP4) | IN(KEEP6) | IN(MASQ6),
+	  .steps = { C("EPSV\r\n"),
+		     S("229 (|||2570)\r\n", NO_CLEAR_ADDRESS "\r\n", UNCLEAR) } },
+	{ "the same as the last of several lines", IN(KEEP4) | IN(MASQ6),
+	  .steps = { C("EPSV\r\n"), S("229-first\r\n229 (|||2570)\r\n",
+				      "229-first\r\n229 Refused.\r\n", UNCLEAR) } },
+	{ "another host in the last of several lines", IN(KEEP4),
+	  .steps = { C("PASV\r\n"), S("227-first\r\n227 (10,66,66,66,10,10)\r\n",
+				      "227-first\r\n227 Refused.\r\n",
+				      .also = { FTPNAT_LINE_FOREIGN }) } },
+	{ "a 227 that is too long to be held back", IN(KEEP4) | IN(MASQ4),
+	  .steps = { C("PASV\r\n"), S("227 " X200 X50 "xx", NO_CLEAR_ADDRESS, UNCLEAR),
+		     S("($s,10,10)\r\n"), C("NOOP\r\n"), S("200 ok\r\n") } },
+	{ "the same at once", IN(KEEP4) | IN(MASQ4),
+	  .steps = { C("PASV\r\n"), S("227 " X200 X50 "xx($s,10,10)\r\n",
+				      NO_CLEAR_ADDRESS "\r\n", UNCLEAR) } },
 	{ "replies are matched with their commands", IN(KEEP4), .expectation = PASSIVE,
 	  .steps = { C("USER x\r\nPASV\r\nNOOP\r\n"),
 		     S("331 pass\r\n227 ($s,10,10)\r\n200 ok\r\n",
