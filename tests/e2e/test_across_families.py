@@ -362,6 +362,20 @@ def test_a_server_on_the_gateway(make_lab):
         exchange(need(Curl)(), lab.client, server, Account(dial, server), method)
 
 
+@pytest.mark.parametrize("family", OTHER)
+def test_flows_delete_resets_both_ends(make_lab, family):
+    lab, server, dial = one(make_lab, family, Pyftpdlib)
+    with lab.client.inside():
+        session = login(lab.client, dial, server)
+    port = session.sock.getsockname()[1]
+    lab.gateway.load("flows", "--delete", "--rule", "files")
+    with pytest.raises(ConnectionResetError):
+        session.voidcmd("NOOP")
+    wait_until(lambda: str(port) not in lab.server.run(["ss", "-Htn", "state", "established"]).stdout,
+               "the server's end is reset")
+    assert not lab.gateway.flows()
+
+
 def test_listings(make_lab):
     lab, server, dial = one(make_lab, "v6", Pyftpdlib)
     with lab.client.inside():
