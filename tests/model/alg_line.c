@@ -473,7 +473,11 @@ enum reading find_229(const uint8_t *s, size_t len, size_t at, struct place *p)
 	for (size_t i = paren ? (size_t)(paren - s) : at; i < len; i++)
 		any |= isdigit(s[i]) || (paren && s[i] > 126);
 	for (size_t i = at; i < len; i++)
-		any |= isdigit(s[i]);
+		any |= isdigit(s[i]) || s[i] == 255;
+	/* four delimiters: wget reads port 0 between the last two */
+	any |= paren && paren + 4 < s + len && paren[1] > 32 && paren[1] < 127 &&
+	       !isdigit(paren[1]) && paren[2] == paren[1] && paren[3] == paren[1] &&
+	       paren[4] == paren[1];
 	while (port < len && !isdigit(s[port]))
 		port++;
 	if (port == len)
