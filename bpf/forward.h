@@ -47,7 +47,7 @@ __noinline enum ftpnat_reason route(struct __sk_buff *skb, bool egress)
 	df = v6 == p->v6 ? p->df : xlat_df(v6, size);
 	fib_params(&fib, &s->to, v6, skb->ifindex, size);
 	/* also at egress as if it had come in: BPF_FIB_LOOKUP_OUTPUT would keep the interface */
-	rc = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
+	rc = fib_lookup_marked(skb, &fib, skb->mark);
 	if (rc == BPF_FIB_LKUP_RET_FRAG_NEEDED) {
 		s->route.mtu = xlat_mtu(fib.mtu_result, v6, p->v6);
 		/* the stack fragments a packet that may be fragmented */

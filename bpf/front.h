@@ -107,4 +107,15 @@ static __always_inline struct front_change front_write(void *front, bool v6,
 	return change;
 }
 
+/* Sets the DSCP in the front of a frame; no TCP checksum covers it. */
+static __always_inline void front_dscp(void *front, bool v6, __u8 dscp)
+{
+	__be16 *word = front + ETH_HLEN, old = *word;
+	struct iphdr *ip = front + ETH_HLEN;
+
+	*word = dscp_word(old, v6, dscp);
+	if (!v6)
+		ip->check = csum_changed(ip->check, word_change(old, *word));
+}
+
 #endif

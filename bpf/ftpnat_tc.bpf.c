@@ -10,6 +10,7 @@
 #include "guard.h"
 #include "mss.h"
 #include "open.h"
+#include "qos.h"
 #include "tags.h"
 
 /* Is this the first packet of a connection? */
@@ -97,6 +98,11 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 	}
 	if (!egress && !(flow->flags & FTPNAT_FLOW_TRACKED) && untag(skb))
 		return FTPNAT_WRITE;
+	if (qos_of(flow->rule)) {
+		verdict = qos_packet(skb, flow);
+		if (verdict != GO_ON)
+			return verdict;
+	}
 	now = clock_seconds(&s->clock);
 	fresh = flow->seen == now;
 	flow->packets++;

@@ -39,13 +39,13 @@ static __always_inline bool for_this_host(const struct ethhdr *eth)
 }
 
 /*
- * Writes the packet; false: its checksum is still to be computed, as veth hands packets on:
- * for TC, with nothing changed.
+ * Writes the packet, with this DSCP unless it is negative; false: its checksum is still
+ * to be computed, as veth hands packets on: for TC, with nothing changed.
  */
 static __always_inline bool translate(void *data, void *data_end, bool v6,
 				      const struct packet *p,
 				      const struct ftpnat_tuple *to,
-				      const struct ftpnat_hop *hop)
+				      const struct ftpnat_hop *hop, __s32 dscp)
 {
 	__be16 *check = data + (v6 ? FRONT_V6 : FRONT_V4) - sizeof(*check);
 	struct front_change change;
@@ -54,6 +54,8 @@ static __always_inline bool translate(void *data, void *data_end, bool v6,
 		return false;
 	change = front_write(data, v6, &p->tuple, to, hop);
 	*check = csum_changed(*check, change.addrs + change.ports);
+	if (dscp >= 0)
+		front_dscp(data, v6, (__u8)dscp);
 	return true;
 }
 
@@ -89,6 +91,20 @@ static __noinline bool resolve(struct xdp_md *ctx, const struct packet *p,
 	return true;
 }
 
+/* By the configuration in force; -1: none. */
+static __always_inline __s32 dscp_of(__u32 rule)
+{
+	__u32 zero = 0, key;
+	const struct ftpnat_config *config = bpf_map_lookup_elem(&ftpnat_config, &zero);
+	const struct ftpnat_rule *found;
+
+	if (!config)
+		return -1;
+	key = (config->slot & 1) * FTPNAT_MAX_RULES + rule;
+	found = bpf_map_lookup_elem(&ftpnat_rules, &key);
+	return found && found->qos.does & FTPNAT_QOS_DSCP ? found->qos.dscp : -1;
+}
+
 static __always_inline enum ftpnat_reason handle(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data;
@@ -97,7 +113,9 @@ static __always_inline enum ftpnat_reason handle(struct xdp_md *ctx)
 	struct ftpnat_flow *flow;
 	struct ftpnat_hop *hop;
 	struct packet p;
-	__u32 now;
+	__u32 now, rule;
+	__s32 dscp;
+	__u8 qos;
 
 	if ((void *)(eth + 1) > data_end || !for_this_host(eth))
 		return FTPNAT_XDP_PASS;
@@ -109,6 +127,10 @@ static __always_inline enum ftpnat_reason handle(struct xdp_md *ctx)
 	if (!flow || flow->kind != FTPNAT_DATA ||
 	    /* the stack sends it on, or TC translates its headers */
 	    flow->flags & (FTPNAT_FLOW_TRACKED | FTPNAT_FLOW_XLAT))
+		return FTPNAT_XDP_PASS;
+	rule = bounded(flow->rule, FTPNAT_MAX_RULES);
+	qos = ftpnat_self.qos[rule];
+	if (qos & FTPNAT_QOS_MARK) /* a frame has none */
 		return FTPNAT_XDP_PASS;
 	if (flow->ifindex != ctx->ingress_ifindex) /* where from? TC looks */
 		return FTPNAT_XDP_PASS;
@@ -122,8 +144,9 @@ static __always_inline enum ftpnat_reason handle(struct xdp_md *ctx)
 	hop = hop_get(flow);
 	if (flow->xdp != FTPNAT_XDP_YES || !hop || p.ip_len > hop->mtu)
 		return FTPNAT_XDP_PASS;
-	if (!(p.v6 ? translate(data, data_end, true, &p, &flow->to, hop) :
-		     translate(data, data_end, false, &p, &flow->to, hop)))
+	dscp = qos & FTPNAT_QOS_DSCP ? dscp_of(rule) : -1;
+	if (!(p.v6 ? translate(data, data_end, true, &p, &flow->to, hop, dscp) :
+		     translate(data, data_end, false, &p, &flow->to, hop, dscp)))
 		return FTPNAT_XDP_PASS;
 	flow->packets++;
 	flow->bytes += p.ip_len;

@@ -8,12 +8,16 @@
 #ifndef FTPNAT_BPF_HOP_H
 #define FTPNAT_BPF_HOP_H
 
+#include <linux/errno.h>
+
 #include "clock.h"
 #include "maps.h"
 #include "packet.h"
 
 #define AF_INET	 2
 #define AF_INET6 10
+
+#define FIB_LOOKUP_MARK (1U << 5) /* BPF_FIB_LOOKUP_MARK, newer than some headers */
 
 #define GOLDEN_RATIO 0x9e3779b1U /* multiplicative hashing */
 #define HOP_WAYS     4		 /* entries that one next hop may take */
@@ -44,6 +48,22 @@ static __always_inline void fib_params(struct bpf_fib_lookup *fib,
 		fib->ipv4_src = same ? t->src.w[3] : 0;
 		fib->ipv4_dst = t->dst.w[3];
 	}
+}
+
+/*
+ * The route, also by rules that ask for a mark. Before Linux 6.10 the helper can't. It
+ * takes the mark from where it writes the MAC addresses.
+ */
+static __always_inline long fib_lookup_marked(struct __sk_buff *skb,
+					      struct bpf_fib_lookup *fib, __u32 mark)
+{
+	long rc = -EINVAL;
+
+	if (mark) {
+		__builtin_memcpy(fib->smac, &mark, sizeof(mark));
+		rc = bpf_fib_lookup(skb, fib, sizeof(*fib), FIB_LOOKUP_MARK);
+	}
+	return rc == -EINVAL ? bpf_fib_lookup(skb, fib, sizeof(*fib), 0) : rc;
 }
 
 /* Does the route lead to another host? */

@@ -9,6 +9,7 @@
 #define FTPNAT_BPF_ICMP_H
 
 #include "icmp_xlat.h"
+#include "qos.h"
 #include "session.h"
 #include "source.h"
 #include "stream.h"
@@ -211,6 +212,27 @@ icmp_source(struct __sk_buff *skb, struct scratch *s,
 	return source_of(skb, s, reverse_key, &reverse->to.dst, reverse->ifindex);
 }
 
+/*
+ * An error about a tracked flow passes unchanged. It gets the flow's mark if it may be
+ * what its sender waits for: a firewall knows no better.
+ */
+static __always_inline enum ftpnat_reason
+icmp_tracked(struct __sk_buff *skb, struct scratch *s,
+	     const struct ftpnat_tuple *reverse_key, const struct ftpnat_flow *reverse,
+	     bool egress)
+{
+	struct quoted *q = &s->quoted;
+	__u32 seq = q->seq;
+
+	if (!(qos_of(reverse->rule) & FTPNAT_QOS_MARK))
+		return FTPNAT_PASS;
+	tuple_swap(&q->sent, &reverse->to);
+	if ((egress || icmp_source(skb, s, reverse_key, reverse) == GO_ON) &&
+	    quoted_unmap(reverse_key, reverse, &q->sent, &seq))
+		qos_error(skb, s, reverse->rule);
+	return FTPNAT_PASS;
+}
+
 /* A packet that is not TCP: an ICMP error about one of our flows, or not ours at all. */
 __noinline enum ftpnat_reason icmp_packet(struct __sk_buff *skb, bool egress)
 {
@@ -232,8 +254,10 @@ __noinline enum ftpnat_reason icmp_packet(struct __sk_buff *skb, bool egress)
 	reverse_key = &q->replies;
 	tuple_swap(reverse_key, &q->tuple);
 	reverse = bpf_map_lookup_elem(&ftpnat_flows, reverse_key);
-	if (!reverse || reverse->flags & FTPNAT_FLOW_TRACKED)
+	if (!reverse)
 		return FTPNAT_PASS;
+	if (reverse->flags & FTPNAT_FLOW_TRACKED)
+		return icmp_tracked(skb, s, reverse_key, reverse, egress);
 	if (!egress) {
 		verdict = icmp_source(skb, s, reverse_key, reverse);
 		if (verdict != GO_ON)
@@ -252,6 +276,7 @@ __noinline enum ftpnat_reason icmp_packet(struct __sk_buff *skb, bool egress)
 		return FTPNAT_ICMP_SEQUENCE;
 	if (!egress && untag(skb))
 		return FTPNAT_WRITE;
+	qos_error(skb, s, reverse->rule);
 	routed = route(skb, egress);
 	if (routed == FTPNAT_TOO_BIG || routed == FTPNAT_TTL)
 		return FTPNAT_ICMP_DROPPED; /* RFC 1122 section 3.2.2: no error about an error */

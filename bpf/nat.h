@@ -157,6 +157,31 @@ static __always_inline long write_ip_len(struct __sk_buff *skb, struct packet *p
 				   BPF_F_PSEUDO_HDR | 2);
 }
 
+/*
+ * The DSCP. In IPv6 no checksum covers it but that of a card that sums the whole packet
+ * (CHECKSUM_COMPLETE). 0 or -1.
+ */
+static __always_inline long write_dscp(struct __sk_buff *skb, const struct packet *p,
+				       __u8 dscp)
+{
+	__be16 old, new;
+
+	if (bpf_skb_load_bytes(skb, p->l3, &old, sizeof(old)))
+		return -1;
+	new = dscp_word(old, p->v6, dscp);
+	if (old == new)
+		return 0;
+	if (p->v6)
+		return bpf_skb_store_bytes(skb, p->l3, &new, sizeof(new),
+					   BPF_F_RECOMPUTE_CSUM);
+	return bpf_skb_store_bytes(skb, p->l3, &new, sizeof(new), 0) ||
+			       bpf_l3_csum_replace(skb,
+						   p->l3 + offsetof(struct iphdr, check),
+						   old, new, 2) ?
+		       -1 :
+		       0;
+}
+
 /* TTL or hop limit. */
 static __always_inline long write_ttl(struct __sk_buff *skb, struct packet *p, __u8 ttl)
 {

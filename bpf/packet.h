@@ -62,6 +62,17 @@ struct packet {
 	__u8 df; /* must not be cut on its way */
 };
 
+/*
+ * The first 16 bits of an IP header with another DSCP (RFC 2474). The ECN bits behind it
+ * stay (RFC 3168).
+ */
+static __always_inline __be16 dscp_word(__be16 word, bool v6, __u8 dscp)
+{
+	__u16 shift = v6 ? 6 : 2, mask = (__u16)(0x3f << shift);
+
+	return (__be16)((word & ~bpf_htons(mask)) | bpf_htons((__u16)(dscp << shift)));
+}
+
 /* May a stack take this for the first packet of a connection, whatever other flags it has? */
 static __always_inline bool may_begin(__u8 flags)
 {

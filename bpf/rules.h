@@ -8,6 +8,7 @@
 #include "forward.h"
 #include "host_ports.h"
 #include "prefix64.h"
+#include "qos.h"
 
 /* Is this an address of the gateway itself? */
 static __always_inline bool is_local(struct __sk_buff *skb,
@@ -30,9 +31,10 @@ static __noinline bool is_own(struct __sk_buff *skb, const struct flow_new *new)
 
 /*
  * Are client and server both on the interface on which the packet in the scratch memory
- * arrived? Then the server would answer the client directly. s->flow.to has the server.
+ * arrived? Then the server would answer the client directly. s->flow.to has the server; the
+ * connection's packets have this mark.
  */
-__noinline bool is_hairpin(struct __sk_buff *skb)
+__noinline bool is_hairpin(struct __sk_buff *skb, __u32 mark)
 {
 	struct scratch *s = scratch_get();
 	struct bpf_fib_lookup fib;
@@ -50,14 +52,12 @@ __noinline bool is_hairpin(struct __sk_buff *skb)
 	t->sport = 0;
 	t->dport = 0;
 	fib_params(&fib, t, v6, skb->ifindex, 0);
-	if (!fib_found(bpf_fib_lookup(skb, &fib, sizeof(fib), 0)) ||
-	    fib.ifindex != skb->ifindex)
+	if (!fib_found(fib_lookup_marked(skb, &fib, mark)) || fib.ifindex != skb->ifindex)
 		return false;
 	t->src = s->flow.to.dst;
 	t->dst = p->tuple.src;
 	fib_params(&fib, t, v6, skb->ifindex, 0);
-	if (!fib_found(bpf_fib_lookup(skb, &fib, sizeof(fib), 0)) ||
-	    fib.ifindex != skb->ifindex)
+	if (!fib_found(fib_lookup_marked(skb, &fib, mark)) || fib.ifindex != skb->ifindex)
 		return false;
 	/* next hop: the client itself, not a router that may be behind us */
 	return v6 ? addr_equal((const struct ftpnat_addr *)fib.ipv6_dst, &t->dst) :
@@ -93,7 +93,8 @@ static __always_inline enum ftpnat_reason publish(struct __sk_buff *skb,
 	new->to.sport = new->key.sport;
 	new->to.dport = server->port;
 	new->flags |= FTPNAT_FLOW_SERVED;
-	if (rule->source == FTPNAT_SOURCE_KEEP && !egress && is_hairpin(skb)) {
+	if (rule->source == FTPNAT_SOURCE_KEEP && !egress &&
+	    is_hairpin(skb, marked(&rule->qos, skb->mark))) {
 		struct ftpnat_ifaddr *own = ifaddr_get(s, skb->ifindex);
 
 		if (own && !addr_is_zero(&own->addr[v4 ? FTPNAT_V4 : FTPNAT_V6]))
@@ -125,7 +126,7 @@ static __always_inline enum ftpnat_reason masquerade(struct __sk_buff *skb,
 	}
 	if (!egress) {
 		fib_params(&fib, &new->to, family == FTPNAT_V6, ifindex, 0);
-		if (bpf_fib_lookup(skb, &fib, sizeof(fib), 0) ==
+		if (fib_lookup_marked(skb, &fib, marked(&rule->qos, skb->mark)) ==
 		    BPF_FIB_LKUP_RET_NOT_FWDED)
 			return FTPNAT_PASS;
 		ifindex = fib.ifindex;

@@ -184,6 +184,7 @@ struct ftpnat_xdp_self {
 	__u8 mac[6];
 	__u8 generic; /* in generic mode any interface takes what is redirected */
 	__u8 pad;
+	__u8 qos[FTPNAT_MAX_RULES]; /* FTPNAT_QOS_* of each rule */
 };
 
 /* ---- ftpnat_expected: where an announced data connection will come -> where it goes ---- */
@@ -409,11 +410,25 @@ struct ftpnat_per_client {
 	__u32 ban_time;
 };
 
+/* ftpnat_qos.does, and what a program knows of each rule before any lookup */
+#define FTPNAT_QOS_MARK 0x01
+#define FTPNAT_QOS_DSCP 0x02
+
+/* What the packets of a rule get, control and data. */
+struct ftpnat_qos {
+	__u32 mark; /* of the skb, in the bits of mark_mask; the others stay */
+	__u32 mark_mask;
+	__u8 does; /* FTPNAT_QOS_* */
+	__u8 dscp;
+	__u8 pad[6];
+};
+
 enum ftpnat_family { FTPNAT_V4, FTPNAT_V6, FTPNAT_FAMILY_MAX };
 
 /* ftpnat_rules[slot * FTPNAT_MAX_RULES + id]; an all-zero name is an unused id */
 struct ftpnat_rule {
 	char name[FTPNAT_NAME_LEN];
+	struct ftpnat_qos qos;
 	__u8 kind;   /* enum ftpnat_rule_kind */
 	__u8 source; /* publish: enum ftpnat_source */
 	__u8 modes;  /* bit 1 << enum ftpnat_mode: allowed */

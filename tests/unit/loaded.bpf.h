@@ -6,6 +6,7 @@
 #include "maps.h"
 
 const volatile __u32 ftpnat_generation = 0;
+volatile __u8 ftpnat_rule_qos[FTPNAT_MAX_RULES];
 
 SEC("tc")
 int ftpnat_egress(struct __sk_buff *skb)

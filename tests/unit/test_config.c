@@ -104,6 +104,37 @@ static const struct row rows[] = {
 				  "    tls: pass\n"
 				  "    per_client: {sessions: 20, new_sessions: \"5/10min\", half_open: 16, expected: 8, failed_logins: \"3/30s\", ban: 30s}\n"
 				  "    max_sessions: 1000\n" DEFAULT_END },
+	{ "what packets get",
+	  INTERFACES RULE
+	  "    mark: 16\n    dscp: 0x2E\n"
+	  "masquerade:\n  - {name: lan, clients: 192.168.5.0/24, to: interface, "
+	  "mark: 0x10/0xff, dscp: 63}\n"
+	  "track:\n  - {name: dmz, servers: 198.51.100.7, mark: 0xFFFFFFFF, "
+	  "dscp: AF11}\n",
+	  "interfaces: [eth0]\n"
+	  "xdp: auto\n"
+	  "publish:\n"
+	  "  - name: files\n"
+	  "    listen: [\"192.0.2.10:21\"]\n"
+	  "    servers:\n" SERVER("10.9.0.10:21") "    source: keep\n"
+						  "    data_ports: 1024-65535\n" RULE_END
+						  "    tls: pass\n"
+						  "    mark: \"0x10\"\n"
+						  "    dscp: ef\n"
+						  "masquerade:\n"
+						  "  - name: lan\n"
+						  "    clients: [192.168.5.0/24]\n"
+						  "    to: [interface]\n"
+						  "    control_ports: [21]\n"
+						  "    data_ports: 1024-65535\n" RULE_END
+						  "    mark: \"0x10/0xff\"\n"
+						  "    dscp: 63\n"
+						  "track:\n"
+						  "  - name: dmz\n"
+						  "    servers: [198.51.100.7/32]\n"
+						  "    control_ports: [21]\n"
+						  "    mark: \"0xffffffff\"\n"
+						  "    dscp: af11\n" DEFAULT_END },
 	{ "smallest masquerade rule, all defaults",
 	  INTERFACES
 	  "masquerade:\n  - {name: lan, clients: 192.168.5.0/24, to: interface}\n",
@@ -601,6 +632,13 @@ static void test_explained(void **state)
 		{ DMZ ", tls_data_ports: 60000-60099}\n",
 		  "connections to ports 60000-60099 of that session's server pass any guard",
 		  "see tls_data_ports" },
+		{ ONE "    mark: 0x10/0xff\n",
+		  "get the mark 0x10/0xff, for tc and routing rules; forwarded ones never pass nftables.",
+		  "DSCP" },
+		{ LAN ", dscp: af11}\n", "leave with the DSCP 10 (af11).", "mark" },
+		{ LAN ", dscp: 63}\n", "leave with the DSCP 63.", "mark" },
+		{ DMZ ", mark: 16}\n",
+		  "get the mark 0x10, for nftables, tc and routing rules.", "forwarded" },
 		{ ONE "guard:\n  - {interface: eth0, ports: [20, 1024-65535]}\n",
 		  "to port 20 or ports 1024-65535, or from port 20, are dropped", NULL },
 		{ ONE "guard:\n  - {interface: eth0, ports: 1024-65535}\n",

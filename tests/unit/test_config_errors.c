@@ -5,7 +5,10 @@
  */
 #include "lib/config_rows.h"
 #include "base/util.h"
+#include "config/qos.h"
 
+#define MARK CONFIG_MARK_TEXT
+#define DSCP CONFIG_DSCP_TEXT
 #define LEAST "a mapping with at least name, listen, servers"
 
 static const struct config_row rows[] = {
@@ -60,7 +63,7 @@ static const struct config_row rows[] = {
 	{ "unknown key in a publish rule", PUBLISH("lisen: 192.0.2.11:21"),
 	  "6:5: unknown key 'lisen' in a publish rule (did you mean 'listen'?); accepted: " PUBLISH_KEYS },
 	{ "unknown key in a masquerade rule", MASQUERADE("servers: 10.0.0.1:21"),
-	  "6:5: unknown key 'servers' in a masquerade rule; accepted: name, clients, to, prefix64, control_ports, data_ports, modes, foreign_data, tls_data_ports, deny, refuse, per_client, max_sessions" },
+	  "6:5: unknown key 'servers' in a masquerade rule; accepted: name, clients, to, prefix64, control_ports, data_ports, modes, foreign_data, tls_data_ports, deny, refuse, per_client, max_sessions, mark, dscp" },
 	{ "unknown key of a server", SERVERS("{server: \"10.9.0.10:21\", wait: 3}"),
 	  "5:39: unknown key 'wait' in a server; accepted: server, weight" },
 	{ "unknown limit", PUBLISHED "limits: {controls: 5}\n",
@@ -353,6 +356,27 @@ static const struct config_row rows[] = {
 	  "6:19: file: /nowhere/list can't be read: No such file or directory; accepted: the path of a file with " LINE_TEXT },
 	{ "deny from a folder", PUBLISH("deny: [{file: /tmp}]"),
 	  "6:19: file: /tmp can't be read: Is a directory; accepted: the path of a file with " LINE_TEXT },
+	{ "no mark", PUBLISH("mark: 0"), "6:11: mark: '0' is out of range; accepted: " MARK },
+	{ "a mark of more than 32 bits", PUBLISH("mark: 0x100000000"),
+	  "6:11: mark: '0x100000000' is out of range; accepted: " MARK },
+	{ "a mark that is a word", MASQUERADE("mark: red"),
+	  "6:11: mark: 'red' is not a mark; accepted: " MARK },
+	{ "a mark without its digits", PUBLISH("mark: 0x"),
+	  "6:11: mark: '0x' is not a mark; accepted: " MARK },
+	{ "a mark outside of its mask", PUBLISH("mark: 0x110/0xff"),
+	  "6:11: mark: '0x110/0xff' has bits outside of its mask; accepted: " MARK },
+	{ "a mark without its mask", PUBLISH("mark: 0x10/"),
+	  "6:11: mark: '0x10/' is not a mark; accepted: " MARK },
+	{ "a mask that is too long", PUBLISH("mark: 0x10/0x1ffffffff"),
+	  "6:11: mark: '0x10/0x1ffffffff' is out of range; accepted: " MARK },
+	{ "two masks", PUBLISH("mark: 1/2/3"),
+	  "6:11: mark: '1/2/3' is not a mark; accepted: " MARK },
+	{ "a list of marks", PUBLISH("mark: [1, 2]"),
+	  "6:11: mark: is a list; accepted: " MARK },
+	{ "a DSCP of 64", PUBLISH("dscp: 64"), "6:11: dscp: '64' is out of range; accepted: " DSCP },
+	{ "a DSCP below 0", PUBLISH("dscp: -1"), "6:11: dscp: '-1' is not a DSCP; accepted: " DSCP },
+	{ "an unknown DSCP", PUBLISH("dscp: af44"), "6:11: dscp: 'af44' is not a DSCP; accepted: " DSCP },
+	{ "an empty DSCP", PUBLISH("dscp: \"\""), "6:11: dscp: is empty; accepted: " DSCP },
 	{ "per_client with another key", PUBLISH("per_client: {flows: 5}"),
 	  "6:18: unknown key 'flows' in per_client; accepted: sessions, new_sessions, half_open, expected, failed_logins, ban" },
 	{ "ban without failed logins", PUBLISH("per_client: {ban: 1h}"),

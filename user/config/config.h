@@ -136,6 +136,14 @@ struct config_admission {
 	struct config_per_client per_client;
 };
 
+/* What the packets of a rule get. */
+struct config_qos {
+	uint32_t mark;
+	uint32_t mark_mask; /* 0: no mark */
+	bool has_dscp;
+	uint8_t dscp;
+};
+
 /* Common to all kinds of rule. */
 struct config_rule {
 	struct config_mark at; /* of the name */
@@ -173,6 +181,7 @@ struct config_publish {
 	struct config_health health;
 	struct config_ports tls_data; /* min 0: none */
 	struct config_admission admission;
+	struct config_qos qos;
 };
 
 struct config_masquerade {
@@ -189,6 +198,7 @@ struct config_masquerade {
 	bool foreign_data;
 	struct config_ports tls_data; /* min 0: none */
 	struct config_admission admission;
+	struct config_qos qos;
 };
 
 struct config_track {
@@ -200,6 +210,7 @@ struct config_track {
 	struct config_port *control_ports;
 	size_t control_ports_n;
 	struct config_ports tls_data; /* min 0: none */
+	struct config_qos qos;
 };
 
 struct config_guard {

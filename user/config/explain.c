@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "config/qos.h"
 
 /* A sentence being written; ends up in the list of its rule. */
 struct sentence {
@@ -397,6 +398,29 @@ static void explain_admission(json_t *list, const struct config_admission *admis
 		    admission->refuse == CONFIG_REFUSE_RESET ? "a reset" : "no answer");
 }
 
+/* stack: do its forwarded packets go up the stack? */
+static void explain_qos(json_t *list, const struct config_qos *qos, bool stack)
+{
+	const char *name = config_dscp_name(qos->dscp);
+	char mark[CONFIG_MARK_STRLEN];
+
+	if (qos->mark_mask)
+		say(list,
+		    "Packets of control and announced data connections get the mark %s, for "
+		    "%s.",
+		    config_mark_str(mark, qos),
+		    stack ? "nftables, tc and routing rules" :
+			    "tc and routing rules; forwarded ones never pass nftables");
+	if (qos->has_dscp && name)
+		say(list,
+		    "Packets of control and data connections leave with the DSCP %u (%s).",
+		    qos->dscp, name);
+	else if (qos->has_dscp)
+		say(list,
+		    "Packets of control and data connections leave with the DSCP %u.",
+		    qos->dscp);
+}
+
 static void explain_publish(json_t *list, const struct config_publish *publish)
 {
 	explain_servers(list, publish);
@@ -413,6 +437,7 @@ static void explain_publish(json_t *list, const struct config_publish *publish)
 		    "that they dialled.");
 	explain_refused(list, publish->modes, publish->foreign_data);
 	explain_tls(list, publish);
+	explain_qos(list, &publish->qos, false);
 }
 
 static void explain_masquerade(json_t *list, const struct config_masquerade *masquerade,
@@ -475,6 +500,7 @@ static void explain_masquerade(json_t *list, const struct config_masquerade *mas
 			    "see tls_data_ports.");
 		explain_tls_data(list, &masquerade->tls_data, guarded);
 	}
+	explain_qos(list, &masquerade->qos, false);
 }
 
 static void explain_track(json_t *list, const struct config_track *track, bool guarded)
@@ -497,6 +523,7 @@ static void explain_track(json_t *list, const struct config_track *track, bool g
 	}
 	end(&s);
 	explain_tls_data(list, &track->tls_data, guarded);
+	explain_qos(list, &track->qos, true);
 }
 
 static void explain_guard(json_t *list, const struct config_guard *guard)

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "base/util.h"
+#include "config/qos.h"
 
 /* ---- model to JSON; a NULL from anywhere below makes the whole NULL ---- */
 
@@ -175,6 +176,17 @@ static void set_admission(json_t **object, const struct config_admission *admiss
 		set(object, "max_sessions", json_integer(admission->max_sessions));
 }
 
+static void set_qos(json_t **object, const struct config_qos *qos)
+{
+	const char *name = config_dscp_name(qos->dscp);
+	char mark[CONFIG_MARK_STRLEN];
+
+	if (qos->mark_mask)
+		set(object, "mark", json_string(config_mark_str(mark, qos)));
+	if (qos->has_dscp)
+		set(object, "dscp", name ? json_string(name) : json_integer(qos->dscp));
+}
+
 static json_t *publish_value(const struct config_publish *publish, bool for_people)
 {
 	json_t *object = json_object(), *listens = json_array(), *servers = json_array();
@@ -228,6 +240,7 @@ static json_t *publish_value(const struct config_publish *publish, bool for_peop
 	if (publish->health_checks)
 		set(&object, "health", health_value(&publish->health, for_people));
 	set_admission(&object, &publish->admission, for_people);
+	set_qos(&object, &publish->qos);
 	return object;
 }
 
@@ -252,6 +265,7 @@ static json_t *masquerade_value(const struct config_masquerade *masquerade,
 	    json_string(masquerade->foreign_data ? "allow" : "deny"));
 	set_tls_data_ports(&object, &masquerade->tls_data);
 	set_admission(&object, &masquerade->admission, for_people);
+	set_qos(&object, &masquerade->qos);
 	return object;
 }
 
@@ -267,6 +281,7 @@ static json_t *track_value(const struct config_track *track)
 	set(&object, "control_ports",
 	    control_ports_value(track->control_ports, track->control_ports_n));
 	set_tls_data_ports(&object, &track->tls_data);
+	set_qos(&object, &track->qos);
 	return object;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config/prefix_list.h"
+#include "config/qos.h"
 #include "config/shape.h"
 #include "config/value.h"
 
@@ -244,6 +245,11 @@ static int parse_per_client(struct config_parser *p, const struct config_key *ke
 		KEY(type, admission.max_sessions, "max_sessions", config_value_number,   \
 		    LIMIT_TEXT, .min = 1, .max = CONFIG_MAX_LIMIT)
 
+/* What the packets of a rule get. */
+#define QOS(type)                                                                        \
+	KEY(type, qos, "mark", config_qos_mark, CONFIG_MARK_TEXT),                       \
+		KEY(type, qos, "dscp", config_qos_dscp, CONFIG_DSCP_TEXT)
+
 /* control_ports: [21], where the file does not say otherwise */
 static int default_control_ports(struct config_parser *p, struct config_mark at,
 				 struct config_port **ports, size_t *n)
@@ -304,6 +310,7 @@ static int parse_publish(struct config_parser *p, const struct config_key *key,
 		    .names_n = ARRAY_SIZE(config_balance_names)),
 		KEY(struct config_publish, fallback, "fallback", parse_fallback,
 		    ENDPOINT_TEXT),
+		QOS(struct config_publish),
 	};
 	struct config_publish *publish = out;
 	int ret;
@@ -346,6 +353,7 @@ static int parse_masquerade(struct config_parser *p, const struct config_key *ke
 		KEY(struct config_masquerade, tls_data, "tls_data_ports",
 		    parse_ports_item, PORTS_TEXT),
 		ADMISSION(struct config_masquerade),
+		QOS(struct config_masquerade),
 	};
 	struct config_masquerade *masquerade = out;
 	int ret;
@@ -379,6 +387,7 @@ static int parse_track(struct config_parser *p, const struct config_key *key,
 		     config_value_port, CONFIG_MAX_LIST, CONTROL_TEXT),
 		KEY(struct config_track, tls_data, "tls_data_ports", parse_ports_item,
 		    PORTS_TEXT),
+		QOS(struct config_track),
 	};
 	struct config_track *track = out;
 	int ret;

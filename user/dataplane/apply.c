@@ -107,6 +107,7 @@ static int put_rules(struct slot *slot)
 	rule_ids_end(&slot->ids);
 	for (__u32 id = 0; !err && id < FTPNAT_MAX_RULES; id++) {
 		keys[id] = slot->number * FTPNAT_MAX_RULES + id;
+		dataplane_set_qos(slot->dataplane, id, slot->ids.next[id].qos.does);
 		if (slot->ids.next[id].flags & FTPNAT_RULE_RETIRED)
 			err = slot_keep_classes(slot, &slot->ids.next[id]);
 	}

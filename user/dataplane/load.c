@@ -172,6 +172,18 @@ int dataplane_load(struct dataplane *dataplane, const struct config_limits *limi
 	return bind_state(skel) ?: start_timer(skel);
 }
 
+void dataplane_set_qos(const struct dataplane *dataplane, __u32 rule, __u8 does)
+{
+	dataplane->skel->bss->ftpnat_rule_qos[rule] = does;
+}
+
+void dataplane_get_qos(const struct dataplane *dataplane,
+		       __u8 does[static FTPNAT_MAX_RULES])
+{
+	for (__u32 rule = 0; rule < FTPNAT_MAX_RULES; rule++)
+		does[rule] = dataplane->skel->bss->ftpnat_rule_qos[rule];
+}
+
 int dataplane_map(const struct dataplane *dataplane, enum ftpnat_map map)
 {
 	return bpf_object__find_map_fd_by_name(dataplane->skel->obj, map_name(map));

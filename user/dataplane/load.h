@@ -27,6 +27,11 @@ void dataplane_close(struct dataplane *dataplane);
 int dataplane_load(struct dataplane *dataplane, const struct config_limits *limits,
 		   const char *dir, bool bare);
 
+/* FTPNAT_QOS_* of each rule, which its packets find without a lookup. */
+void dataplane_set_qos(const struct dataplane *dataplane, __u32 rule, __u8 does);
+void dataplane_get_qos(const struct dataplane *dataplane,
+		       __u8 does[static FTPNAT_MAX_RULES]);
+
 /* Descriptors, owned by the dataplane. */
 int dataplane_map(const struct dataplane *dataplane, enum ftpnat_map map);
 

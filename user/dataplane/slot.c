@@ -306,6 +306,18 @@ static int put_admission(struct slot *slot, const struct config_admission *admis
 			 rule->name);
 }
 
+/* What its packets get. */
+static void put_qos(const struct config_qos *qos, struct ftpnat_rule *rule)
+{
+	rule->qos = (struct ftpnat_qos){
+		.mark = qos->mark,
+		.mark_mask = qos->mark_mask,
+		.dscp = qos->dscp,
+		.does = (qos->mark_mask ? FTPNAT_QOS_MARK : 0) |
+			(qos->has_dscp ? FTPNAT_QOS_DSCP : 0),
+	};
+}
+
 static int put_publish(struct slot *slot, const struct config_publish *publish)
 {
 	struct ftpnat_rule *rule = take_rule(slot, &publish->rule, FTPNAT_PUBLISH);
@@ -323,6 +335,7 @@ static int put_publish(struct slot *slot, const struct config_publish *publish)
 		rule->tls_port_min = publish->tls_data.ports.min;
 		rule->tls_port_max = publish->tls_data.ports.max;
 	}
+	put_qos(&publish->qos, rule);
 	rule->balance = (__u8)publish->balance;
 	rule->data_port_min = publish->data_ports.min;
 	rule->data_port_max = publish->data_ports.max;
@@ -390,6 +403,7 @@ static int put_masquerade(struct slot *slot, const struct config_masquerade *mas
 		rule->tls_port_min = masquerade->tls_data.ports.min;
 		rule->tls_port_max = masquerade->tls_data.ports.max;
 	}
+	put_qos(&masquerade->qos, rule);
 	memcpy(rule->address, masquerade->to.family, sizeof(rule->address));
 	if (prefix64) {
 		rule->prefix64 = prefix64->prefix.addr;
@@ -427,6 +441,7 @@ static int put_track(struct slot *slot, const struct config_track *track)
 	rule->modes = 1 << FTPNAT_PASSIVE | 1 << FTPNAT_ACTIVE;
 	rule->tls_port_min = track->tls_data.ports.min;
 	rule->tls_port_max = track->tls_data.ports.max;
+	put_qos(&track->qos, rule);
 	do {
 		s = 0;
 		do {

@@ -232,6 +232,7 @@ static int open_object(const struct ftpnat_interface *interface,
 	self = &object->rodata->ftpnat_self;
 	memcpy(self->mac, interface->mac, sizeof(self->mac));
 	self->generic = mode == FTPNAT_XDP_MODE_GENERIC;
+	dataplane_get_qos(dataplane, self->qos);
 	/*
 	 * Behind a generic program with this flag, TC doesn't see the Ethernet header (6.18:
 	 * the kernel makes a copy of the packet, which has no mac_len).

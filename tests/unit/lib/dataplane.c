@@ -28,6 +28,7 @@
 #include "ftpnat_tc.skel.h"
 #include "base/util.h"
 #include "dataplane/lists.h"
+#include "dataplane/load.h"
 
 #define LIMIT 64
 #define QUEUE 4096 /* blocks of ftpnat_queue: nobody waits here for what has ended */
@@ -300,6 +301,8 @@ static void clear(void)
 	lists_clear(&(struct dataplane){ .skel = skel }, 0);
 	lists_clear(&(struct dataplane){ .skel = skel }, 1);
 	zero(skel->maps.ftpnat_rules, RULES, FTPNAT_MAX_RULES);
+	for (__u16 id = 0; id < RULES; id++)
+		dataplane_qos(id, 0);
 	zero(skel->maps.ftpnat_servers, SERVERS, FTPNAT_MAX_SERVERS);
 	zero(skel->maps.ftpnat_select, SELECTORS, FTPNAT_MAX_SELECTORS);
 	zero(skel->maps.ftpnat_stats, RULES, 0);
@@ -395,6 +398,17 @@ int dataplane_forwarded(struct run *run, enum side side, enum side from,
 	return run_program(run, EGRESS, packet, &ctx);
 }
 
+void dataplane_run_marked(struct run *run, enum hook hook, enum side side,
+			  const struct packet *packet, uint32_t mark)
+{
+	const struct __sk_buff ctx = { .ifindex = (__u32)ifindex[side], .mark = mark };
+	int err = run_program(run, hook, packet, &ctx);
+
+	if (err)
+		fail_msg("the kernel refuses a frame of %zu bytes: %s", packet->len,
+			 strerror(-err));
+}
+
 void dataplane_run(struct run *run, enum hook hook, enum side side,
 		   const struct packet *packet, uint32_t gso_size)
 {
@@ -487,6 +501,11 @@ __u16 dataplane_lists(__u16 rule, const char *const *clients, const char *const 
 				   &admission, "files"),
 			 0);
 	return FTPNAT_ADMIT_LISTS | (n[0] ? 0 : FTPNAT_ADMIT_DEFAULT);
+}
+
+void dataplane_qos(__u16 id, __u8 does)
+{
+	dataplane_set_qos(&(struct dataplane){ .skel = skel }, id, does);
 }
 
 int dataplane_fd(const char *map)

@@ -48,6 +48,8 @@ struct ftpnat_addr address(const char *text);
 struct ftpnat_config *dataplane_config(void); /* change, then dataplane_apply() */
 void dataplane_apply(void);
 void dataplane_rule(__u16 id, const struct ftpnat_rule *rule);
+/* What the programs believe of the rule before they look it up; dataplane_rule() sets it. */
+void dataplane_qos(__u16 id, __u8 does);
 void dataplane_listen(const char *addr, uint16_t port, __u16 rule);
 /* index: among all servers; NULL source: none. Its connections are counted for rule 0. */
 void dataplane_server(__u16 index, const char *addr, uint16_t port, const char *source,
@@ -100,6 +102,10 @@ int dataplane_try(struct run *run, enum hook hook, enum side side,
  * MAC addresses of one that came in on the other side; false: there is none.
  */
 bool dataplane_copy(struct packet *copy);
+
+/* The same as dataplane_run() for a packet with this mark; run->ctx.mark has the new one. */
+void dataplane_run_marked(struct run *run, enum hook hook, enum side side,
+			  const struct packet *packet, uint32_t mark);
 
 /* At egress of `side`, as the stack forwards what came in on `from`. */
 int dataplane_forwarded(struct run *run, enum side side, enum side from,

@@ -48,6 +48,7 @@ void dataplane_rule(__u16 id, const struct ftpnat_rule *rule)
 	const __u32 key = config.slot * FTPNAT_MAX_RULES + id;
 
 	put("ftpnat_rules", &key, rule);
+	dataplane_qos(id, rule->qos.does);
 }
 
 void dataplane_listen(const char *addr, uint16_t port, __u16 rule)

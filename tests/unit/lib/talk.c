@@ -64,7 +64,8 @@ enum ftpnat_reason talk_reason(const struct talk *talk)
 struct packet_spec talk_sent(const struct talk *talk, enum end from)
 {
 	const struct scene *scene = talk->scene;
-	struct packet_spec spec = { .dst_mac = dataplane_mac(talk_side(talk, from)) };
+	struct packet_spec spec = { .dst_mac = dataplane_mac(talk_side(talk, from)),
+				    .tos = talk->tos };
 
 	if (talk_hook(talk, from) == EGRESS) {
 		spec.src_mac = spec.dst_mac;
@@ -91,6 +92,7 @@ struct packet_spec talk_heard(const struct talk *talk, enum end from)
 	struct packet_spec spec = talk_sent(talk, from);
 	const struct packet_spec answer = talk_sent(talk, !from);
 
+	spec.tos = talk->tos_heard;
 	spec.src = answer.dst;
 	spec.sport = answer.dport;
 	spec.dst = answer.src;

@@ -86,6 +86,7 @@ struct talk {
 	bool timestamps;
 	uint32_t clock[2];
 	bool shut[2]; /* the window is closed */
+	uint8_t tos, tos_heard; /* of all packets, as sent and as received */
 };
 
 #define STEP_ALSO 6

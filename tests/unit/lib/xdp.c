@@ -19,6 +19,7 @@
 #include "base/util.h"
 
 static struct ftpnat_xdp *object[SIDES][XDP_MODES];
+static __u8 qos; /* of rule 0 */
 
 static struct ftpnat_xdp *load(enum side side, enum xdp_mode mode)
 {
@@ -28,6 +29,7 @@ static struct ftpnat_xdp *load(enum side side, enum xdp_mode mode)
 	assert_non_null(skel);
 	memcpy(skel->rodata->ftpnat_self.mac, dataplane_mac(side), 6);
 	skel->rodata->ftpnat_self.generic = mode == GENERIC;
+	skel->rodata->ftpnat_self.qos[0] = qos;
 	if (mode == NATIVE)
 		bpf_program__set_flags(skel->progs.ftpnat_xdp, BPF_F_XDP_HAS_FRAGS);
 	bpf_object__for_each_map(map, skel->obj)
@@ -72,14 +74,25 @@ static void load_all(void)
 	attach_pass();
 }
 
-int xdp_teardown(void **state)
+static void unload_all(void)
 {
 	for (enum side side = 0; side < SIDES; side++)
 		for (enum xdp_mode mode = 0; mode < XDP_MODES; mode++) {
 			ftpnat_xdp__destroy(object[side][mode]);
 			object[side][mode] = NULL;
 		}
+}
+
+int xdp_teardown(void **state)
+{
+	unload_all();
 	return dataplane_teardown(state);
+}
+
+void xdp_qos(__u8 does)
+{
+	unload_all();
+	qos = does;
 }
 
 void xdp_fresh(void)

@@ -17,6 +17,9 @@ void xdp_fresh(void);
 /* In the place of dataplane_teardown(). */
 int xdp_teardown(void **state);
 
+/* Loads the programs once more, for rule 0 with these FTPNAT_QOS_*. */
+void xdp_qos(__u8 does);
+
 void xdp_link(enum side side, bool transmits);
 
 void xdp_run(struct xdp_run *run, enum xdp_mode mode, enum side side,
