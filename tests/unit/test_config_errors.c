@@ -7,8 +7,8 @@
 #include "base/util.h"
 #include "config/qos.h"
 
-#define MARK CONFIG_MARK_TEXT
-#define DSCP CONFIG_DSCP_TEXT
+#define MARK  CONFIG_MARK_TEXT
+#define DSCP  CONFIG_DSCP_TEXT
 #define LEAST "a mapping with at least name, listen, servers"
 
 static const struct config_row rows[] = {
@@ -356,7 +356,8 @@ static const struct config_row rows[] = {
 	  "6:19: file: /nowhere/list can't be read: No such file or directory; accepted: the path of a file with " LINE_TEXT },
 	{ "deny from a folder", PUBLISH("deny: [{file: /tmp}]"),
 	  "6:19: file: /tmp can't be read: Is a directory; accepted: the path of a file with " LINE_TEXT },
-	{ "no mark", PUBLISH("mark: 0"), "6:11: mark: '0' is out of range; accepted: " MARK },
+	{ "no mark", PUBLISH("mark: 0"),
+	  "6:11: mark: '0' is out of range; accepted: " MARK },
 	{ "a mark of more than 32 bits", PUBLISH("mark: 0x100000000"),
 	  "6:11: mark: '0x100000000' is out of range; accepted: " MARK },
 	{ "a mark that is a word", MASQUERADE("mark: red"),
@@ -373,10 +374,14 @@ static const struct config_row rows[] = {
 	  "6:11: mark: '1/2/3' is not a mark; accepted: " MARK },
 	{ "a list of marks", PUBLISH("mark: [1, 2]"),
 	  "6:11: mark: is a list; accepted: " MARK },
-	{ "a DSCP of 64", PUBLISH("dscp: 64"), "6:11: dscp: '64' is out of range; accepted: " DSCP },
-	{ "a DSCP below 0", PUBLISH("dscp: -1"), "6:11: dscp: '-1' is not a DSCP; accepted: " DSCP },
-	{ "an unknown DSCP", PUBLISH("dscp: af44"), "6:11: dscp: 'af44' is not a DSCP; accepted: " DSCP },
-	{ "an empty DSCP", PUBLISH("dscp: \"\""), "6:11: dscp: is empty; accepted: " DSCP },
+	{ "a DSCP of 64", PUBLISH("dscp: 64"),
+	  "6:11: dscp: '64' is out of range; accepted: " DSCP },
+	{ "a DSCP below 0", PUBLISH("dscp: -1"),
+	  "6:11: dscp: '-1' is not a DSCP; accepted: " DSCP },
+	{ "an unknown DSCP", PUBLISH("dscp: af44"),
+	  "6:11: dscp: 'af44' is not a DSCP; accepted: " DSCP },
+	{ "an empty DSCP", PUBLISH("dscp: \"\""),
+	  "6:11: dscp: is empty; accepted: " DSCP },
 	{ "per_client with another key", PUBLISH("per_client: {flows: 5}"),
 	  "6:18: unknown key 'flows' in per_client; accepted: sessions, new_sessions, half_open, expected, failed_logins, ban" },
 	{ "ban without failed logins", PUBLISH("per_client: {ban: 1h}"),

@@ -85,7 +85,7 @@ struct talk {
 	char unheard[2][2048]; /* said, and kept back on its way */
 	bool timestamps;
 	uint32_t clock[2];
-	bool shut[2]; /* the window is closed */
+	bool shut[2];		/* the window is closed */
 	uint8_t tos, tos_heard; /* of all packets, as sent and as received */
 };
 
