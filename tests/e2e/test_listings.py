@@ -8,7 +8,7 @@ import time
 import pytest
 
 from loader_host import INTERFACES, PUBLISH, host, sh
-from map_entries import ACK, DATA, FIN, RST, SYN, address, end, put, put_connection, put_served
+from map_entries import ACK, DATA, FIN, RST, SYN, address, end, put, put_connection, put_served, put_usage
 
 
 def listing(host, *argv):
@@ -317,7 +317,7 @@ def test_text_of_stats_has_only_reasons_that_happened(up):
 
 
 def test_full_table_is_degraded(up):
-    put(up, "ftpnat_usage", struct.pack("=I", 0), struct.pack("=4I1024x", 0, 0, 65536, 0))
+    put_usage(up, expected=65536)
     degraded = up.status()["degraded"]
     assert any("Table expected is full" in sentence for sentence in degraded)
 

@@ -4,7 +4,6 @@
 import json
 import os
 import signal
-import struct
 import subprocess
 
 import pytest
@@ -14,7 +13,7 @@ pytest.importorskip("pyte", reason="python3-pyte is absent")
 from follower import reads, rings  # noqa: E402
 from lab import wait_until  # noqa: E402
 from loader_host import COMMAND, CONFIG, host, refused  # noqa: E402, F401
-from map_entries import ACTIVE, DATA, put, put_connection  # noqa: E402
+from map_entries import ACTIVE, DATA, put_connection, put_usage  # noqa: E402
 from scenes import login, single  # noqa: E402
 from servers import Vsftpd  # noqa: E402
 from service import Service  # noqa: E402
@@ -269,7 +268,7 @@ def test_wrong_delay(up, delay):
 
 @pytest.mark.parametrize("used, colour", [(0, "default"), (52427, "default"), (52429, "brown"), (65536, "red")])
 def test_tables_are_coloured_by_how_full_they_are(up, terminals, used, colour):
-    put(up, "ftpnat_usage", struct.pack("=I", 0), struct.pack("=4I1024x", used, 0, 0, 0))
+    put_usage(up, control=used)
     terminal = terminals(argv(up))
     terminal.wait_text("sessions 3/65536")  # those that live
     y = next(number for number, line in enumerate(terminal.lines()) if "sessions 3/" in line)

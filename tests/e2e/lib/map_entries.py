@@ -2,6 +2,7 @@
 """Flows and other entries, put into the maps of a running dataplane by hand."""
 
 import ipaddress
+import json
 import os
 import struct
 
@@ -51,3 +52,13 @@ def put_served(host, server, present, opened, rule=0):
     """So many control connections, and of these so many that both ends have answered."""
     addr, port = end(server)
     put(host, "ftpnat_served", addr + struct.pack("=H", rule) + port, struct.pack("=ii", present, opened))
+
+
+def value_size(host, name):
+    return json.loads(sh("bpftool", "-j", "map", "show", "pinned", os.path.join(host.pin, name)).stdout)["bytes_value"]
+
+
+def put_usage(host, control=0, data=0, expected=0):
+    """So many entries in each table; the counts of the rules, which follow them, are 0."""
+    value = struct.pack("=4I", control, data, expected, 0).ljust(value_size(host, "ftpnat_usage"), b"\0")
+    put(host, "ftpnat_usage", struct.pack("=I", 0), value)
