@@ -34,8 +34,10 @@ enum ftp_state {
 	FTP_STATE_CODE,
 	FTP_STATE_INSIDE, /* of a 227 or 229 of several lines, before the last one */
 	FTP_STATE_227,
+	FTP_STATE_227_TAIL, /* an address, behind which some clients may read another one */
 	FTP_STATE_227_ODD, /* no address that all clients read alike; commas count */
 	FTP_STATE_229,
+	FTP_STATE_229_TEXT, /* digits, but no address unless a '(' comes */
 	FTP_STATE_229_TAIL, /* an address without '(', which may still come */
 	FTP_STATE_229_ODD,  /* the same as of 227; digits count */
 };

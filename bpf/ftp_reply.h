@@ -107,15 +107,28 @@ static __always_inline bool ftp_227_odd(const struct ftp_parser *p)
 	       (zero && p->value > 7 && p->separators < 4);
 }
 
+/* After the sixth number. */
+static __always_inline void ftp_227_address(struct ftp_parser *p, __u8 c)
+{
+	p->octet[5] = (__u8)p->value;
+	p->state = p->gap ? FTP_STATE_227_TAIL : FTP_STATE_SKIP;
+	if (p->odd || ftp_227_odd(p) || (p->gap && c == ',') ||
+	    !ftp_set_octets(p, p->length))
+		ftp_227_differs(p);
+}
+
 /*
  * RFC 1123 section 4.1.2.6: no parentheses to rely on. The address is the first run of
  * numbers with commas between them that has six of them or more; most clients read the
  * first six. lftp, tnftp and curl take blanks and signs in front of a number, wget no number
- * at all, and some take numbers that are too large: p->odd.
+ * at all, and some take numbers that are too large: p->odd. With a blank in front of one
+ * of the numbers two to five, p->gap, neither wget nor ftplib takes these six, but ftplib
+ * others behind them.
  */
 static __always_inline void ftp_step_227(struct ftp_parser *p, __u8 c)
 {
-	bool sixth = p->separators == FTP_227_COMMAS;
+	bool blank = p->separators && !p->digits && ftp_is_blank(c);
+	bool sixth = p->separators == FTP_227_COMMAS && !(blank && p->gap);
 
 	if (c == 255) { /* a Telnet command, which some leave out */
 		p->state = FTP_STATE_227_ODD;
@@ -127,23 +140,28 @@ static __always_inline void ftp_step_227(struct ftp_parser *p, __u8 c)
 			p->digits++;
 		}
 	} else if (sixth) {
-		p->octet[5] = (__u8)p->value;
-		p->state = FTP_STATE_SKIP;
-		if (p->odd || ftp_227_odd(p) || !ftp_set_octets(p, p->length))
-			ftp_227_differs(p);
+		ftp_227_address(p, c);
 	} else if (c == ',' && (p->separators || p->digits)) {
 		p->odd |= ftp_227_odd(p);
 		p->octet[p->separators & 7] = (__u8)p->value;
 		p->separators++;
 		ftp_number_start(p);
-	} else if (p->separators && !p->digits &&
-		   (ftp_is_blank(c) || c == '+' || c == '-')) {
+	} else if (blank) {
+		p->gap = 1;
+	} else if (p->separators && !p->digits && (c == '+' || c == '-')) {
 		p->odd = 1;
 	} else {
 		p->separators = 0;
 		p->odd = 0;
+		p->gap = 0;
 		ftp_number_start(p);
 	}
+}
+
+static __always_inline void ftp_step_227_tail(struct ftp_parser *p, __u8 c)
+{
+	if (ftp_is_digit(c))
+		ftp_227_differs(p);
 }
 
 static __always_inline void ftp_step_227_odd(struct ftp_parser *p, __u8 c)
@@ -168,6 +186,28 @@ static __always_inline void ftp_229_differs(struct ftp_parser *p, __u8 c)
 	ftp_step_229_odd(p, c);
 }
 
+/* The first '(': an address begins behind it or nowhere, whatever is in front of it. */
+static __always_inline void ftp_229_parenthesis(struct ftp_parser *p)
+{
+	p->line.form = FTP_FORM_MALFORMED;
+	p->state = FTP_STATE_229;
+	p->odd = 1;
+	p->fields = 0;
+	ftp_number_start(p);
+}
+
+/* Digits that are no address, in front of a '(' or without any. */
+static __always_inline void ftp_229_digits(struct ftp_parser *p, __u8 c)
+{
+	p->separators = FTP_ENOUGH;
+	if (p->odd || p->digits > 5)
+		ftp_229_differs(p, c);
+	else if (c == '(')
+		ftp_229_parenthesis(p);
+	else
+		p->state = FTP_STATE_229_TEXT;
+}
+
 /* A byte that is no digit, in front of the port. */
 static __always_inline void ftp_229_delimiter(struct ftp_parser *p, __u8 c)
 {
@@ -176,8 +216,7 @@ static __always_inline void ftp_229_delimiter(struct ftp_parser *p, __u8 c)
 		return;
 	}
 	if (c == '(' && !p->odd) {
-		p->odd = 1;
-		p->fields = 0;
+		ftp_229_parenthesis(p);
 		return;
 	}
 	if (p->fields && c != p->line.delimiter) {
@@ -204,7 +243,7 @@ static __always_inline void ftp_229_delimiter(struct ftp_parser *p, __u8 c)
 
 /*
  * RFC 2428 section 3: d d d port d, right behind the first '('. Without any, the first in
- * the text, as lftp and others have it. Before the port there is no other digit.
+ * the text, as lftp and others have it; there is no other digit before it then.
  */
 static __always_inline void ftp_step_229(struct ftp_parser *p, __u8 c)
 {
@@ -214,26 +253,33 @@ static __always_inline void ftp_step_229(struct ftp_parser *p, __u8 c)
 		p->value = p->value * 10 + (c - '0');
 		p->digits++;
 		if (p->fields != 3 || p->digits > 5)
-			ftp_229_differs(p, c);
+			ftp_229_digits(p, c);
 	} else if (!p->digits) {
 		ftp_229_delimiter(p, c);
-	} else if (c != p->line.delimiter || !ftp_set_port(p, p->value, p->length)) {
+	} else if (c != p->line.delimiter) {
+		ftp_229_digits(p, c);
+	} else if (!ftp_set_port(p, p->value, p->length)) {
 		ftp_229_differs(p, c);
 	} else {
+		p->separators = FTP_ENOUGH;
 		p->state = p->odd ? FTP_STATE_SKIP : FTP_STATE_229_TAIL;
 	}
 }
 
-static __always_inline void ftp_step_229_tail(struct ftp_parser *p, __u8 c)
+/* Only a '(' matters any more, and a Telnet command. */
+static __always_inline void ftp_step_229_text(struct ftp_parser *p, __u8 c)
 {
 	if (c == '(')
+		ftp_229_parenthesis(p);
+	else if (c == 255)
 		ftp_229_differs(p, c);
 }
 
 /* The end of a line: what some client may read in it. */
 static __always_inline void ftp_reply_end(struct ftp_parser *p)
 {
-	if ((p->state == FTP_STATE_227_ODD || p->state == FTP_STATE_229_ODD) &&
+	if ((p->state == FTP_STATE_227_ODD || p->state == FTP_STATE_229_ODD ||
+	     p->state == FTP_STATE_229_TEXT) &&
 	    p->separators >= FTP_227_COMMAS)
 		p->line.form = FTP_FORM_AMBIGUOUS;
 	if (p->line.form == FTP_FORM_ADDRESS && p->length > FTP_LINE_MAX)
@@ -272,14 +318,18 @@ static __always_inline bool ftp_feed_reply(struct ftp_parser *p, __u8 c)
 	case FTP_STATE_227:
 		ftp_step_227(p, c);
 		break;
+	case FTP_STATE_227_TAIL:
+		ftp_step_227_tail(p, c);
+		break;
 	case FTP_STATE_227_ODD:
 		ftp_step_227_odd(p, c);
 		break;
 	case FTP_STATE_229:
 		ftp_step_229(p, c);
 		break;
+	case FTP_STATE_229_TEXT:
 	case FTP_STATE_229_TAIL:
-		ftp_step_229_tail(p, c);
+		ftp_step_229_text(p, c);
 		break;
 	case FTP_STATE_229_ODD:
 		ftp_step_229_odd(p, c);

@@ -76,12 +76,12 @@ struct ftp_parser {
 	__u32 value; /* number, IPv6 group or verb being read */
 	__u16 reply; /* code of the multi-line reply that is open, outlives the line; 0: none */
 	__u8 state;
-	__u8 digits;	 /* letters or hex digits in `value` */
-	__u8 number;	 /* PORT, EPRT: enum ftp_number, how far `value` is read */
-	__u8 fields;	 /* numbers before this one; 229: delimiters in a row */
-	__u8 protocol;	 /* EPRT: 1 or 2 */
-	__u8 groups;	 /* IPv6 groups before this one */
-	__u8 gap;	 /* groups before the '::', plus one; 0: none seen */
+	__u8 digits;   /* letters or hex digits in `value` */
+	__u8 number;   /* PORT, EPRT: enum ftp_number, how far `value` is read */
+	__u8 fields;   /* numbers before this one; 229: delimiters in a row */
+	__u8 protocol; /* EPRT: 1 or 2 */
+	__u8 groups;   /* IPv6 groups before this one */
+	__u8 gap; /* groups before the '::', plus one, 0: none seen; 227: blanks after commas */
 	__u8 colons;	 /* colons since the last IPv6 group */
 	__u8 separators; /* commas or delimiters; PORT, EPRT: once something odd was seen */
 	__u8 odd; /* 227: clients differ in the numbers at hand; 229: '(' was seen */

@@ -197,16 +197,24 @@ def endless(s):
     s.in_step()
 
 
+_REFUSED = b"425 The server names no clear address.\r\n"
+
+
 def _malformed_reply(name, rule, command, text, ports=()):
-    @case(MALFORMED, name, "A line that is not an address line arrives unchanged and opens nothing.", rule)
+    """Some clients connect wherever a half-read line leads them: refusing it is as good as passing it."""
+    @case(MALFORMED, name, "A line that is not an address line arrives unchanged, or is refused in whole, and opens "
+          "nothing.", rule)
     def run(s):
         s.says(s.client, command)
-        s.unchanged(text, s.server)
+        s.write(s.server, [text])
+        got, = s.reads_lines(s.client, 1)
+        if got not in (text, _REFUSED):
+            s.fail(f"client reads {shown(got)}")
         for port in ports:
             if s.world.reach((s.rule.client, s.world.port()), (s.rule.dial, port)):
                 s.fail(f"a connection to port {port} gets in")
         s.in_step()
-        return "unchanged, opens nothing"
+        return f"{'unchanged' if got == text else 'refused'}, opens nothing"
 
 
 _malformed_reply("227 ...,256,22", PUBLISH, b"PASV\r\n", b"227 Entering Passive Mode (10,2,1,8,256,22)\r\n",

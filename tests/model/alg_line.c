@@ -411,14 +411,18 @@ static enum reading enough_commas(const uint8_t *s, size_t len, size_t at,
 static enum reading chain_of(const uint8_t *s, size_t len, size_t *at, unsigned *n,
 			     unsigned *commas)
 {
-	bool clear = true;
+	bool clear = true, spaced = false;
 
 	for (*commas = 0;; ++*at, ++*commas) {
 		size_t start = *at;
 
-		while (*at < len && (blank(s[*at]) || s[*at] == '+' || s[*at] == '-') &&
-		       *commas && *commas < 5)
-			clear = false, start = ++*at;
+		while (*at < len && *commas &&
+		       (((spaced || *commas < 5) && blank(s[*at])) ||
+			(*commas < 5 && (s[*at] == '+' || s[*at] == '-')))) {
+			spaced |= blank(s[*at]);
+			clear &= blank(s[*at]);
+			start = ++*at;
+		}
 		n[*commas] = 0;
 		for (; *at < len && isdigit(s[*at]); ++*at)
 			if (*at - start < 4)
@@ -428,7 +432,10 @@ static enum reading chain_of(const uint8_t *s, size_t len, size_t *at, unsigned 
 			clear = false;
 		if (*at < len && s[*at] == 255)
 			return UNREADABLE;
-		if (*commas == 5)
+		for (size_t i = *at; spaced && *commas == 5 && i < len; i++)
+			clear &= !isdigit(s[i]) &&
+				 s[*at] != ','; /* ftplib's six numbers */
+		if (*commas == 5 && *at < len)
 			return clear ? READ : UNCLEAR;
 		if (*at >= len || s[*at] != ',')
 			return UNREADABLE;
@@ -467,7 +474,7 @@ enum reading find_227(const uint8_t *s, size_t len, size_t at, struct place *p)
 enum reading find_229(const uint8_t *s, size_t len, size_t at, struct place *p)
 {
 	const uint8_t *paren = memchr(s + at, '(', len - at);
-	size_t port = at, end;
+	size_t port = paren ? (size_t)(paren - s) : at, end;
 	bool any = false;
 
 	for (size_t i = paren ? (size_t)(paren - s) : at; i < len; i++)
@@ -482,6 +489,8 @@ enum reading find_229(const uint8_t *s, size_t len, size_t at, struct place *p)
 		port++;
 	if (port == len)
 		return any ? UNCLEAR : UNREADABLE;
+	if (!paren && memchr(s + port, 255, len - port))
+		return UNCLEAR;
 	for (end = port; end < len && isdigit(s[end]);)
 		end++;
 	if (port < at + 3 || end >= len || end - port > 5 || s[port - 1] < 33 ||
