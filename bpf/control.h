@@ -116,11 +116,15 @@ static __always_inline enum ftpnat_reason control_payload(struct scan *c)
 	__u32 from, until;
 	enum ftpnat_reason verdict;
 
+	/* only now: memory for what its receiver discards would be anybody's to take */
+	if (!logs_take(c, p->len && !stream->tls))
+		return FTPNAT_NO_MEMORY;
 	seg->start = p->seq;
 	seg->end = p->seq + p->len;
 	/* what is lost before it may hold an address line that moves it */
 	if (seq_before(stream->next, p->seq) && stream->tls != FTPNAT_TLS_LOST)
 		return FTPNAT_AHEAD;
+	class_find(c->session);
 	verdict = segment_scan(c);
 	if (verdict != GO_ON)
 		return verdict;
@@ -189,7 +193,9 @@ static __always_inline void control_ack(struct scan *c)
 			 other->window != bpf_htons(p->window);
 	if (!seq_before(stream_map(other, log, other->next) + 1, p->ack)) {
 		stream_acked(other, log, p->ack);
-		kept_release(other, stream_unmap(other, log, other->acked, false));
+		if (other->kept_len)
+			kept_release(other,
+				     stream_unmap(other, log, other->acked, false));
 	}
 	other->window = bpf_htons(p->window);
 	if (o->timestamp)
@@ -288,9 +294,6 @@ static __always_inline enum ftpnat_reason control_locked(struct scan *c,
 			count(FTPNAT_IGNORED);
 		return GO_ON;
 	}
-	/* only now: memory for what its receiver discards would be anybody's to take */
-	if (p->len && !c->stream->tls && !logs_take(c, true))
-		return FTPNAT_NO_MEMORY;
 	if (control_ttl(c) || (p->flags & TH_URG && control_urgent(c)))
 		return FTPNAT_WRITE;
 	control_ack(c);
@@ -431,13 +434,12 @@ __noinline enum ftpnat_reason control_packet(struct __sk_buff *skb,
 								 FTPNAT_FROM_SERVER;
 			seg->session = flow->session;
 			seg->dir = dir;
-			seg->now = now_seconds();
+			seg->now = clock_seconds(&s->clock);
 			c.session = session;
 			c.stream = &session->stream[dir];
 			if (!session_lock(session, &seg->session))
 				return FTPNAT_SESSION_BUSY;
-			if (logs_take(&c, false)) {
-				class_find(session);
+			if (logs_look(&c)) {
 				verdict = control_locked(&c, flow);
 				if (!p->len)
 					logs_leave(session, &seg->session, seg->now);
@@ -455,7 +457,7 @@ __noinline enum ftpnat_reason control_packet(struct __sk_buff *skb,
 		return verdict;
 	if (seg->send.routed == FTPNAT_TRACKED && !(p->flags & TH_SYN))
 		return FTPNAT_TRACKED;
-	if (options_write(skb, p, &s->options))
+	if (s->options.changed && options_write(skb, p, &s->options))
 		return FTPNAT_WRITE;
 	if (seg->send.routed == FTPNAT_TRACKED)
 		return FTPNAT_TRACKED;

@@ -200,7 +200,7 @@ static __always_inline bool urgent_is_synch(const struct scan *c, __u16 pointer)
 		return false;
 	for (i = 0; i < SYNCH_MAX; i++)
 		if ((i < c->s->segment.len && c->in->byte[i] < TELNET_FIRST) ||
-		    (i < stream->held_len &&
+		    (c->log && i < stream->held_len &&
 		     c->log->kept[bounded(held_from(stream) + i, FTPNAT_KEPT_LEN)] <
 			     TELNET_FIRST))
 			return false;

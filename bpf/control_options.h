@@ -41,18 +41,19 @@ static __noinline int option_forget(struct tcp_options *o, __u32 at, __u32 len)
 
 static __always_inline void forget_sack(struct tcp_options *o)
 {
-	option_forget(o, o->sack, o->sack_len);
+	if (o->sack)
+		option_forget(o, o->sack, o->sack_len);
 }
 
 #define SACK_BLOCKS 4
 
-/* SACK blocks refer to the other direction's bytes, as ACK numbers do. */
-__noinline int unmap_sack(struct tcp_options *o, struct ftpnat_stream *other,
-			  struct ftpnat_log *log)
+/* See unmap_sack(). */
+__noinline int unmap_sack_blocks(struct tcp_options *o, struct ftpnat_stream *other,
+				 struct ftpnat_log *log)
 {
 	__u32 i;
 
-	if (!o || !other || !log || !o->sack)
+	if (!o || !other)
 		return 0;
 	for (i = 0; i < SACK_BLOCKS; i++) {
 		__u32 at = o->sack - 1 + 2 + i * 8;
@@ -67,6 +68,14 @@ __noinline int unmap_sack(struct tcp_options *o, struct ftpnat_stream *other,
 				     other, log, bpf_ntohl(option_get32(o, at + 4)), 0)));
 	}
 	return 0;
+}
+
+/* SACK blocks refer to the other direction's bytes, as ACK numbers do. */
+static __always_inline void unmap_sack(struct tcp_options *o, struct ftpnat_stream *other,
+				       struct ftpnat_log *log)
+{
+	if (o->sack)
+		unmap_sack_blocks(o, other, log);
 }
 
 /* Our own ACK echoes the sender's timestamp and has no SACK blocks. */

@@ -76,7 +76,7 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 		return guard_hidden(skb, verdict);
 	if (verdict != GO_ON)
 		return verdict;
-	if (source_routed(skb))
+	if (source_routed(skb, p))
 		return may_begin(p->flags) ? guard_stranger(skb, FTPNAT_SOURCE_ROUTED) :
 					     FTPNAT_SOURCE_ROUTED;
 

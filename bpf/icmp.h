@@ -123,7 +123,8 @@ static __always_inline bool quoted_unmap(const struct ftpnat_tuple *key,
 	struct ftpnat_stream *stream;
 	struct ftpnat_flow *sender;
 	struct ftpnat_logs *logs;
-	bool plausible = false;
+	struct ftpnat_log *log;
+	bool plausible;
 	__u8 dir;
 
 	if (reverse->kind == FTPNAT_CONTROL)
@@ -138,13 +139,11 @@ static __always_inline bool quoted_unmap(const struct ftpnat_tuple *key,
 	dir = reverse->flags & FTPNAT_FLOW_CLIENT ? FTPNAT_FROM_SERVER :
 						    FTPNAT_FROM_CLIENT;
 	stream = &session->stream[dir];
-	logs = logs_get(session, reverse->session, false);
-	if (logs) {
-		plausible = in_flight(*seq, stream->acked,
-				      stream_said(stream, &logs->log[dir]),
-				      session->wscale[!dir]);
-		*seq = stream_unmap(stream, &logs->log[dir], *seq, false);
-	}
+	logs = logs_find(session, &reverse->session);
+	log = logs ? &logs->log[dir] : NULL;
+	plausible = in_flight(*seq, stream->acked, stream_said(stream, log),
+			      session->wscale[!dir]);
+	*seq = stream_unmap(stream, log, *seq, false);
 	session_unlock(session, &reverse->session);
 	return plausible;
 }

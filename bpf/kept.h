@@ -167,7 +167,7 @@ static __always_inline bool kept_differs(struct scan *c)
 	overlap->from = p->seq;
 	overlap->until = p->seq + p->len;
 	overlap->differs = false;
-	if (!stream->kept_len)
+	if (!stream->kept_len || !c->log)
 		return false;
 	if (seq_before(overlap->from, stream->kept))
 		overlap->from = stream->kept;

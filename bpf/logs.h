@@ -20,35 +20,61 @@ static __always_inline bool logs_used(const struct ftpnat_session *session)
 #define NO_SESSION                                                                       \
 	0 /* whose logs are those of all sessions that have nothing in theirs */
 
-/*
- * The logs, empty ones if nothing is in them and nothing will be entered. NULL: no memory.
- * All come from one lookup, or the verifier would follow two kinds of logs everywhere.
- */
-static __always_inline struct ftpnat_logs *logs_get(const struct ftpnat_session *session,
-						    __u32 id, bool enter)
+/* The logs, NULL if nothing is in them. */
+static __always_inline struct ftpnat_logs *logs_find(const struct ftpnat_session *session,
+						     const __u32 *id)
 {
-	__u32 zero = 0, key = enter || logs_used(session) ? id : NO_SESSION;
-	struct ftpnat_logs *logs = bpf_map_lookup_elem(&ftpnat_logs, &key);
-	struct ftpnat_logs *blank;
-
-	if (logs)
-		return logs;
-	blank = bpf_map_lookup_elem(&ftpnat_new_logs, &zero);
-	if (!blank)
-		return NULL;
-	blank->begun = now_seconds();
-	bpf_map_update_elem(&ftpnat_logs, &key, blank, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&ftpnat_logs, &key);
+	return logs_used(session) ? bpf_map_lookup_elem(&ftpnat_logs, id) : NULL;
 }
 
-/* Sets the logs of the segment at hand. False: no memory. */
+/* Enters the logs of this session, or those of NO_SESSION. */
+static __noinline void logs_enter(const __u32 *id)
+{
+	__u32 zero = 0;
+	struct ftpnat_logs *blank = bpf_map_lookup_elem(&ftpnat_new_logs, &zero);
+
+	if (blank)
+		bpf_map_update_elem(&ftpnat_logs, id, blank, BPF_NOEXIST);
+}
+
+/* Sets the logs of the segment at hand if something is in them. False: it never happens. */
+static __always_inline bool logs_look(struct scan *c)
+{
+	const struct segment *seg = &c->s->segment;
+	struct ftpnat_logs *logs;
+
+	c->log = NULL;
+	c->other_log = NULL;
+	if (!logs_used(c->session))
+		return true;
+	logs = bpf_map_lookup_elem(&ftpnat_logs, &seg->session);
+	if (!logs)
+		return false;
+	c->log = &logs->log[seg->dir & 1];
+	c->other_log = &logs->log[!(seg->dir & 1)];
+	return true;
+}
+
+/*
+ * Sets the logs of the segment at hand: where something will be entered or is, the session's
+ * own ones, else those of NO_SESSION. All come from one lookup, or the verifier would follow
+ * two kinds of logs everywhere. False: no memory.
+ */
 static __noinline bool logs_take(struct scan *c, bool enter)
 {
 	const struct segment *seg = &c->s->segment;
-	struct ftpnat_logs *logs = logs_get(c->session, seg->session, enter);
+	struct ftpnat_session *session = c->session;
+	__u32 key = enter || logs_used(session) ? seg->session : NO_SESSION;
+	struct ftpnat_logs *logs = bpf_map_lookup_elem(&ftpnat_logs, &key);
 
-	if (!logs)
-		return false;
+	if (!logs) {
+		logs_enter(&key);
+		logs = bpf_map_lookup_elem(&ftpnat_logs, &key);
+		if (!logs)
+			return false;
+		if (key)
+			session->logged = seg->now ? seg->now : 1;
+	}
 	c->log = &logs->log[seg->dir & 1];
 	c->other_log = &logs->log[!(seg->dir & 1)];
 	return true;
@@ -58,16 +84,14 @@ static __noinline bool logs_take(struct scan *c, bool enter)
  * Removes logs in which nothing is, if they have been there for a while or the session has
  * ended. Those of a busy session stay: it would need others at once.
  */
-static __always_inline void logs_leave(const struct ftpnat_session *session,
-				       const __u32 *id, __u32 now)
+static __always_inline void logs_leave(struct ftpnat_session *session, const __u32 *id,
+				       __u32 now)
 {
-	struct ftpnat_logs *logs;
-
-	if (logs_used(session))
+	if (!session->logged || logs_used(session) ||
+	    (!session->closing && session->logged == now))
 		return;
-	logs = bpf_map_lookup_elem(&ftpnat_logs, id);
-	if (logs && (session->closing || logs->begun != now))
-		bpf_map_delete_elem(&ftpnat_logs, id);
+	bpf_map_delete_elem(&ftpnat_logs, id);
+	session->logged = 0;
 }
 
 #endif

@@ -323,7 +323,7 @@ struct scan {
 	struct __sk_buff *skb;
 	struct ftpnat_session *session;
 	struct ftpnat_stream *stream; /* of the packet's direction */
-	struct ftpnat_log *log; /* of both; an empty one if nothing is unacknowledged */
+	struct ftpnat_log *log;	      /* NULL if nothing is in it, until logs_take() */
 	struct ftpnat_log *other_log;
 	struct scratch *s;
 	struct payload *in; /* as it came: the first piece */
@@ -352,7 +352,7 @@ struct {
 	__type(value, struct ftpnat_session);
 } ftpnat_blank SEC(".maps");
 
-/* zeroed image of logs about to be entered, but for their time */
+/* zeroed image of logs about to be entered */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);

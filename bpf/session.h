@@ -32,6 +32,14 @@ static __always_inline void session_unlock(struct ftpnat_session *session,
 	__sync_val_compare_and_swap(&session->lock, *id, 0);
 }
 
+/* Another CPU has the lock. */
+static __noinline bool lock_wait(struct ftpnat_session *session, const __u32 *id)
+{
+	struct locking c = { .session = session, .id = id };
+
+	return bpf_loop(LOCK_TRIES, try_lock, &c, 0) < LOCK_TRIES;
+}
+
 /*
  * A lock of our own and not bpf_spin_lock, under which no helper may be called
  * before 6.x. Its holder runs with bottom halves off and never waits, so the
@@ -43,9 +51,8 @@ static __always_inline void session_unlock(struct ftpnat_session *session,
  */
 static __always_inline bool session_lock(struct ftpnat_session *session, const __u32 *id)
 {
-	struct locking c = { .session = session, .id = id };
-
-	if (bpf_loop(LOCK_TRIES, try_lock, &c, 0) == LOCK_TRIES)
+	if (__sync_val_compare_and_swap(&session->lock, 0, *id) &&
+	    !lock_wait(session, id))
 		return false;
 	if (session->id == *id && !session->gone)
 		return true;

@@ -230,16 +230,13 @@ static long walk_ip_option(__u32 i, struct ip_options **options)
 	return 0;
 }
 
-/*
- * Does the IPv4 packet in the scratch memory have a source route? Then it is left to the
- * kernel.
- */
-__noinline bool source_routed(struct __sk_buff *skb)
+/* See source_routed(). */
+__noinline bool options_routed(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get();
 	struct ip_options *o;
 
-	if (!s || s->packet.v6)
+	if (!s)
 		return false;
 	o = &s->ip_options;
 	o->len = s->packet.l4 - s->packet.l3 - sizeof(struct iphdr);
@@ -253,6 +250,12 @@ __noinline bool source_routed(struct __sk_buff *skb)
 		return false;
 	bpf_loop(IPOPTS_MAX, walk_ip_option, &o, 0);
 	return o->routed;
+}
+
+/* Does an IPv4 packet have a source route? Then it is left to the kernel. */
+static __always_inline bool source_routed(struct __sk_buff *skb, const struct packet *p)
+{
+	return !p->v6 && p->l4 - p->l3 > sizeof(struct iphdr) && options_routed(skb);
 }
 
 #endif

@@ -25,8 +25,9 @@ static __always_inline __u32 held_from(const struct ftpnat_stream *s)
 	return s->next - s->held_len;
 }
 
-/* Sender's sequence number -> receiver's; inside an edit: the start of its replacement. */
-__noinline __u32 stream_map(struct ftpnat_stream *s, struct ftpnat_log *log, __u32 seq)
+/* See stream_map(). */
+__noinline __u32 stream_map_edits(struct ftpnat_stream *s, struct ftpnat_log *log,
+				  __u32 seq)
 {
 	__u32 growth, i;
 
@@ -45,6 +46,13 @@ __noinline __u32 stream_map(struct ftpnat_stream *s, struct ftpnat_log *log, __u
 	return seq + growth;
 }
 
+/* Sender's sequence number -> receiver's; inside an edit: the start of its replacement. */
+static __always_inline __u32 stream_map(struct ftpnat_stream *s, struct ftpnat_log *log,
+					__u32 seq)
+{
+	return s->edits ? stream_map_edits(s, log, seq) : seq + s->base;
+}
+
 /* The same for a sequence number that may lie within or behind held bytes. */
 static __always_inline __u32 stream_map_held(struct ftpnat_stream *s,
 					     struct ftpnat_log *log, __u32 seq)
@@ -61,12 +69,9 @@ static __always_inline __u32 stream_said(struct ftpnat_stream *s, struct ftpnat_
 			stream_map(s, log, held_from(s));
 }
 
-/*
- * Receiver's sequence number -> sender's, for ACK numbers and the edges of SACK
- * blocks. Inside a replacement: the start of the edit, or its end if `up`.
- */
-__noinline __u32 stream_unmap(struct ftpnat_stream *s, struct ftpnat_log *log, __u32 seq,
-			      bool up)
+/* See stream_unmap(). */
+__noinline __u32 stream_unmap_edits(struct ftpnat_stream *s, struct ftpnat_log *log,
+				    __u32 seq, bool up)
 {
 	__u32 growth, i;
 
@@ -85,6 +90,16 @@ __noinline __u32 stream_unmap(struct ftpnat_stream *s, struct ftpnat_log *log, _
 	return seq - growth;
 }
 
+/*
+ * Receiver's sequence number -> sender's, for ACK numbers and the edges of SACK
+ * blocks. Inside a replacement: the start of the edit, or its end if `up`.
+ */
+static __always_inline __u32 stream_unmap(struct ftpnat_stream *s, struct ftpnat_log *log,
+					  __u32 seq, bool up)
+{
+	return s->edits ? stream_unmap_edits(s, log, seq, up) : seq - s->base;
+}
+
 /* An ACK number of the receiver, as the sender must see it. */
 static __always_inline __u32 stream_unmap_ack(struct ftpnat_stream *s,
 					      struct ftpnat_log *log, __u32 ack)
@@ -100,15 +115,13 @@ static __always_inline __u32 stream_unmap_ack(struct ftpnat_stream *s,
 	return seq_before(seq, s->taken) ? s->taken : seq;
 }
 
-/* Records the receiver's ACK and drops the edits that it covers completely. */
-__noinline int stream_acked(struct ftpnat_stream *s, struct ftpnat_log *log, __u32 ack)
+/* Drops the edits that are acknowledged completely. */
+__noinline int stream_drop_edits(struct ftpnat_stream *s, struct ftpnat_log *log)
 {
 	__u32 i;
 
 	if (!s || !log)
 		return 0;
-	if (seq_before(s->acked, ack))
-		s->acked = ack;
 	for (i = 0; i < FTPNAT_MAX_EDITS; i++) {
 		struct ftpnat_edit *e = edit_at(s, log, 0);
 
@@ -120,6 +133,16 @@ __noinline int stream_acked(struct ftpnat_stream *s, struct ftpnat_log *log, __u
 		s->edits--;
 	}
 	return 0;
+}
+
+/* Records the receiver's ACK and drops the edits that it covers completely. */
+static __always_inline void stream_acked(struct ftpnat_stream *s, struct ftpnat_log *log,
+					 __u32 ack)
+{
+	if (seq_before(s->acked, ack))
+		s->acked = ack;
+	if (s->edits)
+		stream_drop_edits(s, log);
 }
 
 /* Is there room for one more edit whose replacement has `len` bytes? */

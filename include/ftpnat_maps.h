@@ -20,6 +20,6 @@
 #include "ftpnat_state.h"
 #include "ftpnat_types.h"
 
-#define FTPNAT_LAYOUT 12
+#define FTPNAT_LAYOUT 13
 
 #endif

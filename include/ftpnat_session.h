@@ -87,8 +87,6 @@ struct ftpnat_log {
  * session's lock may use it. Id 0, which no session has: empty ones for all others.
  */
 struct ftpnat_logs {
-	__u32 begun; /* when it was entered */
-	__u32 pad;
 	struct ftpnat_log log[FTPNAT_DIR_MAX];
 };
 
@@ -119,6 +117,7 @@ struct ftpnat_session {
 	__u32 data_flows; /* data connections in ftpnat_flows */
 	__u32 created;	  /* its control connection */
 	__u32 spoken;	  /* when either end last finished a line */
+	__u32 logged;	  /* when its logs were entered; 0: it has none */
 	__u16 rule;
 	__u8 flags;
 	__u8 first;	 /* oldest command that matters and has no final reply yet */
@@ -163,6 +162,6 @@ struct ftpnat_tls {
 _Static_assert(sizeof(struct ftpnat_edit) == 12, "layout 4");
 _Static_assert(1 << FTPNAT_KEPT_SHIFT <= FTPNAT_KEPT_LEN - FTPNAT_HELD_LEN,
 	       "a window of one unit fits beside what is held back");
-_Static_assert(sizeof(struct ftpnat_session) <= 512, "what an idle session takes");
+_Static_assert(sizeof(struct ftpnat_session) <= 520, "what an idle session takes");
 
 #endif

@@ -79,7 +79,7 @@ static __u32 stream_end(const struct ftpnat_stream *stream, const struct ftpnat_
 static void ask_session(const struct ending *ending, const struct ftpnat_ending *one,
 			struct farewell *farewell)
 {
-	struct ftpnat_logs logs = { .begun = 0 };
+	struct ftpnat_logs logs = { 0 };
 	struct ftpnat_session session;
 
 	if (bpf_map_lookup_elem(ending->sessions_fd, &one->session, &session) ||

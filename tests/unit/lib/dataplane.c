@@ -665,14 +665,14 @@ size_t dataplane_logs(void)
 
 void dataplane_age_logs(void)
 {
-	int fd = bpf_map__fd(skel->maps.ftpnat_logs);
-	struct ftpnat_logs logs;
+	int fd = bpf_map__fd(skel->maps.ftpnat_sessions);
+	struct ftpnat_session session;
 	__u32 id, *last = NULL;
 
 	while (!bpf_map_get_next_key(fd, last, &id)) {
-		assert_int_equal(bpf_map_lookup_elem(fd, &id, &logs), 0);
-		logs.begun--;
-		assert_int_equal(bpf_map_update_elem(fd, &id, &logs, BPF_EXIST), 0);
+		assert_int_equal(bpf_map_lookup_elem(fd, &id, &session), 0);
+		session.logged -= !!session.logged;
+		assert_int_equal(bpf_map_update_elem(fd, &id, &session, BPF_EXIST), 0);
 		last = &id;
 	}
 }
