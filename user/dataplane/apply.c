@@ -16,6 +16,8 @@
 #include "dataplane/lists.h"
 #include "dataplane/map_walk.h"
 #include "dataplane/slot.h"
+#include "dataplane/slot_publish.h"
+#include "dataplane/slot_servers.h"
 
 static const __u32 first = 0;
 
