@@ -27,6 +27,9 @@
 #define REFUSED_227	   15
 #define REFUSED_229	   16
 #define REFUSED_TEXT	   17
+#define REFUSAL_NO_CONNECT 18
+#define BEGINS_227	   19
+#define BEGINS_229	   20
 #define REFUSALS	   32 /* power of two */
 
 /*
@@ -55,6 +58,10 @@ static const char refusal_text[REFUSALS][64] = {
 	[REFUSED_227] = "227 Refused.\r\n",
 	[REFUSED_229] = "229 Refused.\r\n",
 	[REFUSED_TEXT] = "\r\n",
+	/* RFC 6384 section 6: 4xx, as it may pass */
+	[REFUSAL_NO_CONNECT] = "425 Data connections to another host are refused.\r\n",
+	[BEGINS_227] = "227-Entering Passive Mode:\r\n",
+	[BEGINS_229] = "229-Entering Extended Passive Mode:\r\n",
 };
 
 static __always_inline __u32 refusal_index(enum ftpnat_reason why)
@@ -279,18 +286,12 @@ static __always_inline void command_push(struct ftpnat_session *session, __u8 co
 		session->awaiting++;
 }
 
-/*
- * A final reply whose code names its command (227, 229, 234) answers the oldest such
- * command, wherever it waits, and all before it are done: servers don't answer some
- * commands, and differ in how many replies an aborted transfer gets. The command, or NONE.
- */
-__noinline int command_take(struct ftpnat_session *session, __u8 command)
+/* The oldest command that the server has read as `command`, and how many it is from the front. */
+static __always_inline void command_find(const struct ftpnat_session *session,
+					 struct scratch *s, __u8 command)
 {
-	struct scratch *s = scratch_get();
 	__u32 i, at;
 
-	if (!session || !s)
-		return FTP_COMMAND_NONE;
 	s->command_search.number = 0; /* of commands to take; in memory, see verifier.h */
 	for (i = 0; i < FTPNAT_MAX_COMMANDS; i++) {
 		at = bounded(session->first + i, FTPNAT_MAX_COMMANDS);
@@ -300,6 +301,40 @@ __noinline int command_take(struct ftpnat_session *session, __u8 command)
 			s->command_search.found = session->command[at];
 		}
 	}
+}
+
+/*
+ * The command that a reply whose code names `command` will answer if it goes on as it has
+ * begun, or NONE: a PASV or EPSV that waits, and is no younger than that beginning.
+ */
+__noinline int command_waiting(struct ftpnat_session *session, __u8 command)
+{
+	struct scratch *s = scratch_get();
+
+	if (!session || !s)
+		return FTP_COMMAND_NONE;
+	command_find(session, s, command);
+	if (!s->command_search.number)
+		return command_read(session->again) == command ? session->again :
+								 FTP_COMMAND_NONE;
+	if (session->commands - s->command_search.number < session->late)
+		return FTP_COMMAND_NONE;
+	return s->command_search.found;
+}
+
+/*
+ * A final reply whose code names its command (227, 229, 234) answers the oldest such
+ * command, wherever it waits, and all before it are done: servers don't answer some
+ * commands, and differ in how many replies an aborted transfer gets. The command, or NONE.
+ */
+__noinline int command_take(struct ftpnat_session *session, __u8 command)
+{
+	struct scratch *s = scratch_get();
+	__u32 i;
+
+	if (!session || !s)
+		return FTP_COMMAND_NONE;
+	command_find(session, s, command);
 	if (!s->command_search.number) {
 		__u8 again = session->again;
 

@@ -135,15 +135,18 @@ static __always_inline void ftp_step_verb(struct ftp_parser *p, __u8 c)
 static __always_inline void ftp_step_epsv(struct ftp_parser *p, __u8 c)
 {
 	if (!ftp_is_blank(c)) {
-		if (!ftp_word_add(p, c))
+		if (!ftp_word_add(p, c)) {
 			p->state = FTP_STATE_SKIP;
+			p->line.delimiter = FTP_EPSV_OTHER;
+		}
 	} else if (p->digits) {
 		p->state = FTP_STATE_SKIP;
 		if (p->value == FTP_WORD(0, 'A', 'L', 'L')) {
 			p->line.command = FTP_COMMAND_EPSV_ALL;
 			p->state = FTP_STATE_TAIL;
-		} else if (p->digits == 1) {
-			p->line.delimiter = (__u8)p->value;
+		} else {
+			p->line.delimiter = p->digits == 1 ? (__u8)p->value :
+							     FTP_EPSV_OTHER;
 		}
 	}
 }
@@ -191,6 +194,7 @@ static __always_inline void ftp_step_tail(struct ftp_parser *p, __u8 c)
 	if (ftp_is_blank(c) || p->line.command != FTP_COMMAND_EPSV_ALL)
 		return;
 	p->line.command = FTP_COMMAND_EPSV;
+	p->line.delimiter = FTP_EPSV_OTHER;
 	p->state = FTP_STATE_SKIP;
 }
 

@@ -71,9 +71,30 @@ static __always_inline void icmp_is(struct icmp_header *icmp, __u8 type, __u8 co
 	icmp->mtu = bpf_htonl(rest);
 }
 
-/* Destination unreachable, RFC 7915 section 4.2. False: nobody is told. */
-static __always_inline bool unreachable_to_v6(struct icmp_header *icmp)
+/*
+ * What a router that names no MTU is likely to carry: the greatest plateau of RFC 1191
+ * section 7.1 below the length of the packet that it refuses; 0: less than IPv6 has.
+ */
+static __always_inline __u32 mtu_plateau(__u32 len)
 {
+	static const __u16 plateau[] = { 32000, 17914, 8166, 4352, 2002, 1492 };
+	__u32 i;
+
+#pragma unroll
+	for (i = 0; i < sizeof(plateau) / sizeof(*plateau); i++)
+		if (len > plateau[i])
+			return plateau[i];
+	return 0;
+}
+
+/*
+ * Destination unreachable about a packet of `len` bytes, RFC 7915 section 4.2. False:
+ * nobody is told.
+ */
+static __always_inline bool unreachable_to_v6(struct icmp_header *icmp, __u32 len)
+{
+	__u32 mtu;
+
 	switch (icmp->code) {
 	case 2: /* protocol: next header, whose place is 6 */
 		icmp_is(icmp, ICMPV6_PARAMPROB, 1, 6);
@@ -82,8 +103,9 @@ static __always_inline bool unreachable_to_v6(struct icmp_header *icmp)
 		icmp_is(icmp, ICMPV6_DEST_UNREACH, 4, 0);
 		return true;
 	case ICMP_FRAG_NEEDED:
+		mtu = bpf_ntohl(icmp->mtu) & 0xffff;
 		icmp_is(icmp, ICMPV6_PKT_TOOBIG, 0,
-			xlat_mtu(bpf_ntohl(icmp->mtu) & 0xffff, false, true));
+			xlat_mtu(mtu ? mtu : mtu_plateau(len), false, true));
 		return true;
 	case 9: /* administratively prohibited, precedence */
 	case 10:
@@ -94,24 +116,27 @@ static __always_inline bool unreachable_to_v6(struct icmp_header *icmp)
 	case 14:
 		return false;
 	default: /* no route */
+		if (icmp->code > 12)
+			return false;
 		icmp_is(icmp, ICMPV6_DEST_UNREACH, 0, 0);
-		return icmp->code <= 12;
+		return true;
 	}
 }
 
-static __always_inline bool icmp_to_v6(struct icmp_header *icmp)
+static __always_inline bool icmp_to_v6(struct icmp_header *icmp, __u32 len)
 {
 	__u32 pointer;
 
 	switch (icmp->type) {
 	case ICMP_DEST_UNREACH:
-		return unreachable_to_v6(icmp);
+		return unreachable_to_v6(icmp, len);
 	case ICMP_TIME_EXCEEDED:
 		icmp_is(icmp, ICMPV6_TIME_EXCEED, icmp->code, 0);
 		return true;
 	case ICMP_PARAMETERPROB:
 		pointer = pointer_to_v6(bpf_ntohl(icmp->mtu) >> 24);
-		if (pointer == POINTER_NONE || icmp->code == 1)
+		/* code 1: a missing option; 2: a bad length */
+		if (pointer == POINTER_NONE || (icmp->code && icmp->code != 2))
 			return false;
 		icmp_is(icmp, ICMPV6_PARAMPROB, 0, pointer);
 		return true;
@@ -127,6 +152,8 @@ static __always_inline bool icmp_to_v4(struct icmp_header *icmp)
 
 	switch (icmp->type) {
 	case ICMPV6_DEST_UNREACH:
+		if (code > 4)
+			return false;
 		if (code == 1) /* administratively prohibited */
 			code = 10;
 		else
@@ -224,8 +251,8 @@ __noinline enum icmp_xlat icmp_xlat(struct __sk_buff *skb, __u32 seq)
 	struct scratch *s = scratch_get();
 	struct icmp_header icmp;
 	__u32 header, len, sum;
+	__be16 protocol, quoted_len;
 	struct packet *p;
-	__be16 protocol;
 	bool v6;
 
 	if (!s)
@@ -235,7 +262,9 @@ __noinline enum icmp_xlat icmp_xlat(struct __sk_buff *skb, __u32 seq)
 	header = v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
 	protocol = v6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP);
 	if (bpf_skb_load_bytes(skb, p->l4, &icmp, sizeof(icmp)) ||
-	    !(v6 ? icmp_to_v6(&icmp) : icmp_to_v4(&icmp)))
+	    bpf_skb_load_bytes(skb, s->quoted.ip + offsetof(struct iphdr, tot_len),
+			       &quoted_len, sizeof(quoted_len)) ||
+	    !(v6 ? icmp_to_v6(&icmp, bpf_ntohs(quoted_len)) : icmp_to_v4(&icmp)))
 		return ICMP_XLAT_NONE;
 	icmp.csum = 0;
 	__builtin_memset(s->answer, 0, sizeof(s->answer));

@@ -148,20 +148,38 @@ expect_passive(struct __sk_buff *skb, struct ftpnat_session *session,
 	return GO_ON;
 }
 
+/* The code of the reply that the client reads the last of several lines of; 0: one line. */
+static __always_inline __u16 reply_open(const struct ftpnat_session *session)
+{
+	const struct ftpnat_stream *stream = &session->stream[FTPNAT_FROM_SERVER];
+
+	return stream->reply && stream->reply_told ? stream->reply_told : stream->reply;
+}
+
+/* Has the client read another code in the lines before this one? */
+static __always_inline bool reply_changed(const struct ftpnat_session *session)
+{
+	return reply_open(session) != session->stream[FTPNAT_FROM_SERVER].reply;
+}
+
 /*
  * What the client reads instead of an address that is refused, but with a track rule: true.
  * The last of several lines must have the code of the first one.
  */
 static __noinline bool passive_deny(const struct ftpnat_session *session,
-				    struct scratch *s, __u16 code, enum ftpnat_reason why)
+				    struct scratch *s, enum ftpnat_reason why)
 {
-	__u32 text = why == FTPNAT_LINE_AMBIGUOUS ? REFUSAL_UNREADABLE :
-						    refusal_index(why);
+	__u16 code = reply_open(session);
+	__u32 text = refusal_index(why);
 
+	if (why == FTPNAT_LINE_AMBIGUOUS)
+		text = REFUSAL_UNREADABLE;
+	else if (why == FTPNAT_LINE_FOREIGN && session_crosses(session))
+		text = REFUSAL_NO_CONNECT;
 	line_is(s, why);
 	if (session->flags & FTPNAT_SESSION_TRACKED)
 		return false; /* no expectation was opened */
-	if (session->stream[FTPNAT_FROM_SERVER].reply)
+	if (code)
 		text = code == 227 ? REFUSED_227 : REFUSED_229;
 	refusal_write(&s->segment, text);
 	return true;
@@ -191,6 +209,8 @@ static __always_inline bool server_line(struct __sk_buff *skb,
 	enum ftpnat_reason verdict;
 
 	if (!line->final) {
+		if (line->code && xlat_reply_begins(session, s, line->code))
+			return true;
 		stray_address(session, s, line);
 		return false; /* inside a reply */
 	}
@@ -205,6 +225,8 @@ static __always_inline bool server_line(struct __sk_buff *skb,
 	}
 	command = reply_answers(session, line->code);
 	if (command == FTP_COMMAND_NONE && (line->code == 227 || line->code == 229)) {
+		if (reply_changed(session))
+			return passive_deny(session, s, FTPNAT_LINE_UNASKED);
 		line_is(s, FTPNAT_LINE_UNASKED);
 		return false;
 	}
@@ -240,18 +262,20 @@ static __always_inline bool server_line(struct __sk_buff *skb,
 	if (line->code != 227 && line->code != 229)
 		return false;
 	if (line->form == FTP_FORM_MALFORMED) {
+		if (reply_changed(session))
+			return passive_deny(session, s, FTPNAT_LINE_MALFORMED);
 		line_is(s, FTPNAT_LINE_MALFORMED);
 		return false;
 	}
 	if (line->form == FTP_FORM_AMBIGUOUS)
-		return passive_deny(session, s, line->code, FTPNAT_LINE_AMBIGUOUS);
+		return passive_deny(session, s, FTPNAT_LINE_AMBIGUOUS);
 	rule = rule_get(s, session->rule);
 	if (!rule)
 		return false;
 	count_line(session->rule, line->code == 227 ? FTPNAT_LINE_227 : FTPNAT_LINE_229);
-	/* of a multi-line reply the first line has left with the server's code */
+	/* the first of several lines was too long to be changed */
 	if (command != command_read(command) &&
-	    session->stream[FTPNAT_FROM_SERVER].reply) {
+	    session->stream[FTPNAT_FROM_SERVER].reply && !reply_changed(session)) {
 		line_is(s, FTPNAT_LINE_MALFORMED);
 		return false;
 	}
@@ -261,7 +285,7 @@ static __always_inline bool server_line(struct __sk_buff *skb,
 							 FTPNAT_LINE_UNCHANGED);
 		return command != command_read(command);
 	}
-	return passive_deny(session, s, line->code, verdict);
+	return passive_deny(session, s, verdict);
 }
 
 /*
@@ -275,9 +299,9 @@ static __always_inline void server_line_break(struct ftpnat_session *session,
 	__u16 code = parser->line.code;
 
 	session->busy = 0;
-	if (reply_answers(session, code) == FTP_COMMAND_NONE)
+	if (reply_answers(session, code) == FTP_COMMAND_NONE && !reply_changed(session))
 		line_is(s, FTPNAT_LINE_UNASKED);
-	else if (passive_deny(session, s, code, FTPNAT_LINE_AMBIGUOUS))
+	else if (passive_deny(session, s, FTPNAT_LINE_AMBIGUOUS))
 		s->segment.outcome.text_len -= 2; /* the line goes on */
 	parser->state = FTP_STATE_SKIP;
 	parser->line.code = 0;

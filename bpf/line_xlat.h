@@ -78,7 +78,7 @@ static __always_inline __u8 passive_to_v4(struct ftpnat_session *session,
 		return line->command;
 	switch (line->command) {
 	case FTP_COMMAND_EPSV:
-		if (line->delimiter == '1')
+		if (line->delimiter && line->delimiter != '2')
 			return xlat_refuse(s, REFUSAL_USE_V6);
 		outcome->text_len = ftp_write_pasv_line(outcome->text);
 		return FTP_COMMAND_EPSV_AS_PASV;
@@ -99,9 +99,9 @@ static __always_inline __u8 passive_to_v6(struct scratch *s, const struct ftp_li
 		outcome->text_len = ftp_write_epsv_line(outcome->text);
 		return FTP_COMMAND_PASV_AS_EPSV;
 	case FTP_COMMAND_EPSV:
-		if (line->delimiter == '2')
+		if (line->delimiter && line->delimiter != '1')
 			return xlat_refuse(s, REFUSAL_USE_V4);
-		if (line->delimiter == '1')
+		if (line->delimiter)
 			outcome->text_len = ftp_write_epsv_line(outcome->text);
 		return FTP_COMMAND_EPSV;
 	default:
@@ -128,6 +128,30 @@ __noinline int passive_translate(struct ftpnat_session *session)
 	if (s->segment.outcome.text_len && !(line->command & COMMAND_REFUSED))
 		line_is(s, FTPNAT_LINE_REWRITTEN);
 	return 0;
+}
+
+/*
+ * The first of several lines of a 227 or 229 (aioftp sends such) that answers a translated
+ * command: the client gets the code of its own command. True: the line is replaced.
+ */
+static __noinline bool xlat_reply_begins(struct ftpnat_session *session,
+					 struct scratch *s, __u16 code)
+{
+	const struct scanning *scan = &s->segment.scan;
+	__u8 named = reply_names(code), command;
+	bool to_227 = code == 229;
+
+	session->stream[FTPNAT_FROM_SERVER].reply_told = 0;
+	if (!session_crosses(session) || (code != 227 && code != 229) ||
+	    (!scan->releasing && seq_before(scan->line, scan->fresh)))
+		return false; /* or its start has left */
+	command = (__u8)command_waiting(session, named);
+	if (command == command_read(command))
+		return false;
+	session->stream[FTPNAT_FROM_SERVER].reply_told = to_227 ? 227 : 229;
+	line_is(s, FTPNAT_LINE_REWRITTEN);
+	refusal_write(&s->segment, to_227 ? BEGINS_227 : BEGINS_229);
+	return true;
 }
 
 /*

@@ -41,6 +41,8 @@ enum ftp_command {
 /* The argument of ALGS. */
 enum ftp_algs { FTP_ALGS_UNKNOWN, FTP_ALGS_STATUS, FTP_ALGS_ENABLE, FTP_ALGS_DISABLE };
 
+#define FTP_EPSV_OTHER '?' /* an argument of EPSV that is longer than a character */
+
 enum ftp_form {
 	FTP_FORM_PLAIN,	    /* carries no address */
 	FTP_FORM_ADDRESS,   /* PORT, EPRT, 227 or 229 with a valid address */
@@ -53,7 +55,7 @@ struct ftp_line {
 	__u8 command; /* enum ftp_command, client's lines */
 	__u8 form;    /* enum ftp_form */
 	__u8 final;   /* server's lines: last line of a reply */
-	__u8 delimiter; /* EPRT, 229; EPSV: its argument if that is one character; ALGS: enum ftp_algs */
+	__u8 delimiter; /* EPRT, 229; EPSV: its argument, or FTP_EPSV_OTHER; ALGS: enum ftp_algs */
 	__u16 code; /* server's lines: reply code of a line that carries one, else 0 */
 	/*
 	 * The bytes to replace: from the first byte of the numbers (EPRT: of the address)

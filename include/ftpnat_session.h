@@ -67,7 +67,7 @@ struct ftpnat_stream {
 	__u32 ts_recent;  /* sender's timestamp, as its receiver keeps it (RFC 7323) */
 	__u32 kept; /* sender's: bytes [kept, kept + kept_len) are in ftpnat_log.kept */
 	__u16 kept_len; /* what the receiver hasn't acknowledged of the bytes before `next` */
-	__u16 pad;
+	__u16 reply_told; /* server's: `reply` as the client has read it; 0: the same */
 	struct ftp_parser parser;
 };
 

@@ -390,7 +390,9 @@ char epsv_argument(const uint8_t *s, size_t len, size_t args)
 {
 	size_t at = skip_blanks(s, len, args);
 
-	return word_end(s, len, at) == at + 1 && s[at] ? (char)toupper(s[at]) : 0;
+	if (at == len)
+		return 0;
+	return word_end(s, len, at) == at + 1 && s[at] ? (char)toupper(s[at]) : '?';
 }
 
 /* ---- what the server says ---- */

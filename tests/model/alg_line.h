@@ -50,7 +50,7 @@ size_t skip_telnet(const uint8_t *s, size_t len, bool blanks);
 /* What the client says; *args: offset behind the verb. */
 int verb_of(const uint8_t *s, size_t len, size_t *args);
 
-/* The argument of an EPSV if that is one character, in capitals; else 0. */
+/* The argument of an EPSV: 0: none, a character in capitals, '?': more than one. */
 char epsv_argument(const uint8_t *s, size_t len, size_t args);
 
 /* The address from offset `at` on; UNCLEAR: *p is what to replace. */

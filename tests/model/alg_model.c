@@ -18,7 +18,8 @@ enum {
 	USE_V4,
 	USE_V6,
 	ARGUMENT,
-	NO_CLEAR_ADDRESS
+	NO_CLEAR_ADDRESS,
+	NO_CONNECT
 };
 
 static const char *const refusals[] = {
@@ -31,6 +32,7 @@ static const char *const refusals[] = {
 	[USE_V6] = "522 Network protocol not supported, use (2).\r\n",
 	[ARGUMENT] = "504 Command not implemented for that parameter.\r\n",
 	[NO_CLEAR_ADDRESS] = "425 The server names no clear address.\r\n",
+	[NO_CONNECT] = "425 Data connections to another host are refused.\r\n",
 };
 
 bool alg_across(const struct alg_config *config)
@@ -224,7 +226,7 @@ static int announce_passive(struct alg_model *m, struct place *p, bool is_227,
 	if (!same(named, &c->server) &&
 	    (!c->foreign || alg_addr_is_v4(named) != alg_addr_is_v4(&c->server))) {
 		if (c->publish || !alg_addr_is_v4(&c->server))
-			return FOREIGN;
+			return alg_across(c) ? NO_CONNECT : FOREIGN;
 		named = &c->server; /* it doesn't know its address */
 	}
 	if (p->port < FIRST_DATA_PORT)
@@ -341,7 +343,7 @@ static void passive_across(const struct alg_model *m, size_t args, struct place 
 
 	if (to_v4 && command->said == EPSV_ALL) {
 		refuse(command, ARGUMENT, p, len, text);
-	} else if (argument == (to_v4 ? '1' : '2')) {
+	} else if (argument && argument != (to_v4 ? '2' : '1')) {
 		refuse(command, to_v4 ? USE_V6 : USE_V4, p, len, text);
 	} else if (to_v4 && command->said == EPSV) {
 		command->verb = PASV;
@@ -511,10 +513,38 @@ static int passive_line(struct alg_model *m, struct alg_stream *stream, bool is_
 
 	if (reading == UNCLEAR)
 		return NO_CLEAR_ADDRESS;
+	if (reading != READ && m->reply_told)
+		return NO_CLEAR_ADDRESS;
 	/* of several lines the first has left with the server's code */
-	if (reading != READ || (several && command->said != command->verb))
+	if (reading != READ ||
+	    (several && command->said != command->verb && !m->reply_told))
 		return -1;
 	return announce_passive(m, p, is_227, command, text);
+}
+
+/*
+ * The first line of a 227 or 229 of several that answers a translated command begins as
+ * its own. A line that is too long to be held back leaves as it is.
+ */
+static bool reply_begins(struct alg_model *m, struct alg_stream *stream, unsigned open)
+{
+	static const char *const lines[] = { "227-Entering Passive Mode:\r\n",
+					     "229-Entering Extended Passive Mode:\r\n" };
+	int asked = command_of(m->reply);
+	const struct alg_command *command = &m->again;
+
+	if (open || (m->reply != 227 && m->reply != 229))
+		return false;
+	m->reply_told = 0;
+	for (unsigned i = m->commands; i--;)
+		if (m->command[i].verb == asked && m->command[i].refusal < 0)
+			command = &m->command[i];
+	if (command->verb != asked || command->said == asked ||
+	    command->number > m->commands_before)
+		return false;
+	m->reply_told = m->reply == 227 ? 229 : 227;
+	say(stream, lines[m->reply == 227], strlen(lines[m->reply == 227]));
+	return true;
 }
 
 static void server_line(struct alg_model *m, struct alg_stream *stream)
@@ -529,6 +559,8 @@ static void server_line(struct alg_model *m, struct alg_stream *stream)
 	char text[128] = "";
 	int refusal = -1, denied = -1;
 
+	if (!code && reply_begins(m, stream, open))
+		return;
 	if (several && !code && awaits_passive(m) && find_stray(s, len, open) < len) {
 		say(stream, s, find_stray(s, len, open));
 		say(stream, "\r\n", 2);
@@ -558,7 +590,7 @@ static void server_line(struct alg_model *m, struct alg_stream *stream)
 				      text);
 	/* the last of several lines can't have another code than the first */
 	if (denied >= 0 && several) {
-		sprintf(text, "%u Refused.\r\n", code);
+		sprintf(text, "%u Refused.\r\n", m->reply_told ? m->reply_told : code);
 		say(stream, text, strlen(text));
 	} else if (denied >= 0) {
 		say(stream, refusals[denied], strlen(refusals[denied]));
@@ -567,6 +599,8 @@ static void server_line(struct alg_model *m, struct alg_stream *stream)
 	} else {
 		say_changed(stream, &p, text);
 	}
+	if (code)
+		m->reply_told = 0;
 }
 
 void alg_init(struct alg_model *m, const struct alg_config *config, alg_port_fn port_told,
@@ -581,6 +615,7 @@ void alg_init(struct alg_model *m, const struct alg_config *config, alg_port_fn 
 	m->commands = 0;
 	m->commands_seen = 0;
 	m->reply = 0;
+	m->reply_told = 0;
 	m->greeted = false;
 	m->again.verb = NONE;
 	m->opaque = false;

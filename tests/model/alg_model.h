@@ -80,6 +80,7 @@ struct alg_model {
 	unsigned commands_seen;
 	unsigned commands_before; /* seen when the server's line began */
 	unsigned reply;		  /* code of the multi-line reply that is open */
+	unsigned reply_told;	  /* the same as the client has read it; 0: as it is */
 	bool greeted;
 	struct alg_command
 		again; /* that the newest reply refused, no command since; verb NONE: none */

@@ -62,9 +62,9 @@ static void passive_exchange(struct conversation *c, struct text *command,
 								     0);
 	add_verb(c, command, is_227 ? "PASV" : "EPSV");
 	if (!is_227 && random_chance(r, 20)) {
-		argument = random_chance(r, 50) ? '1' : '2';
+		argument = (char)('1' + random_below(r, 3));
 		text_add(command, " %c", argument);
-		refused = across && argument == (server_v4 ? '1' : '2');
+		refused = across && argument != (server_v4 ? '2' : '1');
 	}
 	add_end(c, command);
 	if (across)

@@ -45,6 +45,8 @@ static void data_address(struct ftpnat_rule *rule)
 #define EPSV_IS_PASV C("EPSV\r\n", "PASV\r\n", .also = { FTPNAT_LINE_REWRITTEN })
 #define REFUSED(...) C(__VA_ARGS__, "DENIED\r\n", .also = { FTPNAT_LINE_FAMILY })
 #define ENTERS(port) "229 Entering Extended Passive Mode (|||" port "|)\r\n"
+#define SEVERAL_227  "227-Entering Passive Mode:\r\n"
+#define SEVERAL_229  "229-Entering Extended Passive Mode:\r\n"
 #define ALGS(line)   C(line, "DENIED\r\n", .also = { FTPNAT_LINE_REWRITTEN })
 #define ALGS_ON	     "216 EPSVEPRT translated.\r\n"
 #define ALGS_OFF     "216 NONE translated.\r\n"
@@ -73,6 +75,51 @@ static const struct row told[] = {
 	{ "a 227 in two pieces", IN_64, .expectation = PASSIVE,
 	  .steps = { EPSV_IS_PASV, S("227 ($s", HELD_WITH_ACK),
 		     S(",10,10)\r\n", ENTERS("2570"), OPENS), IN_STEP } },
+	{ "a 227 of several lines, as aioftp has it", IN_64, .expectation = PASSIVE,
+	  .steps = { EPSV_IS_PASV,
+		     S("227-listen socket created\r\n", SEVERAL_229,
+		       .also = { FTPNAT_LINE_REWRITTEN }),
+		     S("227 ($s,10,10) \r\n", ENTERS("2570"), OPENS), IN_STEP } },
+	{ "a 227 of several lines in one segment, with text in between", IN_64,
+	  .expectation = PASSIVE,
+	  .steps = { EPSV_IS_PASV,
+		     S("227-listen (1,2,3,4,5,6)\r\n text\r\n227-more\r\n"
+		       "227 ($s,10,10)\r\n",
+		       SEVERAL_229 " text\r\n227-more\r\n" ENTERS("2570"),
+		       .also = { FTPNAT_LINE_REWRITTEN, FTPNAT_EXPECTED }),
+		     IN_STEP } },
+	{ "a 227 of several lines, cut in the first one", IN_64, .expectation = PASSIVE,
+	  .steps = { EPSV_IS_PASV, S("227-lis", HELD_WITH_ACK),
+		     S("ten\r\n227 ($s,10,10)\r\n", SEVERAL_229 ENTERS("2570"),
+		       .also = { FTPNAT_LINE_REWRITTEN, FTPNAT_EXPECTED }),
+		     IN_STEP } },
+	{ "a 227 of several lines without an address: the client sees its end", IN_64,
+	  .steps = { EPSV_IS_PASV,
+		     S("227-listen\r\n", SEVERAL_229, .also = { FTPNAT_LINE_REWRITTEN }),
+		     S("227 ok\r\n", "229 Refused.\r\n",
+		       .also = { FTPNAT_LINE_MALFORMED }),
+		     IN_STEP } },
+	{ "a 227 of several lines that names another host", IN(NAT64),
+	  .steps = { EPSV_IS_PASV,
+		     S("227-listen\r\n227 (10,66,66,66,10,10)\r\n",
+		       SEVERAL_229 "229 Refused.\r\n",
+		       .also = { FTPNAT_LINE_REWRITTEN, FTPNAT_LINE_FOREIGN }),
+		     IN_STEP } },
+	{ "a 227 of several lines in answer to a PASV is no business of EPSV", IN(MASQ64),
+	  .expectation = PASSIVE,
+	  .steps = { C("PASV\r\nEPSV\r\n", "PASV\r\nPASV\r\n",
+		       .also = { FTPNAT_LINE_REWRITTEN }),
+		     S("227-listen\r\n227 ($s,10,9)\r\n", OPENS),
+		     S("227-listen\r\n227 ($s,10,10)\r\n", SEVERAL_229 ENTERS("2570"),
+		       .also = { FTPNAT_LINE_REWRITTEN, FTPNAT_EXPECTED,
+				 FTPNAT_EXPECTED_REPLACED }),
+		     IN_STEP } },
+	{ "a 229 of several lines", IN(NAT46), .expectation = PASSIVE,
+	  .steps = { PASV_IS_EPSV,
+		     S("229-listen\r\n229 (|||2570|)\r\n",
+		       SEVERAL_227 "227 Entering Passive Mode ($d,10,10)\r\n",
+		       .also = { FTPNAT_LINE_REWRITTEN, FTPNAT_EXPECTED }),
+		     IN_STEP } },
 	{ "EPSV between other commands", IN_64, .expectation = PASSIVE,
 	  .steps = { C("PWD\r\nEPSV\r\nNOOP\r\n", "PWD\r\nPASV\r\nNOOP\r\n",
 		       .also = { FTPNAT_LINE_REWRITTEN }),
@@ -83,6 +130,20 @@ static const struct row told[] = {
 	  .steps = { EPSV_IS_PASV, S("502 no\r\n"), IN_STEP } },
 	{ "EPSV 1 asks for IPv4, which the client hasn't", IN_64,
 	  .steps = { REFUSED("EPSV 1\r\n"),
+		     S("500 what?\r\n",
+		       "522 Network protocol not supported, use (2).\r\n"),
+		     IN_STEP } },
+	{ "EPSV 3 asks for what nobody has", IN_64,
+	  .steps = { REFUSED("EPSV 3\r\n"),
+		     S("500 what?\r\n",
+		       "522 Network protocol not supported, use (2).\r\n"),
+		     REFUSED("EPSV 22\r\n"),
+		     S("500 what?\r\n",
+		       "522 Network protocol not supported, use (2).\r\n"),
+		     REFUSED("EPSV 123456\r\n"),
+		     S("500 what?\r\n",
+		       "522 Network protocol not supported, use (2).\r\n"),
+		     REFUSED("EPSV ALL x\r\n"),
 		     S("500 what?\r\n",
 		       "522 Network protocol not supported, use (2).\r\n"),
 		     IN_STEP } },
@@ -121,7 +182,7 @@ static const struct row told[] = {
 	{ "a 227 that names another host", IN(NAT64),
 	  .steps = { EPSV_IS_PASV,
 		     S("227 (10,66,66,66,10,10)\r\n",
-		       "500 Data connections to another host are refused.\r\n",
+		       "425 Data connections to another host are refused.\r\n",
 		       .also = { FTPNAT_LINE_FOREIGN }),
 		     IN_STEP } },
 	{ "PASV over IPv6: a 227 has no room for the address", IN(NAT64),
@@ -155,6 +216,11 @@ static const struct row told[] = {
 	{ "EPSV 1 asks for what the client has", IN(NAT46), .expectation = PASSIVE,
 	  .steps = { C("EPSV 1\r\n", "EPSV\r\n", .also = { FTPNAT_LINE_REWRITTEN }),
 		     S("229 ok (|||2570|)\r\n", OPENS), IN_STEP } },
+	{ "EPSV 3 asks an IPv6 server for what nobody has", IN(NAT46),
+	  .steps = { REFUSED("EPSV 3\r\n"),
+		     S("500 what?\r\n",
+		       "522 Network protocol not supported, use (1).\r\n"),
+		     IN_STEP } },
 	{ "EPSV 2 asks for IPv6, which the client hasn't", IN(NAT46),
 	  .steps = { REFUSED("EPSV 2\r\n"),
 		     S("500 what?\r\n",
@@ -481,33 +547,57 @@ static const struct icmp_row {
 	enum scene_id id;
 	struct icmp in;
 	struct icmp out; /* type 0: it is dropped */
+	uint16_t len;	 /* of the quoted packet, 0: without payload */
 } icmp_rows[] = {
-	{ "host unreachable", NAT64, { 3, 1, 0 }, { 1, 0, 0 } },
-	{ "protocol unreachable", NAT64, { 3, 2, 0 }, { 4, 1, 6 } },
-	{ "port unreachable", NAT64, { 3, 3, 0 }, { 1, 4, 0 } },
-	{ "fragmentation needed", NAT64, { 3, 4, 1400 }, { 2, 0, 1420 } },
+	{ "host unreachable", NAT64, { 3, 1, 0 }, { 1, 0, 0 }, 0 },
+	{ "protocol unreachable", NAT64, { 3, 2, 0 }, { 4, 1, 6 }, 0 },
+	{ "port unreachable", NAT64, { 3, 3, 0 }, { 1, 4, 0 }, 0 },
+	{ "fragmentation needed", NAT64, { 3, 4, 1400 }, { 2, 0, 1420 }, 0 },
 	{ "fragmentation needed, below IPv6's minimum",
 	  NAT64,
 	  { 3, 4, 600 },
-	  { 2, 0, 1280 } },
-	{ "fragmentation needed, of an old router", NAT64, { 3, 4, 0 }, { 2, 0, 1280 } },
-	{ "prohibited", NAT64, { 3, 13, 0 }, { 1, 1, 0 } },
-	{ "precedence violation", NAT64, { 3, 14, 0 }, { 0, 0, 0 } },
-	{ "time exceeded", NAT64, { 11, 0, 0 }, { 3, 0, 0 } },
-	{ "parameter problem: TTL", NAT64, { 12, 0, 8u << 24 }, { 4, 0, 7 } },
-	{ "parameter problem: destination", NAT64, { 12, 0, 17u << 24 }, { 4, 0, 24 } },
-	{ "parameter problem: identification", NAT64, { 12, 0, 4u << 24 }, { 0, 0, 0 } },
-	{ "parameter problem: an option is missing", NAT64, { 12, 1, 0 }, { 0, 0, 0 } },
-	{ "no route", NAT46, { 1, 0, 0 }, { 3, 1, 0 } },
-	{ "prohibited", NAT46, { 1, 1, 0 }, { 3, 10, 0 } },
-	{ "port unreachable", NAT46, { 1, 4, 0 }, { 3, 3, 0 } },
-	{ "too big", NAT46, { 2, 0, 1400 }, { 3, 4, 1380 } },
-	{ "hop limit exceeded", NAT46, { 3, 0, 0 }, { 11, 0, 0 } },
-	{ "next header unknown", NAT46, { 4, 1, 6 }, { 3, 2, 0 } },
-	{ "parameter problem: length", NAT46, { 4, 0, 5 }, { 12, 0, 2u << 24 } },
-	{ "parameter problem: source", NAT46, { 4, 0, 9 }, { 12, 0, 12u << 24 } },
-	{ "parameter problem: flow label", NAT46, { 4, 0, 2 }, { 0, 0, 0 } },
-	{ "parameter problem: an option", NAT46, { 4, 2, 0 }, { 0, 0, 0 } },
+	  { 2, 0, 1280 },
+	  0 },
+	{ "fragmentation needed, of an old router",
+	  NAT64,
+	  { 3, 4, 0 },
+	  { 2, 0, 1280 },
+	  0 },
+	{ "fragmentation needed, of an old router, a longer packet",
+	  NAT64,
+	  { 3, 4, 0 },
+	  { 2, 0, 1512 },
+	  1500 },
+	{ "fragmentation needed, of an old router, a jumbo packet",
+	  NAT64,
+	  { 3, 4, 0 },
+	  { 2, 0, 8186 },
+	  9000 },
+	{ "an unknown kind of unreachable", NAT64, { 3, 16, 0 }, { 0, 0, 0 }, 0 },
+	{ "prohibited", NAT64, { 3, 13, 0 }, { 1, 1, 0 }, 0 },
+	{ "precedence violation", NAT64, { 3, 14, 0 }, { 0, 0, 0 }, 0 },
+	{ "time exceeded", NAT64, { 11, 0, 0 }, { 3, 0, 0 }, 0 },
+	{ "parameter problem: TTL", NAT64, { 12, 0, 8u << 24 }, { 4, 0, 7 }, 0 },
+	{ "parameter problem: destination", NAT64, { 12, 0, 17u << 24 }, { 4, 0, 24 }, 0 },
+	{ "parameter problem: identification",
+	  NAT64,
+	  { 12, 0, 4u << 24 },
+	  { 0, 0, 0 },
+	  0 },
+	{ "parameter problem: an option is missing", NAT64, { 12, 1, 0 }, { 0, 0, 0 }, 0 },
+	{ "parameter problem: bad length", NAT64, { 12, 2, 2u << 24 }, { 4, 0, 4 }, 0 },
+	{ "parameter problem: unknown code", NAT64, { 12, 3, 2u << 24 }, { 0, 0, 0 }, 0 },
+	{ "no route", NAT46, { 1, 0, 0 }, { 3, 1, 0 }, 0 },
+	{ "prohibited", NAT46, { 1, 1, 0 }, { 3, 10, 0 }, 0 },
+	{ "port unreachable", NAT46, { 1, 4, 0 }, { 3, 3, 0 }, 0 },
+	{ "source address failed policy", NAT46, { 1, 5, 0 }, { 0, 0, 0 }, 0 },
+	{ "too big", NAT46, { 2, 0, 1400 }, { 3, 4, 1380 }, 0 },
+	{ "hop limit exceeded", NAT46, { 3, 0, 0 }, { 11, 0, 0 }, 0 },
+	{ "next header unknown", NAT46, { 4, 1, 6 }, { 3, 2, 0 }, 0 },
+	{ "parameter problem: length", NAT46, { 4, 0, 5 }, { 12, 0, 2u << 24 }, 0 },
+	{ "parameter problem: source", NAT46, { 4, 0, 9 }, { 12, 0, 12u << 24 }, 0 },
+	{ "parameter problem: flow label", NAT46, { 4, 0, 2 }, { 0, 0, 0 }, 0 },
+	{ "parameter problem: an option", NAT46, { 4, 2, 0 }, { 0, 0, 0 }, 0 },
 };
 
 static void test_icmp_errors(void **state)
@@ -530,6 +620,8 @@ static void test_icmp_errors(void **state)
 		about.flags = ACK;
 		packet_build(&quoted, &about);
 		packet_translated(&quoted, &quoted);
+		if (row->len)
+			put16(quoted.byte + 16, row->len);
 		outer.src = row->id == NAT64 ? "10.9.0.254" : "fd00:9::fe";
 		outer.dst = about.src;
 		outer.dst_mac = dataplane_mac(INNER);
@@ -546,6 +638,8 @@ static void test_icmp_errors(void **state)
 		outer.ttl = 63;
 		outer.tos = row->id == NAT64 ? 0 : 0xc0; /* as of our own errors */
 		quoted_build(&quoted, &talk, &run.packet);
+		if (row->len)
+			put16(quoted.byte + 18, (uint16_t)(row->len - 20));
 		icmp_build(&expected, &outer, &row->out, &quoted);
 		good &= packet_same(row->says, &expected, &run.packet);
 		good &= dataplane_counted(row->says, &before, FTPNAT_FORWARDED, icmp);
