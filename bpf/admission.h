@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Who may open a control connection of a rule: by its lists and its limits. */
+/*
+ * Who may open a control connection of a rule, by its lists and its limits, and who a data
+ * connection.
+ */
 #ifndef FTPNAT_BPF_ADMISSION_H
 #define FTPNAT_BPF_ADMISSION_H
 
@@ -124,6 +127,44 @@ __noinline enum ftpnat_reason client_admit(void)
 	if (verdict != GO_ON)
 		client_undo();
 	return verdict;
+}
+
+/* The client's address in the data connection that s->flow describes. */
+static __always_inline const struct ftpnat_addr *data_client(const struct flow_new *new)
+{
+	return new->flags &FTPNAT_FLOW_CLIENT ? &new->key.src : &new->to.dst;
+}
+
+/* The data connection that data_admit() has counted did not come about. */
+static __always_inline void data_undo(struct scratch *s)
+{
+	if (s->flow.flags & FTPNAT_FLOW_COUNTED)
+		client_data_less(data_client(&s->flow), s->flow.rule);
+}
+
+/*
+ * Counts the data connection that s->flow describes for its client: GO_ON, or it has its
+ * share of a table that is nearly full.
+ */
+__noinline enum ftpnat_reason data_admit(void)
+{
+	struct ftpnat_config *config = config_get();
+	struct ftpnat_usage *usage = usage_get();
+	struct scratch *s = scratch_get();
+	__u32 had, table;
+
+	if (!config || !usage || !s)
+		return FTPNAT_NO_MEMORY;
+	client_of(s, data_client(&s->flow), s->flow.rule);
+	if (!client_data_more(s, &had))
+		return GO_ON;
+	s->flow.flags |= FTPNAT_FLOW_COUNTED;
+	table = config->limit[FTPNAT_DATA];
+	if (!under_pressure(usage->flows[FTPNAT_DATA], table) ||
+	    !share_used(had, table, SHARE_DATA))
+		return GO_ON;
+	data_undo(s);
+	return FTPNAT_CLIENT_SHARE;
 }
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What each client has of each rule: control connections, half-open ones, expectations.
- * An entry is created with a client's first connection and deleted with its last one,
- * or when its rate of new sessions is over. No lock: counters are atomic, and an entry
- * about to be deleted has a mark that nobody counts in.
+ * What each client has of each rule: control connections, half-open ones, expectations,
+ * data connections. An entry is created with a client's first connection and deleted with
+ * its last one, or when its rate of new sessions is over. No lock: counters are atomic, and
+ * an entry about to be deleted has a mark that nobody counts in.
  */
 #ifndef FTPNAT_BPF_CLIENTS_H
 #define FTPNAT_BPF_CLIENTS_H
@@ -30,13 +30,33 @@ static __always_inline void client_of(struct scratch *s, const struct ftpnat_add
 	key->pad = 0;
 }
 
-/* Deletes an entry without sessions whose time is over. */
+static __always_inline __u32 client_number(struct ftpnat_client *client,
+					   enum ftpnat_client_has what)
+{
+	return __sync_fetch_and_add(&client->number[what], 0);
+}
+
+/*
+ * Deletes an entry whose time is over, unless it has sessions or data connections. Of its
+ * last data connection and the caller, who takes the mark back because of that one, the
+ * later one deletes it.
+ */
 static __always_inline void client_delete(struct ftpnat_client_key *key,
 					  struct ftpnat_client *client)
 {
-	if (!__sync_val_compare_and_swap(&client->number[FTPNAT_HAS_SESSIONS], 0,
-					 FTPNAT_CLIENT_GONE))
-		bpf_map_delete_elem(&ftpnat_clients, key);
+	int i;
+
+	for (i = 0; i < 2 && !client_number(client, FTPNAT_HAS_DATA); i++) {
+		if (__sync_val_compare_and_swap(&client->number[FTPNAT_HAS_SESSIONS], 0,
+						FTPNAT_CLIENT_GONE))
+			return;
+		if (!client_number(client, FTPNAT_HAS_DATA)) {
+			bpf_map_delete_elem(&ftpnat_clients, key);
+			return;
+		}
+		__sync_fetch_and_sub(&client->number[FTPNAT_HAS_SESSIONS],
+				     FTPNAT_CLIENT_GONE);
+	}
 }
 
 /* Until when it is needed without sessions. */
@@ -117,6 +137,39 @@ static __always_inline void client_has_less(struct scratch *s,
 	client_add(s, what, -1, &had);
 }
 
+/* One more data connection of the client of s->client_key; as client_add(). */
+static __always_inline bool client_data_more(struct scratch *s, __u32 *had)
+{
+	struct ftpnat_client *client =
+		bpf_map_lookup_elem(&ftpnat_clients, &s->client_key);
+
+	if (!client)
+		return false;
+	*had = __sync_fetch_and_add(&client->number[FTPNAT_HAS_DATA], 1);
+	if (!(client_number(client, FTPNAT_HAS_SESSIONS) & FTPNAT_CLIENT_GONE))
+		return true;
+	__sync_fetch_and_sub(&client->number[FTPNAT_HAS_DATA], 1);
+	return false;
+}
+
+/* One less of the client at `addr`. It may have been the last thing that it had. */
+__noinline int client_data_less(const struct ftpnat_addr *addr, __u16 rule)
+{
+	struct scratch *s = scratch_get();
+	struct ftpnat_client *client;
+
+	if (!s || !addr)
+		return 0;
+	client_of(s, addr, rule);
+	client = bpf_map_lookup_elem(&ftpnat_clients, &s->client_key);
+	if (!client)
+		return 0;
+	if (__sync_fetch_and_sub(&client->number[FTPNAT_HAS_DATA], 1) == 1 &&
+	    !client_number(client, FTPNAT_HAS_SESSIONS) && !client_stays(client))
+		client_delete(&s->client_key, client);
+	return 0;
+}
+
 static long try_client(__u32 i, struct scratch **scratch)
 {
 	struct scratch *s = *scratch;
@@ -173,5 +226,6 @@ static __always_inline bool share_used(__u32 has, __u32 limit, __u32 part)
 #define SHARE_SESSIONS	8
 #define SHARE_HALF_OPEN 32
 #define SHARE_EXPECTED	8
+#define SHARE_DATA	8
 
 #endif

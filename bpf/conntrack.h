@@ -64,7 +64,10 @@ static __always_inline long flow_remove(struct ftpnat_tuple *key,
 		control_left(rule, counted, half_open);
 		return 0;
 	}
+	s->left = key->src;
 	session_data(&s->removed_session, created, -1);
+	if (counted)
+		client_data_less(&s->left, rule);
 	return 0;
 }
 

@@ -127,7 +127,12 @@ static __noinline enum ftpnat_reason data_open(struct __sk_buff *skb, struct scr
 	/* RFC 959: from port 20, to a port that the client may use again and again */
 	if (e && e->sport)
 		flow_makes_room(TUPLE_OF_REPLIES);
-	verdict = flow_open(skb, new);
+	verdict = data_admit();
+	if (verdict == GO_ON) {
+		verdict = flow_open(skb, new);
+		if (verdict != GO_ON)
+			data_undo(s);
+	}
 	if (verdict != GO_ON)
 		return verdict;
 

@@ -21,14 +21,15 @@ enum ftpnat_client_has {
 	FTPNAT_HAS_HALF_OPEN,
 	FTPNAT_HAS_EXPECTED,
 	FTPNAT_HAS_FAILED, /* logins, until failed_end */
-	FTPNAT_HAS_MAX = 4 /* power of two */
+	FTPNAT_HAS_DATA,   /* data connections, which may outlive its sessions */
+	FTPNAT_HAS_MAX = 8 /* power of two */
 };
 
 #define FTPNAT_IDLE_CLIENTS 65536 /* clients without sessions that are remembered */
 
 #define FTPNAT_CLIENT_GONE 0x80000000 /* in number[0]: about to be deleted */
 
-/* It exists as long as it has sessions, or `next` or `failed_end` is not over. */
+/* It exists as long as it has connections, or `next` or `failed_end` is not over. */
 struct ftpnat_client {
 	struct bpf_timer timer; /* runs when both are over */
 	__u64 failed_end; /* ns of CLOCK_MONOTONIC: until then failed logins add up */
