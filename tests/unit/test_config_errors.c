@@ -149,7 +149,7 @@ static const struct config_row rows[] = {
 	{ "publish is a mapping",
 	  INTERFACES "publish:\n"
 		     "  name: files\n",
-	  "3:3: publish: is a mapping (is `- ` missing in front?); accepted: a list of rules" },
+	  "3:3: publish: is a mapping, not a list; accepted: a list of rules, with `- ` before each" },
 	{ "publish rule is a word", INTERFACES "publish: [files]\n",
 	  "2:11: a publish rule is not a mapping; accepted: a mapping with the keys " PUBLISH_KEYS },
 	{ "listen is a mapping", LISTEN("{address: 192.0.2.10}"),
@@ -422,6 +422,11 @@ static const struct config_row rows[] = {
 	  "3:1: YAML syntax: ',' or '}' is missing in the mapping that begins on line 2; accepted: {KEY: VALUE, KEY: VALUE}" },
 	{ "key without colon", INTERFACES "publish\nxdp: off\n",
 	  "3:1: YAML syntax: no ':' behind the key on line 2; accepted: 'KEY: VALUE' on each line" },
+	{ "no space behind a key",
+	  INTERFACES "publish:\n"
+		     "  - name:files\n"
+		     "    listen: 192.0.2.10:21\n",
+	  "4:11: YAML syntax: no key can be here, so no ':' either; accepted: a space behind the ':' of each key, line 3 included" },
 	{ "two keys on a line", INTERFACES "xdp: off limits: {}\n",
 	  "2:16: YAML syntax: no key can be here, so no ':' either; accepted: 'KEY: VALUE' on a line of its own, and quotes around a text with ': '" },
 	{ "item out of line", "interfaces:\n  - eth0\n eth1\n",

@@ -69,7 +69,7 @@ int config_value_list(struct config_parser *p, const struct config_key *key,
 		if (node->type == YAML_MAPPING_NODE)
 			return config_error_at(
 				p->err, config_yaml_mark(node), -EINVAL,
-				"%s: is a mapping (is `- ` missing in front?); accepted: %s",
+				"%s: is a mapping, not a list; accepted: %s, with `- ` before each",
 				key->name, key->accepted);
 		ret = config_value_text(p, key, node, &text);
 		return ret ? ret : config_value_bad(p, key, node, "is not a list");

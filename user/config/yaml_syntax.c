@@ -6,9 +6,10 @@
 
 #include "base/util.h"
 
-#define UTF8	   "text in UTF-8"
-#define DIRECTIVES "no directives, and quotes around a text that begins with %"
-#define NO_TABS	   "spaces"
+#define UTF8	    "text in UTF-8"
+#define DIRECTIVES  "no directives, and quotes around a text that begins with %"
+#define NO_KEY_HERE "mapping values are not allowed"
+#define NO_TABS	    "spaces"
 
 /* What libyaml calls a problem, as a user may have caused it. */
 static const struct wording {
@@ -30,7 +31,7 @@ static const struct wording {
 	  "'KEY: VALUE', all keys in one column", true },
 	{ "could not find expected ':'", "no ':' behind the key on line",
 	  "'KEY: VALUE' on each line", true },
-	{ "mapping values are not allowed", "no key can be here, so no ':' either",
+	{ NO_KEY_HERE, "no key can be here, so no ':' either",
 	  "'KEY: VALUE' on a line of its own, and quotes around a text with ': '",
 	  false },
 	{ "mapping keys are not allowed", "no key can be here",
@@ -122,6 +123,28 @@ static const char *common_cause(const char *text, size_t len, uint32_t line)
 	return NULL;
 }
 
+/* The number of the line before `line` if that has a ':', but none that ends a key; else 0. */
+static uint32_t line_without_key(const char *text, size_t len, uint32_t line)
+{
+	const char *start = text, *end = text + len, *stop;
+	bool colon = false;
+
+	if (line < 2)
+		return 0;
+	for (uint32_t number = 1; number < line - 1 && start < end; number++) {
+		stop = memchr(start, '\n', (size_t)(end - start));
+		start = stop ? stop + 1 : end;
+	}
+	for (; start < end && *start != '\n'; start++) {
+		if (*start != ':')
+			continue;
+		if (start + 1 == end || start[1] == ' ' || start[1] == '\n')
+			return 0;
+		colon = true;
+	}
+	return colon ? line - 1 : 0;
+}
+
 struct config_mark config_yaml_to_mark(yaml_mark_t mark)
 {
 	return (struct config_mark){ (uint32_t)mark.line + 1, (uint32_t)mark.column + 1 };
@@ -133,6 +156,7 @@ int config_yaml_syntax_error(struct config_errors *err, const yaml_parser_t *yam
 	struct config_mark at = config_yaml_to_mark(yaml->problem_mark);
 	const struct wording *wording;
 	const char *cause;
+	uint32_t line;
 	char since[16] = "";
 
 	/* libyaml fails without a message when its own stacks have no memory */
@@ -145,6 +169,15 @@ int config_yaml_syntax_error(struct config_errors *err, const yaml_parser_t *yam
 	if (!wording)
 		return config_error_at(err, at, -EINVAL, "YAML syntax: %s; accepted: %s",
 				       yaml->problem, cause ? cause : "YAML");
+	line = !strcmp(wording->problem, NO_KEY_HERE) ?
+		       line_without_key(text, len, at.line) :
+		       0;
+	if (line)
+		return config_error_at(
+			err, at, -EINVAL,
+			"YAML syntax: %s; accepted: a space behind the ':' "
+			"of each key, line %u included",
+			wording->what, line);
 	if (wording->since)
 		snprintf(since, sizeof(since), " %u",
 			 config_yaml_to_mark(yaml->context_mark).line);
