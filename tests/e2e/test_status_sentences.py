@@ -70,6 +70,15 @@ def test_interface_is_down(host):
     assert any("v0 has no carrier" in said for said in sentences)
 
 
+@pytest.mark.parametrize("limit", ["gso_max_size", "gro_max_size"])
+def test_big_tcp_after_up(host, limit):
+    host.up()
+    host.ip("link", "set", "v0", limit, "131072")
+    only(host, "v0 may make packets of 131072 bytes (BIG TCP)", "to at most 65536", "ip -d link show v0")
+    host.ip("link", "set", "v0", limit, "65536")
+    assert degraded(host) == []
+
+
 def test_server_without_a_route(host):
     host.up(config=CONFIG.replace("10.9.0.11", "10.8.0.11"))
     only(host, "No route to server 10.8.0.11:21 of rule files", "ip route")

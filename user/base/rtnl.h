@@ -28,6 +28,9 @@ int rtnl_qdisc(int ifindex);
 int rtnl_filters(int ifindex, int (*each)(const struct tc_filter *filter, void *arg),
 		 void *arg);
 
+/* More than IP's length field counts is BIG TCP, which the programs can't read. */
+#define RTNL_PACKET_MAX 65536
+
 /* The largest packet that the interface's GSO or GRO may make, in bytes (BIG TCP); or -errno. */
 int rtnl_largest_packet(int ifindex);
 

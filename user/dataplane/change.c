@@ -45,22 +45,20 @@ static int find_header(const struct config *config, const struct config_interfac
 	return 0;
 }
 
-#define LARGEST_PACKET 65536 /* more than IP's length field counts: BIG TCP */
-
 /* The programs read lengths as the IP header has them. */
 static int check_largest_packet(const struct config *config,
 				const struct config_interface *from, __u32 ifindex)
 {
 	int largest = rtnl_largest_packet((int)ifindex);
 
-	if (largest <= LARGEST_PACKET)
+	if (largest <= RTNL_PACKET_MAX)
 		return 0; /* or the kernel doesn't say: before BIG TCP */
 	config_report_at(
 		config, from->at,
 		"%s may make packets of %d bytes (BIG TCP), which ftpnat can't "
 		"read; see `ip -d link show %s`, and set gso_max_size, gro_max_size, "
 		"gso_ipv4_max_size and gro_ipv4_max_size to at most %d",
-		from->name, largest, from->name, LARGEST_PACKET);
+		from->name, largest, from->name, RTNL_PACKET_MAX);
 	return -EFBIG;
 }
 

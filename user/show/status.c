@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/netdev.h"
 #include "base/netns.h"
+#include "base/rtnl.h"
 #include "dataplane/attach.h"
 #include "dataplane/before.h"
 #include "dataplane/fastpath.h"
@@ -173,6 +174,20 @@ static void check_link(struct status *status, const char *name)
 		      "Interface %s has no carrier: look at its cable or peer.", name);
 }
 
+/* `up` refuses BIG TCP, but it may be switched on afterwards. */
+static void check_largest_packet(struct status *status,
+				 const struct ftpnat_interface *interface)
+{
+	int largest = rtnl_largest_packet((int)interface->ifindex);
+
+	if (largest > RTNL_PACKET_MAX)
+		fault(status->degraded, FAULT_INTERFACE,
+		      "Interface %s may make packets of %d bytes (BIG TCP), which ftpnat can't read: "
+		      "set gso_max_size, gro_max_size, gso_ipv4_max_size and gro_ipv4_max_size "
+		      "to at most %d (`ip -d link show %s`).",
+		      interface->name, largest, RTNL_PACKET_MAX, interface->name);
+}
+
 static void add_interface(struct status *status, const struct ftpnat_interface *interface)
 {
 	json_t *hooks = json_array();
@@ -191,6 +206,7 @@ static void add_interface(struct status *status, const struct ftpnat_interface *
 			 *note && *before ? "; " : "", before);
 		check_addresses(status, interface);
 		check_link(status, interface->name);
+		check_largest_packet(status, interface);
 	}
 	if (err)
 		fault(status->degraded, FAULT_FILTER,
