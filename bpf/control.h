@@ -262,6 +262,16 @@ static __always_inline bool control_probes(const struct scan *c,
 }
 
 /*
+ * A FIN with an old timestamp? It takes room in the stream, as payload does, and its receiver
+ * may have a younger clock than we have seen: it has to come again.
+ */
+static __always_inline bool control_ends_late(const struct scan *c,
+					      enum ftpnat_reason verdict)
+{
+	return verdict == FTPNAT_BAD_TIMESTAMP && c->s->packet.flags & TH_FIN;
+}
+
+/*
  * With the session locked: GO_ON with seg->send.seq and seg->send.ack, or the final
  * reason.
  */
@@ -288,7 +298,7 @@ static __always_inline enum ftpnat_reason control_locked(struct scan *c,
 			control_reset(c);
 		else if (control_probes(c, verdict))
 			return ask(c);
-		else if (p->len)
+		else if (p->len || control_ends_late(c, verdict))
 			return verdict;
 		else
 			count(FTPNAT_IGNORED);

@@ -240,9 +240,8 @@ static void make_config(struct conversation *c)
 	struct random *r = &c->random;
 	struct alg_config *config = &c->config;
 	bool v6 = random_chance(r, 30);
-	unsigned kind = random_below(r, 3); /* keep, full NAT, masquerade */
-	struct random across = { .state = r->state ^
-					  0x6052 }; /* of its own, as the forger's */
+	unsigned kind = random_below(r, 3);	       /* keep, full NAT, masquerade */
+	struct random across = { .state = ~r->state }; /* of its own, as the forger's */
 
 	memset(config, 0, sizeof(*config));
 	config->publish = kind < 2;

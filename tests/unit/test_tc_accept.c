@@ -358,6 +358,50 @@ static void test_no_line(void **state)
 	assert_true(good);
 }
 
+/*
+ * A FIN with an old timestamp: whether its receiver takes it can't be known, so it has to
+ * come again, with a new one.
+ */
+static void test_late_fin(void **state)
+{
+	static const struct flaw late = { "a late FIN", FTPNAT_BAD_TIMESTAMP,
+					  .flags = FIN | ACK, .clock = -1000 };
+	static const struct step ends[] = {
+		C(NULL, .flags = FIN | ACK),
+		S(NULL, .flags = FIN | ACK),
+		C(NULL, .flags = ACK, .also = { FTPNAT_CONTROL_CLOSED }),
+		{ 0 },
+	};
+	bool good = true;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(routed); i++) {
+		for (enum end from = CLIENT; from <= SERVER; from++) {
+			struct ftpnat_session was, is;
+			struct counters counters;
+			struct packet packet;
+			struct talk talk;
+			struct run run;
+
+			talk_begin(&talk, routed[i]);
+			good &= talk_step(&talk, late.says, &(struct step)C("NOOP\r\n"));
+			good &= talk_step(&talk, late.says,
+					  &(struct step)S("200 ok\r\n"));
+			was = session_of(&talk);
+			flawed(&packet, &talk, from, &late, NULL);
+			dataplane_counters(&counters);
+			dataplane_run(&run, INGRESS, talk_side(&talk, from), &packet, 0);
+			good &= run.action == TC_SHOT;
+			good &= dataplane_counted(late.says, &counters, late.reason,
+						  NULL);
+			is = session_of(&talk);
+			assert_memory_equal(&was, &is, sizeof(was));
+			good &= talk_steps(&talk, "it comes again", ends);
+		}
+	}
+	assert_true(good);
+}
+
 /* An urgent byte is read by some and not by others: only Telnet's Synch stays urgent. */
 static void test_urgent(void **state)
 {
@@ -585,11 +629,12 @@ static void test_client_that_crashed(void **state)
 
 int main(void)
 {
-	static struct CMUnitTest tests[2 * ARRAY_SIZE(blind) + 2 * ARRAY_SIZE(flaws) + 8];
+	static struct CMUnitTest tests[2 * ARRAY_SIZE(blind) + 2 * ARRAY_SIZE(flaws) + 16];
 	static const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_xdp),
 		cmocka_unit_test(test_xdp_after_the_end),
 		cmocka_unit_test(test_urgent),
+		cmocka_unit_test(test_late_fin),
 		cmocka_unit_test(test_fast_open),
 		cmocka_unit_test(test_fast_open_of_data),
 		cmocka_unit_test(test_ttl),
