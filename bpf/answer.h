@@ -19,7 +19,7 @@
 /*
  * RFC 1812 section 4.3.2.8, RFC 4443 section 2.4(f): errors are rationed, of each kind and
  * on each CPU, a hundred a second and fifty at once. What one costs is random, so that
- * nobody can count the errors for others by those that he gets (CVE-2020-25705).
+ * an attacker can't count the errors of others by those that it gets (CVE-2020-25705).
  */
 #define ANSWER_TOKENS 75	 /* at most; an error costs one or two of them */
 #define ANSWER_EARNS  6666667ULL /* nanoseconds for each */

@@ -38,7 +38,7 @@ static __always_inline __u32 client_number(struct ftpnat_client *client,
 
 /*
  * Deletes an entry whose time is over, unless it has sessions or data connections. Of its
- * last data connection and the caller, who takes the mark back because of that one, the
+ * last data connection and the caller, which takes the mark back because of that one, the
  * later one deletes it.
  */
 static __always_inline void client_delete(struct ftpnat_client_key *key,

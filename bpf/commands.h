@@ -305,7 +305,7 @@ static __always_inline void command_find(const struct ftpnat_session *session,
 
 /*
  * The command that a reply whose code names `command` will answer if it goes on as it has
- * begun, or NONE: a PASV or EPSV that waits, and is no younger than that beginning.
+ * begun, or NONE: a PASV or EPSV that waits, and is not younger than that beginning.
  */
 __noinline int command_waiting(struct ftpnat_session *session, __u8 command)
 {

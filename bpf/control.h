@@ -253,7 +253,7 @@ static __always_inline void control_change(struct scan *c, const struct ftpnat_f
 		flow_change();
 }
 
-/* A probe of a window, or a keepalive, the one byte of which nobody takes? */
+/* A probe of a window, or a keepalive, whose one byte no receiver takes? */
 static __always_inline bool control_probes(const struct scan *c,
 					   enum ftpnat_reason verdict)
 {

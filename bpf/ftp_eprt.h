@@ -74,7 +74,7 @@ static __always_inline bool ftp_set_v6(struct ftp_parser *p)
 	return p->line.addr[0] || p->line.addr[1] || p->line.addr[2] != bpf_htonl(0xffff);
 }
 
-/* No number of an IPv4 address: nobody takes it, but inside an IPv6 one. */
+/* Not a number of an IPv4 address: no server takes it, except inside an IPv6 one. */
 static __always_inline bool ftp_eprt_v4_bad(struct ftp_parser *p, __u8 delimiters)
 {
 	return p->protocol == 2 ? ftp_odd(p, delimiters) : false;

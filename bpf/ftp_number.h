@@ -44,7 +44,7 @@ static __always_inline void ftp_step_odd(struct ftp_parser *p, __u8 c)
 		p->separators++;
 }
 
-/* A byte that is no part of what was expected, after so many separators. */
+/* A byte that is not part of what was expected, after so many separators. */
 static __always_inline bool ftp_odd_byte(struct ftp_parser *p, __u8 c, __u8 separators)
 {
 	ftp_odd(p, separators);

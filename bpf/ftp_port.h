@@ -7,7 +7,7 @@
 
 /*
  * The sixth number ends where its digits do, whatever follows. pyftpdlib takes one above 255,
- * and adds it to 256 times the fifth. False: nobody takes it.
+ * and adds it to 256 times the fifth. False: no server takes it.
  */
 static __always_inline bool ftp_port_end(struct ftp_parser *p, __u8 c)
 {

@@ -196,7 +196,7 @@ static __always_inline void ftp_229_parenthesis(struct ftp_parser *p)
 	ftp_number_start(p);
 }
 
-/* Digits that are no address, in front of a '(' or without any. */
+/* Digits that are not an address, in front of a '(' or without any. */
 static __always_inline void ftp_229_digits(struct ftp_parser *p, __u8 c)
 {
 	p->separators = FTP_ENOUGH;
@@ -208,7 +208,7 @@ static __always_inline void ftp_229_digits(struct ftp_parser *p, __u8 c)
 		p->state = FTP_STATE_229_TEXT;
 }
 
-/* A byte that is no digit, in front of the port. */
+/* A byte that is not a digit, in front of the port. */
 static __always_inline void ftp_229_delimiter(struct ftp_parser *p, __u8 c)
 {
 	if (c == 255) { /* a Telnet command, which some leave out */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The logs of a session: entered with its first byte that is not acknowledged, removed
- * when all are. Only who holds the session's lock may use them.
+ * when all are. Only the holder of the session's lock may use them.
  */
 #ifndef FTPNAT_BPF_LOGS_H
 #define FTPNAT_BPF_LOGS_H

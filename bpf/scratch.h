@@ -96,7 +96,7 @@ struct sending {
 	__u32 ack;  /* receiver's */
 	__u32 upto; /* sender's: may be acknowledged if nothing is forwarded */
 	bool news;  /* its ACK tells the receiver something new */
-	bool twice; /* the receiver shall acknowledge it at once */
+	bool twice; /* the receiver must acknowledge it at once */
 };
 
 /* A control segment on its way through the edit log; each part is set by the phase that it names. */

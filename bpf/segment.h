@@ -218,7 +218,7 @@ static __noinline int line_break(struct scan *c)
 		from = stream->next;
 	session_line_break(c->session);
 	event_line(c, false);
-	if (!seg->outcome.text_len) { /* of a 227 that nobody asked for */
+	if (!seg->outcome.text_len) { /* of a 227 without a PASV */
 		if (seg->scan.releasing)
 			release_held(c);
 		return 0;

@@ -215,7 +215,7 @@ static __always_inline void session_remove(__u32 *id, const struct ftpnat_tuple 
 		return;
 	expectation_close(session, *id, FTPNAT_EXPECTED_CLOSED);
 	tls_forget(session, *id);
-	session->gone = 1; /* to those who wait for the lock */
+	session->gone = 1; /* to those that wait for the lock */
 	bpf_map_delete_elem(&ftpnat_logs, id);
 	session_unlock(session, id);
 	bpf_map_delete_elem(&ftpnat_sessions, id);

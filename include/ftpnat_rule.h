@@ -29,7 +29,7 @@ enum ftpnat_balance {
 /* ftpnat_rule.admission: who may open a control connection, and how a SYN is refused */
 #define FTPNAT_ADMIT_LISTS 0x0001 /* ftpnat_lists has a trie for it: `clients`, `deny` */
 #define FTPNAT_ADMIT_DEFAULT                                                             \
-	0x0002			  /* who isn't in it may come in: there is no `clients` */
+	0x0002 /* clients that are not in it may come in: there is no `clients` */
 #define FTPNAT_ADMIT_RESET 0x0004 /* refuse: reset */
 #define FTPNAT_ADMIT_RESET_NO_SERVER                                                     \
 	0x0008 /* reset when no server is left: unless refuse: drop */

@@ -83,7 +83,7 @@ struct ftpnat_log {
 
 /*
  * ftpnat_logs: session id -> its logs. Entered with the first byte that is not
- * acknowledged, removed when all are and some time has passed. Only who holds the
+ * acknowledged, removed when all are and some time has passed. Only the holder of the
  * session's lock may use it. Id 0, which no session has: empty ones for all others.
  */
 struct ftpnat_logs {

@@ -93,7 +93,7 @@ for _version, _rules in (("v4", (PUBLISH, GROW)), ("v6", (PUBLISH6, GROW6))):
         if errors:
             raise Failed(f"the client gets {errors[0].kind} by a link that its packet did not leave by")
 
-    @attack(ACCEPTANCE, "ICMP error with a bad checksum:", BLIND, "It is no error.", _rules,
+    @attack(ACCEPTANCE, "ICMP error with a bad checksum:", BLIND, "It is not an error.", _rules,
             {name: (kind,) for name, kind in list(KINDS[_version].items())[:2]})
     def bad_checksum(s, kind):
         s.client.send(b"NOOP\r\n")

@@ -92,7 +92,7 @@ class Siege(Scene):
                         options=b"\2\4\5\xa0\4\2" + b"\1\1").but(**fields)
         self.inject(wire, packet)
         arrived = self.arrivals(seq)
-        for syn in arrived:  # nothing of it shall stay behind
+        for syn in arrived:  # nothing of it must stay behind
             self.world.wire_of(syn.destination[0]).send(
                 Packet(syn.destination, syn.source, ack=(syn.seq + 1) % 2**32, flags=RST | ACK).build())
         if arrived:

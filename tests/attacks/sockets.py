@@ -35,7 +35,7 @@ def own_connection(s, port):
 
 
 @attack(SOCKETS, "client dials from the port of the gateway's own connection", BLIND,
-        "The client gets another port; the gateway's connection works on.", (FULL, GROW, GROW6), {"": ()}, connect=False)
+        "The client gets another port; the gateway's connection keeps working.", (FULL, GROW, GROW6), {"": ()}, connect=False)
 def taken_port(s):
     port = s.world.port()
     with own_connection(s, port) as (sock, end):

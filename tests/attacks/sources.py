@@ -60,7 +60,7 @@ ROUTE_OPTIONS = {"loose source route": 131, "strict source route": 137}
 
 
 @attack(SOURCE, "SYN with", "client's link",
-        "A source-routed packet is no client's (RFC 6274 section 3.13.2.3).",
+        "A source-routed packet is not a client's (RFC 6274 section 3.13.2.3).",
         (PUBLISH, FULL, GROW), {
             f"{name}{how}": (kind, before, pointer) for name, kind in ROUTE_OPTIONS.items()
             for how, before, pointer in (("", b"", 4), (" behind NOPs", b"\1\1\1", 4),

@@ -55,7 +55,7 @@ class Scene:
             for node, interface in self._interfaces():
                 node.run(["ethtool", "-L", interface, "rx", len(CPUS), "tx", len(CPUS)])
             self.lab.client.sysctl("net/ipv4/ip_local_port_range", "1024 65535")
-            # first, for who asks at its start whether a neighbour takes XDP frames
+            # first, for a dataplane that asks at its start whether a neighbour takes XDP frames
             for node in (self.lab.client, self.lab.server):
                 if generated:
                     Tools.attach_xdp(node, "eth0", "bench_sink")
@@ -172,7 +172,7 @@ class Scene:
             header = self.first_arrival(template)
             if frames.ends(header) not in known:
                 raise LabError(f"{self.lab.name}: a frame arrived as {frames.ends(header)}, which "
-                               f"is none of the server's connections")
+                               f"is not one of the server's connections")
             if header[22] != 63 or not frames.sane(header):
                 raise LabError(f"{self.lab.name}: wrong TTL or checksum: {header.hex()}")
 

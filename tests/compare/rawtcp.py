@@ -408,7 +408,7 @@ class Tcp:
         self.edge = max(self.edge, edge)
 
     def _stale(self, segment):
-        """All before what we acknowledged: its own ACK is no news (RFC 9293 section 3.10.7.4)."""
+        """All before what we acknowledged: its own ACK is not news (RFC 9293 section 3.10.7.4)."""
         end = difference(segment.seq, self.irs + 1) + len(segment.payload) + bool(segment.flags & FIN)
         return end < self.told_end
 

@@ -214,7 +214,7 @@ class World:
     def reach(self, source, destination):
         """(source, destination) of a SYN as it arrived; None when it did not."""
         tcp, syn = self.dial(source, destination)
-        if syn:  # nothing of it shall stay behind
+        if syn:  # nothing of it must stay behind
             reset = Segment(syn.destination, syn.source, 0, (syn.seq + 1) % 2**32, RST | ACK)
             self.wire_of(syn.destination[0]).send(reset.build())
             self.settle()

@@ -144,7 +144,7 @@ def tayga(make_lab):
 
 
 def web(lab, server):
-    """How curl ends that asks the server for what is no business of ours."""
+    """How curl ends that asks the server for what does not concern us."""
     return lab.client.run(["curl", "-sS", "-m", "5", "-o", "/dev/null", f"http://[{behind(server.addresses[0])}]:8080/"],
                           check=False).returncode
 

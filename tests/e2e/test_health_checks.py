@@ -222,7 +222,7 @@ def test_without_checks_in_the_rule_only_the_hand_counts(make_lab):
 
 
 def test_checks_are_no_sessions(make_lab):
-    """Not of a rule that would have them, and nothing that a guard drops; no event tells of them."""
+    """Not of a rule that would have them, and nothing that a guard drops; no event names them."""
     scene = Scene(make_lab, config={"track": [{"name": "all", "servers": ["10.2.0.0/16"]}],
                                     "guard": [{"interface": name, "ports": [21]} for name in ("s1", "s2")]})
     follower = Follower(scene.lab, "--json")

@@ -53,7 +53,7 @@ def scene(make_lab):
     return lab, server, vips, Service(lab)
 
 
-def test_rules_are_valid_and_fire_when_they_shall():
+def test_rules_are_valid_and_fire_when_they_should():
     checked = promtool("check", "rules", ALERTS)
     assert checked.returncode == 0, checked.stderr
     config = promtool("check", "config", os.path.join(PROMETHEUS, "prometheus.yaml"))

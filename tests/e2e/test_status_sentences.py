@@ -148,7 +148,7 @@ def refused_sessions(host, number=3, server="10.9.0.10:21"):
 
 
 def test_new_sessions_that_a_server_refuses(host):
-    """Those answered before are no proof; one answered since is."""
+    """Those answered before are not proof; one answered since is."""
     host.up()
     put_connection(host, "198.51.100.8:40000", "192.0.2.10:2121", "198.51.100.8:40000", "10.9.0.10:21",
                    tcp=(SYN | ACK, SYN | ACK), created=int(time.monotonic()) - 9)

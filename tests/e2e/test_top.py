@@ -114,7 +114,7 @@ def test_filter(up, terminals):
     terminal.wait(lambda lines: clients(lines) == ["9"], "the active one")
     terminal.press("/nobody\r")
     terminal.wait_text("0 of 3 sessions with nobody")
-    terminal.press("/q\x1b")  # a letter of the filter is no command
+    terminal.press("/q\x1b")  # a letter of the filter is not a command
     terminal.wait(lambda lines: len(clients(lines)) == 3, "all again")
 
 

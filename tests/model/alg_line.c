@@ -162,7 +162,7 @@ static bool eprt_v6(const uint8_t *s, size_t len, struct alg_addr *addr)
 	return inet_pton(AF_INET6, text, addr) == 1 && !alg_addr_is_v4(addr);
 }
 
-/* Does a ninth group begin before anything that is no part of an IPv6 address? */
+/* Does a ninth group begin before anything that is not part of an IPv6 address? */
 static bool nine_groups(const uint8_t *s, size_t len)
 {
 	size_t groups = 0, digits = 0, colons = 0;
@@ -234,7 +234,7 @@ enum reading find_eprt(const uint8_t *s, size_t len, size_t at, struct place *p)
 	for (end = at; end < len && s[end] != d;)
 		end++;
 	if (n == 1) {
-		size_t stop = end < len ? end : len - 1; /* LF is no part of it */
+		size_t stop = end < len ? end : len - 1; /* LF is not part of it */
 
 		reading = eprt_v4(s, at, stop, &wrong, &p->addr);
 		if (reading == UNCLEAR && wrong == SIZE_MAX)

@@ -75,7 +75,7 @@ static int choose_port(struct alg_model *m, const struct alg_expectation *expect
 	port = m->port_told(m->arg, reader, offset, numbers);
 	if (port < 0)
 		return -2;
-	/* a choice that must not be is no choice: what follows will differ */
+	/* a choice that must not be is not a choice: what follows will differ */
 	return port >= (int)min && port <= (int)max &&
 			       !is_listen(m, expectation, (unsigned)port) ?
 		       port :

@@ -200,7 +200,7 @@ static void make_dialogue(struct conversation *c)
 
 /* ---- the surroundings ---- */
 
-/* Two hosts have two addresses; who sends to its own forges packets. */
+/* Two hosts have two addresses; a host that sends to its own forges packets. */
 static void another_address(struct conversation *c, struct alg_addr *a, unsigned side,
 			    const struct alg_addr *than)
 {

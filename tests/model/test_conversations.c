@@ -172,7 +172,7 @@ static void check_ends(void)
 	}
 	if (aborted && conversation.clean && !wire.end[0].reset && !wire.end[1].reset)
 		wire_fail(&wire, "the reset never arrived");
-	/* one that overtakes data is believed by who has the data first, and not by the gateway */
+	/* one that overtakes data is believed by the end that has the data first, and not by the gateway */
 	if ((wire.end[0].reset || wire.end[1].reset) && !wire.reset_seen &&
 	    !conversation.network.jitter)
 		wire_fail(&wire, "the gateway doesn't know of the reset");

@@ -250,7 +250,7 @@ static bool may_forge(const struct wire *w)
 	return true;
 }
 
-/* A segment in the name of who has sent `real` changes nothing, and nothing answers it. */
+/* A segment in the name of the sender of `real` changes nothing, and nothing answers it. */
 static void attack(struct wire *w, enum alg_side from, const struct segment *real)
 {
 	static const uint8_t host_mac[6] = { 2, 0, 0, 0, 0, 1 };

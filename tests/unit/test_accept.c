@@ -115,7 +115,7 @@ static const struct conversation {
 	{ "a reset, whose sender goes on",
 	  { HANDSHAKE, O(RST, 1, OVER), A(ACK, 1, 1, 9, OVER), O(ACK, 1, 1, OVER),
 	    O(ACK, 1, 10, UP), A(ACK, 10, 1, 9, UP) } },
-	{ "a server that was started anew: challenged, reset",
+	{ "a server that was restarted: challenged, reset",
 	  { HANDSHAKE, A(ACK, 1, 1, 9, UP), O(SYN, AWAY, IGNORED, UP), A(ACK, 10, 1, UP),
 	    O(RST, 1, OVER) } },
 

@@ -62,7 +62,7 @@ static void names_lead_back_to_their_maps(void **state)
 	assert_int_equal(map_of_name(""), FTPNAT_MAP_MAX);
 }
 
-/* What a connection needs is kept; what a program fills anew for each packet is not. */
+/* What a connection needs is kept; what a program fills for each packet is not. */
 static void table_says_what_survives(void **state)
 {
 	(void)state;

@@ -546,7 +546,7 @@ static void test_ttl(void **state)
 	assert_true(good);
 }
 
-/* What the sender has left to its card is no wrong checksum. */
+/* What the sender has left to its card is not a wrong checksum. */
 static void test_unfinished_checksum(void **state)
 {
 	bool good = true;

@@ -268,7 +268,7 @@ static const struct login_row {
 	  { S("220 hello\r\n"), C("USER a\r\n"), S("331 go on\r\n"), C("PASS b\r\n"),
 	    S("230 welcome\r\n") },
 	  0 },
-	{ "530 to what is no password",
+	{ "530 to what is not a password",
 	  1,
 	  { S("220 hello\r\n"), C("PWD\r\n"), S(REFUSES), C("PASSWORD b\r\n"), S(REFUSES),
 	    C("USER PASS\r\n"), S(REFUSES) },

@@ -169,7 +169,7 @@ static void test_data_offset(void **state)
 	check_data_offset(&syn6, TCP6);
 }
 
-/* The frame has the bytes, the IP packet hasn't: padding is no header. */
+/* The frame has the bytes, the IP packet hasn't: padding is not a header. */
 static void test_data_offset_into_padding(void **state)
 {
 	struct packet_spec spec = syn4;

@@ -167,7 +167,7 @@ static bool lines_become(const char *says, enum scene_id id, const struct step *
 	return talk_steps(&talk, says, steps);
 }
 
-/* A port on which the host itself listens is no data port; on an address of another it is. */
+/* A port on which the host itself listens is not a data port; on an address of another it is. */
 static void test_listening(void **state)
 {
 	static const struct step kept[] = {

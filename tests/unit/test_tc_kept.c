@@ -339,7 +339,7 @@ static void test_no_wider_window(void **state)
 	}
 }
 
-/* A window of no bytes stays one, whatever its unit: what is sent into it is no line. */
+/* A window of no bytes stays one, whatever its unit: what is sent into it is not a line. */
 static void test_shifted_edge(void **state)
 {
 	struct packet_spec into, asked;

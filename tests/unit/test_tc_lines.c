@@ -114,7 +114,7 @@ static const struct row told[] = {
 	{ "a line that needs no change keeps its spelling", IN(KEEP4),
 	  .expectation = ACTIVE_PUBLISH,
 	  .steps = { C("pOrT   198,51,100,007,7,208 \r\n", OPENS) } },
-	{ "Telnet commands before ABOR are no business of ours", IN(FULL4) | IN(MASQ6),
+	{ "Telnet commands before ABOR do not concern us", IN(FULL4) | IN(MASQ6),
 	  .steps = { C("\xff\xf4\xff\xf2"
 		       "ABOR\r\n"),
 		     S("226 ok\r\n") } },
@@ -220,7 +220,7 @@ static const struct row told[] = {
 	  .steps = { C("PORT $c,7,208\r\n", "PORT $p,7,208\r\n", OPENS),
 		     C("Host: x\r\n",
 		       .also = { FTPNAT_NOT_FTP, FTPNAT_EXPECTED_CLOSED }) } },
-	{ "HTTP to a published server is no way round the rule", IN_PUBLISH &IN_V4,
+	{ "HTTP to a published server is not a way round the rule", IN_PUBLISH &IN_V4,
 	  .steps = { C("GET / HTTP/1.1\r\n", .also = { FTPNAT_NOT_FTP }),
 		     C("PORT $c,7,208\r\n", "PORT 0,0,0,0,0,0\r\n",
 		       .also = { FTPNAT_NOT_FTP }) } },

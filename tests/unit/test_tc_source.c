@@ -118,7 +118,7 @@ static void test_row(void **state)
 	assert_true(good);
 }
 
-/* A packet of this host's own is looked at by nobody. */
+/* This host's own packets are not checked. */
 static void test_egress(void **state)
 {
 	struct packet_spec spec = syn4;

@@ -269,9 +269,9 @@ static const struct network networks[] = {
 	{ "no loss, one segment in flight", 0, 30, false, 1 },
 	{ "a byte at a time", 0, 1, false, 40 },
 	{ "loss", 20, 60, false, 400 },
-	{ "loss, retransmissions cut anew", 20, 60, true, 400 },
-	{ "heavy loss, short segments cut anew", 50, 40, true, 200 },
-	{ "much in flight, cut anew", 10, 300, true, 1700 },
+	{ "loss, retransmissions cut differently", 20, 60, true, 400 },
+	{ "heavy loss, short segments cut differently", 50, 40, true, 200 },
+	{ "much in flight, cut differently", 10, 300, true, 1700 },
 	{ "all again and again", 0, 100, true, 1700 },
 };
 

@@ -105,7 +105,7 @@ static const struct row told[] = {
 		       SEVERAL_229 "229 Refused.\r\n",
 		       .also = { FTPNAT_LINE_REWRITTEN, FTPNAT_LINE_FOREIGN }),
 		     IN_STEP } },
-	{ "a 227 of several lines in answer to a PASV is no business of EPSV", IN(MASQ64),
+	{ "a 227 of several lines in answer to a PASV does not concern EPSV", IN(MASQ64),
 	  .expectation = PASSIVE,
 	  .steps = { C("PASV\r\nEPSV\r\n", "PASV\r\nPASV\r\n",
 		       .also = { FTPNAT_LINE_REWRITTEN }),

@@ -145,7 +145,7 @@ static void test_hop_of_another_second(void **state)
 	flow.seen--;
 	xdp_set_hop(flow.hop - 1u, &wrong);
 	xdp_set_flow(&key, &flow);
-	assert_true(xdp_takes("learned anew", &talk, NATIVE, true));
+	assert_true(xdp_takes("learned again", &talk, NATIVE, true));
 	assert_int_not_equal(xdp_flow(&in).hop, flow.hop);
 }
 

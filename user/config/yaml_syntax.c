@@ -72,7 +72,7 @@ static const struct wording {
 	{ "invalid trailing UTF-8 octet", "a byte that is not UTF-8", UTF8, false },
 	{ "incomplete UTF-8 octet sequence", "a character that is cut off", UTF8, false },
 	{ "invalid length of a UTF-8 sequence", "a byte that is not UTF-8", UTF8, false },
-	{ "invalid Unicode character", "a character that is none of Unicode", UTF8,
+	{ "invalid Unicode character", "a character that is not in Unicode", UTF8,
 	  false },
 	{ "found extremely long", "a number that is too long", "YAML", false },
 };

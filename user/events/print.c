@@ -77,7 +77,7 @@ static void put_in_words(const struct ftpnat_event *e, bool is_line, struct word
 		       e->reason == FTPNAT_CLEAR;
 }
 
-/* Why a line became what it is, where that is no translation. NULL: nothing to explain. */
+/* Why a line became what it is, where that is not a translation. NULL: nothing to explain. */
 static const char *line_note(const struct ftpnat_line_event *line)
 {
 	if (!line->text_len || line->event.reason == FTPNAT_LINE_REWRITTEN)

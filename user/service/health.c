@@ -129,7 +129,7 @@ static int see_io(sd_event_source *source, int fd, uint32_t events, void *arg)
 	return 0;
 }
 
-/* The programs know its connection by the socket: it is no session of a rule. */
+/* The programs know its connection by the socket: it is not a session of a rule. */
 static int note_probe(const struct health_target *target)
 {
 	_cleanup_close_ int probes_fd =

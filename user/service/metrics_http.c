@@ -77,7 +77,7 @@ static enum MHD_Result answer_metrics(const struct metrics_http *http,
 }
 
 /*
- * MHD's own timeout begins anew with each byte. Who sends a byte now and then must not
+ * MHD's own timeout starts again with each byte. A client that sends a byte now and then must not
  * keep others out: it shuts the connection, and MHD then finds it closed.
  */
 static void shut(struct waiting *waiting)

@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "events/print.h"
 
-#define ROUND		   1024 /* events at once: requests and signals shall not wait */
+#define ROUND		   1024 /* events at once: requests and signals must not wait */
 #define MAX_FIELDS	   24
 #define REFUSED_PER_SECOND 10  /* refusals of one reason that are logged ... */
 #define LOGGED_PER_SECOND  200 /* ... and events of another; the rest is summed up */

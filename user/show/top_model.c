@@ -82,7 +82,7 @@ static void add_control(struct top_session *session, const struct top_entry *ent
 	session->server = entry->to.dst;
 	session->server_port = entry->to.dport;
 	session->created = entry->created;
-	/* an attempt is no session, and an FTP client that has closed is done */
+	/* an attempt is not a session, and an FTP client that has closed is done */
 	if (!(entry->tcp & FTPNAT_TCP_ACK) ||
 	    entry->tcp & (FTPNAT_TCP_FIN | FTPNAT_TCP_TOLD))
 		session->open = false;
