@@ -20,7 +20,7 @@ endif
 # bpftool lives in /usr/sbin, which is not in every user's PATH.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-LIBS      := libbpf libxdp jansson yaml-0.1 libmicrohttpd libsystemd ncursesw
+LIBS      := libbpf libxdp libcpg jansson yaml-0.1 libmicrohttpd libsystemd ncursesw
 WARNINGS  := -Wall -Wextra -Werror -Wshadow
 CFLAGS    ?= -O2 -g
 # The same sources give the same files, wherever they are built.

@@ -12,6 +12,7 @@
 #define FTPNAT_MAPS_H
 
 #include "ftpnat_client.h"
+#include "ftpnat_cluster.h"
 #include "ftpnat_event.h"
 #include "ftpnat_flow.h"
 #include "ftpnat_reasons.h"

@@ -186,6 +186,7 @@ struct ftpnat_ifaddr {
 /* ftpnat_config.service */
 #define FTPNAT_SERVICE_HEALTH  0x01 /* `health` of a rule */
 #define FTPNAT_SERVICE_METRICS 0x02 /* `metrics` */
+#define FTPNAT_SERVICE_CLUSTER 0x04 /* `cluster` */
 
 /* ftpnat_config[0] */
 struct ftpnat_config {

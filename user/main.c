@@ -48,6 +48,9 @@ static const struct verb {
 	  verb_events },
 	{ "top", "[-d | --delay SECONDS]",
 	  "live view of rules, servers, sessions and rates", verb_top },
+	{ "cluster", "[status]",
+	  "the members of the cluster, and whether this gateway is synced",
+	  verb_cluster },
 	{ "metrics", "", "counters for Prometheus, once", verb_metrics },
 	{ "run", "",
 	  "stay in the foreground as a service: up, metrics endpoint, event log;\n"
@@ -75,7 +78,7 @@ static void print_help(void)
 	       "  -h, --help             this text\n"
 	       "  -V, --version          version\n\n"
 	       "Exit codes: 0 done, 1 failed at run time, 2 wrong usage or configuration,\n"
-	       "3 (status) something is wrong.\n");
+	       "3 (status, cluster) something is wrong.\n");
 }
 
 /* Do the words differ in one letter added, left out or replaced, or in two swapped? */
@@ -174,6 +177,12 @@ static int run_verb(struct options *options, int argc, char **argv)
 		err = set_servers(options, argc, argv) ?:
 			      command_line_check(options, verb->run);
 		return err ?: end_output(verb_servers_drain(options));
+	}
+	if (argc > 1 && verb->run == verb_cluster) {
+		if (argc != 2 || strcmp(argv[1], "status"))
+			return err_r(EXIT_USAGE,
+				     "cluster takes nothing or `status`: " SEE_HELP);
+		argc = 1;
 	}
 	if (verb->run == verb_ban || verb->run == verb_unban) {
 		if (argc != 2)

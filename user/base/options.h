@@ -58,6 +58,7 @@ int verb_unban(const struct options *options);
 int verb_bans(const struct options *options);
 int verb_events(const struct options *options);
 int verb_top(const struct options *options);
+int verb_cluster(const struct options *options);
 int verb_metrics(const struct options *options);
 int verb_run(const struct options *options);
 

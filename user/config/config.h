@@ -234,6 +234,20 @@ struct config_timeouts {
 	uint32_t expected;
 };
 
+enum config_engine { CONFIG_ENGINE_COROSYNC, CONFIG_ENGINE_MAX };
+
+/* Several gateways that share the state of their connections. */
+struct config_cluster {
+	struct config_mark at; /* line 0: key absent */
+	enum config_engine engine;
+	char group[FTPNAT_NAME_LEN];
+	uint32_t slot; /* 1..FTPNAT_SLOTS */
+	enum ftpnat_commit commit;
+	uint32_t commit_timeout; /* milliseconds */
+	enum ftpnat_on_loss on_loss;
+	struct ftpnat_addr peer_address; /* none: not given */
+};
+
 struct config {
 	char *path; /* as given, for later messages about the same file */
 	struct config_interface *interfaces;
@@ -252,6 +266,7 @@ struct config {
 	struct config_timeouts timeouts;
 	bool metrics; /* metrics.listen was given */
 	struct ftpnat_endpoint metrics_listen;
+	struct config_cluster cluster;
 };
 
 struct config *config_free(struct config *cfg); /* always NULL */
@@ -270,6 +285,9 @@ extern const char *const config_mode_names[FTPNAT_MODE_MAX];
 
 extern const char *const config_balance_names[FTPNAT_BALANCE_MAX];
 extern const char *const config_refuse_names[CONFIG_REFUSE_UNSET];
+extern const char *const config_engine_names[CONFIG_ENGINE_MAX];
+extern const char *const config_commit_names[FTPNAT_COMMIT_MAX];
+extern const char *const config_on_loss_names[FTPNAT_ON_LOSS_MAX];
 
 const char *config_xdp_str(enum ftpnat_xdp_mode xdp);
 const char *config_source_str(enum config_source source);

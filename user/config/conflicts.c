@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "config/cluster.h"
 #include "config/conflicts_publish.h"
 
 static void check_interfaces(const struct config *cfg, struct config_errors *err)
@@ -331,4 +332,5 @@ void config_check_conflicts(const struct config *cfg, struct config_errors *err)
 		check_track(&cfg->track[r], &selectors, err);
 	for (size_t g = 0; g < cfg->guard_n; g++)
 		check_guard(cfg, g, err);
+	config_check_cluster(cfg, err);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "config/explain.h"
 
+#include "config/cluster.h"
 #include "config/explain_admission.h"
 #include "config/explain_publish.h"
 #include "config/explain_text.h"
@@ -166,6 +167,8 @@ json_t *config_explain(const struct config *cfg)
 	for (size_t i = 0; i < cfg->guard_n; i++)
 		explain_guard(rule(all, "guard", cfg->guard[i].interface),
 			      &cfg->guard[i]);
+	if (cfg->cluster.at.line)
+		config_explain_cluster(rule(all, "cluster", cfg->cluster.group), cfg);
 	return all;
 }
 

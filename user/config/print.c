@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "base/util.h"
+#include "config/cluster.h"
 #include "config/qos.h"
 
 /* ---- model to JSON; a NULL from anywhere below makes the whole NULL ---- */
@@ -339,7 +340,32 @@ static json_t *config_value(const struct config *cfg, bool for_people)
 		set(&entry, "listen", endpoint_value(&cfg->metrics_listen));
 		set(&object, "metrics", entry);
 	}
+	if (cfg->cluster.at.line)
+		set(&object, "cluster", config_cluster_value(&cfg->cluster, for_people));
 	return object;
+}
+
+/* What makes a gateway another one than its peers. */
+static const char *const of_one_gateway[] = { "interfaces", "xdp", "guard", "metrics",
+					      "cluster" };
+
+int config_form(const struct config *cfg, char form[static CONFIG_FORM_LEN])
+{
+	json_auto_t *value = config_value(cfg, false);
+	_cleanup_free_ char *text = NULL;
+	uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
+
+	if (!value)
+		return -ENOMEM;
+	for (size_t i = 0; i < ARRAY_SIZE(of_one_gateway); i++)
+		json_object_del(value, of_one_gateway[i]);
+	text = json_dumps(value, JSON_COMPACT);
+	if (!text)
+		return -ENOMEM;
+	for (const char *c = text; *c; c++)
+		hash = (hash ^ (uint8_t)*c) * 0x100000001b3;
+	snprintf(form, CONFIG_FORM_LEN, "%016llx", (unsigned long long)hash);
+	return 0;
 }
 
 json_t *config_to_json(const struct config *cfg)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/cluster.h"
 #include "config/prefix_list.h"
 #include "config/qos.h"
 #include "config/shape.h"
@@ -485,6 +486,7 @@ int config_schema_parse(struct config_parser *p, const yaml_node_t *root)
 		KEY(struct config, limits, "limits", parse_limits, ""),
 		KEY(struct config, timeouts, "timeouts", parse_timeouts, ""),
 		{ .name = "metrics", .parse = parse_metrics, .accepted = "" },
+		{ .name = "cluster", .parse = config_cluster_parse, .accepted = "" },
 	};
 
 	p->cfg->limits = default_limits;

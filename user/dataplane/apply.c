@@ -189,6 +189,8 @@ static __u32 service_of(const struct config *config)
 {
 	__u32 service = config->metrics ? FTPNAT_SERVICE_METRICS : 0;
 
+	if (config->cluster.at.line)
+		service |= FTPNAT_SERVICE_CLUSTER;
 	for (size_t i = 0; i < config->publish_n; i++)
 		if (config->publish[i].health_checks)
 			service |= FTPNAT_SERVICE_HEALTH;

@@ -33,6 +33,13 @@ void metrics_sample(json_t *family, json_t *labels, __u64 value)
 						(json_int_t)value));
 }
 
+void metrics_part(json_t *family, const char *part, json_t *labels, double value)
+{
+	json_array_append_new(family, json_pack("{s:o, s:f, s:s}", "labels",
+						labels ? labels : json_object(), "value",
+						value, "part", part));
+}
+
 /*
  * A removed rule with remaining connections may have the name of a rule in force (of
  * another kind): one time series can't be both.
@@ -230,13 +237,18 @@ static void print_sample(FILE *out, const char *name, json_t *sample)
 	bool first = true;
 
 	fputs(name, out);
+	if (json_object_get(sample, "part"))
+		fputs(json_string_value(json_object_get(sample, "part")), out);
 	json_object_foreach(labels, label, value) {
 		fprintf(out, "%s%s=", first ? "{" : ",", label);
 		json_dumpf(value, out, JSON_ENCODE_ANY);
 		first = false;
 	}
-	fprintf(out, "%s %lld\n", first ? "" : "}",
-		json_integer_value(json_object_get(sample, "value")));
+	value = json_object_get(sample, "value");
+	if (json_is_real(value))
+		fprintf(out, "%s %.9g\n", first ? "" : "}", json_real_value(value));
+	else
+		fprintf(out, "%s %lld\n", first ? "" : "}", json_integer_value(value));
 }
 
 void metrics_print(FILE *out, const json_t *families)

@@ -18,6 +18,9 @@ json_t *metrics_family(json_t *families, const char *name, const char *type,
 /* `labels` is taken over; NULL: none. */
 void metrics_sample(json_t *family, json_t *labels, __u64 value);
 
+/* A sample that is not a whole number, or of a part of a histogram (its name's end). */
+void metrics_part(json_t *family, const char *part, json_t *labels, double value);
+
 /* The families of what was counted. */
 json_t *metrics_build(const struct view *view, const struct stats *stats,
 		      const unsigned int faults[FAULT_MAX]);

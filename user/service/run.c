@@ -13,11 +13,13 @@
 
 #include "base/log.h"
 #include "base/netns.h"
+#include "cluster/member.h"
 #include "config/load.h"
 #include "dataplane/bans_file.h"
 #include "dataplane/reload.h"
 #include "dataplane/service_files.h"
 #include "dataplane/up.h"
+#include "service/cluster_metrics.h"
 #include "service/drain_watch.h"
 #include "service/health.h"
 #include "service/host_watch.h"
@@ -37,7 +39,8 @@ struct service {
 	struct health health;
 	struct drain_watch drains;
 	struct host_watch watch;
-	time_t reloaded; /* when a configuration was put in force */
+	struct member member; /* of a cluster */
+	time_t reloaded;      /* when a configuration was put in force */
 	unsigned int ticks;
 	struct bans_kept bans; /* in the file */
 	bool failed;	       /* the last reload did */
@@ -50,6 +53,7 @@ static void service_end(struct service *service)
 	health_close(&service->health);
 	drain_watch_close(&service->drains);
 	host_watch_close(&service->watch);
+	member_close(&service->member);
 	run_events_close(&service->events);
 	config_free(service->config);
 	sd_event_unref(service->event);
@@ -76,6 +80,7 @@ static json_t *read_metrics(void *arg)
 				"When a configuration was last put in force by `run`.");
 	metrics_sample(family, NULL, (__u64)service->reloaded);
 	health_metrics(&service->health, families);
+	cluster_metrics(&service->member, families);
 	return families;
 }
 
@@ -164,6 +169,8 @@ static void reload(struct service *service)
 		pr_info("reloaded %s", service->options.config);
 		sd_notify(0, "READY=1\nSTATUS=Working.");
 	}
+	if (!service->failed)
+		member_configure(&service->member, service->config);
 }
 
 static void follow_host(void *arg)
@@ -199,6 +206,7 @@ static int see_tick(sd_event_source *source, uint64_t usec, void *arg)
 	}
 	if (service->http)
 		metrics_http_tend(service->http);
+	member_tend(&service->member);
 	drain_watch_look(&service->drains, &service->options);
 	if (++service->ticks % BANS_TICKS == 0)
 		bans_keep(&service->options, &service->bans);
@@ -251,6 +259,9 @@ int verb_run(const struct options *options)
 		return EXIT_RUNTIME;
 	health_open(&service.health, service.event, &service.options);
 	if (health_configure(&service.health, service.config))
+		return EXIT_RUNTIME;
+	member_open(&service.member, service.event, &service.options);
+	if (member_configure(&service.member, service.config))
 		return EXIT_RUNTIME;
 	if (host_watch_open(&service.watch, service.event, &service.options, follow_host,
 			    &service))

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/hostaddr.h"
+#include "cluster/note.h"
 #include "dataplane/servers.h"
 #include "dataplane/service_files.h"
 
@@ -32,6 +33,7 @@ const char *fault_cause_str(enum fault_cause cause)
 		[FAULT_PROGRAM] = "program",
 		[FAULT_NAMESPACE] = "namespace",
 		[FAULT_KERNEL] = "kernel",
+		[FAULT_CLUSTER] = "cluster",
 	};
 
 	return names[cause];
@@ -338,6 +340,27 @@ void sentences_service(const struct view *view, json_t *degraded)
 		fault(degraded, FAULT_NO_RUN,
 		      "Nobody serves `metrics`: start `ftpnat-load run` (`systemctl start "
 		      "ftpnat`).");
+}
+
+void sentences_cluster(const struct view *view, json_t *degraded)
+{
+	struct service_state state;
+	json_t *note, *said;
+	size_t i;
+
+	if (!(view->config.service & FTPNAT_SERVICE_CLUSTER))
+		return;
+	service_look(view->instance.dir, &state);
+	if (!state.running) {
+		fault(degraded, FAULT_NO_RUN,
+		      "This gateway is not in touch with its cluster: start `ftpnat-load "
+		      "run` (`systemctl start ftpnat`).");
+		return;
+	}
+	note = cluster_note_read(view->instance.dir);
+	json_array_foreach(json_object_get(note, "degraded"), i, said)
+		fault(degraded, FAULT_CLUSTER, "%s", json_string_value(said));
+	json_decref(note);
 }
 
 /* ---- forwarding ---- */

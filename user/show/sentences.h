@@ -26,6 +26,7 @@ enum fault_cause {
 	FAULT_PROGRAM,	     /* not pinned, or interpreted */
 	FAULT_NAMESPACE,     /* the interfaces are in another one */
 	FAULT_KERNEL,	     /* older than those tested */
+	FAULT_CLUSTER,	     /* not synced, or its members differ */
 	FAULT_MAX
 };
 
@@ -48,5 +49,6 @@ int sentences_forwarding(const struct view *view, json_t *degraded);
 int sentences_servers(const struct view *view, json_t *degraded);
 int sentences_addresses(const struct view *view, json_t *degraded, json_t *hints);
 void sentences_service(const struct view *view, json_t *degraded);
+void sentences_cluster(const struct view *view, json_t *degraded);
 
 #endif

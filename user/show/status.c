@@ -433,6 +433,7 @@ static int look(struct status *status, const struct view *view)
 	}
 	add_rules(status);
 	sentences_service(view, status->degraded);
+	sentences_cluster(view, status->degraded);
 	err = view_walk(view, FTPNAT_MAP_GUARDS, see_guard, status);
 	if (!err && !status->elsewhere)
 		err = sentences_servers(view, status->degraded) ?:

@@ -44,7 +44,7 @@ def wait_until(condition, what, deadline=DEADLINE):
         if value:
             return value
         if time.monotonic() > end:
-            raise LabError(f"after {deadline:g} s still not: {what}")
+            raise LabError(f"after {deadline:g} s still not: {what() if callable(what) else what}")
         time.sleep(pause)
         pause = min(pause * 2, 0.1)
 

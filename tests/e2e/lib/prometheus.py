@@ -11,7 +11,7 @@ import pytest
 from servers import TOP
 
 UNPACKED = os.path.join(TOP, "build", "prometheus")
-SAMPLE = re.compile(r'([a-z_]+)(?:\{(.*)\})? (\d+)')
+SAMPLE = re.compile(r'([a-z_]+)(?:\{(.*)\})? ([0-9.e+-]+)')
 
 
 @functools.cache
@@ -42,7 +42,7 @@ def samples(text):
         name, labels, value = SAMPLE.fullmatch(line).groups()
         key = name, frozenset(re.findall(r'([a-z]+)="([^"]*)"', labels or ""))
         assert key not in found, f"twice: {line}"
-        found[key] = int(value)
+        found[key] = float(value) if set(value) & set(".e") else int(value)
     return found
 
 

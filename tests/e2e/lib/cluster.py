@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Several gateways between the same clients and servers, with a real corosync on each.
+
+The client (10.1.1.2) and the server (10.2.1.2) each hang on a bridge in a namespace of its
+own, and so do all gateways: c1 and s1, with addresses that are theirs alone (.11, .12, ...).
+What moves from one gateway to another is the published address, 192.0.2.10, and the
+server's next hop, 10.2.1.1. The gateways talk to each other on p0 (10.99.0.N).
+"""
+
+import os
+import shutil
+import tempfile
+
+from gateways import FtpnatGateway
+from lab import Node, Process, _scratch, remove_namespaces, run, wait_until
+from service import Service
+
+VIP4, VIP6 = "192.0.2.10", "2001:db8::10"
+NEXT4, NEXT6 = "10.2.1.1", "fd00:2:1::1"  # the server's next hop
+CLIENT_NEXT4, CLIENT_NEXT6 = "10.1.1.1", "fd00:1:1::1"
+
+COROSYNC = """\
+totem {{
+	version: 2
+	cluster_name: ftpnat
+	transport: knet
+	crypto_cipher: none
+	crypto_hash: none
+	token: {token}
+}}
+system {{
+	sched_rr: no
+	allow_knet_handle_fallback: yes
+}}
+logging {{
+	to_stderr: yes
+	to_syslog: no
+	timestamp: on
+}}
+nodelist {{
+{nodes}}}
+"""
+NODE = """\
+	node {{
+		name: gw{number}
+		nodeid: {number}
+		ring0_addr: 10.99.0.{number}
+	}}
+"""
+# /run and /var/lib/corosync of its own; the abstract sockets belong to the network namespace
+OWN_FILES = ("mount --make-rprivate / && mount -t tmpfs tmpfs /run && mkdir -p /var/lib/corosync && "
+             "mount -t tmpfs tmpfs /var/lib/corosync && exec corosync -f -c \"$1\"")
+
+
+class Member:
+    """One gateway of the cluster; what a Lab is for the helpers of a single gateway."""
+
+    def __init__(self, lab, number):
+        self.lab = lab
+        self.number = number
+        self.name = f"{lab.name}-{number}"
+        self.processes, self.closers = lab.processes, lab.closers
+        self.interfaces = ["c1", "s1"]
+        self.dir = lab.file(f"gw{number}")
+        os.mkdir(self.dir)
+        self.gw = self.node = Node(lab, f"gw{number}")
+        for key in ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"):
+            self.gw.sysctl(key, 1)
+        for interface, bridge, ip4, ip6 in (("c1", "bc", f"10.1.1.1{number}", f"fd00:1:1::1{number}"),
+                                            ("s1", "bs", f"10.2.1.1{number}", f"fd00:2:1::1{number}"),
+                                            ("p0", "bp", f"10.99.0.{number}", f"fd00:99::{number}")):
+            lab.plug(self.gw, interface, bridge, f"{interface}-{number}", ip4, ip6)
+        FtpnatGateway(self)
+        self.corosync = self.service = None
+
+    def file(self, name):
+        return os.path.join(self.dir, name)
+
+    def start_corosync(self):
+        self.corosync = Process(["ip", "netns", "exec", self.gw.name, "unshare", "-m", "sh", "-c", OWN_FILES,
+                                 "corosync", self.lab.file("corosync.conf")], self.file("corosync.log"))
+        self.lab.processes.append(self.corosync)
+        return self.corosync
+
+    def config(self, **more):
+        cluster = {"slot": self.number, "peer_address": f"10.99.0.{self.number}", **self.lab.cluster,
+                   **more.pop("cluster", {})}
+        return {**self.lab.config, "cluster": cluster, **more}
+
+    def run(self, **more):
+        """Starts `ftpnat-load run`."""
+        self.gateway.write(self.config(**more))
+        self.service = Service(self, wrap=("unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"',
+                                           f"gw{self.number}"))
+        return self.service
+
+    def start(self, **more):
+        self.start_corosync()
+        self.run(**more)
+
+    def status(self):
+        return self.gateway.load("-j", "cluster", "status", check=False)
+
+    def document(self):
+        return self.gateway.listing_of("cluster")
+
+    def synced_with(self, number):
+        """Is it synced, with that many members?"""
+        done = self.status()
+        return done.returncode == 0 and done.stdout.count('"slot"') == number + 1
+
+    def take_addresses(self):
+        """It is the active one from now on, as VRRP would have it."""
+        for member in self.lab.members:
+            if member is not self and member.gw.alive:
+                member.drop_addresses()
+        self.gw.ip(f"addr replace {VIP4}/32 dev c1", f"addr replace {VIP6}/128 dev c1 nodad",
+                   f"addr replace {CLIENT_NEXT4}/24 dev c1", f"addr replace {CLIENT_NEXT6}/64 dev c1 nodad",
+                   f"addr replace {NEXT4}/24 dev s1", f"addr replace {NEXT6}/64 dev s1 nodad")
+        for node, addresses in ((self.lab.client, (CLIENT_NEXT4, CLIENT_NEXT6)), (self.lab.server, (NEXT4, NEXT6))):
+            interface = "c1" if node is self.lab.client else "s1"
+            mac = self.gw.run(["ip", "-br", "link", "show", interface]).stdout.split()[2]
+            node.ip(*(f"neigh replace {address} lladdr {mac} dev eth0 nud permanent" for address in addresses))
+
+    def drop_addresses(self):
+        for interface, addresses in (("c1", (f"{VIP4}/32", f"{VIP6}/128", f"{CLIENT_NEXT4}/24", f"{CLIENT_NEXT6}/64")),
+                                     ("s1", (f"{NEXT4}/24", f"{NEXT6}/64"))):
+            for address in addresses:
+                run(["ip", "-n", self.gw.name, "addr", "del", address, "dev", interface], check=False)
+
+    def power_off(self):
+        """All its links are cut, then its processes are killed."""
+        for interface in ("c1", "s1", "p0"):
+            self.gw.ip(f"link set {interface} down")
+        for process in (self.service and self.service.process, self.corosync):
+            if process:
+                process.popen.kill()
+                process.popen.wait()
+        self.gw.alive = False
+
+
+class ClusterLab:
+    """Client -- bridge -- gateways -- bridge -- server. Close it."""
+
+    def __init__(self, name, members=2, token=1000, config=None, **cluster):
+        self.name = f"ftpnat-{name}"
+        self.processes, self.closers = [], []
+        self.cluster, self.config = cluster, config or {}
+        remove_namespaces(self.name)
+        self.dir = tempfile.mkdtemp(prefix=f"{self.name}.", dir=_scratch())
+        os.chmod(self.dir, 0o755)
+        try:
+            self.switch = Node(self, "sw")
+            for bridge in ("bc", "bs", "bp"):
+                self.switch.ip(f"link add {bridge} type bridge", f"link set {bridge} up")
+            self.client, self.server = Node(self, "cl"), Node(self, "sv")
+            for node, bridge, net, next4, next6 in ((self.client, "bc", 1, CLIENT_NEXT4, CLIENT_NEXT6),
+                                                    (self.server, "bs", 2, NEXT4, NEXT6)):
+                node.ip4, node.ip6 = f"10.{net}.1.2", f"fd00:{net}:1::2"
+                self.plug(node, "eth0", bridge, node.short, node.ip4, node.ip6)
+                node.ip(f"route add default via {next4}", f"route add ::/0 via {next6}")
+            with open(self.file("corosync.conf"), "w") as file:
+                file.write(COROSYNC.format(token=token, nodes="".join(
+                    NODE.format(number=number + 1) for number in range(members))))
+            self.members = []
+            for number in range(members):
+                self.members.append(Member(self, number + 1))
+                self.members[-1].gw.alive = True
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+    def plug(self, node, interface, bridge, port, ip4, ip6):
+        """Connects a node to a bridge."""
+        run(["ip", "link", "add", interface, "netns", node.name, "type", "veth",
+             "peer", "name", port, "netns", self.switch.name])
+        self.switch.ip(f"link set {port} master {bridge} up")
+        node.ip(f"addr add {ip4}/24 dev {interface}", f"addr add {ip6}/64 dev {interface} nodad",
+                f"link set {interface} up")
+
+    def start(self, **more):
+        """Starts all members, and waits until they are synced."""
+        for member in self.members:
+            member.start_corosync()
+        for member in self.members:
+            member.run(**more)
+        self.wait_synced()
+
+    def wait_synced(self, members=None):
+        members = members or self.members
+        wait_until(lambda: all(member.synced_with(len(members)) for member in members),
+                   lambda: "synced: " + "\n".join(member.status().stdout for member in members))
+
+    def file(self, name):
+        return os.path.join(self.dir, name)
+
+    def report(self):
+        parts = []
+        for process in self.processes:
+            state = "" if process.alive() else f" (ended, exit {process.popen.returncode})"
+            parts.append(f"--- {process.log}{state}\n{process.output()[-3000:]}")
+        return "\n".join(parts)
+
+    def close(self):
+        for process in reversed(self.processes):
+            process.stop()
+        for closer in reversed(self.closers):
+            try:
+                closer()
+            except Exception:  # noqa: BLE001: what can't be closed goes with its namespace
+                pass
+        remove_namespaces(self.name)
+        shutil.rmtree(self.dir, ignore_errors=True)

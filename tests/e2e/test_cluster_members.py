@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The members of a cluster, with real corosync: who is there, who is synced, who differs."""
+
+import json
+import signal
+
+import pytest
+
+from cluster import VIP4, ClusterLab
+from lab import wait_until
+from prometheus import sample
+
+pytestmark = [pytest.mark.ftpnat, pytest.mark.slow]
+
+RULE = {"name": "files", "listen": f"{VIP4}:21", "servers": ["10.2.1.2:21"]}
+
+
+def other(member, slot):
+    return next((entry for entry in json.loads(member.status().stdout)["members"] if entry["slot"] == slot), None)
+
+
+@pytest.fixture
+def lab(request):
+    with ClusterLab("members", members=3, config={"publish": [RULE]}) as lab:
+        yield lab
+        if getattr(request.node, "failed", False):
+            print(lab.report())
+
+
+def test_members_come_and_go(lab):
+    first, second, third = lab.members
+    first.start_corosync()
+    first.run(metrics={"listen": "127.0.0.1:9821"})
+    wait_until(lambda: first.synced_with(1), lambda: first.status().stdout)
+    for member in (second, third):
+        member.start()
+    lab.wait_synced()
+    document = json.loads(second.status().stdout)
+    assert [entry["name"] for entry in sorted(document["members"], key=lambda entry: entry["slot"])] == [
+        "gw1", "gw2", "gw3"]
+    assert len({entry["configuration"] for entry in document["members"]}) == 1
+    assert (document["commit"], document["on_loss"], document["degraded"]) == ("all", "wait", [])
+    assert 0 <= document["lag"] < 10
+    code, text = first.service.get()
+    assert code == 200
+    assert sample(text, "ftpnat_cluster_members") == 3
+    assert sample(text, "ftpnat_cluster_synced") == 1
+    assert sample(text, "ftpnat_cluster_view_changes_total") >= 3
+    assert sample(text, "ftpnat_cluster_messages_total", direction="received") > 0
+    assert sample(text, "ftpnat_cluster_commit_seconds_count") > 0
+
+    third.power_off()
+    wait_until(lambda: first.synced_with(2), lambda: first.status().stdout)
+    assert not other(first, 3)
+    second.service.stop()  # it leaves the group at once
+    wait_until(lambda: first.synced_with(1), lambda: first.status().stdout)
+    assert second.status().returncode == 3
+    assert "is not in touch with its cluster" in second.status().stdout
+
+
+def test_rules_that_differ_and_a_slot_taken_twice(lab):
+    first, second, _ = lab.members
+    first.start()
+    second.start(publish=[dict(RULE, servers=["10.2.1.3:21"])])
+    wait_until(lambda: other(first, 2), "the second joins")
+    wait_until(lambda: "Slot 2 (gw2) has other rules" in first.status().stdout, lambda: first.status().stdout)
+    assert first.status().returncode == 3
+    assert other(first, 1)["configuration"] != other(first, 2)["configuration"]
+    degraded = json.loads(first.gateway.load("-j", "status", check=False).stdout)["degraded"]
+    assert any("Slot 2 (gw2) has other rules" in sentence for sentence in degraded)
+
+    second.gateway.write(second.config(cluster={"slot": 1}))
+    second.service.signal(signal.SIGHUP)
+    wait_until(lambda: "Two members say that they are slot 1 (gw1 and gw2)" in first.status().stdout,
+               lambda: first.status().stdout)
+    assert not json.loads(first.status().stdout)["synced"]
+    second.gateway.write(second.config())
+    second.service.signal(signal.SIGHUP)
+    wait_until(lambda: first.synced_with(2), lambda: first.status().stdout)
+    assert first.status().returncode == 0
+
+
+def test_corosync_dies_and_comes_back(lab):
+    first, second, _ = lab.members
+    first.start()
+    second.start()
+    lab.wait_synced([first, second])
+    first.corosync.popen.kill()
+    wait_until(lambda: "corosync can't be reached" in first.status().stdout, lambda: first.status().stdout)
+    assert first.status().returncode == 3
+    wait_until(lambda: second.synced_with(1), lambda: second.status().stdout)
+    first.corosync.popen.wait()
+    first.start_corosync()
+    lab.wait_synced([first, second])
+
+
+def test_no_cluster(lab):
+    first = lab.members[0]
+    first.gateway.up(lab.config)
+    done = first.gateway.load("cluster", check=False)
+    assert done.returncode == 1
+    assert "belongs to no cluster: add `cluster:`" in done.stdout + (done.stderr or "")
+    assert "ftpnat_cluster_" not in first.gateway.load("metrics").stdout
+    assert first.gateway.load("cluster", "statsu", check=False).returncode == 2

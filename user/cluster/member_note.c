@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* What a member says of its cluster. */
+#include <stdarg.h>
+#include <string.h>
+
+#include "cluster/member.h"
+
+static void __attribute__((format(printf, 2, 3)))
+say(json_t *list, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	json_array_append_new(list, json_vsprintf(format, args));
+	va_end(args);
+}
+
+static void compare(const struct member *member, const struct peer *peer, json_t *wrong)
+{
+	if (!peer->known)
+		return;
+	if (strcmp(peer->form, member->form))
+		say(wrong,
+		    "Slot %u (%s) has other rules, limits or timeouts than this gateway: "
+		    "compare `ftpnat-load check` of both.",
+		    peer->slot, peer->name);
+	for (size_t i = 0; i < member->peers; i++) {
+		const struct peer *other = &member->peer[i];
+
+		if (other < peer && other->known && other->slot == peer->slot)
+			say(wrong,
+			    "Two members say that they are slot %u (%s and %s): give "
+			    "each its own `slot`.",
+			    peer->slot, other->name, peer->name);
+	}
+}
+
+static json_t *wrong_of(const struct member *member)
+{
+	json_t *wrong = json_array();
+
+	if (!member->engine)
+		say(wrong,
+		    "%s can't be reached: `systemctl start corosync`, and see its log.",
+		    config_engine_names[member->config.engine]);
+	for (size_t i = 0; i < member->peers; i++)
+		compare(member, &member->peer[i], wrong);
+	if (member->engine && !member->synced && !json_array_size(wrong))
+		say(wrong, "Not synced yet: wait for the other members.");
+	return wrong;
+}
+
+json_t *member_note(const struct member *member)
+{
+	json_t *members = json_array();
+
+	for (size_t i = 0; i < member->peers; i++) {
+		const struct peer *peer = &member->peer[i];
+
+		if (peer->known)
+			json_array_append_new(
+				members,
+				json_pack("{s:s, s:i, s:b, s:s, s:s}", "name", peer->name,
+					  "slot", (int)peer->slot, "synced", peer->synced,
+					  "configuration", peer->form, "version",
+					  peer->version));
+	}
+	return json_pack("{s:s, s:i, s:b, s:o, s:f, s:s, s:s, s:o}", "group",
+			 member->config.group, "slot", (int)member->config.slot, "synced",
+			 member->synced, "members", members, "lag", member_lag(member),
+			 "commit", config_commit_names[member->config.commit], "on_loss",
+			 config_on_loss_names[member->config.on_loss], "degraded",
+			 wrong_of(member));
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "config/cluster.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "config/value.h"
+
+#define KEY(member, parse_, accepted_, ...)                                              \
+	{                                                                                \
+		.name = #member, .parse = (parse_), .accepted = (accepted_),             \
+		.offset = offsetof(struct config_cluster, member), __VA_ARGS__           \
+	}
+#define CHOICE(member, names_, accepted_)                                                \
+	KEY(member, config_value_choice, accepted_, .names = (names_),                   \
+	    .names_n = ARRAY_SIZE(names_))
+
+#define TIMEOUT_TEXT "1ms to 10s, with ms or s"
+#define GROUP_TEXT   "1 to 31 of A-Z a-z 0-9 _ . -"
+
+#define TIMEOUT_MAX 10000 /* milliseconds */
+
+_Static_assert(FTPNAT_SLOTS == 16, "as the key's text says");
+
+const char *const config_engine_names[CONFIG_ENGINE_MAX] = {
+	[CONFIG_ENGINE_COROSYNC] = "corosync",
+};
+
+const char *const config_commit_names[FTPNAT_COMMIT_MAX] = {
+	[FTPNAT_COMMIT_NONE] = "none",
+	[FTPNAT_COMMIT_ONE] = "one",
+	[FTPNAT_COMMIT_ALL] = "all",
+};
+
+const char *const config_on_loss_names[FTPNAT_ON_LOSS_MAX] = {
+	[FTPNAT_ON_LOSS_WAIT] = "wait",
+	[FTPNAT_ON_LOSS_GO_ON] = "go_on",
+	[FTPNAT_ON_LOSS_REFUSE] = "refuse",
+};
+
+static int parse_group(struct config_parser *p, const struct config_key *key,
+		       const yaml_node_t *node, void *out)
+{
+	static const char letters[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		"0123456789_.-";
+	const char *text;
+	int ret = config_value_text(p, key, node, &text);
+
+	if (ret)
+		return ret;
+	if (!*text || strlen(text) >= FTPNAT_NAME_LEN || text[strspn(text, letters)])
+		return config_value_bad(p, key, node, "is not a name");
+	strcpy(out, text);
+	return 0;
+}
+
+static int parse_timeout(struct config_parser *p, const struct config_key *key,
+			 const yaml_node_t *node, void *out)
+{
+	unsigned long long number;
+	const char *text;
+	uint32_t *ms = out;
+	char *end;
+	int ret = config_value_text(p, key, node, &text);
+
+	if (ret)
+		return ret;
+	errno = 0;
+	number = strtoull(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || (strcmp(end, "ms") && strcmp(end, "s")))
+		return config_value_bad(p, key, node, "is not a time");
+	if (errno || number > TIMEOUT_MAX)
+		return config_value_bad(p, key, node, "is out of range");
+	if (*end == 's')
+		number *= 1000;
+	if (!number || number > TIMEOUT_MAX)
+		return config_value_bad(p, key, node, "is out of range");
+	*ms = (uint32_t)number;
+	return 0;
+}
+
+int config_cluster_parse(struct config_parser *p, const struct config_key *key,
+			 const yaml_node_t *node, void *out)
+{
+	static const struct config_key keys[] = {
+		CHOICE(engine, config_engine_names, "corosync"),
+		KEY(group, parse_group, GROUP_TEXT),
+		KEY(slot, config_value_number, "a number from 1 to 16", .required = true,
+		    .min = 1, .max = FTPNAT_SLOTS),
+		CHOICE(commit, config_commit_names, "none, one, all"),
+		KEY(commit_timeout, parse_timeout, TIMEOUT_TEXT),
+		CHOICE(on_loss, config_on_loss_names, "wait, go_on, refuse"),
+		KEY(peer_address, config_value_address, "an address of this gateway"),
+	};
+	struct config_cluster *cluster = &p->cfg->cluster;
+
+	(void)out;
+	*cluster = (struct config_cluster){ .at = config_yaml_mark(node),
+					    .group = "ftpnat",
+					    .commit = FTPNAT_COMMIT_ALL,
+					    .commit_timeout = 50,
+					    .on_loss = FTPNAT_ON_LOSS_WAIT };
+	return config_yaml_mapping(p, keys, ARRAY_SIZE(keys), key->name, node, cluster);
+}
+
+json_t *config_cluster_value(const struct config_cluster *cluster, bool for_people)
+{
+	char text[FTPNAT_ADDR_STRLEN];
+	json_t *value = json_pack("{s:s, s:s, s:i, s:s, s:o, s:s}", "engine",
+				  config_engine_names[cluster->engine], "group",
+				  cluster->group, "slot", (int)cluster->slot, "commit",
+				  config_commit_names[cluster->commit], "commit_timeout",
+				  for_people ?
+					  json_sprintf("%ums", cluster->commit_timeout) :
+					  json_real(cluster->commit_timeout / 1000.0),
+				  "on_loss", config_on_loss_names[cluster->on_loss]);
+
+	if (value && !ftpnat_addr_is_none(&cluster->peer_address) &&
+	    json_object_set_new(
+		    value, "peer_address",
+		    json_string(ftpnat_addr_str(text, &cluster->peer_address)))) {
+		json_decref(value);
+		return NULL;
+	}
+	return value;
+}
+
+/* ---- what it needs of the rules ---- */
+
+/* Each gateway opens ports of its own sixteenth of a range. */
+static void check_ports(const struct config_rule *rule, const struct ftpnat_ports *ports,
+			struct config_errors *err)
+{
+	if (ports->max - ports->min + 1 < FTPNAT_SLOTS)
+		config_error_at(err, rule->at, -EINVAL,
+				"data_ports: rule '%s' has %d, too few for a cluster; "
+				"accepted: %d or more, since each slot opens its own "
+				"sixteenth of them",
+				rule->name, ports->max - ports->min + 1, FTPNAT_SLOTS);
+}
+
+void config_check_cluster(const struct config *cfg, struct config_errors *err)
+{
+	if (!cfg->cluster.at.line)
+		return;
+	for (size_t i = 0; i < cfg->publish_n; i++)
+		if (!cfg->publish[i].rule.broken)
+			check_ports(&cfg->publish[i].rule, &cfg->publish[i].data_ports,
+				    err);
+	for (size_t i = 0; i < cfg->masquerade_n; i++)
+		if (!cfg->masquerade[i].rule.broken)
+			check_ports(&cfg->masquerade[i].rule,
+				    &cfg->masquerade[i].data_ports, err);
+}
+
+/* ---- in words ---- */
+
+void config_explain_cluster(json_t *list, const struct config *cfg)
+{
+	const struct config_cluster *cluster = &cfg->cluster;
+
+	json_array_append_new(
+		list, json_sprintf("This gateway is slot %u of its cluster: `ftpnat-load "
+				   "run` keeps it in touch with the others by %s.",
+				   cluster->slot, config_engine_names[cluster->engine]));
+	json_array_append_new(
+		list,
+		json_string("The members compare their rules; connections are not "
+			    "replicated in this version, so commit and on_loss have no "
+			    "effect yet."));
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "service/cluster_metrics.h"
+
+#include "service/metrics.h"
+
+static void gauge(json_t *families, const char *name, const char *help, __u64 value)
+{
+	metrics_sample(metrics_family(families, name, "gauge", help), NULL, value);
+}
+
+static void counter(json_t *families, const char *name, const char *help, __u64 value)
+{
+	metrics_sample(metrics_family(families, name, "counter", help), NULL, value);
+}
+
+/* How long it took until all other members had dealt with a message. */
+static void add_latency(json_t *families, const struct member *member)
+{
+	json_t *family =
+		metrics_family(families, "ftpnat_cluster_commit_seconds", "histogram",
+			       "Time until all other members had dealt with a message.");
+	__u64 sum = 0;
+	char bound[32];
+
+	for (int i = 0; i <= MEMBER_LATENCIES; i++) {
+		sum += member->counts.latency[i];
+		if (i < MEMBER_LATENCIES)
+			snprintf(bound, sizeof(bound), "%g", member_latencies[i]);
+		else
+			snprintf(bound, sizeof(bound), "+Inf");
+		metrics_part(family, "_bucket", json_pack("{s:s}", "le", bound),
+			     (double)sum);
+	}
+	metrics_part(family, "_sum", NULL, (double)member->counts.latency_usec / 1e6);
+	metrics_part(family, "_count", NULL, (double)sum);
+}
+
+void cluster_metrics(const struct member *member, json_t *families)
+{
+	json_t *family;
+
+	if (!member->config.at.line)
+		return;
+	gauge(families, "ftpnat_cluster_members", "Members of the cluster now.",
+	      member->peers);
+	gauge(families, "ftpnat_cluster_synced",
+	      "1: this gateway has all that its peers have; 0: not yet.", member->synced);
+	counter(families, "ftpnat_cluster_view_changes_total",
+		"Times that the members of the cluster changed.", member->counts.views);
+	counter(families, "ftpnat_cluster_engine_lost_total",
+		"Times that the engine of the cluster could not be reached any more.",
+		member->counts.engine_lost);
+	family = metrics_family(families, "ftpnat_cluster_messages_total", "counter",
+				"Messages sent to the other members, and got from them.");
+	metrics_sample(family, json_pack("{s:s}", "direction", "sent"),
+		       member->counts.sent);
+	metrics_sample(family, json_pack("{s:s}", "direction", "received"),
+		       member->counts.got);
+	family = metrics_family(families, "ftpnat_cluster_lag_seconds", "gauge",
+				"Age of the oldest message that a member has not dealt "
+				"with.");
+	metrics_part(family, "", NULL, member_lag(member));
+	add_latency(families, member);
+}

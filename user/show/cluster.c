@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* cluster: the members of the cluster, and what they know of each other. */
+#include <errno.h>
+
+#include "base/log.h"
+#include "base/table.h"
+#include "cluster/note.h"
+#include "show/sentences.h"
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "-";
+}
+
+static void print_members(const json_t *members, int own)
+{
+	static const char *const titles[] = { "SLOT",	 "NAME",	  "SYNCED",
+					      "VERSION", "CONFIGURATION", NULL };
+	_cleanup_table_ struct table table;
+	const json_t *member;
+	size_t i;
+
+	table_begin(&table, titles);
+	json_array_foreach(members, i, member) {
+		int slot = (int)json_integer_value(json_object_get(member, "slot"));
+
+		table_cell(&table, "%d%s", slot, slot == own ? " (this one)" : "");
+		table_cell(&table, "%s", text_of(member, "name"));
+		table_cell(&table, "%s",
+			   json_is_true(json_object_get(member, "synced")) ? "yes" :
+									     "no");
+		table_cell(&table, "%s", text_of(member, "version"));
+		table_cell(&table, "%s", text_of(member, "configuration"));
+	}
+}
+
+static void print_text(const json_t *doc)
+{
+	const json_t *sessions = json_object_get(doc, "sessions"), *said;
+	size_t i;
+
+	print_members(json_object_get(doc, "members"),
+		      (int)json_integer_value(json_object_get(doc, "slot")));
+	printf("\ngroup %s, commit %s, on_loss %s, lag %.3fs\n", text_of(doc, "group"),
+	       text_of(doc, "commit"), text_of(doc, "on_loss"),
+	       json_number_value(json_object_get(doc, "lag")));
+	printf("sessions: %lld own, %lld replicas, %lld unprotected\n",
+	       json_integer_value(json_object_get(sessions, "own")),
+	       json_integer_value(json_object_get(sessions, "replica")),
+	       json_integer_value(json_object_get(sessions, "unprotected")));
+	json_array_foreach(json_object_get(doc, "degraded"), i, said)
+		printf("degraded: %s\n", json_string_value(said));
+	if (json_is_true(json_object_get(doc, "synced")))
+		printf("synced\n");
+}
+
+/* What `run` notes, with what only the maps know. NULL: no memory, or no cluster. */
+static json_t *document(const struct view *view, const json_t *note,
+			const struct ftpnat_usage *usage)
+{
+	json_t *degraded = json_array(), *list = json_array(), *doc, *said;
+	size_t i;
+
+	sentences_cluster(view, degraded);
+	json_array_foreach(degraded, i, said)
+		json_array_append(list, json_object_get(said, "sentence"));
+	json_decref(degraded);
+	doc = json_pack("{s:i, s:{s:i, s:i, s:i}, s:o}", "schema", 1, "sessions", "own",
+			(int)usage->flows[FTPNAT_CONTROL], "replica", 0, "unprotected",
+			(int)usage->flows[FTPNAT_CONTROL], "degraded", list);
+	if (doc)
+		json_object_update_missing(doc, (json_t *)note);
+	return doc;
+}
+
+static json_t *empty_note(void)
+{
+	return json_pack("{s:n, s:n, s:b, s:[], s:f, s:n, s:n}", "group", "slot",
+			 "synced", 0, "members", "lag", 0.0, "commit", "on_loss");
+}
+
+int verb_cluster(const struct options *options)
+{
+	_cleanup_view_ struct view view;
+	json_auto_t *note = NULL, *doc = NULL;
+	struct ftpnat_usage usage;
+	bool synced;
+	int err = view_open(&view, options) ?: view_usage(&view, &usage);
+
+	if (err)
+		return EXIT_RUNTIME;
+	if (!(view.config.service & FTPNAT_SERVICE_CLUSTER))
+		return err_r(EXIT_RUNTIME,
+			     "%s belongs to no cluster: add `cluster:` to its "
+			     "configuration and reload",
+			     view.instance.dir);
+	note = cluster_note_read(view.instance.dir);
+	if (!note)
+		note = empty_note();
+	doc = document(&view, note, &usage);
+	synced = json_is_true(json_object_get(doc, "synced")) &&
+		 !json_array_size(json_object_get(doc, "degraded"));
+	if (options->json)
+		err = view_print_json(json_incref(doc));
+	else
+		print_text(doc);
+	return err ?: synced ? 0 : EXIT_DEGRADED;
+}
