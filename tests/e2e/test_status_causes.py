@@ -28,7 +28,7 @@ ALERTS = os.path.join(TOP, "docs", "prometheus", "alerts.yaml")
 METRICS = 'metrics: {listen: "127.0.0.1:9821"}\n'
 HEALTH = PUBLISH + "    health: {interval: 1s, timeout: 1s, fall: 1}\n"
 PLACES = ("NAME", "HOOK", "ERROR", "MODE", "WHY", "RULE", "ADDRESS", "INTERFACE", "FAMILY", "KEY", "SERVER", "NUMBER",
-          "RELEASE")
+          "RELEASE", "SENTENCE")
 
 
 def table():
@@ -208,6 +208,17 @@ def no_run_for_metrics(host, run):  # noqa: F811
     return None
 
 
+def no_run_for_cluster(host, run):  # noqa: F811
+    host.up(config=CONFIG + "cluster: {slot: 1}\n")
+    return None
+
+
+def without_corosync(host, run):  # noqa: F811
+    run(CONFIG + METRICS + "cluster: {slot: 1}\n")
+    wait_until(lambda: host.status()["degraded"], "it says so")
+    return scraped(host)
+
+
 def interrupted(host, run):  # noqa: F811
     argv = [COMMAND, "-n", host.netns, "-p", host.pin, "-c", host.write(CONFIG), "up"]
     steps = steps_of(argv, os.path.join(host.dir, "steps"))
@@ -254,6 +265,8 @@ SCENES = {
     "The last reload": reload_failed,
     "Nobody checks the servers": no_run_for_health,
     "Nobody serves `metrics`": no_run_for_metrics,
+    "This gateway is not in touch": no_run_for_cluster,
+    "In the cluster": without_corosync,
     "A command was interrupted": interrupted,
     "Program NAME is not pinned": unpinned,
     "The interfaces are in another": elsewhere,

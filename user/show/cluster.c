@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/table.h"
 #include "cluster/note.h"
+#include "dataplane/service_files.h"
 #include "show/sentences.h"
 
 static const char *text_of(const json_t *object, const char *key)
@@ -63,7 +64,11 @@ static json_t *document(const struct view *view, const json_t *note,
 	json_t *degraded = json_array(), *list = json_array(), *doc, *said;
 	size_t i;
 
-	sentences_cluster(view, degraded);
+	said = json_object_get(note, "degraded");
+	if (said)
+		json_array_extend(list, said);
+	else
+		sentences_cluster(view, degraded);
 	json_array_foreach(degraded, i, said)
 		json_array_append(list, json_object_get(said, "sentence"));
 	json_decref(degraded);
@@ -85,6 +90,7 @@ int verb_cluster(const struct options *options)
 {
 	_cleanup_view_ struct view view;
 	json_auto_t *note = NULL, *doc = NULL;
+	struct service_state service;
 	struct ftpnat_usage usage;
 	bool synced;
 	int err = view_open(&view, options) ?: view_usage(&view, &usage);
@@ -96,7 +102,9 @@ int verb_cluster(const struct options *options)
 			     "%s belongs to no cluster: add `cluster:` to its "
 			     "configuration and reload",
 			     view.instance.dir);
-	note = cluster_note_read(view.instance.dir);
+	service_look(view.instance.dir, &service);
+	if (service.running) /* else it is old, perhaps */
+		note = cluster_note_read(view.instance.dir);
 	if (!note)
 		note = empty_note();
 	doc = document(&view, note, &usage);

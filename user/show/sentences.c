@@ -359,7 +359,8 @@ void sentences_cluster(const struct view *view, json_t *degraded)
 	}
 	note = cluster_note_read(view->instance.dir);
 	json_array_foreach(json_object_get(note, "degraded"), i, said)
-		fault(degraded, FAULT_CLUSTER, "%s", json_string_value(said));
+		fault(degraded, FAULT_CLUSTER, "In the cluster: %s",
+		      json_string_value(said));
 	json_decref(note);
 }
 
