@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Expectations: an announced data connection is accepted once, from one peer, while its
- * session lives. Each has its own timer; a session has at most one.
+ * session lives, and for a time. A session has at most one.
  */
 #ifndef FTPNAT_BPF_EXPECTED_H
 #define FTPNAT_BPF_EXPECTED_H
@@ -12,6 +12,7 @@
 #include "clients.h"
 #include "config.h"
 #include "count.h"
+#include "expiry.h"
 #include "host_ports.h"
 #include "verdict.h"
 
@@ -57,21 +58,7 @@ static __always_inline int expectation_remove(const struct ftpnat_expected_key *
 	return expectation_gone(why);
 }
 
-static int expectation_expire(void *map, struct ftpnat_expected_key *key,
-			      struct ftpnat_expected *e)
-{
-	struct scratch *s = scratch_get();
-
-	(void)map;
-	(void)e;
-	if (!s)
-		return 0;
-	s->gone_expectation = *key;
-	expectation_drop(s, FTPNAT_EXPECTED_EXPIRED);
-	return 0;
-}
-
-/* Has it expired? Its timer may have got no memory (6.18). */
+/* Has it expired? The timer removes it later. */
 static __always_inline bool expectation_stale(const struct ftpnat_expected *e)
 {
 	struct ftpnat_config *config = config_get();
@@ -94,6 +81,29 @@ static __always_inline void expectation_close(struct ftpnat_session *session, __
 	e = bpf_map_lookup_elem(&ftpnat_expected, &s->closed_expectation);
 	if (e && e->session == id)
 		expectation_remove(&s->closed_expectation, why);
+}
+
+/*
+ * The session is due, and locked: its expectation is closed if its time is over. True: it
+ * has one whose time is still to come.
+ */
+static __always_inline bool expectation_lives(struct ftpnat_session *session, __u32 id,
+					      __u32 now)
+{
+	struct ftpnat_config *config = config_get();
+	struct scratch *s = scratch_get();
+	struct ftpnat_expected *e;
+
+	if (!s || !config || !(session->flags & FTPNAT_SESSION_EXPECTS))
+		return false;
+	s->due_expectation = session->expectation;
+	e = bpf_map_lookup_elem(&ftpnat_expected, &s->due_expectation);
+	if (!e || e->session != id)
+		return false; /* it has come */
+	if (seconds_since(e->created, now) < config->timeout_expected)
+		return true;
+	expectation_close(session, id, FTPNAT_EXPECTED_EXPIRED);
+	return false;
 }
 
 /* Is this a published control port? Such a port can't be a data port. */
@@ -251,11 +261,10 @@ static __always_inline enum ftpnat_reason expectation_open(struct __sk_buff *skb
 							   __u32 id,
 							   struct expectation_new *a)
 {
-	struct ftpnat_config *config = config_get();
+	struct scratch *s = scratch_get();
 	enum ftpnat_reason verdict;
-	struct ftpnat_expected *e;
 
-	if (!config)
+	if (!s)
 		return FTPNAT_LINE_FULL;
 	expectation_close(session, id, FTPNAT_EXPECTED_REPLACED);
 	verdict = expectation_count(session);
@@ -270,15 +279,11 @@ static __always_inline enum ftpnat_reason expectation_open(struct __sk_buff *skb
 		return a->done == SEARCH_NO_MEMORY ? FTPNAT_LINE_FULL :
 						     FTPNAT_LINE_NO_PORT;
 	}
-	e = bpf_map_lookup_elem(&ftpnat_expected, &a->key);
-	if (e) {
-		/* without a timer it closes with its session, and expectation_stale() sees to its time */
-		if (!bpf_timer_init(&e->timer, &ftpnat_expected, CLOCK_MONOTONIC) &&
-		    !bpf_timer_set_callback(&e->timer, expectation_expire))
-			bpf_timer_start(&e->timer, config->timeout_expected * SECOND, 0);
-	}
 	session->expectation = a->key;
 	session->flags |= FTPNAT_SESSION_EXPECTS;
+	/* where that fails, it closes with its session, and expectation_stale() sees to its time */
+	if (!session->queued)
+		expiry_put_session(session, id, s->segment.now);
 	count(FTPNAT_EXPECTED);
 	return GO_ON;
 }

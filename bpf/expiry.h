@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The queue of connections in the order in which they were entered; sweep.h checks those
- * that have waited long enough. It is stored in blocks of ftpnat_queue, so its memory
+ * The queue of connections, and of sessions with an expectation, in the order in which they
+ * were entered; sweep.h checks those that have waited long enough. It is stored in blocks of ftpnat_queue, so its memory
  * follows its use. Programs on all CPUs add entries; only the timer removes them.
  */
 #ifndef FTPNAT_BPF_EXPIRY_H
@@ -59,6 +59,25 @@ static __noinline int expiry_put(const struct ftpnat_tuple *key, __u32 now)
 		return -ENOMEM; /* the timer steps over it */
 	entry->key = *key;
 	__sync_lock_test_and_set(&entry->since, now);
+	return 0;
+}
+
+/*
+ * Puts the session of this id at the end, which has an expectation. Its connection is in the
+ * queue, too, so the timer runs. 0 or -ENOMEM.
+ */
+static __always_inline int expiry_put_session(struct ftpnat_session *session, __u32 id,
+					      __u32 now)
+{
+	struct scratch *s = scratch_get();
+
+	if (!s)
+		return -ENOMEM;
+	__builtin_memset(&s->queued_session, 0, sizeof(s->queued_session));
+	s->queued_session.src.w[0] = id;
+	if (expiry_put(&s->queued_session, now))
+		return -ENOMEM;
+	session->queued = now;
 	return 0;
 }
 

@@ -286,6 +286,7 @@ struct scratch {
 	struct ftpnat_expected_key expected_key;       /* data_open() */
 	struct ftpnat_expected_key closed_expectation; /* expectation_close() */
 	struct ftpnat_expected_key gone_expectation;   /* expectation_remove() */
+	struct ftpnat_expected_key due_expectation;    /* expectation_lives() */
 	struct ftpnat_prefix_key prefix_key;	       /* lists_admit() */
 	struct ftpnat_ban_key ban_key;	     /* client_banned(), but for its address */
 	struct ftpnat_client_key client_key; /* client_*(), set by client_of() */
@@ -294,6 +295,7 @@ struct scratch {
 	struct ftpnat_tls_key tls_forgotten; /* tls_forget() */
 	struct ftpnat_tls_key tls_claimed;   /* tls_claim() */
 	struct ftpnat_addr left;	     /* control_left(): the client */
+	struct ftpnat_tuple queued_session;  /* expiry_put_session() */
 	struct ftpnat_tuple removed;	     /* flow_remove(): the other direction, ... */
 	__u32 removed_session;		     /* ... and the id */
 	struct ftpnat_tuple undo;	     /* flow_undo(): the other direction */

@@ -233,6 +233,28 @@ static __always_inline void session_rest(const struct ftpnat_flow *client,
 	session_unlock(session, &client->session);
 }
 
+/*
+ * The session of this id, in the memory of a map, which was queued at `since`, is due. 0, or
+ * -errno if it must be checked again.
+ */
+static __always_inline int session_due(const __u32 *id, __u32 since, __u32 now)
+{
+	struct ftpnat_session *session = bpf_map_lookup_elem(&ftpnat_sessions, id);
+	int rc = 0;
+
+	/* gone, and another one has its id, perhaps */
+	if (!session || session->queued != since)
+		return 0;
+	if (!session_lock(session, id))
+		return -EAGAIN;
+	if (expectation_lives(session, *id, now))
+		rc = expiry_put_session(session, *id, now);
+	else
+		session->queued = 0;
+	session_unlock(session, id);
+	return rc;
+}
+
 /* A data connection of the session of this id begins (1) or ends (-1). */
 static __always_inline void session_data(__u32 *id, __u32 created, __s32 change)
 {

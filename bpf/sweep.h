@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The timer of all connections: it walks the queue of expiry.h and removes connections
- * whose time is over.
+ * The timer of all connections and expectations: it walks the queue of expiry.h and removes
+ * those whose time is over.
  */
 #ifndef FTPNAT_BPF_SWEEP_H
 #define FTPNAT_BPF_SWEEP_H
@@ -73,6 +73,14 @@ static __noinline int flow_visit(struct ftpnat_tuple *key, __u32 since, __u32 no
 	return rc;
 }
 
+/* The same for any entry of the queue. */
+static __always_inline int entry_visit(struct ftpnat_expiry_entry *entry, __u32 since,
+				       __u32 now)
+{
+	return entry->key.dport ? flow_visit(&entry->key, since, now) :
+				  session_due(&entry->key.src.w[0], since, now);
+}
+
 struct sweep {
 	struct ftpnat_expiry *queue;
 	__u32 now;
@@ -98,7 +106,7 @@ static long sweep_one(__u32 i, struct sweep *sweep)
 			return 1;
 	} else if ((seconds_since(since, sweep->now) < sweep->period &&
 		    queue->tail - queue->head <= sweep->length) ||
-		   flow_visit(&entry->key, since, sweep->now)) {
+		   entry_visit(entry, since, sweep->now)) {
 		return 1;
 	}
 	expiry_leave(queue);
@@ -158,8 +166,11 @@ static int expiry_sweep(void *map, __u32 *key, struct ftpnat_expiry *queue)
 	if (!config)
 		return 0;
 	sweep.period = config->period;
-	/* two entries each, but for connections that have made room before their time */
-	sweep.length = 2 * (config->limit[FTPNAT_CONTROL] + config->limit[FTPNAT_DATA]);
+	/*
+	 * two entries each, and one of a session, but for connections that have made room before
+	 * their time
+	 */
+	sweep.length = 3 * config->limit[FTPNAT_CONTROL] + 2 * config->limit[FTPNAT_DATA];
 	done = bpf_loop(EXPIRY_BATCH, end_one, &sweep, 0);
 	if (done < EXPIRY_BATCH)
 		done = bpf_loop(EXPIRY_BATCH, sweep_one, &sweep, 0);

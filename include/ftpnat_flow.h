@@ -73,8 +73,12 @@ enum ftpnat_xdp_state { FTPNAT_XDP_UNKNOWN, FTPNAT_XDP_YES, FTPNAT_XDP_NO };
 	100 /* entries; an element then fits a page, with its headers */
 
 struct ftpnat_expiry_entry {
-	struct ftpnat_tuple key; /* of the client's entry of ftpnat_flows */
-	__u32 since;		 /* when it was entered; 0: not written yet */
+	/*
+	 * of the client's entry of ftpnat_flows; dport 0, which none has: src.w[0] is the id of
+	 * a session that has an expectation
+	 */
+	struct ftpnat_tuple key;
+	__u32 since; /* when it was entered; 0: not written yet */
 };
 
 /* ftpnat_queue[number / FTPNAT_EXPIRY_BLOCK] */
@@ -140,7 +144,6 @@ struct ftpnat_expected_key {
 };
 
 struct ftpnat_expected {
-	struct bpf_timer timer;
 	struct ftpnat_addr src; /* source after translation */
 	struct ftpnat_addr dst; /* destination after translation: the real end */
 	__be16 sport; /* source port after translation; 0: keep it where it is free */
@@ -162,6 +165,6 @@ _Static_assert(sizeof(struct ftpnat_expiry_block) <= 4096 - 64,
 _Static_assert(sizeof(struct ftpnat_expiry) == 48, "layout 4");
 _Static_assert(sizeof(struct ftpnat_ending) == 48, "layout 8");
 _Static_assert(sizeof(struct ftpnat_hop) == 32, "layout 4");
-_Static_assert(sizeof(struct ftpnat_expected) == 88, "layout 6");
+_Static_assert(sizeof(struct ftpnat_expected) == 72, "layout 14");
 
 #endif

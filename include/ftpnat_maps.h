@@ -21,6 +21,6 @@
 #include "ftpnat_state.h"
 #include "ftpnat_types.h"
 
-#define FTPNAT_LAYOUT 13
+#define FTPNAT_LAYOUT 14
 
 #endif

@@ -118,6 +118,7 @@ struct ftpnat_session {
 	__u32 created;	  /* its control connection */
 	__u32 spoken;	  /* when either end last finished a line */
 	__u32 logged;	  /* when its logs were entered; 0: it has none */
+	__u32 queued; /* when its entry of ftpnat_expiry was entered; 0: it has none */
 	__u16 rule;
 	__u8 flags;
 	__u8 first;	 /* oldest command that matters and has no final reply yet */

@@ -6,8 +6,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
+
+#include <bpf/bpf.h>
 
 #include "lib/told.h"
 #include "base/util.h"
@@ -352,6 +355,60 @@ static void test_syn_after_a_refusal(void **state)
 	assert_true(good);
 }
 
+/* Entries of the queue ever: two connections would have two. */
+static __u64 queued(void)
+{
+	struct ftpnat_expiry queue;
+	const __u32 zero = 0;
+
+	assert_int_equal(
+		bpf_map_lookup_elem(dataplane_fd("ftpnat_expiry"), &zero, &queue), 0);
+	return queue.tail;
+}
+
+static bool waits_until_none_is_expected(void)
+{
+	for (int i = 0; i < 1000; i++) {
+		if (!dataplane_expectations())
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+/* However many a session announces, one entry of the queue sees to their time. */
+static void test_expires(void **state)
+{
+	static const struct step steps[] = {
+		C("PORT $c,7,208\r\n", .also = { FTPNAT_EXPECTED }),
+		S("200 ok\r\n"),
+		C("PORT $c,7,209\r\n",
+		  .also = { FTPNAT_EXPECTED_REPLACED, FTPNAT_EXPECTED }),
+		S("200 ok\r\n"),
+		{ 0 },
+	};
+	struct ftpnat_usage usage;
+	struct counters before, after;
+	__u64 entries;
+	struct talk talk;
+
+	(void)state;
+	talk_begin(&talk, KEEP4);
+	entries = queued();
+	assert_true(talk_steps(&talk, "announced twice", steps));
+	assert_int_equal(queued(), entries + 1);
+	dataplane_counters(&before);
+	dataplane_config()->timeout_expected = 1;
+	dataplane_config()->period = 1;
+	dataplane_apply();
+	assert_true(waits_until_none_is_expected());
+	dataplane_counters(&after);
+	assert_int_equal(after.reason[FTPNAT_EXPECTED_EXPIRED],
+			 before.reason[FTPNAT_EXPECTED_EXPIRED] + 1);
+	dataplane_usage(&usage);
+	assert_int_equal(usage.expected, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -362,6 +419,7 @@ int main(void)
 		cmocka_unit_test(test_active_port_again),
 		cmocka_unit_test(test_syn_after_a_reset),
 		cmocka_unit_test(test_syn_after_a_refusal),
+		cmocka_unit_test(test_expires),
 	};
 
 	return cmocka_run_group_tests_name("tc_expectations", tests, dataplane_setup,

@@ -178,10 +178,14 @@ static int fill_slot(struct slot *slot, const struct ftpnat_config *now)
 /* No connection exceeds its timeout by more than this. */
 static uint32_t shortest(const struct config_timeouts *timeouts)
 {
-	uint32_t idle = timeouts->control < timeouts->data ? timeouts->control :
-							     timeouts->data;
+	const uint32_t all[] = { timeouts->control, timeouts->data, timeouts->closing,
+				 timeouts->expected };
+	uint32_t least = all[0];
 
-	return timeouts->closing < idle ? timeouts->closing : idle;
+	for (size_t i = 1; i < ARRAY_SIZE(all); i++)
+		if (all[i] < least)
+			least = all[i];
+	return least;
 }
 
 /* What of the configuration only `run` does. */

@@ -21,10 +21,13 @@ void dataplane_close(struct dataplane *dataplane)
 	dataplane->skel = NULL;
 }
 
-/* Entries of ftpnat_expiry: two per connection, and what a second of many connections adds. */
+/*
+ * Entries of ftpnat_expiry: two per connection, one per session, and what a second of many
+ * connections adds.
+ */
 static uint32_t expiry_blocks(const struct config_limits *limits)
 {
-	uint64_t entries = 3ULL * (limits->control + (uint64_t)limits->data) + (1 << 18);
+	uint64_t entries = 4ULL * limits->control + 3ULL * limits->data + (1 << 18);
 
 	return (uint32_t)(entries / FTPNAT_EXPIRY_BLOCK);
 }

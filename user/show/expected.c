@@ -79,6 +79,9 @@ static int see_expected(const void *key_bytes, const void *value, void *arg)
 		.source = { server.src, server.sport },
 	};
 
+	/* the timer of the programs removes it later */
+	if (one.age > listing->view->config.timeout_expected)
+		return 0;
 	return filter_word(listing->filter->rule, one.rule) &&
 			       filter_ends(listing->filter, &dialled, &server) ?
 		       add(listing, &one) :
