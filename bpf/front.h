@@ -7,7 +7,7 @@
 
 #include "csum.h"
 #include "hop.h"
-#include "packet.h"
+#include "xlat_header.h"
 
 #define FRONT_TCP (TCP_OFF_CSUM + 2) /* bytes of the TCP header */
 #define FRONT_V4  (ETH_HLEN + sizeof(struct iphdr) + FRONT_TCP)
@@ -105,6 +105,50 @@ static __always_inline struct front_change front_write(void *front, bool v6,
 	ports[0] = to->sport;
 	ports[1] = to->dport;
 	return change;
+}
+
+/* The words of both ends' addresses, which in a tuple are as many in each family. */
+static __always_inline __u64 addrs_change(const struct ftpnat_tuple *from,
+					  const struct ftpnat_tuple *to)
+{
+	__u64 change = 0;
+	__u32 i;
+
+#pragma unroll
+	for (i = 0; i < 4; i++)
+		change += word_change(from->src.w[i], to->src.w[i]) +
+			  word_change(from->dst.w[i], to->dst.w[i]);
+	return change;
+}
+
+/*
+ * As front_write() across families: writes the whole front up to the ports, which become
+ * those of `to`. `v6`: the family that the packet gets; tos, ttl and tcp_len as it leaves.
+ */
+static __always_inline void front_write_xlat(void *front, bool v6,
+					     const struct ftpnat_tuple *to,
+					     const struct ftpnat_hop *hop, __u8 tos,
+					     __u8 ttl, __u32 tcp_len)
+{
+	struct ethhdr *eth = front;
+	__be16 *ports = front + (v6 ? FRONT_V6 : FRONT_V4) - FRONT_TCP;
+
+	*(struct ftpnat_macs *)front = hop->mac;
+	if (v6) {
+		struct ipv6hdr *ip6 = front + ETH_HLEN;
+
+		eth->h_proto = bpf_htons(ETH_P_IPV6);
+		*(struct ipv6_start *)ip6 = xlat_header_v6(tos, ttl, tcp_len);
+		*(struct ftpnat_addr *)&ip6->saddr = to->src;
+		*(struct ftpnat_addr *)&ip6->daddr = to->dst;
+	} else {
+		struct iphdr *ip = front + ETH_HLEN;
+
+		eth->h_proto = bpf_htons(ETH_P_IP);
+		*ip = xlat_header_v4(to, tos, ttl, tcp_len, sizeof(*ip) + tcp_len);
+	}
+	ports[0] = to->sport;
+	ports[1] = to->dport;
 }
 
 /* Sets the DSCP in the front of a frame; no TCP checksum covers it. */

@@ -59,6 +59,53 @@ static __always_inline bool translate(void *data, void *data_end, bool v6,
 	return true;
 }
 
+/*
+ * The same across families: the frame gets another IP header, and so another length. False:
+ * for TC, with nothing changed.
+ */
+static __noinline bool translate_xlat(struct xdp_md *ctx, const struct packet *p,
+				      const struct ftpnat_flow *flow,
+				      const struct ftpnat_hop *hop, __s32 dscp)
+{
+	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
+	__be16 *check = data + (p->v6 ? FRONT_V6 : FRONT_V4) - sizeof(*check);
+	const struct ftpnat_tuple *to = &flow->to;
+	__u32 tcp_len = p->ip_len - (p->l4 - p->l3);
+	__u16 sum;
+	__u8 tos;
+
+	if ((void *)(check + 1) > data_end || csum_unfinished(p, p->v6, *check))
+		return false;
+	sum = csum_changed(*check, addrs_change(&p->tuple, to) +
+					   word_change(ports_word(&p->tuple),
+						       ports_word(to)));
+	data += ETH_HLEN;
+	tos = p->v6 ? ipv6_traffic_class(*(__be32 *)data) : ((struct iphdr *)data)->tos;
+	if (dscp >= 0)
+		tos = (__u8)(dscp << 2 | (tos & 3));
+	/* TCP stays where it is, and its front is within data_end */
+	if (bpf_xdp_adjust_head(ctx, p->v6 ? (int)XLAT_GROWTH : -(int)XLAT_GROWTH))
+		return false;
+	data = (void *)(long)ctx->data;
+	data_end = (void *)(long)ctx->data_end;
+	check = data + (p->v6 ? FRONT_V4 : FRONT_V6) - sizeof(*check);
+	if ((void *)(check + 1) > data_end)
+		return false;
+	if (p->v6)
+		front_write_xlat(data, false, to, hop, tos, p->ttl - 1, tcp_len);
+	else
+		front_write_xlat(data, true, to, hop, tos, p->ttl - 1, tcp_len);
+	*check = sum;
+	return true;
+}
+
+/* By how much the packet gets longer, modulo 2^32. */
+static __always_inline __u32 growth(const struct packet *p,
+				    const struct ftpnat_flow *flow)
+{
+	return flow->flags & FTPNAT_FLOW_XLAT ? xlat_growth(p->v6, !p->v6) : 0;
+}
+
 /* Once per second and flow: is there a next hop, and can XDP send frames to it? */
 static __noinline bool resolve(struct xdp_md *ctx, const struct packet *p,
 			       struct ftpnat_flow *flow, __u32 now)
@@ -71,7 +118,8 @@ static __noinline bool resolve(struct xdp_md *ctx, const struct packet *p,
 	barrier_var(instance); /* identifies the instance to the loader */
 	flow->xdp = FTPNAT_XDP_NO;
 	flow->hop = 0;
-	fib_params(&fib, &flow->to, p->v6, ctx->ingress_ifindex, p->ip_len);
+	fib_params(&fib, &flow->to, !addr_is_v4(&flow->to.dst), ctx->ingress_ifindex,
+		   p->ip_len + growth(p, flow));
 	if (bpf_fib_lookup(ctx, &fib, sizeof(fib), 0) != BPF_FIB_LKUP_RET_SUCCESS)
 		return false;
 	flow->hop = hop_index(&fib, now);
@@ -125,8 +173,7 @@ static __always_inline enum ftpnat_reason handle(struct xdp_md *ctx)
 		return FTPNAT_XDP_PASS;
 	flow = bpf_map_lookup_elem(&ftpnat_flows, &p.tuple);
 	if (!flow || flow->kind != FTPNAT_DATA ||
-	    /* the stack sends it on, or TC translates its headers */
-	    flow->flags & (FTPNAT_FLOW_TRACKED | FTPNAT_FLOW_XLAT))
+	    flow->flags & FTPNAT_FLOW_TRACKED) /* the stack sends it on */
 		return FTPNAT_XDP_PASS;
 	rule = bounded(flow->rule, FTPNAT_MAX_RULES);
 	qos = ftpnat_self.qos[rule];
@@ -142,10 +189,14 @@ static __always_inline enum ftpnat_reason handle(struct xdp_md *ctx)
 	    !resolve(ctx, &p, flow, now))
 		return FTPNAT_XDP_PASS;
 	hop = hop_get(flow);
-	if (flow->xdp != FTPNAT_XDP_YES || !hop || p.ip_len > hop->mtu)
+	if (flow->xdp != FTPNAT_XDP_YES || !hop ||
+	    p.ip_len + growth(&p, flow) > hop->mtu)
 		return FTPNAT_XDP_PASS;
 	dscp = qos & FTPNAT_QOS_DSCP ? dscp_of(rule) : -1;
-	if (!(p.v6 ? translate(data, data_end, true, &p, &flow->to, hop, dscp) :
+	if (flow->flags & FTPNAT_FLOW_XLAT) {
+		if (!translate_xlat(ctx, &p, flow, hop, dscp))
+			return FTPNAT_XDP_PASS;
+	} else if (!(p.v6 ? translate(data, data_end, true, &p, &flow->to, hop, dscp) :
 		     translate(data, data_end, false, &p, &flow->to, hop, dscp)))
 		return FTPNAT_XDP_PASS;
 	flow->packets++;

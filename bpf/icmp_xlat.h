@@ -210,7 +210,7 @@ static __always_inline long quoted_to_v4(struct __sk_buff *skb, struct scratch *
 		return -1;
 	ip->version = 4;
 	ip->ihl = 5;
-	ip->tos = (__u8)(bpf_ntohl(*(__be32 *)&ip6) >> IPV6_TRAFFIC_CLASS_SHIFT);
+	ip->tos = ipv6_traffic_class(*(__be32 *)&ip6);
 	ip->tot_len = bpf_htons((__u16)(bpf_ntohs(ip6.payload_len) + sizeof(*ip)));
 	ip->frag_off = bpf_htons(IP_DONT_FRAGMENT);
 	ip->ttl = ip6.hop_limit;

@@ -67,9 +67,12 @@ static void test_taken(void **state)
 	const struct taken *row = *state;
 	bool good = true;
 
-	for (enum scene_id id = 0; id < SERVER4; id++)
+	for (enum scene_id id = 0; id < SCENES; id++)
 		for (enum xdp_mode mode = 0; mode < XDP_MODES; mode++) {
 			struct talk talk;
+
+			if (id >= SERVER4 && id < NAT64)
+				continue; /* the gateway is an end */
 
 			xdp_begin(&talk, id);
 			for (enum end from = CLIENT; from <= SERVER; from++) {
@@ -96,7 +99,8 @@ static void test_taken(void **state)
 /* Checksums with every carry: many values of everything that is in them. */
 static void test_checksums(void **state)
 {
-	static const enum scene_id ids[] = { FULL4, FULL6, MASQ4, MASQ6 };
+	static const enum scene_id ids[] = { FULL4, FULL6, MASQ4, MASQ6,
+					     NAT64, NAT46, MASQ64 };
 	bool good = true;
 
 	(void)state;
@@ -300,7 +304,7 @@ static const struct left {
 
 static void test_left(void **state)
 {
-	static const enum scene_id ids[] = { FULL4, FULL6 };
+	static const enum scene_id ids[] = { FULL4, FULL6, NAT46, NAT64 };
 	const struct left *row = *state;
 	bool good = true;
 
@@ -310,7 +314,7 @@ static void test_left(void **state)
 		struct packet packet;
 		struct talk talk;
 
-		if (row->only == (ids[i] == FULL4 ? ONLY6 : ONLY4))
+		if (row->only == (strchr(scene_get(ids[i])->client, ':') ? ONLY4 : ONLY6))
 			continue;
 		xdp_begin(&talk, ids[i]);
 		good &= xdp_takes("a plain packet", &talk, NATIVE, true);
@@ -369,7 +373,7 @@ static void test_gateway_is_an_end(void **state)
 	bool good = true;
 
 	(void)state;
-	for (enum scene_id id = SERVER4; id < SCENES; id++)
+	for (enum scene_id id = SERVER4; id < NAT64; id++)
 		for (enum end from = CLIENT; from <= SERVER; from++) {
 			struct packet_spec in;
 			struct packet packet;
@@ -388,6 +392,68 @@ static void test_gateway_is_an_end(void **state)
 	assert_true(good);
 }
 
+/* Across families a packet gets longer or shorter: what counts is its length behind us. */
+static void test_mtu_across_families(void **state)
+{
+	static const struct {
+		enum scene_id id;
+		enum end from;
+		size_t taken; /* the longest payload */
+	} rows[] = {
+		{ NAT46, CLIENT, 1440 },
+		{ NAT46, SERVER, 1460 },
+		{ NAT64, CLIENT, 1460 },
+		{ NAT64, SERVER, 1440 },
+	};
+	bool good = true;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct packet_spec in, out;
+		struct packet packet, expected;
+		struct talk talk;
+
+		xdp_begin(&talk, rows[i].id);
+		in = data_sent(&talk, rows[i].from);
+		out = xdp_leaves(&talk, rows[i].from);
+		in.payload = out.payload = bulk;
+		in.payload_len = out.payload_len = rows[i].taken;
+		packet_build(&packet, &in);
+		packet_build(&expected, &out);
+		good &= xdp_check("as long as may be", NATIVE,
+				  talk_side(&talk, rows[i].from), &packet, &expected);
+		in.payload_len++;
+		packet_build(&packet, &in);
+		good &= xdp_check("a byte longer", NATIVE, talk_side(&talk, rows[i].from),
+				  &packet, NULL);
+	}
+	assert_true(good);
+}
+
+/* The traffic class is copied, with its ECN bits; a rule's DSCP takes the place of the other. */
+static void test_traffic_class_across_families(void **state)
+{
+	bool good = true;
+
+	(void)state;
+	for (enum scene_id id = NAT64; id < SCENES; id++)
+		for (enum end from = CLIENT; from <= SERVER; from++) {
+			struct packet_spec in, out;
+			struct packet packet, expected;
+			struct talk talk;
+
+			xdp_begin(&talk, id);
+			in = data_sent(&talk, from);
+			out = xdp_leaves(&talk, from);
+			in.tos = out.tos = 0xb9;
+			packet_build(&packet, &in);
+			packet_build(&expected, &out);
+			good &= xdp_check(talk.scene->name, GENERIC,
+					  talk_side(&talk, from), &packet, &expected);
+		}
+	assert_true(good);
+}
+
 int main(void)
 {
 	static struct CMUnitTest tests[ARRAY_SIZE(taken) + ARRAY_SIZE(left) + 16];
@@ -395,6 +461,8 @@ int main(void)
 		cmocka_unit_test(test_checksums),
 		cmocka_unit_test(test_not_established),
 		cmocka_unit_test(test_gateway_is_an_end),
+		cmocka_unit_test(test_mtu_across_families),
+		cmocka_unit_test(test_traffic_class_across_families),
 	};
 	size_t n = rows_as_tests(tests, taken, ARRAY_SIZE(taken), sizeof(*taken),
 				 test_taken);
