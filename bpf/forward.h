@@ -227,6 +227,64 @@ forward_front(struct __sk_buff *skb, struct packet *p, const struct ftpnat_tuple
 	return result == FRONT_SHORT ? GO_ON : front_send(skb, p, hop, result, &change);
 }
 
+/*
+ * What the sum over the whole packet, that a card may have given (CHECKSUM_COMPLETE), grows
+ * by once bpf_skb_change_proto() has made room, and counted that: an IPv4 header sums to
+ * nothing, and so does TCP with its pseudo header.
+ */
+static __always_inline __u32 xlat_sum(const void *ip, bool v6,
+				      const struct ftpnat_tuple *from,
+				      const struct ftpnat_tuple *to)
+{
+	const __be32 *word = ip;
+
+	if (v6)
+		return fold32((__u64)word[0] + word[1] + from->src.w[3] + from->dst.w[3]);
+	return fold32((__u64)from->src.w[0] + from->src.w[1] + from->src.w[2] +
+		      (__u32)~to->src.w[3] + (__u32)~to->dst.w[3]);
+}
+
+/* forward_front() across families, for what has a finished checksum. `v6`: what it becomes. */
+static __always_inline enum ftpnat_reason front_xlat(struct __sk_buff *skb,
+						     struct packet *p, bool v6,
+						     const struct ftpnat_tuple *to,
+						     const struct ftpnat_hop *hop)
+{
+	void *front = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	__be16 *check = front + (v6 ? FRONT_V4 : FRONT_V6) - sizeof(*check);
+	__u16 sum;
+	__u8 tos;
+
+	if ((void *)(check + 1) > end || skb->gso_size || csum_unfinished(p, !v6, *check))
+		return GO_ON;
+	sum = csum_changed(*check,
+			   addrs_change(&p->tuple, to) +
+				   word_change(ports_word(&p->tuple), ports_word(to)));
+	front += ETH_HLEN;
+	tos = v6 ? ((struct iphdr *)front)->tos : ipv6_traffic_class(*(__be32 *)front);
+	if (bpf_skb_change_proto(skb, bpf_htons(v6 ? ETH_P_IPV6 : ETH_P_IP), 0))
+		return FTPNAT_WRITE;
+	front = (void *)(long)skb->data;
+	end = (void *)(long)skb->data_end;
+	check = front + (v6 ? FRONT_V6 : FRONT_V4) - sizeof(*check);
+	if ((void *)(check + 1) > end)
+		return FTPNAT_WRITE;
+	front_write_xlat(front, v6, to, hop, tos, p->ttl - 1,
+			 p->ip_len - (p->l4 - p->l3));
+	*check = sum;
+	bpf_csum_update(skb, xlat_sum(front + ETH_HLEN, v6, &p->tuple, to));
+	return redirect_hop(skb, hop);
+}
+
+static __noinline enum ftpnat_reason forward_xlat(struct __sk_buff *skb, struct packet *p,
+						  const struct ftpnat_tuple *to,
+						  const struct ftpnat_hop *hop)
+{
+	if (!front_usual(p))
+		return GO_ON;
+	return p->v6 ? front_xlat(skb, p, 0, to, hop) : front_xlat(skb, p, 1, to, hop);
+}
+
 /* What became of a copy. */
 enum copy {
 	COPY_SENT,   /* the packet is unchanged */

@@ -115,8 +115,10 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 							FTPNAT_FROM_SERVER,
 		     p->ip_len);
 	hop = fresh && !(p->flags & TH_SYN) ? route_known(skb, s, flow, egress) : NULL;
-	if (hop && flow->kind == FTPNAT_DATA && !(flow->flags & FTPNAT_FLOW_XLAT)) {
-		verdict = forward_front(skb, p, &flow->to, hop, NULL);
+	if (hop && flow->kind == FTPNAT_DATA) {
+		verdict = flow->flags & FTPNAT_FLOW_XLAT ?
+				  forward_xlat(skb, p, &flow->to, hop) :
+				  forward_front(skb, p, &flow->to, hop, NULL);
 		if (verdict != GO_ON)
 			return verdict;
 	}

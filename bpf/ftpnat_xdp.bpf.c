@@ -76,9 +76,9 @@ static __noinline bool translate_xlat(struct xdp_md *ctx, const struct packet *p
 
 	if ((void *)(check + 1) > data_end || csum_unfinished(p, p->v6, *check))
 		return false;
-	sum = csum_changed(*check, addrs_change(&p->tuple, to) +
-					   word_change(ports_word(&p->tuple),
-						       ports_word(to)));
+	sum = csum_changed(*check,
+			   addrs_change(&p->tuple, to) +
+				   word_change(ports_word(&p->tuple), ports_word(to)));
 	data += ETH_HLEN;
 	tos = p->v6 ? ipv6_traffic_class(*(__be32 *)data) : ((struct iphdr *)data)->tos;
 	if (dscp >= 0)
@@ -189,15 +189,14 @@ static __always_inline enum ftpnat_reason handle(struct xdp_md *ctx)
 	    !resolve(ctx, &p, flow, now))
 		return FTPNAT_XDP_PASS;
 	hop = hop_get(flow);
-	if (flow->xdp != FTPNAT_XDP_YES || !hop ||
-	    p.ip_len + growth(&p, flow) > hop->mtu)
+	if (flow->xdp != FTPNAT_XDP_YES || !hop || p.ip_len + growth(&p, flow) > hop->mtu)
 		return FTPNAT_XDP_PASS;
 	dscp = qos & FTPNAT_QOS_DSCP ? dscp_of(rule) : -1;
 	if (flow->flags & FTPNAT_FLOW_XLAT) {
 		if (!translate_xlat(ctx, &p, flow, hop, dscp))
 			return FTPNAT_XDP_PASS;
 	} else if (!(p.v6 ? translate(data, data_end, true, &p, &flow->to, hop, dscp) :
-		     translate(data, data_end, false, &p, &flow->to, hop, dscp)))
+			    translate(data, data_end, false, &p, &flow->to, hop, dscp)))
 		return FTPNAT_XDP_PASS;
 	flow->packets++;
 	flow->bytes += p.ip_len;

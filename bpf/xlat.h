@@ -9,7 +9,7 @@
 
 #include "xlat_header.h"
 
-#define ETHERTYPE_LEN		 2 /* of the link-layer header: its end */
+#define ETHERTYPE_LEN 2 /* of the link-layer header: its end */
 
 /* Does the packet leave as one of the other family? */
 static __always_inline bool xlat_crosses(const struct packet *p,

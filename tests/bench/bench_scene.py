@@ -44,6 +44,11 @@ def offset(address, number):
                                         + number))
 
 
+def plain(address):
+    """As ss writes it -> as anybody else does."""
+    return address.strip("[]").removeprefix("::ffff:")
+
+
 class Scene:
     """`generated`: for frames of the generator, whose sinks its hosts then have."""
 
@@ -65,6 +70,7 @@ class Scene:
             if generated:
                 variant.give_queues(self.lab)
             self.host = self.lab.vips()[0] if variant.translates else self.lab.server.ip4
+            self.real = variant.server_address(self.lab)
             self.serve(CONTROL_PORT)
         except BaseException:
             self.close()
@@ -83,9 +89,10 @@ class Scene:
 
     def serve(self, port, *options):
         server = self.lab.server
-        process = server.start([built("ftp_server"), server.ip4, port, CPUS[-1], *options],
+        process = server.start([built("ftp_server"), self.real, port, CPUS[-1], *options],
                                f"server-{port}")
-        wait_until(lambda: server.listening(server.ip4, port), f"the FTP server listens: "
+        shown = self.real if ":" in self.real else f"::ffff:{self.real}"
+        wait_until(lambda: server.listening(shown, port), f"the FTP server listens: "
                    f"{process.output()}")
         return process
 
@@ -122,7 +129,7 @@ class Scene:
         """Established at the server, as it sees them: {(peer, own)}, each (address, port)."""
         lines = self.lab.server.run(["ss", "-Htn", "state", "established"]).stdout.splitlines()
         pairs = [[end.rsplit(":", 1) for end in line.split()[2:4]] for line in lines]
-        return {((peer, int(peer_port)), (own, int(own_port)))
+        return {((plain(peer), int(peer_port)), (plain(own), int(own_port)))
                 for (own, own_port), (peer, peer_port) in pairs}
 
     # ---- frames ----
@@ -173,7 +180,7 @@ class Scene:
             if frames.ends(header) not in known:
                 raise LabError(f"{self.lab.name}: a frame arrived as {frames.ends(header)}, which "
                                f"is not one of the server's connections")
-            if header[22] != 63 or not frames.sane(header):
+            if frames.ttl(header) != 63 or not frames.sane(header):
                 raise LabError(f"{self.lab.name}: wrong TTL or checksum: {header.hex()}")
 
     def control_headers(self):

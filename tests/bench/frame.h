@@ -5,11 +5,16 @@
 
 #include <linux/types.h>
 
-#define BENCH_MARK	 0xbe9c /* IPv4 identification of every generated frame */
-#define BENCH_HEADER	 54	/* Ethernet, IPv4 and TCP without options */
+/*
+ * IPv4 identification of every generated frame, and, where that is lost on the way to
+ * IPv6, its urgent pointer, which means nothing without URG
+ */
+#define BENCH_MARK	 0xbe9c
+#define BENCH_HEADER	 54 /* Ethernet, IPv4 and TCP without options */
 #define BENCH_TEMPLATES	 256
 #define BENCH_LOW_BITS	 15 /* of a flow's number: the rest is its high part */
-#define BENCH_CAPTURE	 64
+#define BENCH_HEADER_V6	 74 /* the same behind a gateway to IPv6 */
+#define BENCH_CAPTURE	 80
 #define BENCH_IP_ID	 18
 #define BENCH_IP_CHECK	 24
 #define BENCH_IP_SOURCE	 26
@@ -17,6 +22,8 @@
 #define BENCH_TCP_DPORT	 36
 #define BENCH_TCP_CHECK	 50
 #define BENCH_ETH_HEADER 14
+#define BENCH_ETH_TYPE	 12
+#define BENCH_URGENT_V6	 72
 
 /* enum of bits: what the low and the high part of a flow's number are added to */
 #define BENCH_SADDR_HIGH 0x01

@@ -6,6 +6,7 @@ import struct
 
 MARK = 0xbe9c
 HEADER = 54  # Ethernet, IPv4 and TCP without options
+HEADER_V6 = 74
 SIZES = {64: 60, 1500: 1514}  # frame with FCS, and packet in the largest frame -> bytes in memory
 SYN, ACK = 0x02, 0x10
 
@@ -23,7 +24,7 @@ def headers(macs, source, destination, seq, ack, flags):
     ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 0, MARK, 0x4000, 64, socket.IPPROTO_TCP, 0,
                      socket.inet_aton(source[0]), socket.inet_aton(destination[0]))
     tcp = struct.pack("!HHIIBBHHH", source[1], destination[1], seq & 0xffffffff, ack & 0xffffffff,
-                      0x50, flags, 65535, 0, 0)
+                      0x50, flags, 65535, 0, MARK)  # without URG it means nothing
     return macs[0] + macs[1] + b"\x08\x00" + ip + tcp
 
 
@@ -32,8 +33,20 @@ def template(header, vary=0):
     return f"{vary} {header.hex()}\n"
 
 
+def is_v6(header):
+    return header[12:14] == b"\x86\xdd"
+
+
+def ttl(header):
+    return header[21] if is_v6(header) else header[22]
+
+
 def ends(header):
     """((source, port), (destination, port)) of a frame."""
+    if is_v6(header):
+        sport, dport = struct.unpack("!HH", header[54:58])
+        return ((socket.inet_ntop(socket.AF_INET6, header[22:38]), sport),
+                (socket.inet_ntop(socket.AF_INET6, header[38:54]), dport))
     sport, dport = struct.unpack("!HH", header[34:38])
     return (socket.inet_ntoa(header[26:30]), sport), (socket.inet_ntoa(header[30:34]), dport)
 
@@ -46,7 +59,10 @@ def _folded(data):
 
 
 def sane(header):
-    """Are both checksums right, if the payload is all zero?"""
+    """Are the checksums right, if the payload is all zero?"""
+    if is_v6(header):
+        pseudo = header[22:54] + header[18:20] + struct.pack("!H", socket.IPPROTO_TCP)
+        return _folded(pseudo + header[54:74]) == 0xffff
     length = struct.unpack("!H", header[16:18])[0] - 20
     pseudo = header[26:34] + struct.pack("!HH", socket.IPPROTO_TCP, length)
     return _folded(header[14:34]) == 0xffff and _folded(pseudo + header[34:54]) == 0xffff

@@ -5,6 +5,8 @@
  * 1000 bytes, `STOR x` takes whatever comes.
  *
  *   ftp_server ADDRESS PORT CPU [spin]     spin: never sleep, for short round trips
+ *
+ * ADDRESS: IPv4, or IPv6, where EPSV and EPRT take the place of PASV and PORT.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -46,7 +48,7 @@ struct session {
 	struct watch control;
 	struct watch data;
 	struct passive *passive;
-	struct sockaddr_in active; /* from PORT */
+	struct sockaddr_in6 active; /* from PORT or EPRT; IPv4 as ::ffff:a.b.c.d */
 	bool storing;
 	bool wanted; /* a transfer is asked for */
 	off_t left;  /* RETR: bytes still to send */
@@ -58,7 +60,7 @@ struct session {
 struct server {
 	int epoll;
 	int file;
-	struct in_addr addr;
+	struct in6_addr addr; /* the same */
 	uint16_t next_port;
 	struct watch listener;
 	struct passive *spare;
@@ -82,15 +84,16 @@ static void watch(struct server *server, struct watch *w, uint32_t events)
 /* -1: another server has this port */
 static int listener(const struct server *server, uint16_t port)
 {
-	struct sockaddr_in sin = { .sin_family = AF_INET,
-				   .sin_port = htons(port),
-				   .sin_addr = server->addr };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	const int on = 1;
+	struct sockaddr_in6 sin = { .sin6_family = AF_INET6,
+				    .sin6_port = htons(port),
+				    .sin6_addr = server->addr };
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	const int on = 1, off = 0;
 
 	if (fd < 0)
 		die("socket");
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
 	if (!bind(fd, (struct sockaddr *)&sin, sizeof(sin)) && !listen(fd, 1024))
 		return fd;
 	if (errno != EADDRINUSE)
@@ -168,7 +171,7 @@ static void have_data(struct server *server, struct session *s, int fd)
 
 static void passive_command(struct server *server, struct session *s)
 {
-	const uint8_t *a = (const uint8_t *)&server->addr;
+	const uint8_t *a = server->addr.s6_addr + 12;
 	struct passive *p = s->passive ? s->passive : server->spare;
 	char line[64];
 
@@ -187,13 +190,48 @@ static void passive_command(struct server *server, struct session *s)
 	}
 	s->passive = p;
 	p->watch.session = s;
-	snprintf(line, sizeof(line), "227 Passive (%u,%u,%u,%u,%u,%u).\r\n", a[0], a[1],
-		 a[2], a[3], p->port >> 8, p->port & 255);
+	if (IN6_IS_ADDR_V4MAPPED(&server->addr))
+		snprintf(line, sizeof(line), "227 Passive (%u,%u,%u,%u,%u,%u).\r\n", a[0],
+			 a[1], a[2], a[3], p->port >> 8, p->port & 255);
+	else
+		snprintf(line, sizeof(line), "229 Passive (|||%u|)\r\n", p->port);
 	say(s, line);
+}
+
+/* "::ffff:a.b.c.d" of IPv4 */
+static bool read_address(struct in6_addr *addr, const char *text)
+{
+	char mapped[INET6_ADDRSTRLEN + 8];
+
+	snprintf(mapped, sizeof(mapped), "%s%s",
+		 strchr(text, ':') ? "" : "::ffff:", text);
+	return inet_pton(AF_INET6, mapped, addr) == 1;
+}
+
+static bool connect_to(struct session *s, const char *address, unsigned int port)
+{
+	s->active = (struct sockaddr_in6){
+		.sin6_family = AF_INET6,
+		.sin6_port = htons((uint16_t)port),
+	};
+	return read_address(&s->active.sin6_addr, address);
+}
+
+static void extended_command(struct session *s, const char *text)
+{
+	char address[INET6_ADDRSTRLEN];
+	unsigned int port;
+
+	if (sscanf(text, "|2|%45[^|]|%u|", address, &port) != 2 ||
+	    !connect_to(s, address, port))
+		say(s, "501 What?\r\n");
+	else
+		say(s, "200 EPRT ok.\r\n");
 }
 
 static void active_command(struct session *s, const char *text)
 {
+	char address[INET_ADDRSTRLEN];
 	unsigned int n[6];
 
 	if (sscanf(text, "%u,%u,%u,%u,%u,%u", &n[0], &n[1], &n[2], &n[3], &n[4], &n[5]) !=
@@ -201,11 +239,9 @@ static void active_command(struct session *s, const char *text)
 		say(s, "501 What?\r\n");
 		return;
 	}
-	s->active = (struct sockaddr_in){
-		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)(n[4] << 8 | n[5])),
-		.sin_addr.s_addr = htonl(n[0] << 24 | n[1] << 16 | n[2] << 8 | n[3]),
-	};
+	snprintf(address, sizeof(address), "%u.%u.%u.%u", n[0] & 255, n[1] & 255,
+		 n[2] & 255, n[3] & 255);
+	connect_to(s, address, n[4] << 8 | n[5]);
 	say(s, "200 PORT ok.\r\n");
 }
 
@@ -215,13 +251,13 @@ static void transfer_command(struct server *server, struct session *s, const cha
 	s->left = size ? atoll(size) : 0;
 	s->wanted = true;
 	say(s, "150 Here.\r\n");
-	if (s->active.sin_port) {
-		int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (s->active.sin6_port) {
+		int fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 		if (fd < 0)
 			die("socket");
 		(void)connect(fd, (struct sockaddr *)&s->active, sizeof(s->active));
-		s->active.sin_port = 0;
+		s->active.sin6_port = 0;
 		s->wanted = false; /* have_data() forgets an older transfer */
 		have_data(server, s, fd);
 		s->wanted = true;
@@ -237,8 +273,10 @@ static bool command(struct server *server, struct session *s, const char *line)
 		say(s, "331 Password?\r\n");
 	else if (!strncmp(line, "PASS", 4))
 		say(s, "230 Hello.\r\n");
-	else if (!strncmp(line, "PASV", 4))
+	else if (!strncmp(line, "PASV", 4) || !strncmp(line, "EPSV", 4))
 		passive_command(server, s);
+	else if (!strncmp(line, "EPRT ", 5))
+		extended_command(s, line + 5);
 	else if (!strncmp(line, "PORT ", 5))
 		active_command(s, line + 5);
 	else if (!strncmp(line, "RETR ", 5))
@@ -356,7 +394,7 @@ int main(int argc, char **argv)
 	struct server server = { .next_port = FIRST_PORT };
 	cpu_set_t cpus;
 
-	if (argc < 4 || inet_pton(AF_INET, argv[1], &server.addr) != 1) {
+	if (argc < 4 || !read_address(&server.addr, argv[1])) {
 		fprintf(stderr, "usage: ftp_server ADDRESS PORT CPU [spin]\n");
 		return 2;
 	}

@@ -116,6 +116,8 @@ class Packets(Part):
         lab = scene.lab
         programs = attached_programs(lab, lab.client.gw_interface)
         ours = isinstance(scene.variant, Ftpnat)
+        if scene.variant.across:  # a packet that has got longer can't be put back
+            return
         if ours:
             hook = "xdp" if scene.variant.xdp == "native" else "tc"
         else:
@@ -157,6 +159,8 @@ class Flows(Part):
     """Rates with many live data connections, and the memory they take."""
 
     def setup(self, variant):
+        if variant.across:
+            return
         if isinstance(variant, (Ftpnat, Nftables)):
             counts = self.plan.flows
         elif variant.key == "forward":  # knows no connections: shows what other addresses cost
@@ -207,7 +211,7 @@ class Sessions(Part):
     once = True
 
     def setup(self, variant):
-        if isinstance(variant, (Ftpnat, Nftables)):
+        if isinstance(variant, (Ftpnat, Nftables)) and not variant.across:
             self.scenes[variant.key] = self.scene(variant, "sessions", True)
 
     def steps(self):

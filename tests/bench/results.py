@@ -132,6 +132,13 @@ def goals(counts):
                  for which, traffic in (("some", "traffic on 64 of them"),
                                         ("all", "traffic on all of them in turn"))]
     rows += [
+        Goal(f"across/{name.lower()}", f"{name}: across families against the same family, 64 bytes, one core",
+             (one, f"{variant}-46"), (one, variant), at_least=0.9)
+        for variant, name in ((xdp, "XDP"), (tc, "TC"))
+    ]
+    rows += [
+        Goal("across/sessions", "FTP sessions across families against the same family",
+             ("sessions.rate", f"{tc}-46"), ("sessions.rate", tc), at_least=0.9),
         Goal("sessions", "FTP sessions per second against nf_nat_ftp", ("sessions.rate", tc),
              ("sessions.rate", nft), at_least=1.2),
         Goal("sessions-p99", "their p99 latency against nf_nat_ftp", ("sessions.p99", tc),

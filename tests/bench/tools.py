@@ -63,7 +63,7 @@ class Tools:
     def arm_capture():
         """The next frame at a sink is kept."""
         run(["bpftool", "map", "update", "pinned", pinned("bench_captured"), "key", "0", "0", "0",
-             "0", "value", "1", *["0"] * 71])
+             "0", "value", "1", *["0"] * 87])
 
     @staticmethod
     def captured():
@@ -72,7 +72,7 @@ class Tools:
                                  pinned("bench_captured")]).stdout)
         value = bytes(int(byte, 16) for byte in entry["value"])
         armed, length = (int.from_bytes(value[at:at + 4], sys.byteorder) for at in (0, 4))
-        return value[8:8 + frames.HEADER] if length and not armed else None
+        return value[8:8 + frames.HEADER_V6] if length and not armed else None
 
 
 def tool(name, *arguments, node=None, timeout=120, **options):

@@ -9,9 +9,11 @@ import shutil
 from tools import Tools
 from gateways import FtpnatGateway, KernelGateway
 from lab import Lab, LabError, run
+from servers import endpoint
 
 CONTROL_PORT = 21
 SPIN_PORT = 2121  # of a server that never sleeps
+MTU_ACROSS = 1520
 LIMITS = {"control": 262144, "data": 1200000, "expected": 1200000}
 
 
@@ -23,9 +25,13 @@ class Variant:
     key = None
     title = None
     translates = True  # clients dial the published address; else the server itself
+    across = False     # the server has an IPv6 address only, and the clients an IPv4 one
 
     def check(self):
         """Raises Absent when the kernel lacks what it needs."""
+
+    def server_address(self, lab):
+        return lab.server.ip6 if self.across else lab.server.ip4
 
     def up(self, lab):
         """Puts it in force in the gateway of the lab."""
@@ -39,24 +45,28 @@ class Variant:
             Tools.attach_xdp(lab.gw, interface, "bench_pass")
 
 
-def published(lab):
+def published(lab, server=None):
     """The rules that every translating variant has: DNAT, and SNAT to the gateway."""
     vip = lab.vips()[0]
-    return [{"name": name, "listen": f"{vip}:{port}", "servers": [f"{lab.server.ip4}:{port}"],
+    return [{"name": name, "listen": f"{vip}:{port}", "servers": [endpoint(server or lab.server.ip4, port)],
              "source": "gateway"}
             for name, port in (("files", CONTROL_PORT), ("spin", SPIN_PORT))]
 
 
 class Ftpnat(Variant):
-    def __init__(self, key, title, xdp):
-        self.key, self.title, self.xdp = key, title, xdp
+    def __init__(self, key, title, xdp, across=False):
+        self.key, self.title, self.xdp, self.across = key, title, xdp, across
 
     def gateway(self, lab):
         return FtpnatGateway(lab)
 
     def up(self, lab):
         gateway = self.gateway(lab)
-        gateway.write({"xdp": self.xdp, "publish": published(lab), "limits": LIMITS})
+        if self.across:  # so that a packet that fills the clients' link is not too long behind us
+            for node, interface in ((lab.server, "eth0"), (lab.gw, lab.server.gw_interface)):
+                node.ip(f"link set {interface} mtu {MTU_ACROSS}")
+        gateway.write({"xdp": self.xdp, "publish": published(lab, self.server_address(lab)),
+                       "limits": LIMITS})
         done = gateway.load("up", check=False)
         if done.returncode:
             raise Absent(" ".join(done.stdout.replace(gateway.path, "ftpnat.yaml").split()))
@@ -158,6 +168,8 @@ class Harness(Forward):
 
 
 VARIANTS = [Ftpnat("ftpnat-xdp", "ftpnat XDP", "native"), Ftpnat("ftpnat-tc", "ftpnat TC", "off"),
+            Ftpnat("ftpnat-xdp-46", "ftpnat XDP, IPv4 to IPv6", "native", across=True),
+            Ftpnat("ftpnat-tc-46", "ftpnat TC, IPv4 to IPv6", "off", across=True),
             Nftables(), Flowtable(), Forward(), BareTc(), BareXdp(), Harness()]
 TITLES = {variant.key: variant.title for variant in VARIANTS}
 
