@@ -30,6 +30,7 @@
 #define REFUSAL_NO_CONNECT 18
 #define BEGINS_227	   19
 #define BEGINS_229	   20
+#define OVERLONG_BLANK	   21
 #define REFUSALS	   32 /* power of two */
 
 /*
@@ -62,6 +63,7 @@ static const char refusal_text[REFUSALS][64] = {
 	[REFUSAL_NO_CONNECT] = "425 Data connections to another host are refused.\r\n",
 	[BEGINS_227] = "227-Entering Passive Mode:\r\n",
 	[BEGINS_229] = "229-Entering Extended Passive Mode:\r\n",
+	[OVERLONG_BLANK] = "_",
 };
 
 static __always_inline __u32 refusal_index(enum ftpnat_reason why)

@@ -49,17 +49,22 @@ static __always_inline void edit_add(struct scan *c)
 	stream->edits++;
 }
 
-/* Takes back the edit of a line that has to come again. */
-static __always_inline void edit_undo(struct scan *c)
+/* Takes back the edits of a line that has to come again. */
+static __noinline int edit_undo(struct scan *c)
 {
 	struct ftpnat_stream *stream = c->stream;
-	struct ftpnat_edit *e = edit_at(stream, c->log, stream->edits - 1U);
+	__u32 i;
 
-	if (!stream->edits || !seq_before(stream->next, e->start + e->old_len))
-		return;
-	stream->text_head -= e->new_len;
-	stream->text_used -= e->new_len;
-	stream->edits--;
+	for (i = 0; i < FTPNAT_MAX_EDITS && stream->edits; i++) {
+		struct ftpnat_edit *e = edit_at(stream, c->log, stream->edits - 1U);
+
+		if (!seq_before(stream->next, e->start + e->old_len))
+			break;
+		stream->text_head -= e->new_len;
+		stream->text_used -= e->new_len;
+		stream->edits--;
+	}
+	return 0;
 }
 
 /*

@@ -217,11 +217,42 @@ static __always_inline void ftp_step_option(struct ftp_parser *p, __u8 c)
 	ftp_step_iac_over(p);
 }
 
+/*
+ * pyftpdlib ends lines at CR LF only. More than 2048 bytes without it are discarded as
+ * they have come by then, and what follows is read as a line.
+ */
+#define FTP_OVERLONG 2048
+
+/*
+ * The byte about to be fed: does it end a verb that matters, where pyftpdlib may take it for
+ * the beginning of a line, and only pyftpdlib?
+ */
+static __always_inline bool ftp_overlong_verb(const struct ftp_parser *p, __u8 c)
+{
+	if (c != ' ' || p->unended < FTP_OVERLONG ||
+	    (p->state == FTP_STATE_VERB && p->value == p->word))
+		return false;
+	return p->word == FTP_WORD('P', 'O', 'R', 'T') ||
+	       p->word == FTP_WORD('E', 'P', 'R', 'T') ||
+	       p->word == FTP_WORD('A', 'U', 'T', 'H') ||
+	       p->word == FTP_WORD('P', 'A', 'S', 'S');
+}
+
+static __always_inline void ftp_unended(struct ftp_parser *p, __u8 c)
+{
+	if (c == '\n' && (p->word & 0xff) == '\r')
+		p->unended = 0;
+	else if (p->unended < 65535)
+		p->unended++;
+	p->word = p->word << 8 | ftp_upper(c);
+}
+
 /* One byte of the client's stream. True: it ended a line, which p->line now describes. */
 static __always_inline bool ftp_feed_command(struct ftp_parser *p, __u8 c)
 {
 	bool ok = true;
 
+	ftp_unended(p, c);
 	switch (p->state) {
 	case FTP_STATE_START:
 		if (ftp_is_blank(c))

@@ -164,9 +164,12 @@ static __always_inline bool ftp_skips(const struct ftp_parser *p)
 	return p->state == FTP_STATE_SKIP;
 }
 
-static __always_inline void ftp_skip(struct ftp_parser *p, __u32 bytes)
+/* `last` is the last one of the bytes. */
+static __always_inline void ftp_skip(struct ftp_parser *p, __u32 bytes, __u8 last)
 {
 	p->length = p->length + bytes < 65535 ? p->length + bytes : 65535;
+	p->unended = (__u16)(p->unended + bytes < 65535 ? p->unended + bytes : 65535);
+	p->word = last;
 }
 
 #endif

@@ -235,6 +235,37 @@ static __noinline int line_break(struct scan *c)
 	return 0;
 }
 
+/*
+ * A verb that pyftpdlib may read has just ended, in a line that is something else for
+ * everybody: the blank behind it becomes another byte.
+ */
+static __noinline int line_overlong(struct scan *c)
+{
+	struct ftpnat_stream *stream = c->stream;
+	struct segment *seg = &c->s->segment;
+
+	if (c->session->flags & FTPNAT_SESSION_TRACKED)
+		return 0;
+	if (c->session->flags & FTPNAT_SESSION_HELLO ||
+	    !stream_has_room(stream, FTPNAT_HELD_LEN + sizeof(seg->outcome.text))) {
+		seg->scan.full = true;
+		return 0;
+	}
+	if (seg->scan.releasing || line_undecided(c))
+		return line_break(c);
+	line_begin(c->s);
+	line_is(c->s, FTPNAT_LINE_AMBIGUOUS);
+	refusal_write(seg, OVERLONG_BLANK);
+	event_line(c, false);
+	seg->edit.text_len = seg->outcome.text_len;
+	seg->edit.from = stream->next - 1;
+	seg->edit.to = stream->next;
+	seg->edit.text_from = seg->edit.from;
+	seg->edit.text_to = seg->edit.to;
+	edit_add(c);
+	return 0;
+}
+
 #define SKIP_RUN 16
 
 /* Skips bytes that the grammar ignores: those after `offset`, up to the LF. */
@@ -243,13 +274,19 @@ static __always_inline void skip_bytes(struct scan *c, const struct payload *pie
 {
 	struct ftpnat_stream *stream = c->stream;
 	__u32 left = c->s->segment.end - stream->next, i;
+	__u8 last = 0;
 
+	if (stream->parser.unended >= FTP_OVERLONG - 2 * SKIP_RUN &&
+	    c->s->segment.dir == FTPNAT_FROM_CLIENT)
+		return;
 	for (i = 0; i < SKIP_RUN && i < left; i++) {
 		offset = bounded(offset + 1, PAYLOAD_LEN);
 		if (!offset || piece->byte[offset] == '\n')
 			break; /* in the next piece, or the line's end */
+		last = piece->byte[offset];
 	}
-	ftp_skip(&stream->parser, i);
+	if (i)
+		ftp_skip(&stream->parser, i, last);
 	stream->next += i;
 }
 
@@ -259,7 +296,8 @@ static long scan_byte(__u32 i, struct scan *c)
 	struct segment *seg = &c->s->segment;
 	__u32 offset = stream->next - seg->start;
 	const struct payload *piece;
-	bool done;
+	bool done, overlong;
+	__u8 byte;
 
 	(void)i;
 	if (stream->next == seg->end)
@@ -267,10 +305,16 @@ static long scan_byte(__u32 i, struct scan *c)
 	piece = piece_at(c, offset);
 	if (!piece)
 		return 1;
-	done = feed_byte(&stream->parser, piece->byte[bounded(offset, PAYLOAD_LEN)],
-			 seg->dir);
+	byte = piece->byte[bounded(offset, PAYLOAD_LEN)];
+	overlong = seg->dir == FTPNAT_FROM_CLIENT &&
+		   ftp_overlong_verb(&stream->parser, byte);
+	done = feed_byte(&stream->parser, byte, seg->dir);
 	stream->next++;
-	if (done) {
+	if (overlong) {
+		line_overlong(c);
+		if (seg->scan.full)
+			return 1;
+	} else if (done) {
 		line_end(c);
 		if (seg->scan.full)
 			return 1;

@@ -76,7 +76,9 @@ struct ftp_parser {
 	struct ftp_line line;
 	__u32 length; /* bytes of the line so far, 0 at a line's start, saturating at 65535 */
 	__u32 value; /* number, IPv6 group or verb being read */
+	__u32 word;  /* commands: the last four bytes, in capitals; outlives the line */
 	__u16 reply; /* code of the multi-line reply that is open, outlives the line; 0: none */
+	__u16 unended; /* commands: bytes since the last CR LF, as `length`; outlives the line */
 	__u8 state;
 	__u8 digits;   /* letters or hex digits in `value` */
 	__u8 number;   /* PORT, EPRT: enum ftp_number, how far `value` is read */
@@ -87,11 +89,12 @@ struct ftp_parser {
 	__u8 colons;	 /* colons since the last IPv6 group */
 	__u8 separators; /* commas or delimiters; PORT, EPRT: once something odd was seen */
 	__u8 odd; /* 227: clients differ in the numbers at hand; 229: '(' was seen */
+	__u8 pad[2];
 	__u8 octet[8];
 	__u16 group[8];
 };
 
 _Static_assert(sizeof(struct ftp_line) == 28, "no padding");
-_Static_assert(sizeof(struct ftp_parser) == 72, "no padding, and at most 128 of it");
+_Static_assert(sizeof(struct ftp_parser) == 80, "no padding, and at most 128 of it");
 
 #endif

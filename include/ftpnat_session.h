@@ -163,6 +163,6 @@ struct ftpnat_tls {
 _Static_assert(sizeof(struct ftpnat_edit) == 12, "layout 4");
 _Static_assert(1 << FTPNAT_KEPT_SHIFT <= FTPNAT_KEPT_LEN - FTPNAT_HELD_LEN,
 	       "a window of one unit fits beside what is held back");
-_Static_assert(sizeof(struct ftpnat_session) <= 520, "what an idle session takes");
+_Static_assert(sizeof(struct ftpnat_session) <= 536, "what an idle session takes");
 
 #endif

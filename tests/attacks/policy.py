@@ -85,3 +85,26 @@ def foreign6(s, form):
         lasts=False, ours=True)
 def privileged(s, form):
     _held_to(s, written(form, s.rule.client, 22))
+
+
+# pyftpdlib discards more than 2048 bytes without CR LF, and reads what follows as a line
+@attack(POLICY, "a line behind 2100 bytes of an unfinished one:", CLIENT,
+        "What one server reads in the middle of a line is refused there.",
+        (GROW, PUBLISH, GROW6, PUBLISH6, LIMITED),
+        {"in one line": (b"",), "in lines that LF ends": (b"\n",)}, lasts=False, ours=True)
+def overlong(s, end):
+    if s.rule is LIMITED:
+        lines = [b"AUTH TLS\r\n", written("PORT {c},{h},{l}\r\n", s.rule.client)]
+    elif s.six:
+        lines = [written("eprt |2|{a}|{p}|\r\n", FOREIGN["v6"])]
+    else:
+        lines = [written(form, FOREIGN["v4"]) for form in ("PORT {c},{h},{l}\r\n", "EPRT |1|{a}|{p}|\r\n")]
+    for line in lines:
+        for _ in range(7):
+            s.client.send(b"x" * (300 - len(end)) + end)
+            s.world.settle()
+            s.server.take()
+        s.client.send(b"y")  # a segment of its own, so that the server may read what follows alone
+        s.world.settle()
+        s.server.take()
+        _held_to(s, line)

@@ -77,6 +77,22 @@ def test_malformed_lines_pass_and_are_counted(make_lab, command):
         session.quit()
 
 
+@pytest.mark.parametrize("kind", ["keep", "masquerade"])
+def test_pyftpdlib_reads_no_line_in_the_middle_of_another(make_lab, kind):
+    """It discards more than 2048 bytes without CR LF, and then takes what follows for a line."""
+    lab, server, dial = single(make_lab, SERVERS["pyftpdlib"], kind)
+    with lab.client.inside():
+        session = login(lab.client, pick(dial, "v4"), server)
+        before = lab.gateway.reason("line_ambiguous")
+        session.sock.sendall(b"x" * 2100)
+        assert session.getline().startswith("500 Command too long")
+        session.sock.sendall(b"PORT 10,1,1,3,200,1\r\n")
+        assert session.getline().startswith('500 Command "PORT_10,1,1,3,200,1" not understood')
+        assert lab.gateway.reason("line_ambiguous") == before + 1
+        assert session.read("server-name").decode() == server.name
+        session.quit()
+
+
 def reachable(node, address, port):
     with node.inside():
         try:

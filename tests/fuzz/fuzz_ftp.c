@@ -286,9 +286,12 @@ static void run(const char *data, size_t size, int reply)
 		int over = feed(&p, data[i], reply);
 
 		if (data[i] != '\n' && ftp_skips(&fast))
-			ftp_skip(&fast, 1);
+			ftp_skip(&fast, 1, data[i]);
 		else
 			feed(&fast, data[i], reply);
+		CHECK(reply || p.unended == fast.unended);
+		fast.unended = p.unended; /* of commands only */
+		fast.word = p.word;	  /* skipping ends before it matters */
 		CHECK(!memcmp(&p, &fast, sizeof(p)));
 		line[len++] = data[i];
 		CHECK(p.length == (len < 65535 ? len : 65535));

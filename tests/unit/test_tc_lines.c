@@ -46,9 +46,14 @@ static void data_address(struct ftpnat_rule *rule)
 #define ZEROS300   ZEROS50 ZEROS50 ZEROS50 ZEROS50 ZEROS50 ZEROS50
 #define TLS_DENIED .also = { FTPNAT_LINE_TLS }
 
-#define UNCLEAR		 .also = { FTPNAT_LINE_AMBIGUOUS }
-#define X50		 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-#define X200		 X50 X50 X50 X50
+#define UNCLEAR .also = { FTPNAT_LINE_AMBIGUOUS }
+#define X50	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define X200	X50 X50 X50 X50
+#define X30	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define X1000	X200 X200 X200 X200 X200
+/* 2000 bytes and twice `end` */
+#define VERY_LONG(end)                                                                   \
+	C(X1000 end), S(NULL, .flags = ACK), C(X1000 end), S(NULL, .flags = ACK)
 #define NO_CLEAR_ADDRESS "425 The server names no clear address."
 
 static const struct row told[] = {
@@ -305,6 +310,34 @@ static const struct row told[] = {
 	  .steps = { C("PASV\r\n"), S("227-first\r\n227 (10,66,66,66,10,10)\r\n",
 				      "227-first\r\n227 Refused.\r\n",
 				      .also = { FTPNAT_LINE_FOREIGN }) } },
+	/* ---- lines that pyftpdlib reads in more than 2048 bytes without CR LF ---- */
+	{ "PORT in the middle of a very long line", IN_V4,
+	  .steps = { VERY_LONG(""), C(X50),
+		     C("PORT 10,66,66,66,10,10\r\n", "PORT_10,66,66,66,10,10\r\n",
+		       UNCLEAR),
+		     S("500 too long\r\n"), C("NOOP\r\n"), S("200 ok\r\n") } },
+	{ "several verbs, cut into pieces", IN(KEEP4) | IN(KEEP6) | IN(MASQ4),
+	  .steps = { VERY_LONG(""), C(X50 "xpo"), C("rt"), C(" x", "_x", UNCLEAR),
+		     C("EPRT |1|1.2.3.4|5|Eprt 1", "EPRT_|1|1.2.3.4|5|Eprt_1",
+		       .also = { FTPNAT_LINE_AMBIGUOUS, FTPNAT_LINE_AMBIGUOUS }),
+		     C("PORTS PASS secret PORT\r\n", "PORTS PASS_secret PORT\r\n",
+		       UNCLEAR),
+		     S("500 too long\r\n"), C("NOOP\r\n"), S("200 ok\r\n") } },
+	{ "a line that LF alone has ended is one with the next", IN(KEEP4),
+	  .steps = { VERY_LONG("\n"), C(X50 "\n"),
+		     C("SITE PORT 10,66,66,66,10,10\r\n",
+		       "SITE PORT_10,66,66,66,10,10\r\n", UNCLEAR),
+		     C("SITE PORT 1,2,3,4,5,6\r\n") } },
+	{ "its own verb is read as always", IN(KEEP4), .expectation = ACTIVE_PUBLISH,
+	  .steps = { VERY_LONG("\n"), C(X50 "\n"),
+		     C("PORT $c,7,208\r\n", .also = { FTPNAT_EXPECTED }) } },
+	{ "a second verb in a line that is held back", IN(KEEP4),
+	  .steps = { VERY_LONG("\n"), C(X50 "\n"), C("PORT ", .reason = FTPNAT_HELD),
+		     C("x PORT 1,2,3,4,5,6\r\n", "PORT DENIED1,2,3,4,5,6\r\n",
+		       UNCLEAR) } },
+	{ "a long line below the limit", IN_V4 | IN(KEEP6),
+	  .steps = { VERY_LONG(""), C(X30 "PORT 10,66,66,66,10,10\r\n"),
+		     S("500 too long\r\n"), C("NOOP\r\n"), S("200 ok\r\n") } },
 	{ "a 227 that is too long to be held back", IN(KEEP4) | IN(MASQ4),
 	  .steps = { C("PASV\r\n"), S("227 " X200 X50 "xx", NO_CLEAR_ADDRESS, UNCLEAR),
 		     S("($s,10,10)\r\n"), C("NOOP\r\n"), S("200 ok\r\n") } },
