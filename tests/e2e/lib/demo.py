@@ -129,6 +129,8 @@ def one_round(lab, kind, server, dial, family, method):
 
 def what_failed(said):
     """The server's refusal, or what curl makes of the failure."""
+    if "curl: (7)" in said:  # it names the control connection's end, which it did reach
+        return "the client can't connect to the address in this line"
     for start in ("< 5", "< 4", "curl: ("):
         lines = [line for line in said.splitlines() if line.startswith(start)]
         if lines:
