@@ -310,7 +310,7 @@ static __always_inline bool ftp_feed_command(struct ftp_parser *p, __u8 c)
 	}
 	if (!ok)
 		p->state = FTP_STATE_SKIP;
-	if (p->length < 65535)
+	if (p->length < FTP_LENGTH_MAX)
 		p->length++;
 	if (c != '\n')
 		return false;

@@ -221,8 +221,8 @@ static __always_inline bool ftp_step_eprt_port(struct ftp_parser *p, __u8 c)
 	if (c == 255)
 		return ftp_odd(p, FTP_ENOUGH);
 	p->state = FTP_STATE_TAIL;
-	if (port > 65535) {
-		port &= 65535;
+	if (port > FTP_PORT_MAX) {
+		port &= FTP_PORT_MAX;
 		if (port < FTP_FIRST_DATA_PORT)
 			return false;
 	}

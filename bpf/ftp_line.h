@@ -8,8 +8,10 @@
 #include "ftpnat_ftp.h"
 #include "types.h"
 
-#define FTP_LINE_MAX 255 /* bytes of a 227 or 229, its end included */
-#define FTP_ENOUGH   255 /* separators: whatever follows */
+#define FTP_LINE_MAX   255   /* bytes of a 227 or 229, its end included */
+#define FTP_LENGTH_MAX 65535 /* bytes of a line that are counted */
+#define FTP_PORT_MAX   65535
+#define FTP_ENOUGH     255 /* separators: whatever follows */
 
 enum ftp_state {
 	FTP_STATE_START, /* nothing but blanks and Telnet commands yet */
@@ -103,7 +105,7 @@ static __always_inline void ftp_set_v4(struct ftp_parser *p)
 /* The address ends before byte `end` of the line. */
 static __always_inline bool ftp_set_port(struct ftp_parser *p, __u32 port, __u32 end)
 {
-	if (!port || port > 65535)
+	if (!port || port > FTP_PORT_MAX)
 		return false;
 	p->line.port = (__u16)port;
 	p->line.span_len = (__u16)(end - p->line.span_start);
@@ -167,8 +169,10 @@ static __always_inline bool ftp_skips(const struct ftp_parser *p)
 /* `last` is the last one of the bytes. */
 static __always_inline void ftp_skip(struct ftp_parser *p, __u32 bytes, __u8 last)
 {
-	p->length = p->length + bytes < 65535 ? p->length + bytes : 65535;
-	p->unended = (__u16)(p->unended + bytes < 65535 ? p->unended + bytes : 65535);
+	p->length = p->length + bytes < FTP_LENGTH_MAX ? p->length + bytes :
+							 FTP_LENGTH_MAX;
+	p->unended = (__u16)(p->unended + bytes < FTP_LENGTH_MAX ? p->unended + bytes :
+								   FTP_LENGTH_MAX);
 	p->word = last;
 }
 

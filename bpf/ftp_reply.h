@@ -335,7 +335,7 @@ static __always_inline bool ftp_feed_reply(struct ftp_parser *p, __u8 c)
 		ftp_step_229_odd(p, c);
 		break;
 	}
-	if (p->length < 65535)
+	if (p->length < FTP_LENGTH_MAX)
 		p->length++;
 	if (c != '\n')
 		return false;

@@ -172,7 +172,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
+	__uint(max_entries, FTPNAT_MAX_LINKS);
 	__type(key, __u32);
 	__type(value, struct ftpnat_ifaddr);
 } ftpnat_ifaddrs SEC(".maps");
@@ -267,7 +267,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
+	__uint(max_entries, FTPNAT_MAX_LINKS);
 	__type(key, __u32);
 	__type(value, struct ftpnat_link);
 } ftpnat_links SEC(".maps");

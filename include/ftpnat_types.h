@@ -14,9 +14,10 @@
 #define FTPNAT_MAX_CLASSES	1024 /* of data_address_for of all rules together */
 #define FTPNAT_MAX_CLOSED	16384 /* ended connections remembered for reuse, of each kind */
 #define FTPNAT_MAX_HALF_OPEN                                                             \
-	16384		     /* newest control connections, of which some are half open */
-#define FTPNAT_MAX_HOPS 4096 /* next hops remembered, power of two */
-#define FTPNAT_NAME_LEN 32   /* rule name with its final NUL */
+	16384 /* newest control connections, of which some are half open */
+#define FTPNAT_MAX_LINKS 1024 /* interfaces that the loader describes */
+#define FTPNAT_MAX_HOPS	 4096 /* next hops remembered, power of two */
+#define FTPNAT_NAME_LEN	 32   /* rule name with its final NUL */
 
 /* An IPv6 address, or an IPv4 one as ::ffff:a.b.c.d: one code path for both. */
 struct ftpnat_addr {
