@@ -99,6 +99,11 @@ def down(host, run):  # noqa: F811
     host.ip("link", "set", "v0", "down")
 
 
+def big_tcp(host, run):  # noqa: F811
+    host.up()
+    host.ip("link", "set", "v0", "gso_max_size", "185000")
+
+
 def filter_removed(host, run):  # noqa: F811
     host.up()
     host.tc("filter", "del", "dev", "v0", "ingress")
@@ -246,6 +251,7 @@ SCENES = {
     "Interface NAME was recreated": recreated,
     "Interface NAME is down": down,
     "Interface NAME has no carrier": down,
+    "Interface NAME may make packets": big_tcp,
     "The HOOK filter of NAME was removed": filter_removed,
     "XDP is not MODE on NAME": xdp_lacking,
     "The XDP program of NAME was removed": xdp_removed,
