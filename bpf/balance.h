@@ -102,11 +102,11 @@ static __always_inline __u32 server_ticket(const struct ftpnat_rule *rule,
  */
 static __always_inline bool server_family(const struct ftpnat_rule *rule, bool v4)
 {
-	return rule->weight[v4 ? FTPNAT_V4 : FTPNAT_V6] ||
-			       !rule->weight[v4 ? FTPNAT_V6 : FTPNAT_V4] ||
-			       rule->source != FTPNAT_SOURCE_ADDRESS ?
-		       v4 :
-		       !v4;
+	bool own = rule->weight[v4 ? FTPNAT_V4 : FTPNAT_V6];
+	bool other = rule->weight[v4 ? FTPNAT_V6 : FTPNAT_V4] &&
+		     rule->source == FTPNAT_SOURCE_ADDRESS;
+
+	return own || !other ? v4 : !v4;
 }
 
 /*

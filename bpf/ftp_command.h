@@ -242,7 +242,7 @@ static __always_inline void ftp_unended(struct ftp_parser *p, __u8 c)
 {
 	if (c == '\n' && (p->word & 0xff) == '\r')
 		p->unended = 0;
-	else if (p->unended < 65535)
+	else if (p->unended < FTP_LENGTH_MAX)
 		p->unended++;
 	p->word = p->word << 8 | ftp_upper(c);
 }

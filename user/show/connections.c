@@ -133,10 +133,12 @@ static int by_session(const void *one, const void *two)
 {
 	const struct connection *a = one, *b = two;
 
-	return sort_numbers(a->session, b->session)	    ?:
-		       sort_numbers(a->kind, b->kind)	    ?:
-		       sort_numbers(a->created, b->created) ?:
-		       memcmp(&a->client, &b->client, sizeof(a->client));
+	int order = sort_numbers(a->session, b->session) ?:
+							   sort_numbers(a->kind, b->kind);
+
+	if (!order)
+		order = sort_numbers(a->created, b->created);
+	return order ?: memcmp(&a->client, &b->client, sizeof(a->client));
 }
 
 static int by_age(const void *one, const void *two)
