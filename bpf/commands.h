@@ -133,7 +133,7 @@ static __always_inline bool command_matters(__u8 command)
 {
 	return awaits_address(command) || (command & COMMAND_EXPECTS) ||
 	       command == FTP_COMMAND_EPSV_ALL || command == FTP_COMMAND_AUTH ||
-	       command == FTP_COMMAND_REIN;
+	       command == FTP_COMMAND_REIN || command == FTP_COMMAND_TRANSFER;
 }
 
 /* May the server's next lines contain an address that must be changed, or a refusal? */

@@ -52,6 +52,8 @@ static __always_inline long flow_remove(struct ftpnat_tuple *key,
 	s->removed_session = flow->session;
 	peer = bpf_map_lookup_elem(&ftpnat_flows, &s->removed);
 	flow_tell_end(key, flow, peer);
+	if (kind == FTPNAT_DATA && transfers_on())
+		session_transfer(key, flow, peer, DATA_OVER);
 	rc = bpf_map_delete_elem(&ftpnat_flows, key);
 	if (rc)
 		return rc;

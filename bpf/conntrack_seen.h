@@ -43,6 +43,11 @@ static __always_inline void flow_turned(struct ftpnat_tuple *key,
 					const struct ftpnat_flow *peer,
 					const struct tcp_turn *turn)
 {
+	if (owner->kind == FTPNAT_DATA && (turn->opened || turn->ends) && transfers_on())
+		session_transfer(key, owner, peer,
+				 turn->opened			? DATA_OPENED :
+				 turn->over || turn->closing ? DATA_OVER :
+								  DATA_FINISHES);
 	if (turn->lives_on && !turn->over)
 		flow_tell_again(key, owner);
 	if (turn->opened)
@@ -88,6 +93,8 @@ __noinline int flow_change(void)
 	turn->opened = !had && flow_established(one, two);
 	turn->over = flow_over(one, two);
 	turn->closing = !was && flow_closing(one, two);
+	turn->ends = change->add & (FTPNAT_TCP_FIN | FTPNAT_TCP_RST) || turn->over ||
+		     turn->closing;
 	turn->lives_on = change->take;
 	if (flow->flags & FTPNAT_FLOW_CLIENT)
 		flow_turned(&s->came, flow, other, turn);

@@ -6,6 +6,34 @@
 #include "ftp_eprt.h"
 #include "ftp_port.h"
 
+static __always_inline __u8 ftp_transfer(__u32 verb)
+{
+	switch (verb) {
+	case FTP_WORD('R', 'E', 'T', 'R'):
+		return FTP_TRANSFER_RETR;
+	case FTP_WORD('S', 'T', 'O', 'R'):
+		return FTP_TRANSFER_STOR;
+	case FTP_WORD('S', 'T', 'O', 'U'):
+		return FTP_TRANSFER_STOU;
+	case FTP_WORD('A', 'P', 'P', 'E'):
+		return FTP_TRANSFER_APPE;
+	default:
+		return FTP_TRANSFER_NONE;
+	}
+}
+
+/* Commands whose argument matters, but none of its bytes. */
+static __always_inline bool ftp_has_argument(__u8 command)
+{
+	return command == FTP_COMMAND_USER || command == FTP_COMMAND_TRANSFER;
+}
+
+/* Offset in the line of the first byte behind the verb and its blank, of these commands. */
+static __always_inline __u32 ftp_argument(const struct ftp_parser *p)
+{
+	return p->value;
+}
+
 /* The whole verb is in p->value. */
 static __always_inline void ftp_verb(struct ftp_parser *p)
 {
@@ -61,6 +89,16 @@ static __always_inline void ftp_verb(struct ftp_parser *p)
 	case FTP_WORD('P', 'A', 'S', 'S'):
 		command = FTP_COMMAND_PASS;
 		break;
+	case FTP_WORD('U', 'S', 'E', 'R'):
+		command = FTP_COMMAND_USER;
+		break;
+	case FTP_WORD('R', 'E', 'T', 'R'):
+	case FTP_WORD('S', 'T', 'O', 'R'):
+	case FTP_WORD('S', 'T', 'O', 'U'):
+	case FTP_WORD('A', 'P', 'P', 'E'):
+		command = FTP_COMMAND_TRANSFER;
+		p->line.delimiter = ftp_transfer(p->value);
+		break;
 	case FTP_WORD(0, 'G', 'E', 'T'):
 	case FTP_WORD('H', 'E', 'A', 'D'):
 	case FTP_WORD('P', 'O', 'S', 'T'):
@@ -71,6 +109,8 @@ static __always_inline void ftp_verb(struct ftp_parser *p)
 	}
 	p->line.command = command;
 	ftp_number_start(p);
+	if (ftp_has_argument(command))
+		p->value = p->length + 1;
 }
 
 /* One more letter; false: no word of ours is so long. A NUL would pass for a shorter one. */

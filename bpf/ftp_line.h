@@ -153,7 +153,8 @@ static __always_inline bool ftp_line_end(struct ftp_parser *p)
 		p->line.span_start = 0;
 		p->line.span_len = 0;
 	}
-	if (p->line.command != FTP_COMMAND_EPSV && p->line.command != FTP_COMMAND_ALGS)
+	if (p->line.command != FTP_COMMAND_EPSV && p->line.command != FTP_COMMAND_ALGS &&
+	    p->line.command != FTP_COMMAND_TRANSFER)
 		p->line.delimiter = 0;
 	p->line.port = 0;
 	__builtin_memset(p->line.addr, 0, sizeof(p->line.addr));

@@ -178,6 +178,12 @@ static __always_inline bool client_line(struct __sk_buff *skb,
 								 FTPNAT_LINE_UNCHANGED);
 		}
 	}
+	if (ftp_has_argument(command)) {
+		if (transfers_on())
+			transfer_line(session);
+		if (command != FTP_COMMAND_TRANSFER || !transfers_on())
+			command = FTP_COMMAND_OTHER;
+	}
 	if (command == FTP_COMMAND_PASS && !logins_counted(session))
 		command = FTP_COMMAND_OTHER;
 	command_push(session, command);

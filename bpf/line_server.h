@@ -245,7 +245,10 @@ static __always_inline bool server_line(struct __sk_buff *skb,
 		refusal_write(&s->segment, REFUSAL_LOGIN);
 		return true;
 	}
+	if (command == FTP_COMMAND_TRANSFER)
+		transfer_reply(line->code);
 	if (command == FTP_COMMAND_AUTH && line->code == 234) {
+		transfer_forget_user();
 		tls_begin(session);
 		line_is(s, FTPNAT_OPAQUE);
 	}
@@ -254,6 +257,7 @@ static __always_inline bool server_line(struct __sk_buff *skb,
 	if (command == FTP_COMMAND_REIN && line->code < 300) {
 		/* RFC 959: as right after the connection was made */
 		session->flags &= ~FTPNAT_SESSION_EPSV;
+		transfer_forget_user();
 		expectation_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
 	}
 	if (command & COMMAND_EXPECTS && !(command & COMMAND_REFUSED) &&

@@ -44,6 +44,14 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1); /* loader: limits.control */
+	__type(key, __u32);
+	__type(value, struct ftpnat_transfer);
+} ftpnat_transfers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1); /* loader: limits.expected */
 	__type(key, struct ftpnat_expected_key);
 	__type(value, struct ftpnat_expected);

@@ -214,6 +214,7 @@ struct tcp_turn {
 	bool opened;   /* both ends have answered */
 	bool over;     /* nothing follows */
 	bool closing;  /* it ages from now on */
+	bool ends;     /* one of its ends does, or both have */
 	bool lives_on; /* an end that had ended has not */
 };
 
@@ -277,6 +278,7 @@ struct scratch {
 		struct answer_ration size;
 	} answer_ration;
 	struct ftpnat_addr addr_none; /* always zero: an address that no server accepts */
+	struct ftpnat_transfer no_transfer; /* always zero: an entry to begin with */
 	struct ftpnat_tls tls;	      /* zeroed image of an entry, but for its first id */
 	__u8 shown_line[256];	      /* start of a line, for its event; power of two */
 	/* start of a packet that an ICMP error quotes */
@@ -291,6 +293,8 @@ struct scratch {
 	struct ftpnat_ban_key ban_key;	     /* client_banned(), but for its address */
 	struct ftpnat_client_key client_key; /* client_*(), set by client_of() */
 	struct ftpnat_served_key served_key; /* served_find() */
+	__u32 transfer;			     /* id of its session: transfers.h */
+	struct ftpnat_tuple transfer_other;  /* transfer_measure_open() */
 	struct ftpnat_tls_key tls_expected;  /* tls_expects() */
 	struct ftpnat_tls_key tls_forgotten; /* tls_forget() */
 	struct ftpnat_tls_key tls_claimed;   /* tls_claim() */

@@ -109,6 +109,8 @@ static __always_inline void line_end(struct scan *c)
 		seg->scan.full = true;
 		return;
 	}
+	if (client && ftp_has_argument(line->command))
+		transfer_collect(c);
 	whole = client ? session_client_line(c->skb, c->session) :
 			 session_server_line(c->skb, c->session);
 	/* of a line whose start has left already, only a reply would still be replaced */
@@ -371,6 +373,9 @@ static __always_inline enum ftpnat_reason lines_scan(struct scan *c)
 	seg->scan.before = stream->parser;
 	stream->held_len = 0;
 	bpf_loop((seg->end - stream->next) & 0xffff, scan_byte, c, 0);
+	if (seg->dir == FTPNAT_FROM_CLIENT && stream->parser.length &&
+	    ftp_has_argument(stream->parser.line.command))
+		transfer_collect(c); /* of a line that isn't complete yet */
 	hold = line_undecided(c) &&
 	       (seg->scan.releasing || !seq_before(seg->scan.line, seg->scan.fresh)) &&
 	       !(c->s->packet.flags & TH_URG);

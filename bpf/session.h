@@ -11,6 +11,7 @@
 #include "kept.h"
 #include "logs.h"
 #include "tls_sessions.h"
+#include "transfers.h"
 
 #define LOCK_TRIES (1 << 16)
 #define ID_TRIES   64
@@ -204,6 +205,7 @@ static __always_inline void session_close(struct ftpnat_session *session, __u32 
 	session->closing = 1;
 	expectation_close(session, id, FTPNAT_EXPECTED_CLOSED);
 	tls_forget(session, id);
+	transfer_session_ends(id);
 }
 
 /* The control connection of this client is gone. The id is in the memory of a map. */
@@ -215,6 +217,7 @@ static __always_inline void session_remove(__u32 *id, const struct ftpnat_tuple 
 		return;
 	expectation_close(session, *id, FTPNAT_EXPECTED_CLOSED);
 	tls_forget(session, *id);
+	transfer_remove(id);
 	session->gone = 1; /* to those that wait for the lock */
 	bpf_map_delete_elem(&ftpnat_logs, id);
 	session_unlock(session, id);
@@ -264,6 +267,32 @@ static __always_inline void session_data(__u32 *id, __u32 created, __s32 change)
 		return;
 	session->data_flows += (__u32)change;
 	session_unlock(session, id);
+}
+
+/* What happened to a data connection. */
+enum data_turn { DATA_OPENED, DATA_FINISHES, DATA_OVER };
+
+/* Tells the transfer of a data connection's session; `key` is of its client's entry. */
+static __noinline int session_transfer(const struct ftpnat_tuple *key,
+				       struct ftpnat_flow *owner,
+				       const struct ftpnat_flow *peer,
+				       enum data_turn turn)
+{
+	struct scratch *s = scratch_get();
+	struct ftpnat_session *session;
+
+	if (!s)
+		return 0;
+	session = session_of_data(owner->session, owner->created);
+	if (!session || !session_lock(session, &owner->session))
+		return 0;
+	s->transfer = owner->session;
+	if (turn != DATA_OPENED)
+		transfer_data_ended(session, s, key, owner, peer, turn == DATA_OVER);
+	else if (peer)
+		transfer_data_opened(session, s, key, owner, peer);
+	session_unlock(session, &owner->session);
+	return 0;
 }
 
 #endif

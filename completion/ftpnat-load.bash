@@ -82,7 +82,7 @@ _ftpnat_load() {
 		return
 		;;
 	--kind)
-		mapfile -t COMPREPLY < <(compgen -W "control data" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "control data transfer_done" -- "$cur")
 		return
 		;;
 	--state)

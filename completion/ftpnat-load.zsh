@@ -62,12 +62,13 @@ _ftpnat_load() {
 		'--server[only of these servers]:address or prefix:' '--port[only with this port]:port:')
 	local wide='--wide[more than 80 columns]'
 	local kinds='--kind[control or data connections]:kind:(control data)'
+	local event_kinds='--kind[of connections, or transfers]:kind:(control data transfer_done)'
 	case $verb in
 	flows) options=($filters $kinds '--state[only in this state]:state:(new established closing closed)'
 		'--sort[order]:key:(session age bytes client idle packets rule server state)' $wide
 		'--delete[end those that match]') ;;
 	expected) options=($filters '--sort[order]:key:(session age client rule server)' $wide) ;;
-	events) options=($filters $kinds $wide '--reason[only for this reason]:reason:'
+	events) options=($filters $event_kinds $wide '--reason[only for this reason]:reason:'
 		'--count[end after so many]:number:') ;;
 	top) options=('(-d --delay)'{-d,--delay}'[between refreshes]:seconds:') ;;
 	ban) options=('--rule[only from this rule]:rule:_ftpnat_load_rules' '--for[time]:time like 1h:'

@@ -32,10 +32,22 @@ enum ftp_command {
 	FTP_COMMAND_ALIEN, /* another protocol's line: HTTP request, header, SSH banner */
 	FTP_COMMAND_BINARY, /* first word with bytes that no text has */
 	FTP_COMMAND_ALGS,   /* RFC 6384 section 11 */
+	FTP_COMMAND_USER,
+	FTP_COMMAND_TRANSFER, /* one of enum ftp_transfer */
 	/* across families: what the client said, as what the server reads (RFC 6384) */
 	FTP_COMMAND_EPSV_AS_PASV,
 	FTP_COMMAND_PASV_AS_EPSV,
 	FTP_COMMAND_MAX
+};
+
+/* Commands that transfer a file (RFC 959 section 4.1.3). */
+enum ftp_transfer {
+	FTP_TRANSFER_NONE,
+	FTP_TRANSFER_RETR,
+	FTP_TRANSFER_STOR,
+	FTP_TRANSFER_STOU,
+	FTP_TRANSFER_APPE,
+	FTP_TRANSFER_MAX
 };
 
 /* The argument of ALGS. */
@@ -55,7 +67,7 @@ struct ftp_line {
 	__u8 command; /* enum ftp_command, client's lines */
 	__u8 form;    /* enum ftp_form */
 	__u8 final;   /* server's lines: last line of a reply */
-	__u8 delimiter; /* EPRT, 229; EPSV: its argument, or FTP_EPSV_OTHER; ALGS: enum ftp_algs */
+	__u8 delimiter; /* EPRT, 229; EPSV: its argument, or FTP_EPSV_OTHER; ALGS: enum ftp_algs; TRANSFER: enum ftp_transfer */
 	__u16 code; /* server's lines: reply code of a line that carries one, else 0 */
 	/*
 	 * The bytes to replace: from the first byte of the numbers (EPRT: of the address)

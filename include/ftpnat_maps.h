@@ -19,8 +19,9 @@
 #include "ftpnat_rule.h"
 #include "ftpnat_session.h"
 #include "ftpnat_state.h"
+#include "ftpnat_transfer.h"
 #include "ftpnat_types.h"
 
-#define FTPNAT_LAYOUT 14
+#define FTPNAT_LAYOUT 15
 
 #endif

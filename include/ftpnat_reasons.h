@@ -277,7 +277,10 @@
 	  "Nothing, if it is few. If it rises, somebody tries to make the two ends of a session read different lines: look for the client in ftpnat-load events.") \
 	X(LINE_FAMILY, "line_family", \
 	  "EPSV, EPSV ALL or 227 across address families that can't be translated, refused (RFC 6384)", \
-	  "Nothing: clients go on with EPSV.")
+	  "Nothing: clients go on with EPSV.") \
+	X(TRANSFER_DONE, "transfer_done", \
+	  "a file was transferred, or tried to be (with `records`)", \
+	  "Nothing.")
 enum ftpnat_reason {
 #define X(symbol, string, meaning, advice) FTPNAT_##symbol,
 	FTPNAT_REASONS(X)

@@ -187,6 +187,7 @@ struct ftpnat_ifaddr {
 #define FTPNAT_SERVICE_HEALTH  0x01 /* `health` of a rule */
 #define FTPNAT_SERVICE_METRICS 0x02 /* `metrics` */
 #define FTPNAT_SERVICE_CLUSTER 0x04 /* `cluster` */
+#define FTPNAT_SERVICE_RECORDS 0x08 /* `records` */
 
 /* ftpnat_config[0] */
 struct ftpnat_config {
@@ -203,6 +204,7 @@ struct ftpnat_config {
 	__u16 local_port_max;
 	__u32 period;  /* shortest of them: seconds between checks */
 	__u32 service; /* FTPNAT_SERVICE_*: what only `run` does */
+	__u32 records; /* `records`: transfers are followed */
 };
 
 _Static_assert(sizeof(struct ftpnat_listen_key) == 20, "no padding in a key");

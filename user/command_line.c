@@ -170,7 +170,7 @@ static int set_reason(const char *text, const char **reason)
 
 static int set_filter(struct filter *filter, int option, const char *text)
 {
-	static const char *const kinds[] = { "control", "data", NULL };
+	static const char *const kinds[] = { "control", "data", "transfer_done", NULL };
 	static const char *const states[] = { "new", "established", "closing", "closed",
 					      NULL };
 

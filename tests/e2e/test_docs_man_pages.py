@@ -136,7 +136,8 @@ PLACES = {
     **{name: ("interfaces: eth0\nmasquerade: [{name: lan, clients: 192.168.5.0/24, to: interface}]\n"
               f"{name}:\n", 2, keys)
        for name, keys in (("limits", {"control": "7"}), ("timeouts", {"control": "7"}),
-                          ("metrics", {"listen": '"127.0.0.1:9821"'}), ("cluster", {"slot": "7"}))},
+                          ("metrics", {"listen": '"127.0.0.1:9821"'}), ("cluster", {"slot": "7"}),
+                          ("records", {"transfers": "/var/log/ftpnat/t"}))},
 }
 
 # What a key is valid with only.

@@ -485,6 +485,21 @@ static const struct config_row rows[] = {
 	  "7:42: to: '203.0.113.700' is not an address; accepted: " TO_TEXT "\n"
 	  "7:73: control_ports: '0' is not a port; accepted: " CONTROL_TEXT "\n"
 	  "7:76: control_ports: '0' is not a port; accepted: " CONTROL_TEXT },
+	{ "records of nothing", PUBLISHED "records: {}\n",
+	  "6:10: records: nothing is to be written; accepted: one of transfers, nat, "
+	  "ipfix, or several" },
+	{ "records in a relative file", PUBLISHED "records: {transfers: t.json}\n",
+	  "6:22: transfers: 't.json' is not an absolute path; accepted: the absolute path "
+	  "of a file" },
+	{ "records in a directory", PUBLISHED "records: {transfers: /var/log/}\n",
+	  "6:22: transfers: '/var/log/' names a directory; accepted: the absolute path of "
+	  "a file" },
+	{ "records in another format",
+	  PUBLISHED "records: {transfers: /t, format: xml}\n",
+	  "6:34: format: 'xml' is not one of the choices; accepted: json, xferlog" },
+	{ "a format of nothing", PUBLISHED "records: {format: xferlog}\n",
+	  "6:10: records: nothing is to be written; accepted: one of transfers, nat, "
+	  "ipfix, or several" },
 	{ "metrics endpoint", PUBLISHED "metrics: {listen: 9821}\n",
 	  "6:19: listen: '9821' is not an address with port; accepted: " ENDPOINT_TEXT },
 };

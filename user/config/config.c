@@ -31,6 +31,11 @@ const char *const config_balance_names[FTPNAT_BALANCE_MAX] = {
 	[FTPNAT_BALANCE_LEAST] = "least_connections",
 };
 
+const char *const config_format_names[CONFIG_FORMAT_MAX] = {
+	[CONFIG_FORMAT_JSON] = "json",
+	[CONFIG_FORMAT_XFERLOG] = "xferlog",
+};
+
 const char *const config_refuse_names[CONFIG_REFUSE_UNSET] = {
 	[CONFIG_REFUSE_DROP] = "drop",
 	[CONFIG_REFUSE_RESET] = "reset",
@@ -148,6 +153,8 @@ struct config *config_free(struct config *cfg)
 	free(cfg->track);
 	free(cfg->guard);
 	free(cfg->interfaces);
+	free(cfg->records.transfers);
+	free(cfg->records.nat);
 	free(cfg->path);
 	free(cfg);
 	return NULL;

@@ -248,6 +248,19 @@ struct config_cluster {
 	struct ftpnat_addr peer_address; /* none: not given */
 };
 
+/* What is written down. */
+enum config_format { CONFIG_FORMAT_JSON, CONFIG_FORMAT_XFERLOG, CONFIG_FORMAT_MAX };
+
+struct config_records {
+	struct config_mark at; /* line 0: key absent */
+	char *transfers;       /* file; NULL: none */
+	enum config_format format;
+	char *nat;		       /* file; NULL: none */
+	struct ftpnat_endpoint ipfix; /* of the collector; port 0: none */
+	bool ipfix_tcp;
+	bool destinations; /* in NAT records */
+};
+
 struct config {
 	char *path; /* as given, for later messages about the same file */
 	struct config_interface *interfaces;
@@ -264,6 +277,7 @@ struct config {
 	size_t guard_n;
 	struct config_limits limits;
 	struct config_timeouts timeouts;
+	struct config_records records;
 	bool metrics; /* metrics.listen was given */
 	struct ftpnat_endpoint metrics_listen;
 	struct config_cluster cluster;
@@ -288,6 +302,7 @@ extern const char *const config_refuse_names[CONFIG_REFUSE_UNSET];
 extern const char *const config_engine_names[CONFIG_ENGINE_MAX];
 extern const char *const config_commit_names[FTPNAT_COMMIT_MAX];
 extern const char *const config_on_loss_names[FTPNAT_ON_LOSS_MAX];
+extern const char *const config_format_names[CONFIG_FORMAT_MAX];
 
 const char *config_xdp_str(enum ftpnat_xdp_mode xdp);
 const char *config_source_str(enum config_source source);

@@ -142,6 +142,36 @@ static void explain_guard(json_t *list, const struct config_guard *guard)
 	explain_end(&s);
 }
 
+static void explain_nat_records(json_t *list, const struct config_records *records)
+{
+	char collector[FTPNAT_ENDPOINT_STRLEN];
+
+	ftpnat_endpoint_str(collector, &records->ipfix.addr, records->ipfix.port);
+	if (records->nat)
+		explain_say(list,
+		    "`run` writes a record to %s when a translated connection is opened "
+		    "and when it has ended.",
+		    records->nat);
+	if (records->ipfix.port)
+		explain_say(list,
+		    "`run` sends a record to the collector %s, by IPFIX over %s, when a "
+		    "translated connection is opened and when it has ended.",
+		    collector, records->ipfix_tcp ? "TCP" : "UDP");
+	explain_say(list, "The destination of the connection is %s such a record.",
+	    records->destinations ? "part of" : "left out of");
+}
+
+static void explain_records(json_t *list, const struct config_records *records)
+{
+	if (records->transfers)
+		explain_say(list,
+		    "`run` writes each transfer of a file to %s as a line of %s: client, "
+		    "user, path as the client wrote it, bytes, result; never a password.",
+		    records->transfers, config_format_names[records->format]);
+	if (records->nat || records->ipfix.port)
+		explain_nat_records(list, records);
+}
+
 static json_t *rule(json_t *all, const char *kind, const char *name)
 {
 	json_t *list = json_array();
@@ -169,6 +199,8 @@ json_t *config_explain(const struct config *cfg)
 			      &cfg->guard[i]);
 	if (cfg->cluster.at.line)
 		config_explain_cluster(rule(all, "cluster", cfg->cluster.group), cfg);
+	if (cfg->records.at.line)
+		explain_records(rule(all, "records", "run"), &cfg->records);
 	return all;
 }
 

@@ -298,6 +298,27 @@ static json_t *guard_value(const struct config_guard *guard)
 	return object;
 }
 
+static json_t *records_value(const struct config_records *records)
+{
+	json_t *object = json_object();
+
+	if (records->transfers) {
+		set(&object, "transfers", json_string(records->transfers));
+		set(&object, "format", json_string(config_format_names[records->format]));
+	}
+	if (records->nat)
+		set(&object, "nat", json_string(records->nat));
+	if (records->ipfix.port) {
+		set(&object, "ipfix", endpoint_value(&records->ipfix));
+		set(&object, "ipfix_transport",
+		    json_string(records->ipfix_tcp ? "tcp" : "udp"));
+	}
+	if (records->nat || records->ipfix.port)
+		set(&object, "destinations",
+		    json_string(records->destinations ? "true" : "false"));
+	return object;
+}
+
 /* Seconds are a number for programs and have a unit for people. */
 static json_t *config_value(const struct config *cfg, bool for_people)
 {
@@ -336,6 +357,8 @@ static json_t *config_value(const struct config *cfg, bool for_people)
 	set(&entry, "expected", seconds_value(cfg->timeouts.expected, for_people));
 	set(&object, "timeouts", entry);
 
+	if (cfg->records.at.line)
+		set(&object, "records", records_value(&cfg->records));
 	if (cfg->metrics) {
 		entry = json_object();
 		set(&entry, "listen", endpoint_value(&cfg->metrics_listen));

@@ -8,6 +8,7 @@
 #include "config/cluster.h"
 #include "config/prefix_list.h"
 #include "config/qos.h"
+#include "config/records.h"
 #include "config/shape.h"
 #include "config/value.h"
 
@@ -487,6 +488,7 @@ int config_schema_parse(struct config_parser *p, const yaml_node_t *root)
 		KEY(struct config, timeouts, "timeouts", parse_timeouts, ""),
 		{ .name = "metrics", .parse = parse_metrics, .accepted = "" },
 		{ .name = "cluster", .parse = config_cluster_parse, .accepted = "" },
+		KEY(struct config, records, "records", config_records, ""),
 	};
 
 	p->cfg->limits = default_limits;

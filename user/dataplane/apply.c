@@ -195,6 +195,8 @@ static __u32 service_of(const struct config *config)
 
 	if (config->cluster.at.line)
 		service |= FTPNAT_SERVICE_CLUSTER;
+	if (config->records.at.line)
+		service |= FTPNAT_SERVICE_RECORDS;
 	for (size_t i = 0; i < config->publish_n; i++)
 		if (config->publish[i].health_checks)
 			service |= FTPNAT_SERVICE_HEALTH;
@@ -218,6 +220,7 @@ static void fill_config(struct ftpnat_config *next, const struct config *config,
 	next->period = shortest(&config->timeouts);
 	next->timeout_expected = config->timeouts.expected;
 	next->service = service_of(config);
+	next->records = config->records.at.line != 0;
 }
 
 int apply_prepare(struct apply *apply, const struct dataplane *dataplane,

@@ -42,6 +42,7 @@ static int size_maps(const struct ftpnat_tc *skel, const struct config_limits *l
 		{ skel->maps.ftpnat_queue, expiry_blocks(limits) },
 		{ skel->maps.ftpnat_sessions, limits->control },
 		{ skel->maps.ftpnat_logs, limits->control + 1 }, /* see bpf/logs.h */
+		{ skel->maps.ftpnat_transfers, limits->control },
 		{ skel->maps.ftpnat_tls, limits->control },
 		{ skel->maps.ftpnat_expected, limits->expected },
 		{ skel->maps.ftpnat_clients, limits->control + FTPNAT_IDLE_CLIENTS },

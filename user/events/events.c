@@ -129,8 +129,7 @@ static bool is_wanted(const struct filter *filter, const struct ftpnat_event *e,
 		      const char *rule)
 {
 	return filter_word(filter->rule, rule) &&
-	       filter_word(filter->kind,
-			   e->kind == FTPNAT_CONTROL ? "control" : "data") &&
+	       filter_word(filter->kind, event_kind(e)) &&
 	       filter_word(filter->reason, view_reason_name(e->reason)) &&
 	       filter_ends(filter, &e->client, &e->server);
 }
@@ -144,7 +143,7 @@ static int see_event(void *arg, void *data, size_t size)
 
 	if (stopped)
 		return -EINTR;
-	if (size < sizeof(*e))
+	if (!event_is_whole(e, size))
 		return 0;
 	if (e->time > f->noted_at) {
 		err = tell_lost(f);
@@ -228,7 +227,7 @@ int verb_events(const struct options *options)
 	if (err)
 		return EXIT_RUNTIME;
 	catch_signals();
-	err = event_reader_open(&f.reader, &f.maps, see_event, &f);
+	err = event_reader_open(&f.reader, &f.maps, FTPNAT_EVENTS_SIZE, see_event, &f);
 	if (err == -EBUSY)
 		event_reader_busy(&f.maps);
 	return err || follow(&f) ? EXIT_RUNTIME : 0;

@@ -5,6 +5,7 @@
 
 #include "dataplane/view.h"
 #include "events/text.h"
+#include "events/transfer.h"
 
 #define ONE_SECOND   1000000000ULL
 #define REASON_WIDTH 19 /* of client_new_sessions: the longest that an event has */
@@ -51,9 +52,23 @@ char *event_time_str(char buf[static EVENT_TIME_STRLEN], __u64 monotonic, bool u
 	return buf;
 }
 
+bool event_is_whole(const struct ftpnat_event *e, size_t size)
+{
+	return size >= sizeof(*e) && (e->reason != FTPNAT_TRANSFER_DONE ||
+				      size >= sizeof(struct ftpnat_transfer_event));
+}
+
 const struct ftpnat_line_event *event_line(const void *data, size_t size)
 {
-	return size >= sizeof(struct ftpnat_line_event) ? data : NULL;
+	return size >= sizeof(struct ftpnat_line_event) && !event_transfer(data) ? data :
+										   NULL;
+}
+
+const char *event_kind(const struct ftpnat_event *e)
+{
+	if (event_transfer(e))
+		return "transfer_done";
+	return e->kind == FTPNAT_CONTROL ? "control" : "data";
 }
 
 /* Of a connection or an attempt at one: then it has figures. */
@@ -71,10 +86,10 @@ static void put_in_words(const struct ftpnat_event *e, bool is_line, struct word
 	ftpnat_endpoint_str(w->real, &e->server.dst, e->server.dport);
 	ftpnat_endpoint_str(w->source, &e->server.src, e->server.sport);
 	w->reason = view_reason_name(e->reason);
-	w->kind = e->kind == FTPNAT_CONTROL ? "control" : "data";
+	w->kind = event_kind(e);
 	w->connected = is_line || is_end(e) || e->reason == FTPNAT_CONTROL_OPENED ||
 		       e->reason == FTPNAT_DATA_OPENED || e->reason == FTPNAT_OPAQUE ||
-		       e->reason == FTPNAT_CLEAR;
+		       e->reason == FTPNAT_CLEAR || event_transfer(e);
 }
 
 /* Why a line became what it is, where that is not a translation. NULL: nothing to explain. */
@@ -109,6 +124,8 @@ json_t *event_json(const struct ftpnat_event *e, const struct ftpnat_line_event 
 		json_object_set_new(entry, "packets", view_both_ways(e->packets));
 		json_object_set_new(entry, "bytes", view_both_ways(e->bytes));
 	}
+	if (event_transfer(e) && entry)
+		event_transfer_json(entry, event_transfer(e));
 	if (line && entry) {
 		const char *note = line_note(line);
 		struct event_text before, after;
@@ -141,7 +158,7 @@ void event_print(FILE *out, const struct ftpnat_event *e,
 	if (line)
 		what = e->dir == FTPNAT_FROM_CLIENT ? "from client" : "from server";
 	else
-		what = w.kind;
+		what = event_transfer(e) ? "transfer" : w.kind;
 	fprintf(out, "%-*s  %-*s  %-11s  %s", rule_width, rule, REASON_WIDTH, w.reason,
 		what, w.client);
 	if (line) {
@@ -159,6 +176,8 @@ void event_print(FILE *out, const struct ftpnat_event *e,
 		fprintf(out, " -> %s", w.public);
 		if (w.connected)
 			fprintf(out, " => %s -> %s", w.source, w.real);
+		if (event_transfer(e))
+			event_transfer_print(out, event_transfer(e));
 		if (is_end(e))
 			fprintf(out,
 				" (%us, out %llu packets %llu bytes, in %llu packets %llu bytes)",
@@ -182,5 +201,5 @@ static int print_escaped(const char *buffer, size_t size, void *arg)
 
 int event_json_print(FILE *out, const json_t *entry)
 {
-	return json_dump_callback(entry, print_escaped, out, JSON_ENSURE_ASCII);
+	return json_dump_callback(entry, print_escaped, out, JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12));
 }

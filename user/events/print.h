@@ -17,6 +17,12 @@ __u64 event_clock_ns(clockid_t clock);
 /* A time of CLOCK_MONOTONIC: local for people, UTC for machines. Returns `buf`. */
 char *event_time_str(char buf[static EVENT_TIME_STRLEN], __u64 monotonic, bool utc);
 
+/* Has what came from a ring buffer all that its reason says? */
+bool event_is_whole(const struct ftpnat_event *e, size_t size);
+
+/* As --kind has it: control, data, transfer_done. */
+const char *event_kind(const struct ftpnat_event *e);
+
 /* The line of an event that the ring buffer's record is, or NULL. */
 const struct ftpnat_line_event *event_line(const void *data, size_t size);
 

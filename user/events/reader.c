@@ -106,10 +106,11 @@ static void unmap_readers(struct event_reader *reader)
 	reader->readers = NULL;
 }
 
-static int fill_slot(struct event_reader *reader, ring_buffer_sample_fn each, void *arg)
+static int fill_slot(struct event_reader *reader, __u32 size, ring_buffer_sample_fn each,
+		     void *arg)
 {
 	reader->ring_fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "ftpnat_ring", 0, 0,
-					 FTPNAT_EVENTS_SIZE, NULL);
+					 size, NULL);
 	if (reader->ring_fd < 0)
 		return err_r(-errno, "can't create a ring buffer for events: %s",
 			     strerror(errno));
@@ -126,7 +127,7 @@ static int fill_slot(struct event_reader *reader, ring_buffer_sample_fn each, vo
 }
 
 int event_reader_open(struct event_reader *reader, const struct event_maps *maps,
-		      ring_buffer_sample_fn each, void *arg)
+		      __u32 size, ring_buffer_sample_fn each, void *arg)
 {
 	int err;
 
@@ -139,7 +140,7 @@ int event_reader_open(struct event_reader *reader, const struct event_maps *maps
 		close_fd(&reader->lock_fd);
 		return err;
 	}
-	err = fill_slot(reader, each, arg);
+	err = fill_slot(reader, size, each, arg);
 	if (err)
 		event_reader_close(reader);
 	return err;

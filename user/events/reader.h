@@ -29,11 +29,12 @@ struct event_reader {
 	}
 
 /*
- * Events from now on; `each` gets them when `ring` is consumed. -EBUSY, without a
+ * Events from now on, through a ring buffer of this size (FTPNAT_EVENTS_SIZE, or a power of
+ * two more); `each` gets them when `ring` is consumed. -EBUSY, without a
  * message: all slots are in use. Reports other errors.
  */
 int event_reader_open(struct event_reader *reader, const struct event_maps *maps,
-		      ring_buffer_sample_fn each, void *arg);
+		      __u32 size, ring_buffer_sample_fn each, void *arg);
 void event_reader_close(struct event_reader *reader);
 
 /* The message for -EBUSY; returns it. */

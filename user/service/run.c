@@ -25,6 +25,7 @@
 #include "service/host_watch.h"
 #include "service/metrics.h"
 #include "service/metrics_http.h"
+#include "service/records.h"
 #include "service/run_events.h"
 
 #define TICK_USEC  1000000
@@ -36,6 +37,7 @@ struct service {
 	sd_event *event;
 	struct metrics_http *http; /* NULL: not asked for */
 	struct run_events events;
+	struct records records;
 	struct health health;
 	struct drain_watch drains;
 	struct host_watch watch;
@@ -55,6 +57,7 @@ static void service_end(struct service *service)
 	host_watch_close(&service->watch);
 	member_close(&service->member);
 	run_events_close(&service->events);
+	records_close(&service->records);
 	config_free(service->config);
 	sd_event_unref(service->event);
 	service_unlock(service->options.pin, &service->lock_fd);
@@ -81,6 +84,7 @@ static json_t *read_metrics(void *arg)
 	metrics_sample(family, NULL, (__u64)service->reloaded);
 	health_metrics(&service->health, families);
 	cluster_metrics(&service->member, families);
+	records_metrics(&service->records, families);
 	return families;
 }
 
@@ -159,6 +163,11 @@ static void reload(struct service *service)
 		pr_err("reload failed: the previous configuration stays in force");
 		sd_notify(0, "READY=1\nSTATUS=The last reload failed; the previous "
 			     "configuration is in force.");
+	} else if (records_configure(&service->records, &service->config->records)) {
+		pr_warn("reloaded %s, but records can't be written: reload again",
+			service->options.config);
+		sd_notify(0, "READY=1\nSTATUS=The configuration is in force, but records "
+			     "can't be written.");
 	} else if (health_configure(&service->health, service->config)) {
 		pr_warn("reloaded %s, but not all of its health checks could be started: "
 			"reload again",
@@ -210,7 +219,8 @@ static int see_tick(sd_event_source *source, uint64_t usec, void *arg)
 	drain_watch_look(&service->drains, &service->options);
 	if (++service->ticks % BANS_TICKS == 0)
 		bans_keep(&service->options, &service->bans);
-	if (run_events_tend(&service->events, service->event))
+	if (run_events_tend(&service->events, service->event) ||
+	    records_tend(&service->records))
 		return sd_event_exit(service->event, EXIT_RUNTIME);
 	return sd_event_source_set_time_relative(source, TICK_USEC) ?:
 		       sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
@@ -242,6 +252,7 @@ int verb_run(const struct options *options)
 {
 	_cleanup_(service_end) struct service service = { .options = *options,
 							  .events = RUN_EVENTS_INIT,
+							  .records = RECORDS_INIT,
 							  .lock_fd = -1 };
 	int err = 0;
 
@@ -255,7 +266,9 @@ int verb_run(const struct options *options)
 		return err;
 	if (bans_restore(&service.options))
 		return EXIT_RUNTIME;
-	if (run_events_open(&service.events, service.event, &service.options))
+	if (run_events_open(&service.events, service.event, &service.options) ||
+	    records_open(&service.records, service.event, &service.options) ||
+	    records_configure(&service.records, &service.config->records))
 		return EXIT_RUNTIME;
 	health_open(&service.health, service.event, &service.options);
 	if (health_configure(&service.health, service.config))

@@ -67,6 +67,8 @@ static void add_json_field(struct fields *fields, const char *prefix, const char
 		add_field(fields, "%s=%s", name, json_string_value(value));
 	else if (json_is_integer(value))
 		add_field(fields, "%s=%lld", name, json_integer_value(value));
+	else if (json_is_real(value))
+		add_field(fields, "%s=%.3f", name, json_real_value(value));
 	json_object_foreach(value, inner, each)
 		add_json_field(fields, name, inner, each);
 }
@@ -95,6 +97,7 @@ static int priority_of(__u32 reason)
 	case FTPNAT_DATA_CLOSED:
 	case FTPNAT_LINE_REWRITTEN:
 	case FTPNAT_LINE_UNCHANGED:
+	case FTPNAT_TRANSFER_DONE:
 		return LOG_INFO;
 	default:
 		return LOG_NOTICE;
@@ -196,7 +199,7 @@ static int see_event(void *arg, void *data, size_t size)
 	const struct ftpnat_event *event = data;
 	struct run_events *events = arg;
 
-	if (size >= sizeof(*event)) {
+	if (event_is_whole(event, size)) {
 		if (!is_flood(events, event->reason))
 			log_event(events, event, event_line(data, size));
 	}
@@ -218,7 +221,8 @@ static int see_ring(sd_event_source *source, int fd, uint32_t revents, void *arg
 /* 0 also if all slots for readers are in use; then we wait for one. */
 static int begin(struct run_events *events, sd_event *event)
 {
-	int err = event_reader_open(&events->reader, &events->maps, see_event, events);
+	int err = event_reader_open(&events->reader, &events->maps, FTPNAT_EVENTS_SIZE,
+				    see_event, events);
 
 	if (err == -EBUSY && !events->waiting)
 		pr_warn("%d commands read the events of %s already: the event log begins "

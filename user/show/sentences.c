@@ -340,6 +340,10 @@ void sentences_service(const struct view *view, json_t *degraded)
 		fault(degraded, FAULT_NO_RUN,
 		      "Nobody serves `metrics`: start `ftpnat-load run` (`systemctl start "
 		      "ftpnat`).");
+	if (wanted & FTPNAT_SERVICE_RECORDS)
+		fault(degraded, FAULT_NO_RUN,
+		      "Nobody writes `records`: start `ftpnat-load run` (`systemctl start "
+		      "ftpnat`).");
 }
 
 void sentences_cluster(const struct view *view, json_t *degraded)

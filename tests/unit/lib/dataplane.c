@@ -161,9 +161,10 @@ static int keep_event(void *ctx, void *data, size_t size)
 	struct reader *reader = ctx;
 	struct ftpnat_line_event *e = &reader->event[reader->number % EVENTS];
 
-	assert_true(size == sizeof(e->event) || size == sizeof(*e));
+	assert_true(size == sizeof(e->event) || size == sizeof(*e) ||
+		    size == sizeof(struct ftpnat_transfer_event));
 	memset(e, 0, sizeof(*e));
-	memcpy(e, data, size);
+	memcpy(e, data, size < sizeof(*e) ? size : sizeof(*e)); /* of a transfer, its start */
 	reader->number++;
 	return 0;
 }
@@ -191,6 +192,7 @@ static void load(void)
 	bpf_map__set_max_entries(skel->maps.ftpnat_sessions, LIMIT);
 	bpf_map__set_max_entries(skel->maps.ftpnat_logs, LIMIT);
 	bpf_map__set_max_entries(skel->maps.ftpnat_queue, QUEUE);
+	bpf_map__set_max_entries(skel->maps.ftpnat_transfers, LIMIT);
 	bpf_map__set_max_entries(skel->maps.ftpnat_tls, LIMIT);
 	bpf_map__set_max_entries(skel->maps.ftpnat_expected, LIMIT);
 	bpf_map__set_max_entries(skel->maps.ftpnat_clients, 2 * LIMIT);
@@ -277,6 +279,7 @@ void dataplane_forget(void)
 	empty(skel->maps.ftpnat_flows);
 	empty(skel->maps.ftpnat_sessions);
 	empty(skel->maps.ftpnat_logs);
+	empty(skel->maps.ftpnat_transfers);
 	empty(skel->maps.ftpnat_tls);
 	empty(skel->maps.ftpnat_expected);
 	empty(skel->maps.ftpnat_clients);
