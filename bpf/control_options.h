@@ -25,20 +25,6 @@ static __always_inline void lower_shift(struct tcp_options *o)
 		option_set_shift(o, shift_lowered(option_get_shift(o)));
 }
 
-/* An option at `at`, one more than where it stands, becomes NOPs. */
-static __noinline int option_forget(struct tcp_options *o, __u32 at, __u32 len)
-{
-	__u32 i;
-
-	if (!at)
-		return 0;
-	o->changed = 1;
-	for (i = 0; i < OPTIONS_MAX; i++)
-		if (i < len)
-			o->new[bounded(at - 1 + i, OPTIONS_LEN)] = OPT_NOP;
-	return 0;
-}
-
 static __always_inline void forget_sack(struct tcp_options *o)
 {
 	if (o->sack)

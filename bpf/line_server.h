@@ -294,7 +294,8 @@ static __always_inline bool server_line(struct __sk_buff *skb,
 
 /*
  * A final 227 or 229 that can't be held back any longer: it is answered as one that clients
- * read differently, and what follows of it is only text.
+ * read differently, and what follows of it is only text. Of a line in front of the last one,
+ * what has come of an address is taken out.
  */
 static __always_inline void server_line_break(struct ftpnat_session *session,
 					      struct scratch *s,
@@ -302,6 +303,14 @@ static __always_inline void server_line_break(struct ftpnat_session *session,
 {
 	__u16 code = parser->line.code;
 
+	if (!parser->line.final) { /* what follows may have another address */
+		line_is(s, FTPNAT_LINE_AMBIGUOUS);
+		refusal_write(&s->segment, OVERLONG_BLANK);
+		parser->state = FTP_STATE_INSIDE;
+		parser->line.form = FTP_FORM_PLAIN;
+		parser->line.span_start = 0;
+		return;
+	}
 	session->busy = 0;
 	if (reply_answers(session, code) == FTP_COMMAND_NONE && !reply_changed(session))
 		line_is(s, FTPNAT_LINE_UNASKED);

@@ -102,6 +102,20 @@ static __always_inline __u8 options_offered(const struct tcp_options *o)
 	return offers | FTPNAT_OFFERS_WINDOW | option_get_shift(o);
 }
 
+/* An option at `at`, one more than where it stands, becomes NOPs. */
+static __noinline int option_forget(struct tcp_options *o, __u32 at, __u32 len)
+{
+	__u32 i;
+
+	if (!o || !at)
+		return 0;
+	o->changed = 1;
+	for (i = 0; i < OPTIONS_MAX; i++)
+		if (i < len)
+			o->new[bounded(at - 1 + i, OPTIONS_LEN)] = OPT_NOP;
+	return 0;
+}
+
 /* The options of nearly every segment: NOP, NOP, timestamp (RFC 7323 appendix A). */
 #define USUAL_OPTIONS bpf_htonl(0x0101080a)
 #define USUAL_LEN     12
@@ -109,7 +123,7 @@ static __always_inline __u8 options_offered(const struct tcp_options *o)
 static long walk_option(__u32 i, struct tcp_options **options)
 {
 	struct tcp_options *o = *options;
-	__u8 kind, len;
+	__u8 kind, len, before = 0, before_len;
 
 	(void)i;
 	if (o->at >= o->len)
@@ -124,21 +138,32 @@ static long walk_option(__u32 i, struct tcp_options **options)
 	len = option_byte(o, o->at + 1);
 	if (len < 2 || o->at + len > o->len)
 		return 1;
-	if (kind == OPT_MSS && len == 4)
+	before_len = len;
+	if (kind == OPT_MSS && len == 4) {
+		before = o->mss;
 		o->mss = o->at + 1;
-	else if (kind == OPT_WSCALE && len == 3)
+	} else if (kind == OPT_WSCALE && len == 3) {
+		before = o->wscale;
 		o->wscale = o->at + 1;
-	else if (kind == OPT_FASTOPEN || kind == OPT_EXPERIMENT) {
+	} else if (kind == OPT_FASTOPEN || kind == OPT_EXPERIMENT) {
+		before = o->fastopen;
+		before_len = o->fastopen_len;
 		o->fastopen = o->at + 1;
 		o->fastopen_len = len;
-	} else if (kind == OPT_MD5 || kind == OPT_AO)
+	} else if (kind == OPT_MD5 || kind == OPT_AO) {
 		o->is_signed = 1;
-	else if (kind == OPT_TIMESTAMP && len == 10)
+	} else if (kind == OPT_TIMESTAMP && len == 10) {
+		before = o->timestamp;
 		o->timestamp = o->at + 1;
-	else if (kind == OPT_SACK && len >= 10) {
+	} else if (kind == OPT_SACK && len >= 10) {
+		before = o->sack;
+		before_len = o->sack_len;
 		o->sack = o->at + 1;
 		o->sack_len = len;
 	}
+	/* receivers take the first or the last one */
+	if (before)
+		option_forget(o, before, before_len);
 	o->at += len;
 	return 0;
 }

@@ -205,18 +205,21 @@ static __noinline int line_break(struct scan *c)
 	const struct ftp_line *line = &stream->parser.line;
 	__u32 from = seg->scan.line + line->span_start;
 	bool begun = line->span_start || !line->command; /* what the server would read */
-	bool server = seg->dir == FTPNAT_FROM_SERVER;
+	bool reply = seg->dir == FTPNAT_FROM_SERVER && line->final;
+	bool inside = seg->dir == FTPNAT_FROM_SERVER && !line->final;
 
-	if (server)
+	if (reply)
 		from = seg->scan.line;
+	if (inside && !seg->scan.releasing && seq_before(from, seg->scan.fresh))
+		from = seg->scan.fresh;
 	/* of a reply, the rest may not go on without its start */
-	if ((server && (!line->final ||
-			(!seg->scan.releasing && seq_before(from, seg->scan.fresh)))) ||
+	if ((reply && !seg->scan.releasing && seq_before(from, seg->scan.fresh)) ||
 	    !stream_has_room(stream, FTPNAT_HELD_LEN + sizeof(seg->outcome.text))) {
 		seg->scan.full = true;
 		return 0;
 	}
-	if (!begun || (!seg->scan.releasing && seq_before(from, seg->scan.fresh)))
+	if ((!begun && !inside) ||
+	    (!seg->scan.releasing && seq_before(from, seg->scan.fresh)))
 		from = stream->next;
 	session_line_break(c->session);
 	event_line(c, false);

@@ -32,6 +32,9 @@ void tcp_init(struct tcp_end *end, const struct tcp_traits *traits)
 	end->rcv_nxt = end->rcv_end = end->read = 0;
 	end->right_edge = traits->window;
 	end->overrun = false;
+	end->probed = false;
+	end->answers_until = 0;
+	end->answers = 0;
 	end->peer_fin = end->fin_known = false;
 	end->fin_at = 0;
 	end->ts_recent = end->last_ack_sent = end->ack_known = 0;
@@ -234,6 +237,23 @@ static void accept_rst(struct tcp_end *end, uint32_t at)
 	}
 }
 
+#define ANSWERS	     10
+#define ANSWERS_TIME (500 * MS)
+
+/*
+ * RFC 5961 section 7: ACKs for segments that are not accepted are limited. Where ACKs are
+ * duplicated and overtaken, two ends would answer each other's old ones for ever.
+ */
+static void answer(struct tcp_end *end)
+{
+	if (end->answers_until <= end->now) {
+		end->answers_until = end->now + ANSWERS_TIME;
+		end->answers = 0;
+	}
+	if (end->answers++ < ANSWERS)
+		tcp_send_ack(end);
+}
+
 void tcp_receive(struct tcp_end *end, const struct segment *seg)
 {
 	uint32_t at = seg->seq - (end->peer_isn + 1), len = (uint32_t)seg->len;
@@ -268,7 +288,10 @@ void tcp_receive(struct tcp_end *end, const struct segment *seg)
 			end->ops->fail(end, "echoed timestamp was never sent", seg->tsecr,
 				       tcp_clock(end));
 		if (before(seg->tsval, end->ts_recent)) { /* PAWS */
-			tcp_send_ack(end);
+			if (len)
+				tcp_send_ack(end);
+			else
+				answer(end);
 			return;
 		}
 		if (!before(end->last_ack_sent, at))
@@ -286,12 +309,12 @@ void tcp_receive(struct tcp_end *end, const struct segment *seg)
 		if (len)
 			accept_data(end, seg, at);
 		else
-			tcp_send_ack(end);
+			answer(end);
 		return;
 	}
 	/* old, but its ACK is new all the same */
 	if (!len && before(at, next))
-		tcp_send_ack(end);
+		answer(end);
 	accept_ack(end, seg, len);
 	accept_data(end, seg, at);
 }

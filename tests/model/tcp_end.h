@@ -75,11 +75,14 @@ struct tcp_end {
 	uint32_t read;		   /* by the application */
 	uint32_t right_edge;	   /* of the window ever offered */
 	bool overrun;		   /* bytes came for which it had no window */
+	bool probed; /* sent a byte for which the peer had no window, as it knew */
 	bool peer_fin, fin_known;
 	uint32_t fin_at;
 	uint32_t ts_recent, last_ack_sent;
 	uint32_t ack_known; /* highest ACK of ours that the gateway has seen */
 	unsigned unacked_segments;
+	uint64_t answers_until; /* RFC 5961 section 7: */
+	unsigned answers;	/* ACKs for segments that are not accepted, until then */
 	uint64_t ack_at, read_at;
 };
 

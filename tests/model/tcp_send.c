@@ -215,6 +215,7 @@ void tcp_persist_timeout(struct tcp_end *end)
 	if (end->traits.probe_data || !end->max) {
 		send_range(end, end->max, 1);
 		end->nxt = ++end->max;
+		end->probed = true;
 	} else {
 		ask(end, false);
 	}

@@ -428,6 +428,34 @@ static void test_urgent(void **state)
 	assert_true(good);
 }
 
+/* Of an option that comes twice, receivers take the first or the last: only that one remains. */
+static void test_repeated_options(void **state)
+{
+	static const struct options twice = { 24, { 3,	3, 14, 1, 2, 4, 2,   0,
+						    34, 2, 34, 6, 1, 2, 3,   4,
+						    3,	3, 13, 2, 4, 3, 232, 1 } };
+	static const struct options once = { 24,
+					     { 1, 1, 1, 1, 1, 1, 1,  1, 1, 1, 1,   1,
+					       1, 1, 1, 1, 3, 3, 10, 2, 4, 2, 168, 1 } };
+	bool good = true;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(routed); i++) {
+		struct packet_spec in, out;
+		struct talk talk;
+
+		scene_configure(scene_get(routed[i]), NULL);
+		talk_init(&talk, scene_get(routed[i]));
+		in = talk_syn(&talk);
+		out = talk_syn_heard(&talk);
+		in.options = twice;
+		out.options = once;
+		good &= check_from("SYN", &talk, CLIENT, &in, &out, FTPNAT_FORWARDED,
+				   NULL);
+	}
+	assert_true(good);
+}
+
 /* Fast Open: its option and its data are taken out of both SYNs. */
 static void test_fast_open(void **state)
 {
@@ -635,6 +663,7 @@ int main(void)
 		cmocka_unit_test(test_xdp_after_the_end),
 		cmocka_unit_test(test_urgent),
 		cmocka_unit_test(test_late_fin),
+		cmocka_unit_test(test_repeated_options),
 		cmocka_unit_test(test_fast_open),
 		cmocka_unit_test(test_fast_open_of_data),
 		cmocka_unit_test(test_ttl),
