@@ -49,7 +49,8 @@ def concrete(query):
 def scene(make_lab):
     lab = make_lab()
     server, vips = Vsftpd(lab.server).start(), lab.vips()
-    lab.gateway.write({"publish": [publish("files", vips, [server], health={})], **METRICS})
+    lab.gateway.write({"publish": [publish("files", vips, [server], health={})],
+                       "records": {"transfers": lab.file("transfers.json")}, **METRICS})
     return lab, server, vips, Service(lab)
 
 
