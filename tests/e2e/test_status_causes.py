@@ -205,12 +205,10 @@ def reload_failed(host, run):  # noqa: F811
 
 def no_run_for_health(host, run):  # noqa: F811
     host.up(config=INTERFACES + HEALTH)
-    return None
 
 
 def no_run_for_metrics(host, run):  # noqa: F811
     host.up(config=CONFIG + METRICS)
-    return None
 
 
 def no_run_for_cluster(host, run):  # noqa: F811
@@ -222,6 +220,10 @@ def without_corosync(host, run):  # noqa: F811
     run(CONFIG + METRICS + "cluster: {slot: 1}\n")
     wait_until(lambda: host.status()["degraded"], "it says so")
     return scraped(host)
+
+
+def no_run_for_records(host, run):  # noqa: F811
+    host.up(config=f"{CONFIG}records: {{transfers: {host.dir}/transfers.json}}\n")
 
 
 def interrupted(host, run):  # noqa: F811
@@ -273,6 +275,7 @@ SCENES = {
     "Nobody serves `metrics`": no_run_for_metrics,
     "This gateway is not in touch": no_run_for_cluster,
     "In the cluster": without_corosync,
+    "Nobody writes `records`": no_run_for_records,
     "A command was interrupted": interrupted,
     "Program NAME is not pinned": unpinned,
     "The interfaces are in another": elsewhere,
