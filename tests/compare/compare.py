@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Runs every case through the kernel's own helper and through ftpnat, and prints both results.
+Sessions between the families go through tayga, without and with ftpnat.
 
     compare.py [--only TEXT] [--gateway kernel|ftpnat] [--write FILE]
 
@@ -15,6 +16,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "e2e", "lib")]
 
+import nat64_cases  # noqa: E402
 from gateways import GATEWAYS  # noqa: E402
 from lab import Lab, LabError  # noqa: E402
 from registry import cases, play  # noqa: E402
@@ -73,7 +75,35 @@ def cell(text):
     return text.replace("|", "\\|")
 
 
-def write_markdown(path, chosen, results):
+def print_nat64(chosen, results, why):
+    print("NAT64" + "".join(f"\n  {entry.name}: " + "; ".join(
+        f"{nat64_cases.GATEWAYS[kind]}: {verdict(result[i])} ({result[i][1]})" for kind, result in results.items())
+        for i, entry in enumerate(chosen)))
+    print(nat64_summary(chosen, results, why) + "\n")
+
+
+def nat64_summary(chosen, results, why):
+    passed = [f"{nat64_cases.GATEWAYS[kind]} {sum(passed for passed, _ in result)}" for kind, result in results.items()]
+    if why:
+        passed.append(f"not run: {why}")
+    return f"NAT64: {', '.join(passed)} of {len(chosen)} cases"
+
+
+def nat64_markdown(chosen, results, why):
+    heads = [nat64_cases.GATEWAYS[kind] for kind in results]
+    lines = ["", "## IPv6 clients of IPv4 servers, behind NAT64", "",
+             "The same sessions through tayga (Debian's package), without and with a `masquerade` rule with",
+             "`prefix64` on the same gateway. Jool has no FTP helper either (NICMx/Jool#114).", "",
+             f"{nat64_summary(chosen, results, why)}.", "",
+             f"| case | what must happen | {' | '.join(heads)} |", f"|---|---|{'---|' * len(heads)}"]
+    for i, entry in enumerate(chosen):
+        row = [entry.name, entry.must]
+        row += ["pass" if result[i][0] else f"**fail**: {result[i][1]}" for result in results.values()]
+        lines.append(f"| {' | '.join(map(cell, row))} |")
+    return lines
+
+
+def write_markdown(path, chosen, results, nat64):
     lines = [
         "# The kernel's FTP helper and ftpnat",
         "",
@@ -98,8 +128,11 @@ def write_markdown(path, chosen, results):
         lines.append(f"| {' | '.join(map(cell, row))} |")
         if i + 1 == len(chosen) or chosen[i + 1].group != group:
             lines.append("")
+    text = "\n".join(lines).rstrip() + "\n"
+    if nat64:
+        text += "\n".join(nat64_markdown(*nat64)) + "\n"
     with open(path, "w") as file:
-        file.write("\n".join(lines).rstrip() + "\n")
+        file.write(text)
 
 
 def main():
@@ -111,19 +144,28 @@ def main():
     options = parser.parse_args()
     chosen = [entry for entry in cases()
               if not options.only or options.only in f"{entry.group}: {title(entry)}"]
-    if not chosen:
+    across = [entry for entry in nat64_cases.cases() if not options.only or options.only in f"NAT64: {entry.name}"]
+    if not chosen and not across:
         parser.error("no such case")
+    nat64 = None
     try:
         results = {kind: run_all(kind, chosen) for kind in ("kernel", "ftpnat")
-                   if options.gateway in (None, kind)}
+                   if chosen and options.gateway in (None, kind)}
+        if across and options.gateway in (None, "ftpnat"):
+            nat64 = (across, *nat64_cases.run_all(across))
     except LabError as error:
         print(f"compare: {error}", file=sys.stderr)
         return 2
-    print_table(chosen, results)
-    print(summary(chosen, results))
+    if chosen:
+        print_table(chosen, results)
+    if nat64:
+        print_nat64(*nat64)
+    if chosen:
+        print(summary(chosen, results))
     if options.write:
-        write_markdown(options.write, chosen, results)
-    return not all(passed for passed, _ in results.get("ftpnat", []))
+        write_markdown(options.write, chosen, results, nat64)
+    ours = results.get("ftpnat", []) + (nat64[1].get("both", []) if nat64 else [])
+    return not all(passed for passed, _ in ours)
 
 
 if __name__ == "__main__":

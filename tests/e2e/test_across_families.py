@@ -3,16 +3,17 @@
 open a data connection."""
 
 import ftplib
-import ipaddress
 import itertools
 import os
 
 import pytest
 
+import nat64
 import tls
 from clients import ACTIVE, CLIENTS, Account, Curl
 from fast import Counted, modes, prepare, switch
 from lab import wait_until
+from nat64 import PREFIX64, behind
 from scenes import ends, exchange, login, need, say
 from servers import SERVERS, Pyftpdlib, Vsftpd
 from wire import Tap
@@ -25,7 +26,6 @@ MIB = 1 << 20
 OTHER = {"v4": "v6", "v6": "v4"}
 # kind of rule -> the family of its clients
 KINDS = {"nat46": "v4", "nat64": "v6", "prefix64": "v6"}
-PREFIX64 = "2001:db8:64::/96"
 TO_V4 = {"EPSV": ("229", "227"), "EPRT": ("EPRT", "PORT")}
 TO_V6 = {"PASV": ("227", "229"), "EPSV": ("229", "229"), "PORT": ("PORT", "EPRT"),
          "EPRT": ("EPRT", "EPRT")}
@@ -35,12 +35,6 @@ LINES = {"v6": TO_V4, "v4": TO_V6}
 def only(node, family):
     """The host has addresses of this family only."""
     node.run(["ip", "-6" if family == "v4" else "-4", "addr", "flush", "dev", "eth0"])
-
-
-def behind(address):
-    """The IPv4 address as an IPv6 client dials it."""
-    net = ipaddress.ip_network(PREFIX64)
-    return str(net[int(ipaddress.ip_address(address))])
 
 
 def rows():
@@ -125,20 +119,12 @@ def one(make_lab, family, cls=Vsftpd, **more):
 @pytest.fixture
 def tayga(make_lab):
     """A lab with an IPv6-only client, an IPv4-only server, and tayga as their NAT64."""
-    for program in ("/usr/sbin/tayga", "/dev/net/tun"):
-        if not os.path.exists(program):
-            pytest.skip(f"{program} is absent")
+    if nat64.missing():
+        pytest.skip(nat64.missing())
     lab = make_lab(route_back=False)
     only(lab.client, "v6")
     server = start(need(Pyftpdlib), lab.server, "v4")
-    lab.server.ip(f"route add 192.168.255.0/24 via {lab.server.gw4}")
-    config = lab.file("tayga.conf")
-    with open(config, "w") as file:
-        file.write(f"tun-device nat64\nipv4-addr 192.168.255.1\nipv6-addr 2001:db8:65::1\nprefix {PREFIX64}\n"
-                   f"dynamic-pool 192.168.255.0/24\n")
-    lab.gw.run(["tayga", "-c", config, "--mktun"])
-    lab.gw.ip("link set nat64 up", "route add 192.168.255.0/24 dev nat64", f"route add {PREFIX64} dev nat64")
-    lab.gw.start(["tayga", "-c", config, "-d"], "tayga")
+    nat64.start_gateway(lab)
     lab.server.start(["python3", "-m", "http.server", "--bind", server.addresses[0], "8080"], "http")
     wait_until(lambda: web(lab, server) == 0, "tayga translates HTTP")
     return lab, server
@@ -178,23 +164,17 @@ def test_beside_tayga(tayga):
 @pytest.mark.parametrize("client", ["curl", "ftplib"])
 def test_464xlat(make_lab, client):
     """An IPv4 application behind a CLAT (RFC 6877), which is tayga on the client itself."""
-    for program in ("/usr/sbin/tayga", "/dev/net/tun"):
-        if not os.path.exists(program):
-            pytest.skip(f"{program} is absent")
+    if nat64.missing():
+        pytest.skip(nat64.missing())
     lab = make_lab(route_back=False)
     only(lab.client, "v6")
     server = start(need(Vsftpd), lab.server, "v4")
     clat = "fd00:1:6464::1"
-    config = lab.file("clat.conf")
-    with open(config, "w") as file:
-        file.write(f"tun-device clat\nipv4-addr 192.0.0.2\nipv6-addr fd00:1:6464::2\nprefix {PREFIX64}\n"
-                   f"map 192.0.0.1 {clat}\n")
-    lab.client.run(["tayga", "-c", config, "--mktun"])
+    nat64.start(lab.client, "clat", f"ipv4-addr 192.0.0.2\nipv6-addr fd00:1:6464::2\nmap 192.0.0.1 {clat}\n",
+                "clat", mtu=1480)
     lab.client.sysctl("net/ipv4/ip_forward", 1)
     lab.client.sysctl("net/ipv6/conf/all/forwarding", 1)
-    lab.client.ip("link set clat mtu 1480 up", "addr add 192.0.0.1/32 dev clat", "route add default dev clat",
-                  f"route add {clat}/128 dev clat")
-    lab.client.start(["tayga", "-c", config, "-d"], "clat")
+    lab.client.ip("addr add 192.0.0.1/32 dev clat", "route add default dev clat", f"route add {clat}/128 dev clat")
     lab.gw.ip(f"route add {clat}/128 via {lab.client.ip6}")
     lab.gateway.up({"masquerade": [prefix64()]})
     for method in ("PASV", "PORT", "EPSV", "EPRT"):

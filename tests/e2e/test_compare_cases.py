@@ -9,6 +9,8 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "compare"))
 
+import nat64  # noqa: E402
+import nat64_cases  # noqa: E402
 from registry import cases, play  # noqa: E402
 from world import World  # noqa: E402
 
@@ -29,6 +31,19 @@ def world(make_shared_lab):
 def test_there_are_as_many_cases_as_promised():
     assert len(CASES) >= 61
     assert len(set(map(case_id, CASES))) == len(CASES)
+
+
+@pytest.fixture(scope="module")
+def beside_tayga(make_shared_lab):
+    if nat64.missing():
+        pytest.skip(nat64.missing())
+    return nat64_cases.World(make_shared_lab("-nat64", route_back=False), "both")
+
+
+@pytest.mark.parametrize("case", nat64_cases.cases(), ids=lambda case: re.sub(r"[^A-Za-z0-9]+", "-", case.name))
+def test_nat64_case(beside_tayga, case):
+    passed, seen = nat64_cases.play(beside_tayga, case)
+    assert passed, f"{seen}\n{case.must}"
 
 
 @pytest.mark.parametrize("case", CASES, ids=case_id)
