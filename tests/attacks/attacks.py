@@ -16,7 +16,7 @@ from siege import Siege
 from world import Failed
 
 MODULES = ("sources", "acceptance", "hidden_lines", "handshakes", "data_connections", "icmp_errors", "guards",
-           "policy", "browsers", "sockets", "answers")
+           "policy", "browsers", "sockets", "answers", "across")
 FUZZER = "fuzz-packets"  # its name in `unmet`
 UNMET = os.path.join(os.path.dirname(os.path.abspath(__file__)), "unmet")
 
@@ -74,6 +74,11 @@ def attack(kind, group, attacker, promise, rules, variants=None, **more):
                 _attacks.append(Attack(kind, group, name, attacker, promise, rule, run, **more))
         return function
     return enter
+
+
+def entered():
+    """Those of the modules so far; more may be added to it."""
+    return _attacks
 
 
 def attacks():

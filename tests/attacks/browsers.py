@@ -49,5 +49,5 @@ def slipstream(s, text, how):
         if s.led_to((s.rule.server, FTP_DATA), destination, WANTED_INSIDE):
             raise Failed(f"the server reads {shown(got[-60:])}, and port {WANTED_INSIDE} of the client is reached")
     s.expects(0, "a request that is no FTP")
-    if got != text + (b"PORT 0,0,0,0,0,0\r\n" if s.rule is PUBLISH else line):
+    if got != text + (b"PORT 0,0,0,0,0,0\r\n" if s.rule.publishes else line):
         raise Failed(f"the server reads {shown(got[-60:])}")

@@ -19,7 +19,10 @@ TRACK6 = Rule("track IPv6", "fd00:1:1::40", "fd00:2:1::8", "fd00:2:1::8", "fd00:
 LIMITED = Rule("publish, passive, no TLS", "10.1.1.31", "192.0.2.11", "10.2.1.101", "10.1.1.31")
 # passive mode only, and TLS with data ports
 CAUTIOUS = Rule("publish, passive, TLS", "10.1.1.32", "192.0.2.14", "10.2.1.10", "10.1.1.32")
-RULES = (GROW, GROW6, PUBLISH, PUBLISH6, FULL, TRACK, TRACK6, LIMITED, CAUTIOUS)
+# client and server of different families
+NAT64 = Rule("publish IPv6 to IPv4", "fd00:1:1::61", "2001:db8::11", "10.2.1.21", "10.2.1.1")
+NAT46 = Rule("publish IPv4 to IPv6", "10.1.1.61", "192.0.2.13", "fd00:2:1::21", "fd00:2:1::1")
+RULES = (GROW, GROW6, PUBLISH, PUBLISH6, FULL, TRACK, TRACK6, LIMITED, CAUTIOUS, NAT64, NAT46)
 
 ASIDE = {"v4": "10.1.2.7", "v6": "fd00:1:2::7"}  # a host on the third link
 GUARDED = [20, "1024-65535"]
@@ -39,6 +42,8 @@ def configuration(lab):
                 "servers": [end(LIMITED.server, CONTROL)], "modes": ["passive"], "tls": "deny"},
                {"name": "cautious", "listen": end(CAUTIOUS.dial, CONTROL),
                 "servers": [end(CAUTIOUS.server, CONTROL)], "modes": ["passive"], "tls_data_ports": "60000-60099"}]
+    publish += [{"name": name, "listen": end(rule.dial, CONTROL), "servers": [end(rule.server, CONTROL)],
+                 "source": "gateway"} for name, rule in (("nat64", NAT64), ("nat46", NAT46))]
     masquerade = [{"name": name, "clients": f"{rule.client}/{128 if ':' in rule.client else 32}",
                    "to": rule.seen} for name, rule in (("lan4", GROW), ("lan6", GROW6))]
     track = [{"name": "routed", "clients": [f"{TRACK.client}/32", f"{TRACK6.client}/128"]}]

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """A session that is attacked: what attackers do to it, and what must not come of it."""
 
+from lines import epsv_line, eprt_line, pasv_line, port_line
 from rawtcp import ACK, PSH, RST, SYN
-from scene import Scene
-from world import CONTROL, Failed
+from scene import Scene, shown
+from world import CONTROL, Failed, family
 
 from forge import Packet, next_of, send
 
@@ -29,10 +30,16 @@ class Siege(Scene):
 
     # ---- what works ----
 
+    @property
+    def across(self):
+        return family(self.rule.client) != family(self.rule.server)
+
     def verbs(self):
         """An active and a passive address line that the rule allows."""
         if "passive" in self.rule.name:
             return ["227"]
+        if self.across:
+            return ["EPRT", "227"] if self.six else ["PORT", "229"]
         return ["EPRT", "229"] if self.six else ["PORT", "227"]
 
     def main_verb(self):
@@ -43,6 +50,33 @@ class Siege(Scene):
         """(line, end) of a data connection that has been announced."""
         line = self.line(verb or self.main_verb())
         return line, self.announce(line)
+
+    def announce(self, line, pieces=None, nagle=False):
+        """Across families each side reads the form of its own (RFC 6384)."""
+        if not self.across:
+            return super().announce(line, pieces, nagle)
+        if not line.active:
+            self.client.send(b"EPSV\r\n" if self.six else b"PASV\r\n")
+            self.reads(self.server, b"PASV\r\n" if self.six else b"EPSV\r\n")
+        self.write(self.sender(line), pieces or [line.text], nagle)
+        got, = self.reads_lines(self.peer(self.sender(line)), 1)
+        end = self._named(line, got)
+        if not end:
+            raise Failed(f"{shown(got)} arrives for {shown(line.text)}")
+        if line.active:
+            self.says(self.server, b"200 ok\r\n")
+        return end
+
+    def _named(self, line, got):
+        """(address, port) of the line as it arrived; None where it isn't what it should be."""
+        if line.active and self.six:
+            form = port_line(self.rule.seen, 0)
+        elif line.active:
+            form = eprt_line(self.rule.seen, 0)
+        else:
+            form = epsv_line(0) if self.six else pasv_line(self.rule.dial, 0)
+        found = form.read(got)
+        return found if found and found[0] == form.address else None
 
     def works(self):
         """The session is in step, and a data connection opens and carries data."""

@@ -207,8 +207,9 @@ class Scene:
 
     def stranger(self, line):
         """An address from which a data connection is nobody's."""
-        table = OUTSIDERS if line.active else STRANGERS
-        return table[family(self.rule.client)]
+        if line.active:
+            return OUTSIDERS[family(self.rule.server)]
+        return STRANGERS[family(self.rule.client)]
 
     def unchanged(self, data, tcp=None):
         """Sent in one segment, it arrives byte for byte."""

@@ -98,23 +98,27 @@ def scene(make_lab):
     def make(where, kind, family, **options):
         lab = make_lab(**options)
         client, end = chain(lab, where)
-        server = need(Vsftpd)(end).start()
+        there = {"v4": "v6", "v6": "v4"}[family] if kind == "across" else family
+        addresses = (pick((end.ip4, end.ip6), there),) if kind == "across" else (end.ip4, end.ip6)
+        server = need(Vsftpd)(end, addresses=addresses).start()
         vips = lab.vips()
+        if kind == "across":
+            vips = [pick(vips, family)]
         if kind == "masquerade":
             lab.gateway.up({"masquerade": masquerade("lan", clients=("10.0.0.0/8", "fd00::/16"))})
             dial = pick(server.addresses, family)
         else:
-            source = "gateway" if kind == "full" else "keep"
+            source = "keep" if kind == "keep" else "gateway"
             lab.gateway.up({"publish": [publish("files", vips, [server], source=source)]})
-            dial = pick(vips, family)
-        seen = pick((client.ip4, client.ip6) if kind == "keep" else ("10.2.1.1", "fd00:2:1::1"), family)
+            dial = pick(vips, family) if len(vips) > 1 else vips[0]
+        seen = pick((client.ip4, client.ip6) if kind == "keep" else ("10.2.1.1", "fd00:2:1::1"), there)
         lab.ends = (client, end)
         return lab, client, server, dial, seen
     return make
 
 
 @contextlib.contextmanager
-def discovery(lab, sender, destination, reason):
+def discovery(lab, sender, destination, reason, mtu=NARROW):
     """What is done inside makes the sender learn the path's MTU, by an error that we counted.
 
     FITS: nothing is to be learned, for what it was told keeps its segments below the narrow link's MTU.
@@ -124,7 +128,7 @@ def discovery(lab, sender, destination, reason):
     counted = reason not in (None, FITS)
     before = counted and lab.gateway.reason(reason)
     yield
-    assert learned(sender, destination) == (None if reason == FITS else NARROW)
+    assert learned(sender, destination) == (None if reason == FITS else mtu)
     if counted:
         assert lab.gateway.reason(reason) > before
 
@@ -134,6 +138,8 @@ FITS = "fits"
 # the sender's own side, whose errors don't come past the gateway.
 TELLS = {"behind": ("icmp", None), "before": (None, "icmp"),
          "near": (FITS, "too_big"), "far": ("too_big", FITS)}
+ACROSS = {**TELLS, "near": (FITS, FITS), "far": (FITS, FITS)}
+NARROWS = NARROW, NARROW  # of the client, of the server
 
 
 @pytest.mark.ftpnat
@@ -152,8 +158,34 @@ def test_path_mtu_without_ethernet(scene, where, family):
     check_path_mtu(where, *scene(where, "full", family, tun=("clients", "servers")))
 
 
-def check_path_mtu(where, lab, client, server, dial, seen):
-    up, down = TELLS[where]
+@pytest.mark.ftpnat
+@pytest.mark.parametrize("family", ["v4", "v6"])
+@pytest.mark.parametrize("where", ["behind", "before", "near", "far"])
+def test_path_mtu_across_families(scene, where, family):
+    """What an error names is what fits its reader's family. Links of the gateway are in both ends' MSS."""
+    more = 20 if family == "v6" else -20  # than the narrow link carries, for a client whose server is beyond it
+    check_path_mtu(where, *scene(where, "across", family, route_back=False), tells=ACROSS[where],
+                   mtu={"behind": (NARROW + more, NARROW), "before": (NARROW, NARROW - more)}.get(where, NARROWS))
+
+
+@pytest.mark.ftpnat
+@pytest.mark.parametrize("where", ["before", "near", "far"])
+def test_a_server_that_never_sets_df(scene, where):
+    """RFC 7915 section 4 would cut its packets; here it sends none that are too long."""
+    lab, client, server, dial, seen = scene(where, "across", "v6", route_back=False)
+    server.node.sysctl("net/ipv4/ip_no_pmtu_disc", 1)
+    content = os.urandom(MIB)
+    server.put("big", content)
+    with client.inside():
+        for method in ("EPSV", "EPRT"):
+            session = Session(method).open(Account(dial, server))
+            assert session.read("big") == content
+            session.quit()
+    assert lab.gateway.reason("too_big") == lab.gateway.reason("fragment") == 0
+
+
+def check_path_mtu(where, lab, client, server, dial, seen, tells=None, mtu=NARROWS):
+    up, down = tells or TELLS[where]
     for number in range(200):
         server.put(f"a file with a rather long name, number {number}", b"x")
     content = os.urandom(3 * MIB)
@@ -170,12 +202,12 @@ def check_path_mtu(where, lab, client, server, dial, seen):
                 session.sock.sendall(b"NOOP\r\n" * 1200)
                 for _ in range(1200):
                     assert session.getresp().startswith("200")
-            with discovery(lab, client, dial, up):
+            with discovery(lab, client, dial, up, mtu[0]):
                 with session.transfercmd("STOR big") as conn:
                     conn.sendall(content)
                 assert session.voidresp().startswith("226")
             with open(server.path("big"), "rb") as file:
                 assert file.read() == content
-            with discovery(lab, server.node, seen, down):
+            with discovery(lab, server.node, seen, down, mtu[1]):
                 assert session.read("big") == content
             session.quit()
