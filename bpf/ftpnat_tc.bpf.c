@@ -7,6 +7,7 @@
 #include "answer.h"
 #include "conntrack_seen.h"
 #include "control.h"
+#include "extensions.h"
 #include "guard.h"
 #include "mss.h"
 #include "open.h"
@@ -69,6 +70,8 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 	}
 	verdict = parse_packet(skb, l3, p);
 	if (verdict == FTPNAT_TRUNCATED && !pull_headers(skb))
+		verdict = parse_packet(skb, l3, p);
+	if (verdict == FTPNAT_PASS && extensions_remove(skb, l3))
 		verdict = parse_packet(skb, l3, p);
 	if (verdict == FTPNAT_PASS)
 		verdict = icmp_packet(skb, egress);

@@ -348,6 +348,94 @@ static void test_ip_options(void **state)
 	assert_true(check_from("SYN", &talk, CLIENT, &in, &out, FTPNAT_FORWARDED, NULL));
 }
 
+/* Puts an extension header of 8 bytes behind the IPv6 header. */
+static void extend(struct packet *packet, uint8_t kind, uint8_t segments_left)
+{
+	uint8_t *ip = packet->byte + 14;
+	const uint8_t header[8] = { ip[6], 0, 1, segments_left, 0, 0, 0, 0 };
+
+	memmove(ip + 48, ip + 40, packet->len - 54);
+	memcpy(ip + 40, header, sizeof(header));
+	ip[6] = kind;
+	put16(ip + 4, (uint16_t)(get16(ip + 4) + 8));
+	packet->len += 8;
+}
+
+/* RFC 7915 section 5.1: they are ignored, but for a routing header in use. */
+static void test_extension_headers(void **state)
+{
+	static const struct {
+		const char *says;
+		uint8_t kind[2];
+		uint8_t left;
+		bool translated;
+	} rows[] = {
+		{ "hop-by-hop options", { 0, 0xff }, 0, true },
+		{ "destination options", { 60, 0xff }, 0, true },
+		{ "a routing header that is used up", { 43, 0xff }, 0, true },
+		{ "a routing header", { 43, 0xff }, 1, false },
+		{ "two of them", { 60, 0 }, 0, true },
+		{ "authentication", { 51, 0xff }, 0, false },
+	};
+	static const enum scene_id ids[] = { NAT64, MASQ64, FULL6 };
+	bool good = true;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		for (size_t j = 0; j < ARRAY_SIZE(ids); j++) {
+			bool takes = rows[i].translated && ids[j] != FULL6;
+			struct packet packet, expected;
+			struct packet_spec in, out;
+			struct counters before;
+			struct talk talk;
+			struct run run;
+
+			scene_configure(scene_get(ids[j]), NULL);
+			talk_init(&talk, scene_get(ids[j]));
+			in = talk_syn(&talk);
+			out = talk_syn_heard(&talk);
+			packet_build(&packet, &in);
+			packet_build(&expected, &out);
+			for (size_t n = 0; n < 2; n++)
+				if (rows[i].kind[n] != 0xff)
+					extend(&packet, rows[i].kind[n], rows[i].left);
+			dataplane_counters(&before);
+			dataplane_run(&run, INGRESS, talk_side(&talk, CLIENT), &packet,
+				      0);
+			if (takes)
+				packet_translated(&expected, &run.packet);
+			good &= packet_same(rows[i].says, takes ? &expected : &packet,
+					    &run.packet);
+			good &= dataplane_counted(rows[i].says, &before,
+						  takes ? FTPNAT_FORWARDED : FTPNAT_PASS,
+						  NULL);
+		}
+	assert_true(good);
+}
+
+/* The same of an open connection. */
+static void test_extension_headers_of_data(void **state)
+{
+	struct packet packet, expected;
+	struct packet_spec in, out;
+	struct counters before;
+	struct talk talk;
+	struct run run;
+
+	(void)state;
+	data_open(&talk, NAT64);
+	in = data_sent(&talk, CLIENT);
+	out = data_heard(&talk, CLIENT);
+	packet_build(&packet, &in);
+	packet_build(&expected, &out);
+	extend(&packet, 60, 0);
+	dataplane_counters(&before);
+	dataplane_run(&run, INGRESS, talk_side(&talk, CLIENT), &packet, 0);
+	packet_translated(&expected, &run.packet);
+	assert_true(packet_same("data", &expected, &run.packet));
+	assert_true(dataplane_counted("data", &before, FTPNAT_FORWARDED, NULL));
+}
+
 /* An announced data connection: whole packets of both directions, up to the longest ones. */
 static void test_data(void **state)
 {
@@ -695,6 +783,8 @@ int main(void)
 	static const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_traffic_class),
 		cmocka_unit_test(test_ip_options),
+		cmocka_unit_test(test_extension_headers),
+		cmocka_unit_test(test_extension_headers_of_data),
 		cmocka_unit_test(test_data),
 		cmocka_unit_test(test_family_of_the_server),
 		cmocka_unit_test(test_prefix64_servers),
