@@ -637,6 +637,11 @@ static void test_explained(void **state)
 		  "DSCP" },
 		{ LAN ", dscp: af11}\n", "leave with the DSCP 10 (af11).", "mark" },
 		{ LAN ", dscp: 63}\n", "leave with the DSCP 63.", "mark" },
+		{ "interfaces: eth0\nmasquerade:\n  - {name: lan, clients: \"fd00:5::/64\", "
+		  "to: 203.0.113.7, prefix64: \"64:ff9b::/96\"}\n",
+		  "connections to 64:ff9b::/96 are left to a NAT64 such as tayga or Jool. The "
+		  "address that servers see must not be in its pool",
+		  NULL },
 		{ DMZ ", mark: 16}\n",
 		  "get the mark 0x10, for nftables, tc and routing rules.", "forwarded" },
 		{ ONE "records: {transfers: /var/log/t}\n",

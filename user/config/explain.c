@@ -65,7 +65,8 @@ static void explain_masquerade(json_t *list, const struct config_masquerade *mas
 		explain_say(
 			list,
 			"They are translated (NAT64): EPSV becomes PASV, and EPRT becomes PORT. All other "
-			"connections to %s are left to a NAT64 such as tayga or Jool.",
+			"connections to %s are left to a NAT64 such as tayga or Jool. The address "
+			"that servers see must not be in its pool: both would use its ports.",
 			ftpnat_prefix_str(prefix64, &masquerade->prefix64.prefix));
 	explain_admission(list, &masquerade->admission);
 	if (masquerade->modes & 1 << FTPNAT_PASSIVE)
