@@ -31,6 +31,13 @@
 #define BEGINS_227	   19
 #define BEGINS_229	   20
 #define OVERLONG_BLANK	   21
+#define REFUSAL_TLS_FIRST  22
+#define REFUSAL_550	   23
+#define REFUSAL_502	   24
+#define REFUSAL_LONG	   25
+#define REFUSED_LONG	   26
+#define HIDDEN_220	   27
+#define HIDDEN_215	   28
 #define REFUSALS	   32 /* power of two */
 
 /*
@@ -64,6 +71,13 @@ static const char refusal_text[REFUSALS][64] = {
 	[BEGINS_227] = "227-Entering Passive Mode:\r\n",
 	[BEGINS_229] = "229-Entering Extended Passive Mode:\r\n",
 	[OVERLONG_BLANK] = "_",
+	[REFUSAL_TLS_FIRST] = "530 TLS is required here, AUTH TLS comes first.\r\n",
+	[REFUSAL_550] = "550 This command is refused here.\r\n",
+	[REFUSAL_502] = "502 This command is refused here.\r\n",
+	[REFUSAL_LONG] = "500 Line too long.\r\n",
+	[REFUSED_LONG] = "/DENIED\r\n",
+	[HIDDEN_220] = "220 FTP server ready.\r\n",
+	[HIDDEN_215] = "215 UNIX Type: L8\r\n",
 };
 
 static __always_inline __u32 refusal_index(enum ftpnat_reason why)
@@ -348,6 +362,28 @@ __noinline int command_take(struct ftpnat_session *session, __u8 command)
 		command_pop(session);
 	}
 	return s->command_search.found;
+}
+
+/*
+ * While a transfer runs, some servers answer what comes after it at once: that they don't
+ * know a command (RFC 959 section 4.2) then answers the refused one. That, or NONE.
+ */
+static __always_inline __u8 reply_overtakes(struct ftpnat_session *session, __u16 code)
+{
+	__u32 i = bounded(session->first, FTPNAT_MAX_COMMANDS);
+	__u8 command = session->command[i];
+	__u16 ahead = session->ahead[i];
+
+	if ((code != 500 && code != 502) || session->commands <= session->late ||
+	    !(command & COMMAND_REFUSED))
+		return FTP_COMMAND_NONE;
+	session->ahead[i] = 0;
+	command_pop(session);
+	if (session->commands)
+		session->ahead[bounded(session->first, FTPNAT_MAX_COMMANDS)] += ahead;
+	else
+		session->others += ahead;
+	return command & (__u8)~COMMAND_ALONE;
 }
 
 /*

@@ -45,9 +45,9 @@ static __always_inline void flow_turned(struct ftpnat_tuple *key,
 {
 	if (owner->kind == FTPNAT_DATA && (turn->opened || turn->ends) && transfers_on())
 		session_transfer(key, owner, peer,
-				 turn->opened			? DATA_OPENED :
+				 turn->opened		     ? DATA_OPENED :
 				 turn->over || turn->closing ? DATA_OVER :
-								  DATA_FINISHES);
+							       DATA_FINISHES);
 	if (turn->lives_on && !turn->over)
 		flow_tell_again(key, owner);
 	if (turn->opened)

@@ -124,7 +124,7 @@ static __always_inline enum ftpnat_reason control_payload(struct scan *c)
 	/* what is lost before it may hold an address line that moves it */
 	if (seq_before(stream->next, p->seq) && stream->tls != FTPNAT_TLS_LOST)
 		return FTPNAT_AHEAD;
-	class_find(c->session);
+	line_prepare(c->session);
 	verdict = segment_scan(c);
 	if (verdict != GO_ON)
 		return verdict;
@@ -180,7 +180,7 @@ static __always_inline void control_unread(struct scan *c)
  * The ACK of a packet: updates the other direction and sets seg->send.ack for the
  * receiver.
  */
-static __always_inline void control_ack(struct scan *c)
+static __noinline int control_ack(struct scan *c)
 {
 	struct packet *p = &c->s->packet;
 	struct ftpnat_stream *other = other_stream(c);
@@ -211,6 +211,7 @@ static __always_inline void control_ack(struct scan *c)
 	}
 	p->told = (__u16)stream_window(c->session, !(seg->dir & 1), seg->send.ack,
 				       p->window, !overtaken);
+	return 0;
 }
 
 /* RST: does it have the number that its receiver waits for, or follow all that was sent? */

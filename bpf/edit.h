@@ -6,6 +6,8 @@
 #include "payload.h"
 #include "stream.h"
 
+#define EDIT_LONGEST 0xffff /* old_len has no room for more */
+
 static long edit_byte(__u32 i, struct scan *c)
 {
 	struct ftpnat_stream *stream = c->stream;
@@ -23,6 +25,19 @@ static long edit_byte(__u32 i, struct scan *c)
 	return 0;
 }
 
+/* Bytes that are taken out right behind others: both are one edit. */
+static __always_inline bool edit_extend(struct ftpnat_stream *stream,
+					struct ftpnat_log *log, __u32 len, __u32 from)
+{
+	struct ftpnat_edit *last = edit_at(stream, log, stream->edits - 1U);
+
+	if (!stream->edits || last->new_len || last->start + last->old_len != from ||
+	    len + last->old_len > EDIT_LONGEST)
+		return false;
+	last->old_len += (__u16)len;
+	return true;
+}
+
 /* Enters an edit: raw bytes up to text_from, `text`, raw bytes from text_to. Room was checked. */
 static __always_inline void edit_add(struct scan *c)
 {
@@ -33,6 +48,8 @@ static __always_inline void edit_add(struct scan *c)
 	__u32 new_len =
 		old_len - (seg->edit.text_to - seg->edit.text_from) + seg->edit.text_len;
 
+	if (!new_len && edit_extend(stream, c->log, old_len, seg->edit.from))
+		return;
 	e->start = seg->edit.from;
 	e->old_len = (__u16)old_len;
 	e->new_len = (__u16)new_len;
@@ -60,6 +77,11 @@ static __noinline int edit_undo(struct scan *c)
 
 		if (!seq_before(stream->next, e->start + e->old_len))
 			break;
+		if (!e->new_len && seq_before(e->start, stream->next)) {
+			/* as before edit_extend() */
+			e->old_len = (__u16)(stream->next - e->start);
+			break;
+		}
 		stream->text_head -= e->new_len;
 		stream->text_used -= e->new_len;
 		stream->edits--;

@@ -34,6 +34,36 @@ static __always_inline __u32 ftp_argument(const struct ftp_parser *p)
 	return p->value;
 }
 
+static __always_inline bool ftp_is_letter(__u8 c)
+{
+	return ftp_upper(c) >= 'A' && ftp_upper(c) <= 'Z';
+}
+
+static __always_inline bool ftp_is_plain(__u8 c)
+{
+	return ftp_is_letter(c) || ftp_is_digit(c);
+}
+
+/* A byte of the first word, for policy. */
+static __always_inline void ftp_verb_add(struct ftp_parser *p, __u8 c)
+{
+	if (!p->fields)
+		__builtin_memset(p->verb, 0, sizeof(p->verb));
+	if (!ftp_is_plain(c) || p->fields >= FTP_VERB_LEN) {
+		p->odd |= FTP_ODD_VERB;
+		return;
+	}
+	p->verb[p->fields & (FTP_VERB_LEN - 1)] = ftp_upper(c);
+	p->fields++;
+}
+
+/* The argument of SITE or MDTM is next. */
+static __always_inline void ftp_site_begin(struct ftp_parser *p)
+{
+	__builtin_memset(p->site, 0, sizeof(p->site));
+	p->state = FTP_STATE_SITE;
+}
+
 /* The whole verb is in p->value. */
 static __always_inline void ftp_verb(struct ftp_parser *p)
 {
@@ -99,6 +129,10 @@ static __always_inline void ftp_verb(struct ftp_parser *p)
 		command = FTP_COMMAND_TRANSFER;
 		p->line.delimiter = ftp_transfer(p->value);
 		break;
+	case FTP_WORD('S', 'I', 'T', 'E'):
+	case FTP_WORD('M', 'D', 'T', 'M'):
+		ftp_site_begin(p);
+		break;
 	case FTP_WORD(0, 'G', 'E', 'T'):
 	case FTP_WORD('H', 'E', 'A', 'D'):
 	case FTP_WORD('P', 'O', 'S', 'T'):
@@ -108,6 +142,7 @@ static __always_inline void ftp_verb(struct ftp_parser *p)
 		break;
 	}
 	p->line.command = command;
+	p->fields = 0;
 	ftp_number_start(p);
 	if (ftp_has_argument(command))
 		p->value = p->length + 1;
@@ -121,11 +156,6 @@ static __always_inline bool ftp_word_add(struct ftp_parser *p, __u8 c)
 	p->digits++;
 	p->value = p->value << 8 | ftp_upper(c);
 	return true;
-}
-
-static __always_inline bool ftp_is_letter(__u8 c)
-{
-	return ftp_upper(c) >= 'A' && ftp_upper(c) <= 'Z';
 }
 
 /* RFC 9110 section 5.6.2, the part of it that names of header fields use */
@@ -162,14 +192,76 @@ static __always_inline void ftp_step_verb(struct ftp_parser *p, __u8 c)
 {
 	if (c == 255) {
 		p->state = FTP_STATE_IAC;
-	} else if (ftp_is_blank(c)) {
+		return;
+	}
+	if (ftp_is_blank(c)) {
 		ftp_verb(p);
-	} else if (!c && p->digits) {
+		return;
+	}
+	ftp_verb_add(p, c);
+	if (!c && p->digits) {
 		ftp_verb(p);
 		p->state = FTP_STATE_SKIP;
 	} else if (c == ':' || ftp_is_control(c) || !ftp_word_add(p, c)) {
 		ftp_step_word(p, c);
 	}
+}
+
+/* The first word goes on, longer than those of ours. */
+static __always_inline void ftp_step_long(struct ftp_parser *p, __u8 c)
+{
+	if (!ftp_is_blank(c))
+		ftp_verb_add(p, c);
+	ftp_step_word(p, c);
+}
+
+/* RFC 854: after IAC. Only the commands of a Synch in front of a line are not odd. */
+static __always_inline void ftp_step_command_iac(struct ftp_parser *p, __u8 c)
+{
+	if (p->digits || c >= FTP_TELNET_SB)
+		p->odd |= FTP_ODD_VERB;
+	if (ftp_step_iac(p, c))
+		return;
+	p->odd |= FTP_ODD_VERB;
+	p->line.command = FTP_COMMAND_OTHER;
+}
+
+#define FTP_TIME_LEN 14 /* of MDTM's time, YYYYMMDDHHMMSS */
+
+/* The word is over. Some servers set a file's time where one follows MDTM: "TIME". */
+static __always_inline void ftp_site_end(struct ftp_parser *p)
+{
+	p->state = FTP_STATE_SKIP;
+	if (p->verb[0] != 'M') {
+		if (p->groups > FTP_VERB_LEN)
+			p->odd |= FTP_ODD_WORD;
+		return;
+	}
+	p->odd &= (__u8)~FTP_ODD_WORD;
+	__builtin_memset(p->site, 0, sizeof(p->site));
+	if (p->groups != FTP_TIME_LEN || p->digits != FTP_TIME_LEN)
+		return;
+	p->site[0] = 'T';
+	p->site[1] = 'I';
+	p->site[2] = 'M';
+	p->site[3] = 'E';
+}
+
+static __always_inline void ftp_step_site(struct ftp_parser *p, __u8 c)
+{
+	if (ftp_is_blank(c)) {
+		if (p->groups)
+			ftp_site_end(p);
+		return;
+	}
+	if (!ftp_is_plain(c))
+		p->odd |= FTP_ODD_WORD;
+	else if (p->groups < FTP_VERB_LEN)
+		p->site[p->groups & (FTP_VERB_LEN - 1)] = ftp_upper(c);
+	if (p->groups < FTP_ENOUGH)
+		p->groups++;
+	if (ftp_is_digit(c) && p->digits < FTP_ENOUGH)
+		p->digits++;
 }
 
 static __always_inline void ftp_step_epsv(struct ftp_parser *p, __u8 c)
@@ -305,11 +397,13 @@ static __always_inline bool ftp_feed_command(struct ftp_parser *p, __u8 c)
 		ftp_step_verb(p, c);
 		break;
 	case FTP_STATE_WORD:
-		ftp_step_word(p, c);
+		ftp_step_long(p, c);
 		break;
 	case FTP_STATE_IAC:
-		if (!ftp_step_iac(p, c))
-			p->line.command = FTP_COMMAND_OTHER;
+		ftp_step_command_iac(p, c);
+		break;
+	case FTP_STATE_SITE:
+		ftp_step_site(p, c);
 		break;
 	case FTP_STATE_IAC_OPTION:
 		ftp_step_option(p, c);
@@ -373,6 +467,7 @@ static __always_inline bool ftp_may_become_command_address(const struct ftp_pars
 	case FTP_STATE_WORD:
 	case FTP_STATE_EPSV:
 	case FTP_STATE_ALGS:
+	case FTP_STATE_SITE:
 		return false;
 	case FTP_STATE_TAIL:
 		return p->line.form == FTP_FORM_ADDRESS;
@@ -407,6 +502,20 @@ static __always_inline bool ftp_may_become_xlat(const struct ftp_parser *p)
 	       p->line.command == FTP_COMMAND_EPSV ||
 	       p->line.command == FTP_COMMAND_EPSV_ALL ||
 	       p->line.command == FTP_COMMAND_ALGS;
+}
+
+/* Is the verb of the unfinished line in p not complete? */
+static __always_inline bool ftp_verb_is_open(const struct ftp_parser *p)
+{
+	switch (p->state) {
+	case FTP_STATE_START:
+	case FTP_STATE_IAC:
+	case FTP_STATE_IAC_OPTION:
+	case FTP_STATE_VERB:
+	case FTP_STATE_WORD:
+		return true;
+	}
+	return false;
 }
 
 /* Is the unfinished line in p AUTH, or may it turn out to be? Once false, it stays false. */

@@ -26,6 +26,7 @@ enum ftp_state {
 	FTP_STATE_PORT,
 	FTP_STATE_EPSV,
 	FTP_STATE_ALGS,
+	FTP_STATE_SITE, /* the first argument of SITE or MDTM */
 	FTP_STATE_EPRT,
 	FTP_STATE_EPRT_PROTOCOL,
 	FTP_STATE_EPRT_V4,
@@ -43,6 +44,8 @@ enum ftp_state {
 	FTP_STATE_229_TAIL, /* an address without '(', which may still come */
 	FTP_STATE_229_ODD,  /* the same as of 227; digits count */
 };
+
+#define FTP_TELNET_SB 250 /* RFC 854: a subnegotiation; WILL, WONT, DO, DONT behind it */
 
 #define FTP_WORD(a, b, c, d) ((__u32)(a) << 24 | (b) << 16 | (c) << 8 | (d))
 

@@ -4,6 +4,7 @@
 #define FTPNAT_BPF_LINE_CLIENT_H
 
 #include "line_xlat.h"
+#include "policy.h"
 #include "tls.h"
 
 /*
@@ -80,7 +81,7 @@ static __always_inline void not_ftp(struct ftpnat_session *session, struct scrat
 	line_is(s, FTPNAT_NOT_FTP);
 	session->flags |= FTPNAT_SESSION_NOT_FTP;
 	expectation_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
-	if (rule && rule->kind == FTPNAT_PUBLISH)
+	if ((rule && rule->kind == FTPNAT_PUBLISH) || s->policy.has)
 		return;
 	session->stream[FTPNAT_FROM_CLIENT].tls = FTPNAT_TLS_LOST;
 	session->stream[FTPNAT_FROM_SERVER].tls = FTPNAT_TLS_LOST;
@@ -128,19 +129,35 @@ static __always_inline void address_deny(struct scratch *s, const struct ftp_lin
 			ftp_write_port(s->segment.outcome.text, s->addr_none.w, 0);
 }
 
+/* Policy refuses the line: the server gets a command that none has, the client this text. */
+static __always_inline void client_line_refuse(struct ftpnat_session *session,
+					       struct scratch *s, __u32 refusal)
+{
+	const struct ftp_parser *p = &session->stream[FTPNAT_FROM_CLIENT].parser;
+
+	line_is(s, refusal == REFUSAL_TLS_FIRST ? FTPNAT_LINE_TLS_FIRST :
+						  FTPNAT_LINE_COMMAND);
+	/* as a file name, if its start has left */
+	refusal_write(&s->segment,
+		      refusal == REFUSAL_LONG ? REFUSED_LONG : REFUSED_ADDRESS);
+	s->segment.outcome.drops = true;
+	s->segment.outcome.secret = policy_secret(p);
+	command_push(session, (__u8)(COMMAND_REFUSED | refusal));
+}
+
 /*
  * A complete line of the client. Sets segment.outcome.text if its address or the whole
- * line must be replaced; the return value says which.
+ * line must be replaced; the return value says which. `refusal`: as policy_refuses().
  */
 static __always_inline bool client_line(struct __sk_buff *skb,
 					struct ftpnat_session *session, struct scratch *s,
-					const struct ftp_line *line)
+					const struct ftp_line *line, __u32 refusal)
 {
 	__u8 command = line->command;
 	enum ftpnat_reason verdict;
 	bool whole = s->segment.outcome.text_len; /* passive_translate() */
 
-	if (command == FTP_COMMAND_NONE)
+	if (command == FTP_COMMAND_NONE && !refusal)
 		return false;
 	commands_settle(session, s->segment.now);
 	if (command == FTP_COMMAND_LPRT || command == FTP_COMMAND_LPSV)
@@ -154,11 +171,17 @@ static __always_inline bool client_line(struct __sk_buff *skb,
 		else
 			not_ftp(session, s);
 	}
-	session->flags |= FTPNAT_SESSION_LINES;
-	if (command == FTP_COMMAND_AUTH && tls_denied(session)) {
+	if (command != FTP_COMMAND_BINARY || !(session->flags & FTPNAT_SESSION_HELLO))
+		session->flags |= FTPNAT_SESSION_LINES;
+	if (refusal) {
+		client_line_refuse(session, s, refusal);
+		return true;
+	}
+	if (command == FTP_COMMAND_AUTH && s->policy.has & POLICY_NO_TLS) {
 		line_is(s, FTPNAT_LINE_TLS);
 		command = (__u8)(COMMAND_REFUSED | REFUSAL_TLS);
 		refusal_write(&s->segment, REFUSED_AUTH);
+		s->segment.outcome.drops = true;
 		whole = true;
 	}
 	if (line->form == FTP_FORM_ADDRESS || line->form == FTP_FORM_AMBIGUOUS) {

@@ -4,6 +4,7 @@
 #define FTPNAT_BPF_LINE_SERVER_H
 
 #include "line_xlat.h"
+#include "policy.h"
 #include "tls.h"
 
 static long try_class(__u32 i, struct scratch **scratch)
@@ -24,21 +25,22 @@ static long try_class(__u32 i, struct scratch **scratch)
 }
 
 /*
- * Sets s->class_walk.found, the class of the session's client, in case a reply names an
- * address to it. Called before lines are parsed, because there the stack has no room
- * left.
+ * What lines need of the session's rule: s->policy, and in s->class_walk.found the class of
+ * its client, in case a reply names an address to it. Called before lines are parsed,
+ * because there the stack has no room left.
  */
-__noinline int class_find(struct ftpnat_session *session)
+__noinline int line_prepare(struct ftpnat_session *session)
 {
 	struct scratch *s = scratch_get();
 	struct ftpnat_rule *rule;
 
-	if (!s)
-		return 0;
-	s->class_walk.found = WALK_NONE;
-	if (!session || !awaits_any(session))
+	if (!s || !session || !s->packet.len)
 		return 0;
 	rule = rule_get(s, session->rule);
+	policy_take(s, session, rule);
+	s->class_walk.found = WALK_NONE;
+	if (!awaits_any(session))
+		return 0;
 	if (!rule || !rule->classes)
 		return 0;
 	s->class_walk.client = session->client.src;
@@ -205,7 +207,7 @@ static __always_inline bool server_line(struct __sk_buff *skb,
 					const struct ftp_line *line)
 {
 	struct ftpnat_rule *rule;
-	__u8 command;
+	__u8 command, busy;
 	enum ftpnat_reason verdict;
 
 	if (!line->final) {
@@ -214,6 +216,7 @@ static __always_inline bool server_line(struct __sk_buff *skb,
 		stray_address(session, s, line);
 		return false; /* inside a reply */
 	}
+	busy = session->busy;
 	session->busy = line->code < 200;
 	if (session->busy)
 		return false;
@@ -223,7 +226,11 @@ static __always_inline bool server_line(struct __sk_buff *skb,
 		if (line->code == 220)
 			return false; /* not a reply to anything that was sent before */
 	}
-	command = reply_answers(session, line->code);
+	command = busy ? reply_overtakes(session, line->code) : FTP_COMMAND_NONE;
+	if (command != FTP_COMMAND_NONE)
+		session->busy = 1;
+	else
+		command = reply_answers(session, line->code);
 	if (command == FTP_COMMAND_NONE && (line->code == 227 || line->code == 229)) {
 		if (reply_changed(session))
 			return passive_deny(session, s, FTPNAT_LINE_UNASKED);
@@ -290,6 +297,20 @@ static __always_inline bool server_line(struct __sk_buff *skb,
 		return command != command_read(command);
 	}
 	return passive_deny(session, s, verdict);
+}
+
+/* A line of a reply that is hidden: none but the last one is there, with a text of ours. */
+static __always_inline void server_line_hide(struct ftpnat_session *session,
+					     struct scratch *s)
+{
+	const struct ftp_line *line = &session->stream[FTPNAT_FROM_SERVER].parser.line;
+
+	s->segment.outcome.drops = true;
+	s->segment.outcome.text_len = 0;
+	if (!line->final)
+		return;
+	line_is(s, FTPNAT_BANNER_HIDDEN);
+	refusal_write(&s->segment, line->code == 220 ? HIDDEN_220 : HIDDEN_215);
 }
 
 /*

@@ -9,6 +9,8 @@
 static __always_inline void line_begin(struct scratch *s)
 {
 	s->segment.outcome.text_len = 0;
+	s->segment.outcome.drops = false;
+	s->segment.outcome.secret = false;
 	s->segment.outcome.why = FTPNAT_PASS;
 }
 
@@ -30,6 +32,10 @@ __noinline bool session_server_line(struct __sk_buff *skb, struct ftpnat_session
 	line_begin(s);
 	whole = server_line(skb, session, s,
 			    &session->stream[FTPNAT_FROM_SERVER].parser.line);
+	if (policy_of_reply(&session->stream[FTPNAT_FROM_SERVER], s) == POLICY_DROPS) {
+		server_line_hide(session, s);
+		whole = true;
+	}
 	session->late = 0;
 	line_done(session, s);
 	return whole;
@@ -39,16 +45,36 @@ __noinline bool session_server_line(struct __sk_buff *skb, struct ftpnat_session
 __noinline bool session_client_line(struct __sk_buff *skb, struct ftpnat_session *session)
 {
 	struct scratch *s = scratch_get();
+	__u32 refusal;
 	bool whole;
 
 	if (!session || !s)
 		return false;
 	line_begin(s);
-	passive_translate(session);
+	refusal = policy_refuses(session, s);
+	if (!refusal)
+		passive_translate(session);
 	whole = client_line(skb, session, s,
-			    &session->stream[FTPNAT_FROM_CLIENT].parser.line);
+			    &session->stream[FTPNAT_FROM_CLIENT].parser.line, refusal);
 	line_done(session, s);
 	return whole;
+}
+
+/*
+ * `tls: deny`, and the client begins with TLS: a line instead of what has come of it, which
+ * an FTP server answers and a TLS server takes for a broken record.
+ */
+__noinline int session_hello_refuse(struct ftpnat_session *session)
+{
+	struct scratch *s = scratch_get();
+
+	if (!session || !s)
+		return 0;
+	line_begin(s);
+	line_is(s, FTPNAT_LINE_TLS);
+	refusal_write(&s->segment, REFUSED_ADDRESS);
+	command_push(session, (__u8)(COMMAND_REFUSED | REFUSAL_TLS));
+	return 0;
 }
 
 /* See client_line_break() and server_line_break(). */

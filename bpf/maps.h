@@ -131,6 +131,14 @@ struct {
 } ftpnat_select SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, FTPNAT_MAX_LISTED_COMMANDS);
+	__type(key, struct ftpnat_command_key);
+	__type(value, struct ftpnat_command);
+} ftpnat_commands SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, FTPNAT_MAX_BANS);

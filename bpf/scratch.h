@@ -64,6 +64,8 @@ struct outcome {
 	enum ftpnat_reason why; /* PASS: no event */
 	__u32 text_len;		/* replacement of the address or of the line; 0: none */
 	__u8 text[64];
+	bool drops;  /* all of the line goes, also what has been taken out of it before */
+	bool secret; /* its event shows the verb only */
 };
 
 /* The edit about to be entered into the log: text_len bytes of `outcome.text`. */
@@ -162,6 +164,12 @@ struct class_walk {
 	__u32 first;
 	__u32 number;
 	__u32 found; /* key of ftpnat_classes */
+};
+
+/* What the rule of the session at hand says of lines, see policy.h. */
+struct policy {
+	__u8 has; /* POLICY_*; 0: nothing */
+	struct ftpnat_command_key key;
 };
 
 struct command_search {
@@ -267,6 +275,7 @@ struct scratch {
 	struct server_walk server_walk;
 	struct selector_walk selector_walk;
 	struct class_walk class_walk;
+	struct policy policy;
 	struct command_search command_search;
 	struct quoted quoted;
 	struct payload_sum payload_sum;
@@ -279,8 +288,8 @@ struct scratch {
 	} answer_ration;
 	struct ftpnat_addr addr_none; /* always zero: an address that no server accepts */
 	struct ftpnat_transfer no_transfer; /* always zero: an entry to begin with */
-	struct ftpnat_tls tls;	      /* zeroed image of an entry, but for its first id */
-	__u8 shown_line[256];	      /* start of a line, for its event; power of two */
+	struct ftpnat_tls tls; /* zeroed image of an entry, but for its first id */
+	__u8 shown_line[256];  /* start of a line, for its event; power of two */
 	/* start of a packet that an ICMP error quotes */
 	__u8 answer[192] __attribute__((aligned(8)));
 

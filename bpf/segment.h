@@ -12,6 +12,7 @@
 #include "kept.h"
 #include "lines.h"
 #include "logs.h"
+#include "policy.h"
 #include "tls.h"
 
 /*
@@ -30,6 +31,24 @@ static long shown_byte(__u32 i, struct scan *c)
 	s->shown_line[bounded(i, sizeof(s->shown_line))] =
 		raw_byte(c, s->segment.scan.line + i);
 	return 0;
+}
+
+/* Nothing is shown of the line but its verb. */
+static __always_inline void event_verb_only(struct ftpnat_line_event *e,
+					    const struct ftp_parser *parser)
+{
+	__u32 i, len = 0;
+
+	__builtin_memset(e->line, 0, sizeof(e->line));
+	for (i = 0; i < FTP_VERB_LEN; i++) {
+		e->line[i] = parser->verb[i];
+		if (parser->verb[i])
+			len = i + 1;
+	}
+	e->line_from = 0;
+	e->line_len = (__u16)len;
+	e->span_start = 0;
+	e->span_len = (__u16)len;
 }
 
 /*
@@ -70,6 +89,8 @@ static __noinline int event_line(struct scan *c, bool whole)
 				      piece->byte +
 					      bounded(shown - seg->start, PAYLOAD_LEN));
 	}
+	if (seg->outcome.secret)
+		event_verb_only(e, &c->stream->parser);
 	__builtin_memset(e->pad, 0, sizeof(e->pad));
 	event_send();
 	return 0;
@@ -78,6 +99,77 @@ static __noinline int event_line(struct scan *c, bool whole)
 static __always_inline bool has_address(const struct ftp_line *line)
 {
 	return line->form == FTP_FORM_ADDRESS || line->form == FTP_FORM_AMBIGUOUS;
+}
+
+/* The first byte of the line at hand that the receiver hasn't got. */
+static __always_inline __u32 line_owned(const struct scan *c)
+{
+	const struct segment *seg = &c->s->segment;
+
+	if (seg->scan.releasing)
+		return seg->scan.held_from;
+	return seq_before(seg->scan.line, seg->scan.fresh) ? seg->scan.fresh :
+							     seg->scan.line;
+}
+
+/* What policy says of the line at hand, finished or not: POLICY_* or the refusal. */
+static __noinline __u32 line_policy(struct scan *c)
+{
+	if (!c->s->policy.has)
+		return POLICY_PASSES;
+	if (c->s->segment.dir == FTPNAT_FROM_SERVER)
+		return policy_of_reply(c->stream, c->s);
+	return policy_asks(c->session);
+}
+
+/* Of what policy refuses, a part has left: only while nobody knows whether it is TLS. */
+static __noinline bool line_is_late(struct scan *c)
+{
+	const struct segment *seg = &c->s->segment;
+
+	return c->s->policy.has && c->session->flags & FTPNAT_SESSION_HELLO &&
+	       seg->dir == FTPNAT_FROM_CLIENT && !seg->scan.releasing &&
+	       !c->stream->dropping && seq_before(seg->scan.line, seg->scan.fresh) &&
+	       line_policy(c) > POLICY_WAITS;
+}
+
+/* Enters into the log what the receiver gets instead of the line at hand, or of its address. */
+static __noinline int line_replace(struct scan *c, bool whole)
+{
+	struct ftpnat_stream *stream = c->stream;
+	struct segment *seg = &c->s->segment;
+	const struct ftp_line *line = &stream->parser.line;
+
+	/* of a line whose start has left already, only a reply would still be replaced */
+	if (whole && !seg->outcome.drops && !seg->scan.releasing &&
+	    seq_before(seg->scan.line, seg->scan.fresh))
+		seg->outcome.text_len = 0;
+	if (seg->outcome.why)
+		event_line(c, whole);
+	if (!seg->outcome.text_len && !seg->scan.releasing && !seg->outcome.drops)
+		return 0;
+	seg->edit.text_len = seg->outcome.text_len;
+	if (seg->outcome.drops) {
+		seg->edit.text_from = line_owned(c);
+		seg->edit.text_to = stream->next;
+	} else if (whole || !seg->outcome.text_len) {
+		seg->edit.text_from = seg->outcome.text_len ? seg->scan.line :
+							      stream->next;
+		seg->edit.text_to = stream->next;
+	} else {
+		seg->edit.text_from = seg->scan.line + line->span_start;
+		seg->edit.text_to = seg->edit.text_from + line->span_len;
+	}
+	if (seg->scan.releasing) {
+		seg->edit.from = seg->scan.held_from;
+		seg->edit.to = stream->next;
+	} else {
+		seg->edit.from = seg->edit.text_from;
+		seg->edit.to = seg->edit.text_to;
+	}
+	seg->scan.releasing = false;
+	edit_add(c);
+	return 0;
 }
 
 /* The line [seg->scan.line, stream->next) is complete. */
@@ -100,8 +192,12 @@ static __always_inline void line_end(struct scan *c)
 		}
 		stream->parser.line.form = FTP_FORM_MALFORMED;
 	}
+	if (line_is_late(c)) {
+		seg->scan.full = true;
+		return;
+	}
 	/* an expectation opened for a line that can't be changed would be the wrong one */
-	if ((seg->scan.releasing || has_address(line) ||
+	if ((seg->scan.releasing || has_address(line) || c->s->policy.has ||
 	     (client &&
 	      (line->command == FTP_COMMAND_AUTH || session_crosses(c->session))) ||
 	     (!client && awaits_any(c->session))) &&
@@ -113,31 +209,7 @@ static __always_inline void line_end(struct scan *c)
 		transfer_collect(c);
 	whole = client ? session_client_line(c->skb, c->session) :
 			 session_server_line(c->skb, c->session);
-	/* of a line whose start has left already, only a reply would still be replaced */
-	if (whole && !seg->scan.releasing && seq_before(seg->scan.line, seg->scan.fresh))
-		seg->outcome.text_len = 0;
-	if (seg->outcome.why)
-		event_line(c, whole);
-	if (!seg->outcome.text_len && !seg->scan.releasing)
-		return;
-	seg->edit.text_len = seg->outcome.text_len;
-	if (whole || !seg->outcome.text_len) {
-		seg->edit.text_from = seg->outcome.text_len ? seg->scan.line :
-							      stream->next;
-		seg->edit.text_to = stream->next;
-	} else {
-		seg->edit.text_from = seg->scan.line + line->span_start;
-		seg->edit.text_to = seg->edit.text_from + line->span_len;
-	}
-	if (seg->scan.releasing) {
-		seg->edit.from = seg->scan.held_from;
-		seg->edit.to = stream->next;
-	} else {
-		seg->edit.from = seg->edit.text_from;
-		seg->edit.to = seg->edit.text_to;
-	}
-	seg->scan.releasing = false;
-	edit_add(c);
+	line_replace(c, whole);
 }
 
 /* May the unfinished line of the client still have to be changed? */
@@ -147,7 +219,7 @@ static __always_inline bool command_undecided(const struct scan *c)
 
 	return !(c->session->flags & FTPNAT_SESSION_TRACKED) &&
 	       (ftp_may_become_command_address(p) ||
-		(ftp_may_become_auth(p) && tls_denied(c->session)) ||
+		(ftp_may_become_auth(p) && c->s->policy.has & POLICY_NO_TLS) ||
 		(ftp_may_become_xlat(p) && session_crosses(c->session)));
 }
 
@@ -242,18 +314,22 @@ static __noinline int line_break(struct scan *c)
 
 /*
  * A verb that pyftpdlib may read has just ended, in a line that is something else for
- * everybody: the blank behind it becomes another byte.
+ * everybody: the blank behind it becomes another byte, or policy refuses the line.
  */
 static __noinline int line_overlong(struct scan *c)
 {
 	struct ftpnat_stream *stream = c->stream;
 	struct segment *seg = &c->s->segment;
 
-	if (c->session->flags & FTPNAT_SESSION_TRACKED)
+	if (c->session->flags & FTPNAT_SESSION_TRACKED || stream->dropping)
 		return 0;
 	if (c->session->flags & FTPNAT_SESSION_HELLO ||
 	    !stream_has_room(stream, FTPNAT_HELD_LEN + sizeof(seg->outcome.text))) {
 		seg->scan.full = true;
+		return 0;
+	}
+	if (c->s->policy.has & POLICY_VERBS) {
+		stream->dropping = 1;
 		return 0;
 	}
 	if (seg->scan.releasing || line_undecided(c))
@@ -269,6 +345,69 @@ static __noinline int line_overlong(struct scan *c)
 	seg->edit.text_to = seg->edit.to;
 	edit_add(c);
 	return 0;
+}
+
+/* Takes out what has come of a line that policy refuses; at its end the rest follows. */
+static __noinline int line_drop(struct scan *c)
+{
+	struct ftpnat_stream *stream = c->stream;
+	struct segment *seg = &c->s->segment;
+
+	if (!stream_has_room(stream, 0)) {
+		seg->scan.full = true;
+		return 0;
+	}
+	stream->dropping = 1;
+	seg->edit.from = line_owned(c);
+	seg->edit.to = stream->next;
+	seg->edit.text_from = seg->edit.from;
+	seg->edit.text_to = seg->edit.to;
+	seg->edit.text_len = 0;
+	seg->scan.releasing = false;
+	if (seg->edit.from != seg->edit.to)
+		edit_add(c);
+	return 0;
+}
+
+/* May pyftpdlib take what follows in the line for one of its own, see ftp_overlong_verb()? */
+static __always_inline bool line_is_unended(const struct scan *c)
+{
+	return c->s->segment.dir == FTPNAT_FROM_CLIENT &&
+	       c->s->policy.has & POLICY_VERBS &&
+	       !(c->session->flags & FTPNAT_SESSION_HELLO) &&
+	       c->stream->parser.unended >= POLICY_LINE_MAX;
+}
+
+/*
+ * What becomes of the unfinished line at hand by policy: POLICY_DROPS, WAITS or PASSES. One
+ * that is too long to be held is refused.
+ */
+static __noinline __u32 line_unfinished(struct scan *c)
+{
+	struct ftpnat_stream *stream = c->stream;
+	__u32 asked;
+
+	if (!stream->parser.length)
+		return POLICY_PASSES;
+	if (stream->dropping || line_is_unended(c))
+		return POLICY_DROPS;
+	if (c->session->flags & FTPNAT_SESSION_HELLO)
+		return POLICY_PASSES;
+	asked = line_policy(c);
+	if (asked > POLICY_WAITS ||
+	    (asked == POLICY_WAITS && stream->parser.length >= FTPNAT_HELD_LEN))
+		return POLICY_DROPS;
+	return asked;
+}
+
+/* Does the held start of the line at hand stay here by policy, until lines_scan() or its end? */
+static __noinline bool line_stays(struct scan *c)
+{
+	__u32 policy = c->s->policy.has ? line_unfinished(c) : POLICY_PASSES;
+
+	if (policy == POLICY_DROPS)
+		c->stream->dropping = 1;
+	return policy != POLICY_PASSES;
 }
 
 #define SKIP_RUN 16
@@ -328,6 +467,9 @@ static long scan_byte(__u32 i, struct scan *c)
 		ftp_line_start(&stream->parser);
 		seg->scan.line = stream->next;
 		stream->reply = stream->parser.reply;
+		stream->dropping = 0;
+	} else if (seg->scan.releasing && line_stays(c)) {
+		return 0;
 	} else if (seg->scan.releasing && !line_undecided(c)) {
 		if (line_must_break(c))
 			line_break(c);
@@ -342,7 +484,7 @@ static long scan_byte(__u32 i, struct scan *c)
 }
 
 /* The whole line at seg->scan.line has to come again: as if the segment had ended before it. */
-static __always_inline enum ftpnat_reason line_repeat(struct scan *c)
+static __noinline enum ftpnat_reason line_repeat(struct scan *c)
 {
 	struct ftpnat_stream *stream = c->stream;
 	struct segment *seg = &c->s->segment;
@@ -366,12 +508,45 @@ static __always_inline enum ftpnat_reason line_repeat(struct scan *c)
 	return GO_ON;
 }
 
+/* After the segment's last byte: what becomes of the unfinished line, if there is one. */
+static __noinline int line_left(struct scan *c)
+{
+	struct ftpnat_stream *stream = c->stream;
+	struct segment *seg = &c->s->segment;
+	__u32 policy = c->s->policy.has ? line_unfinished(c) : POLICY_PASSES, owned;
+	bool hold = line_undecided(c) &&
+		    (seg->scan.releasing || !seq_before(seg->scan.line, seg->scan.fresh));
+
+	if (policy != POLICY_PASSES)
+		hold = policy == POLICY_WAITS;
+	if (c->s->packet.flags & TH_URG)
+		hold = false;
+	if (policy == POLICY_DROPS)
+		line_drop(c);
+	else if (!hold && line_must_break(c))
+		line_break(c);
+	if (seg->scan.full)
+		return 0;
+	if (c->s->packet.flags & TH_URG) {
+		/* the mark would be lost with the segment (Telnet Synch before ABOR) */
+		if (seg->scan.releasing)
+			release_held(c);
+	} else if (hold) {
+		owned = line_owned(c);
+		stream->held_len = (__u16)(stream->next - owned);
+		seg->scan.held_from = owned;
+		/* Nagle's rule: the rest comes once the bytes before are acknowledged */
+		seg->send.twice = c->s->packet.flags & TH_PSH &&
+				  seq_before(seg->start, seg->scan.line);
+	}
+	return 0;
+}
+
 /* Parses the segment from seg->scan.fresh on, as segment_scan(). */
 static __always_inline enum ftpnat_reason lines_scan(struct scan *c)
 {
 	struct ftpnat_stream *stream = c->stream;
 	struct segment *seg = &c->s->segment;
-	bool hold;
 
 	seg->scan.before = stream->parser;
 	stream->held_len = 0;
@@ -379,32 +554,16 @@ static __always_inline enum ftpnat_reason lines_scan(struct scan *c)
 	if (seg->dir == FTPNAT_FROM_CLIENT && stream->parser.length &&
 	    ftp_has_argument(stream->parser.line.command))
 		transfer_collect(c); /* of a line that isn't complete yet */
-	hold = line_undecided(c) &&
-	       (seg->scan.releasing || !seq_before(seg->scan.line, seg->scan.fresh)) &&
-	       !(c->s->packet.flags & TH_URG);
-	if (!seg->scan.full && !hold && line_must_break(c))
-		line_break(c);
-	if (seg->scan.full)
-		return line_repeat(c);
-	if (c->s->packet.flags & TH_URG) {
-		/* the mark would be lost with the segment (Telnet Synch before ABOR) */
-		if (seg->scan.releasing)
-			release_held(c);
-	} else if (hold) {
-		stream->held_len = (__u16)stream->parser.length;
-		seg->scan.held_from = seg->scan.line;
-		/* Nagle's rule: the rest comes once the bytes before are acknowledged */
-		seg->send.twice = c->s->packet.flags & TH_PSH &&
-				  seq_before(seg->start, seg->scan.line);
-	}
-	return GO_ON;
+	if (!seg->scan.full)
+		line_left(c);
+	return seg->scan.full ? line_repeat(c) : GO_ON;
 }
 
 /*
  * A segment under TLS: nothing is parsed, held bytes leave with the next byte. True: lines
  * begin again at stream->next.
  */
-static __always_inline bool tls_scan(struct scan *c)
+static __noinline bool tls_scan(struct scan *c)
 {
 	struct ftpnat_stream *stream = c->stream;
 	struct segment *seg = &c->s->segment;
@@ -433,6 +592,42 @@ static __always_inline bool tls_scan(struct scan *c)
 	return true;
 }
 
+/* `tls: deny`: nothing of a ClientHello reaches the server, see session_hello_refuse(). */
+static __always_inline void hello_refuse(struct scan *c)
+{
+	struct ftpnat_stream *stream = c->stream;
+	struct segment *seg = &c->s->segment;
+
+	session_hello_refuse(c->session);
+	seg->edit.text_len = seg->outcome.text_len;
+	seg->edit.from = stream->next;
+	seg->edit.to = seg->end;
+	seg->edit.text_from = stream->next;
+	seg->edit.text_to = seg->end;
+	stream->next = seg->end;
+	edit_add(c);
+	event_line(c, true);
+	keep(c, seg->scan.fresh);
+	/* what follows is of no interest */
+	stream->parser.state = FTP_STATE_SKIP;
+	stream->parser.length = seg->end - seg->scan.fresh;
+}
+
+/* The first bytes of the client. True: they are refused, and done with. */
+static __noinline bool client_begins(struct scan *c, __u32 fresh)
+{
+	c->session->flags |= FTPNAT_SESSION_SPOKEN;
+	if (c->s->policy.has & POLICY_NO_TLS) {
+		if (!policy_is_tls(raw_byte(c, c->stream->next)))
+			return false;
+		hello_refuse(c);
+		return true;
+	}
+	if (tls_hello(c->session, c->in, fresh))
+		c->session->flags |= FTPNAT_SESSION_HELLO;
+	return false;
+}
+
 /*
  * Parses the new bytes of the segment and decides which are held back. GO_ON, or the
  * reason why nothing of the segment can be forwarded.
@@ -453,11 +648,8 @@ static __always_inline enum ftpnat_reason segment_scan(struct scan *c)
 	if ((__s32)fresh <= 0)
 		return GO_ON;
 	if (seg->dir == FTPNAT_FROM_CLIENT &&
-	    !(c->session->flags & FTPNAT_SESSION_SPOKEN)) {
-		c->session->flags |= FTPNAT_SESSION_SPOKEN;
-		if (tls_hello(c->session, c->in, fresh) && !tls_denied(c->session))
-			c->session->flags |= FTPNAT_SESSION_HELLO;
-	}
+	    !(c->session->flags & FTPNAT_SESSION_SPOKEN) && client_begins(c, fresh))
+		return GO_ON;
 	if (seg->dir == FTPNAT_FROM_SERVER && c->session->flags & FTPNAT_SESSION_HELLO)
 		tls_answer(c->session, raw_byte(c, stream->next));
 	if (stream->tls) {

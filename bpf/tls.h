@@ -9,6 +9,7 @@
 
 #include "count.h"
 #include "events.h"
+#include "policy.h"
 #include "tls_sessions.h"
 
 #define TLS_ALERT	  0x15
@@ -21,18 +22,6 @@
 #define TLS_LONGEST	  (16384 + 2048) /* RFC 5246 section 6.2.3 */
 #define TLS_STEPS	  (1 << 16)
 #define TLS_CLEAR_OFF_MAX PAYLOAD_LEN /* the part of a segment that can be read */
-
-/* Does the session's rule refuse TLS? */
-__noinline bool tls_denied(struct ftpnat_session *session)
-{
-	struct scratch *s = scratch_get();
-	struct ftpnat_rule *rule;
-
-	if (!session || !s)
-		return false;
-	rule = rule_get(s, session->rule);
-	return rule && rule->flags & FTPNAT_RULE_NO_TLS;
-}
 
 /* From the next byte on both ends use TLS; no command is in flight any more. */
 static __always_inline void tls_begin(struct ftpnat_session *session)
@@ -147,8 +136,9 @@ static long follow_byte(__u32 i, struct following *f)
 	case 0:
 		if (byte >= TLS_FIRST_TYPE && byte <= TLS_LAST_TYPE)
 			break;
-		if (stream->tls == FTPNAT_TLS_RECORDS && begins_line(byte, seg->dir) &&
-		    at - seg->start < TLS_CLEAR_OFF_MAX)
+		if (at - seg->start < TLS_CLEAR_OFF_MAX &&
+		    ((stream->tls == FTPNAT_TLS_RECORDS && begins_line(byte, seg->dir)) ||
+		     (f->s->policy.has & POLICY_VERBS && seg->dir == FTPNAT_FROM_CLIENT)))
 			stream->tls = FTPNAT_TLS_NONE;
 		else
 			stream->tls = FTPNAT_TLS_LOST;

@@ -9,6 +9,8 @@
 
 #include <linux/types.h>
 
+#define FTP_VERB_LEN 8 /* longest command that policy can name */
+
 #define FTP_FIRST_DATA_PORT 1024 /* RFC 2577 section 3: no data connection to one below */
 
 /* Client's commands that matter to NAT; everything else is FTP_COMMAND_OTHER. */
@@ -54,6 +56,10 @@ enum ftp_transfer {
 enum ftp_algs { FTP_ALGS_UNKNOWN, FTP_ALGS_STATUS, FTP_ALGS_ENABLE, FTP_ALGS_DISABLE };
 
 #define FTP_EPSV_OTHER '?' /* an argument of EPSV that is longer than a character */
+/* ftp_parser.odd of a client's line: a word that servers may read in different ways */
+#define FTP_ODD_VERB                                                                     \
+	1 /* other than FTP_VERB_LEN letters and digits, or a Telnet command */
+#define FTP_ODD_WORD 2 /* of SITE, its first argument */
 
 enum ftp_form {
 	FTP_FORM_PLAIN,	    /* carries no address */
@@ -64,9 +70,9 @@ enum ftp_form {
 
 /* What a finished line says. Offsets count from the line's first byte. */
 struct ftp_line {
-	__u8 command; /* enum ftp_command, client's lines */
-	__u8 form;    /* enum ftp_form */
-	__u8 final;   /* server's lines: last line of a reply */
+	__u8 command;	/* enum ftp_command, client's lines */
+	__u8 form;	/* enum ftp_form */
+	__u8 final;	/* server's lines: last line of a reply */
 	__u8 delimiter; /* EPRT, 229; EPSV: its argument, or FTP_EPSV_OTHER; ALGS: enum ftp_algs; TRANSFER: enum ftp_transfer */
 	__u16 code; /* server's lines: reply code of a line that carries one, else 0 */
 	/*
@@ -100,10 +106,16 @@ struct ftp_parser {
 	__u8 gap; /* groups before the '::', plus one, 0: none seen; 227: blanks after commas */
 	__u8 colons;	 /* colons since the last IPv6 group */
 	__u8 separators; /* commas or delimiters; PORT, EPRT: once something odd was seen */
-	__u8 odd; /* 227: clients differ in the numbers at hand; 229: '(' was seen */
+	__u8 odd; /* 227: clients differ in the numbers at hand; 229: '(' was seen; FTP_ODD_* */
 	__u8 pad[2];
 	__u8 octet[8];
-	__u16 group[8];
+	union {
+		__u16 group[8]; /* EPRT */
+		struct {	/* of all other commands, in upper case, the rest zero */
+			__u8 verb[FTP_VERB_LEN];
+			__u8 site[FTP_VERB_LEN]; /* SITE, MDTM: the first argument, see ftp_step_site() */
+		};
+	};
 };
 
 _Static_assert(sizeof(struct ftp_line) == 28, "no padding");

@@ -17,6 +17,7 @@
 	X(CLASSES,  "ftpnat_classes",  "data_address_for of publish rules, by slot", true)  \
 	X(LISTENS,  "ftpnat_listens",  "addresses that publish rules listen on",     true)  \
 	X(SELECT,   "ftpnat_select",   "clients of masquerade and track rules",      true)  \
+	X(COMMANDS, "ftpnat_commands", "commands of rules, by slot",                 true)  \
 	X(LISTS,    "ftpnat_lists",    "clients and deny of rules, by slot",         true)  \
 	X(BANS,     "ftpnat_bans",     "clients that are refused for a time",       true)  \
 	X(BANNED,   "ftpnat_banned",   "whether ftpnat_bans has any",               true)  \

@@ -165,7 +165,7 @@
 	  "segment sent twice so that it is acknowledged at once", \
 	  "Nothing.") \
 	X(LINE_TLS, "line_tls", \
-	  "AUTH refused because the rule denies TLS", \
+	  "AUTH or a ClientHello refused because the rule denies TLS", \
 	  "Nothing, or set tls: pass in the rule.") \
 	X(CLEAR, "clear", \
 	  "session that is read again after TLS (CCC)", \
@@ -280,6 +280,15 @@
 	  "Nothing: clients go on with EPSV.") \
 	X(TRANSFER_DONE, "transfer_done", \
 	  "a file was transferred, or tried to be (with `records`)", \
+	  "Nothing.") \
+	X(LINE_COMMAND, "line_command", \
+	  "command that the rule's commands do not allow, refused", \
+	  "Nothing, or change commands of the rule: the event shows the line.") \
+	X(LINE_TLS_FIRST, "line_tls_first", \
+	  "USER, PASS or ACCT before TLS, refused because the rule requires TLS", \
+	  "Set the client to FTPS (AUTH TLS), or tls: pass in the rule.") \
+	X(BANNER_HIDDEN, "banner_hidden", \
+	  "220 or 215 whose text was replaced (banner: hide)", \
 	  "Nothing.")
 enum ftpnat_reason {
 #define X(symbol, string, meaning, advice) FTPNAT_##symbol,

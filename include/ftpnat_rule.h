@@ -5,6 +5,7 @@
 
 #include <linux/types.h>
 
+#include "ftpnat_ftp.h"
 #include "ftpnat_types.h"
 
 enum ftpnat_rule_kind { FTPNAT_PUBLISH, FTPNAT_MASQUERADE, FTPNAT_TRACK };
@@ -17,6 +18,8 @@ enum ftpnat_source { FTPNAT_SOURCE_KEEP, FTPNAT_SOURCE_ADDRESS };
 #define FTPNAT_RULE_HEALTH  0x08 /* its servers are checked by `run` */
 #define FTPNAT_RULE_FALLBACK                                                             \
 	0x10 /* its last server, without a weight, is for when none is left */
+#define FTPNAT_RULE_TLS_FIRST	0x20 /* tls: require */
+#define FTPNAT_RULE_HIDE_BANNER 0x40 /* banner: hide */
 
 /* publish: how a server is picked */
 enum ftpnat_balance {
@@ -86,7 +89,32 @@ struct ftpnat_rule {
 	__u8 prefix64_len;	     /* masquerade: bits; 0: none */
 	struct ftpnat_addr prefix64; /* IPv4 servers are behind it (RFC 6052) */
 	__u32 max_sessions;	     /* control connections at once; 0: no limit */
+	__u16 commands; /* `commands`: its list in ftpnat_commands, from 1; 0: none */
+	__u16 pad;
 	struct ftpnat_per_client per_client;
+};
+
+/* ---- ftpnat_commands: what a list of `commands` says of a command ---- */
+
+#define FTPNAT_MAX_LISTED_COMMANDS 16384 /* entries of all lists of both slots */
+
+struct ftpnat_command_key {
+	__u16 slot;
+	__u16 list;		 /* ftpnat_rule.commands */
+	__u8 verb[FTP_VERB_LEN]; /* in upper case, the rest zero; all zero: any other */
+	__u8 word[FTP_VERB_LEN]; /* the same of its first argument; all zero: any other */
+};
+
+enum ftpnat_command_policy {
+	FTPNAT_COMMAND_PASS,
+	FTPNAT_COMMAND_550, /* refused with this reply */
+	FTPNAT_COMMAND_502,
+};
+
+struct ftpnat_command {
+	__u8 policy;	/* enum ftpnat_command_policy */
+	__u8 has_words; /* there are entries with a word for its verb */
+	__u8 pad[2];
 };
 
 /* ftpnat_server.drained: by whom */

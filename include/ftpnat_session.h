@@ -57,14 +57,16 @@ struct ftpnat_stream {
 	__u16 reply;	/* server's: multi-line reply that was open when the line began */
 	__u8 heard;	/* the receiver has sent something: tsval and window are known */
 	__u8 tls;	/* enum ftpnat_tls_state */
-	__u8 tls_header;  /* bytes seen of the record's header */
-	__u8 fin;	  /* the sender has finished: held bytes left with its FIN */
-	__u32 tls_record; /* sender's: start of the TLS record at hand */
-	__u16 tls_len;	  /* of its body, as far as the header says yet */
-	__u8 ttl;	  /* sender's: the highest that was seen */
-	__u8 clocked;	  /* ts_recent is known */
-	__u32 edge;	  /* sender's: end of the widest window that it was told */
-	__u32 ts_recent;  /* sender's timestamp, as its receiver keeps it (RFC 7323) */
+	__u8 tls_header;   /* bytes seen of the record's header */
+	__u8 fin;	   /* the sender has finished: held bytes left with its FIN */
+	__u32 tls_record;  /* sender's: start of the TLS record at hand */
+	__u16 tls_len;	   /* of its body, as far as the header says yet */
+	__u8 ttl;	   /* sender's: the highest that was seen */
+	__u8 clocked : 1;  /* ts_recent is known */
+	__u8 dropping : 1; /* of the line at hand what has come was taken out */
+	__u8 pad : 6;
+	__u32 edge;	 /* sender's: end of the widest window that it was told */
+	__u32 ts_recent; /* sender's timestamp, as its receiver keeps it (RFC 7323) */
 	__u32 kept; /* sender's: bytes [kept, kept + kept_len) are in ftpnat_log.kept */
 	__u16 kept_len; /* what the receiver hasn't acknowledged of the bytes before `next` */
 	__u16 reply_told; /* server's: `reply` as the client has read it; 0: the same */

@@ -14,7 +14,8 @@
 #define FTPNAT_PATH_LEN 256 /* of a path, power of two */
 
 /* ftpnat_transfer_event.flags */
-#define FTPNAT_TRANSFER_DATA   0x01 /* it had a data connection: figures and mode are there */
+#define FTPNAT_TRANSFER_DATA                                                             \
+	0x01 /* it had a data connection: figures and mode are there */
 #define FTPNAT_TRANSFER_OPAQUE 0x02 /* under TLS: neither command nor user is known */
 
 /*
@@ -52,9 +53,9 @@ struct ftpnat_transfer {
 	struct ftpnat_tuple data; /* of the client's entry of its data connection */
 	__u32 data_created;
 	__u32 first[FTPNAT_DIR_MAX]; /* sequence number of its first byte */
-	__u32 pending;		     /* a transfer's command has come, no record was made */
-	__u16 data_state;	     /* enum ftpnat_transfer_data */
-	__u16 argument_len;	     /* of the client's line at hand, as far as it has come */
+	__u32 pending;	    /* a transfer's command has come, no record was made */
+	__u16 data_state;   /* enum ftpnat_transfer_data */
+	__u16 argument_len; /* of the client's line at hand, as far as it has come */
 	__u8 argument[2 * FTPNAT_PATH_LEN]; /* the first half of it is used */
 };
 

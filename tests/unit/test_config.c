@@ -104,6 +104,31 @@ static const struct row rows[] = {
 				  "    tls: pass\n"
 				  "    per_client: {sessions: 20, new_sessions: \"5/10min\", half_open: 16, expected: 8, failed_logins: \"3/30s\", ban: 30s}\n"
 				  "    max_sessions: 1000\n" DEFAULT_END },
+	{ "what clients may say",
+	  INTERFACES RULE
+	  "    banner: hide\n    tls: require\n    commands: {allow: [retr, \"site  help\", PWD]}\n"
+	  "masquerade:\n  - {name: lan, clients: 192.168.5.0/24, to: interface, "
+	  "tls: deny, commands: {profile: read_only}}\n",
+	  "interfaces: [eth0]\n"
+	  "xdp: auto\n"
+	  "publish:\n"
+	  "  - name: files\n"
+	  "    listen: [\"192.0.2.10:21\"]\n"
+	  "    servers:\n" SERVER(
+		  "10.9.0.10:21") "    source: keep\n"
+				  "    data_ports: 1024-65535\n" RULE_END
+				  "    tls: require\n"
+				  "    commands:\n"
+				  "      allow: [RETR, \"SITE HELP\", PWD]\n"
+				  "    banner: hide\n"
+				  "masquerade:\n"
+				  "  - name: lan\n"
+				  "    clients: [192.168.5.0/24]\n"
+				  "    to: [interface]\n"
+				  "    control_ports: [21]\n"
+				  "    data_ports: 1024-65535\n" RULE_END
+				  "    tls: deny\n"
+				  "    commands: {profile: read_only}\n" DEFAULT_END },
 	{ "what packets get",
 	  INTERFACES RULE
 	  "    mark: 16\n    dscp: 0x2E\n"
@@ -570,6 +595,27 @@ static void test_explained(void **state)
 		{ ONE "    foreign_data: allow\n", "(FXP)", "are refused" },
 		{ ONE, "are refused with 500", "FXP" },
 		{ ONE "    tls: deny\n", "534", "TLS passes" },
+		{ ONE "    tls: require\n",
+		  "TLS is required: USER, PASS and ACCT before it get 530", "534" },
+		{ ONE "    commands: {profile: read_only}\n",
+		  "Clients may only read: a command that may change something gets 550 or 502",
+		  "may not use" },
+		{ ONE "    commands: {profile: read_only}\n",
+		  "Warning: with TLS the client may use any command",
+		  "with implicit TLS" },
+		{ ONE "    commands: {profile: read_only}\n    tls: deny\n",
+		  "Clients may only read", "Warning" },
+		{ ONE "    commands: {deny: [dele, \"site chmod\", auth]}\n",
+		  "Clients may not use DELE, SITE CHMOD or AUTH, which",
+		  "Warning: with TLS" },
+		{ ONE "    commands: {deny: [auth]}\n",
+		  "Warning: with implicit TLS the client may use any command", NULL },
+		{ ONE "    commands: {allow: [RETR, LIST]}\n",
+		  "Besides USER, PASS and QUIT, clients may only use RETR and LIST; any other command",
+		  "Warning: with TLS" },
+		{ ONE "    banner: hide\n", "The text of 220 (greeting) and 215 (SYST)",
+		  NULL },
+		{ ONE, "Passive mode", "The text of 220" },
 		{ ONE "    tls_data_ports: 60000-60099\n",
 		  "ports 60000-60099 of the address that it dialled",
 		  "of such sessions fail" },
@@ -642,6 +688,10 @@ static void test_explained(void **state)
 		  "connections to 64:ff9b::/96 are left to a NAT64 such as tayga or Jool. The "
 		  "address that servers see must not be in its pool",
 		  NULL },
+		{ LAN ", tls: deny}\n", "TLS is refused: the reply to AUTH is 534",
+		  "holds a session under TLS" },
+		{ LAN ", commands: {deny: STOR}}\n", "Clients may not use STOR, which",
+		  "only read" },
 		{ DMZ ", mark: 16}\n",
 		  "get the mark 0x10, for nftables, tc and routing rules.", "forwarded" },
 		{ ONE "records: {transfers: /var/log/t}\n",

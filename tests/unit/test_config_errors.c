@@ -5,8 +5,12 @@
  */
 #include "lib/config_rows.h"
 #include "base/util.h"
+#include "config/commands.h"
 #include "config/qos.h"
 
+#define COMMANDS                                                                         \
+	"a command of up to 8 letters and digits like DELE, SITE with its own one like " \
+	"\"SITE CHMOD\", or a list of them"
 #define MARK  CONFIG_MARK_TEXT
 #define DSCP  CONFIG_DSCP_TEXT
 #define LEAST "a mapping with at least name, listen, servers"
@@ -63,7 +67,7 @@ static const struct config_row rows[] = {
 	{ "unknown key in a publish rule", PUBLISH("lisen: 192.0.2.11:21"),
 	  "6:5: unknown key 'lisen' in a publish rule (did you mean 'listen'?); accepted: " PUBLISH_KEYS },
 	{ "unknown key in a masquerade rule", MASQUERADE("servers: 10.0.0.1:21"),
-	  "6:5: unknown key 'servers' in a masquerade rule; accepted: name, clients, to, prefix64, control_ports, data_ports, modes, foreign_data, tls_data_ports, deny, refuse, per_client, max_sessions, mark, dscp" },
+	  "6:5: unknown key 'servers' in a masquerade rule; accepted: name, clients, to, prefix64, control_ports, data_ports, modes, foreign_data, tls, commands, tls_data_ports, deny, refuse, per_client, max_sessions, mark, dscp" },
 	{ "unknown key of a server", SERVERS("{server: \"10.9.0.10:21\", wait: 3}"),
 	  "5:39: unknown key 'wait' in a server; accepted: server, weight" },
 	{ "unknown limit", PUBLISHED "limits: {controls: 5}\n",
@@ -181,7 +185,7 @@ static const struct config_row rows[] = {
 	{ "foreign_data", PUBLISH("foreign_data: yes"),
 	  "6:19: foreign_data: 'yes' is not one of the choices; accepted: deny, allow" },
 	{ "tls", PUBLISH("tls: allow"),
-	  "6:10: tls: 'allow' is not one of the choices; accepted: pass, deny" },
+	  "6:10: tls: 'allow' is not one of the choices; accepted: pass, deny, require" },
 	{ "source", PUBLISH("source: nat"),
 	  "6:13: source: 'nat' is not an address; accepted: " SOURCE_TEXT },
 	{ "source is a mapping", PUBLISH("source: {address: 10.9.0.1}"),
@@ -382,6 +386,28 @@ static const struct config_row rows[] = {
 	  "6:11: dscp: 'af44' is not a DSCP; accepted: " DSCP },
 	{ "an empty DSCP", PUBLISH("dscp: \"\""),
 	  "6:11: dscp: is empty; accepted: " DSCP },
+	{ "commands that are a list", PUBLISH("commands: [DELE]"),
+	  "6:15: commands is not a mapping; accepted: a mapping with the keys profile, allow, deny" },
+	{ "commands without a key", PUBLISH("commands: {}"),
+	  "6:15: commands: needs one of profile, allow and deny; accepted: " CONFIG_COMMANDS_TEXT },
+	{ "allow and deny at once", MASQUERADE("commands: {allow: [RETR], deny: [DELE]}"),
+	  "6:15: commands: needs one of profile, allow and deny; accepted: " CONFIG_COMMANDS_TEXT },
+	{ "an unknown profile", PUBLISH("commands: {profile: write_only}"),
+	  "6:25: profile: 'write_only' is not one of the choices; accepted: read_only" },
+	{ "no commands", PUBLISH("commands: {deny: []}"),
+	  "6:22: deny: is an empty list; accepted: " COMMANDS },
+	{ "a command that is too long", PUBLISH("commands: {deny: [RETR, DELEDELED]}"),
+	  "6:29: deny: 'DELEDELED' is not a command; accepted: " COMMANDS },
+	{ "a command with other characters", PUBLISH("commands: {deny: \"DE*\"}"),
+	  "6:22: deny: 'DE*' is not a command; accepted: " COMMANDS },
+	{ "a command with an argument", PUBLISH("commands: {allow: [CWD pub]}"),
+	  "6:24: allow: 'CWD pub' has an argument, which only SITE may have; accepted: " COMMANDS },
+	{ "SITE with two arguments", PUBLISH("commands: {allow: [SITE CHMOD 777]}"),
+	  "6:24: allow: 'SITE CHMOD 777' is not a command; accepted: " COMMANDS },
+	{ "SITE with a long argument", PUBLISH("commands: {deny: [SITE CHECKMETHOD]}"),
+	  "6:23: deny: 'SITE CHECKMETHOD' is not a command; accepted: " COMMANDS },
+	{ "another banner", PUBLISH("banner: Welcome"),
+	  "6:13: banner: 'Welcome' is not one of the choices; accepted: pass, hide" },
 	{ "per_client with another key", PUBLISH("per_client: {flows: 5}"),
 	  "6:18: unknown key 'flows' in per_client; accepted: sessions, new_sessions, half_open, expected, failed_logins, ban" },
 	{ "ban without failed logins", PUBLISH("per_client: {ban: 1h}"),

@@ -66,11 +66,8 @@ static const struct step login[] = {
 static void test_without_records_nothing_is_kept(void **state)
 {
 	static const struct step all[] = {
-		C("USER joe\r\n"),
-		S("331 ?\r\n"),
-		C("RETR a\r\n"),
-		S("550 no\r\n"),
-		{ 0 },
+		C("USER joe\r\n"), S("331 ?\r\n"), C("RETR a\r\n"),
+		S("550 no\r\n"),   { 0 },
 	};
 	struct ftpnat_transfer t;
 	struct talk talk;
@@ -94,8 +91,16 @@ static const struct command_row {
 	  FTP_TRANSFER_RETR,
 	  "a b\r\n",
 	  550 },
-	{ "stor", { C("stor x\n"), S("553 no\r\n", TOLD) }, FTP_TRANSFER_STOR, "x\n", 553 },
-	{ "APPE", { C("APPE x\r\n"), S("226 ok\r\n", TOLD) }, FTP_TRANSFER_APPE, "x\r\n", 226 },
+	{ "stor",
+	  { C("stor x\n"), S("553 no\r\n", TOLD) },
+	  FTP_TRANSFER_STOR,
+	  "x\n",
+	  553 },
+	{ "APPE",
+	  { C("APPE x\r\n"), S("226 ok\r\n", TOLD) },
+	  FTP_TRANSFER_APPE,
+	  "x\r\n",
+	  226 },
 	{ "STOU", { C("STOU\r\n"), S("226 ok\r\n", TOLD) }, FTP_TRANSFER_STOU, "\n", 226 },
 	{ "a preliminary reply is not the result",
 	  { C("RETR x\r\n"), S("150 here\r\n"), S("226-so\r\n226 ok\r\n", TOLD) },
@@ -159,9 +164,17 @@ static void test_a_long_path_is_kept_in_part(void **state)
 static void test_other_commands_are_no_transfers(void **state)
 {
 	static const struct step all[] = {
-		C("LIST\r\n"),	S("226 ok\r\n"),      C("NLST a\r\n"), S("226 ok\r\n"),
-		C("RETRY\r\n"), S("500 what\r\n"),    C("RET\r\n"),    S("500 what\r\n"),
-		C("NOOP RETR x\r\n"), S("200 ok\r\n"), { 0 },
+		C("LIST\r\n"),
+		S("226 ok\r\n"),
+		C("NLST a\r\n"),
+		S("226 ok\r\n"),
+		C("RETRY\r\n"),
+		S("500 what\r\n"),
+		C("RET\r\n"),
+		S("500 what\r\n"),
+		C("NOOP RETR x\r\n"),
+		S("200 ok\r\n"),
+		{ 0 },
 	};
 	struct talk talk;
 
@@ -177,8 +190,11 @@ static void test_replies_find_their_transfers(void **state)
 {
 	/* the reply to NOOP isn't the transfer's, the transfer's isn't that to the second */
 	static const struct step all[] = {
-		C("NOOP\r\nRETR a\r\nNOOP\r\n"), S("200 ok\r\n"), S("550 no\r\n", TOLD),
-		S("200 ok\r\n"),		 { 0 },
+		C("NOOP\r\nRETR a\r\nNOOP\r\n"),
+		S("200 ok\r\n"),
+		S("550 no\r\n", TOLD),
+		S("200 ok\r\n"),
+		{ 0 },
 	};
 	struct talk talk;
 

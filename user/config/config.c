@@ -41,6 +41,12 @@ const char *const config_refuse_names[CONFIG_REFUSE_UNSET] = {
 	[CONFIG_REFUSE_RESET] = "reset",
 };
 
+const char *const config_tls_names[CONFIG_TLS_MAX] = {
+	[CONFIG_TLS_PASS] = "pass",
+	[CONFIG_TLS_DENY] = "deny",
+	[CONFIG_TLS_REQUIRE] = "require",
+};
+
 const char *config_xdp_str(enum ftpnat_xdp_mode xdp)
 {
 	return config_xdp_names[xdp];
@@ -125,6 +131,12 @@ static void free_admission(const struct config_admission *admission)
 	free_prefixes(admission->deny, admission->deny_n);
 }
 
+static void free_commands(const struct config_commands *commands)
+{
+	free(commands->allow);
+	free(commands->deny);
+}
+
 struct config *config_free(struct config *cfg)
 {
 	if (!cfg)
@@ -135,11 +147,13 @@ struct config *config_free(struct config *cfg)
 		free(cfg->publish[i].data_host);
 		free(cfg->publish[i].data_address_for);
 		free_admission(&cfg->publish[i].admission);
+		free_commands(&cfg->publish[i].commands);
 	}
 	for (size_t i = 0; i < cfg->masquerade_n; i++) {
 		free(cfg->masquerade[i].clients);
 		free(cfg->masquerade[i].control_ports);
 		free_admission(&cfg->masquerade[i].admission);
+		free_commands(&cfg->masquerade[i].commands);
 	}
 	for (size_t i = 0; i < cfg->track_n; i++) {
 		free(cfg->track[i].servers);

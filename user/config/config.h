@@ -144,6 +144,25 @@ struct config_qos {
 	uint8_t dscp;
 };
 
+/* AUTH TLS and implicit TLS. */
+enum config_tls { CONFIG_TLS_PASS, CONFIG_TLS_DENY, CONFIG_TLS_REQUIRE, CONFIG_TLS_MAX };
+
+/* In upper case; `word`: the argument of SITE, or "". */
+struct config_command {
+	char verb[FTP_VERB_LEN + 1];
+	char word[FTP_VERB_LEN + 1];
+};
+
+/* What clients may use: one of the three. */
+struct config_commands {
+	struct config_mark at; /* line 0: key absent */
+	bool read_only;
+	struct config_command *allow;
+	size_t allow_n;
+	struct config_command *deny;
+	size_t deny_n;
+};
+
 /* Common to all kinds of rule. */
 struct config_rule {
 	struct config_mark at; /* of the name */
@@ -176,7 +195,9 @@ struct config_publish {
 	size_t data_address_for_n;
 	uint8_t modes; /* bits 1 << enum ftpnat_mode */
 	bool foreign_data;
-	bool tls_deny;
+	enum config_tls tls;
+	struct config_commands commands;
+	bool hide_banner;
 	bool health_checks; /* health was given */
 	struct config_health health;
 	struct config_ports tls_data; /* min 0: none */
@@ -196,6 +217,8 @@ struct config_masquerade {
 	struct ftpnat_ports data_ports;
 	uint8_t modes;
 	bool foreign_data;
+	enum config_tls tls;
+	struct config_commands commands;
 	struct config_ports tls_data; /* min 0: none */
 	struct config_admission admission;
 	struct config_qos qos;
@@ -255,7 +278,7 @@ struct config_records {
 	struct config_mark at; /* line 0: key absent */
 	char *transfers;       /* file; NULL: none */
 	enum config_format format;
-	char *nat;		       /* file; NULL: none */
+	char *nat;		      /* file; NULL: none */
 	struct ftpnat_endpoint ipfix; /* of the collector; port 0: none */
 	bool ipfix_tcp;
 	bool destinations; /* in NAT records */
@@ -303,6 +326,7 @@ extern const char *const config_engine_names[CONFIG_ENGINE_MAX];
 extern const char *const config_commit_names[FTPNAT_COMMIT_MAX];
 extern const char *const config_on_loss_names[FTPNAT_ON_LOSS_MAX];
 extern const char *const config_format_names[CONFIG_FORMAT_MAX];
+extern const char *const config_tls_names[CONFIG_TLS_MAX];
 
 const char *config_xdp_str(enum ftpnat_xdp_mode xdp);
 const char *config_source_str(enum config_source source);

@@ -3,6 +3,7 @@
 
 #include "config/cluster.h"
 #include "config/explain_admission.h"
+#include "config/explain_policy.h"
 #include "config/explain_publish.h"
 #include "config/explain_text.h"
 
@@ -82,7 +83,8 @@ static void explain_masquerade(json_t *list, const struct config_masquerade *mas
 		explain_end(&s);
 	}
 	explain_refused(list, masquerade->modes, masquerade->foreign_data);
-	if (masquerade->modes & 1 << FTPNAT_PASSIVE) {
+	if (explain_tls_policy(list, masquerade->tls) &&
+	    masquerade->modes & 1 << FTPNAT_PASSIVE) {
 		if (!masquerade->prefix64.at.line)
 			explain_say(
 				list,
@@ -95,6 +97,7 @@ static void explain_masquerade(json_t *list, const struct config_masquerade *mas
 				"see tls_data_ports.");
 		explain_tls_data(list, &masquerade->tls_data, guarded);
 	}
+	explain_commands(list, &masquerade->commands, masquerade->tls);
 	explain_qos(list, &masquerade->qos, false);
 }
 
@@ -149,26 +152,29 @@ static void explain_nat_records(json_t *list, const struct config_records *recor
 
 	ftpnat_endpoint_str(collector, &records->ipfix.addr, records->ipfix.port);
 	if (records->nat)
-		explain_say(list,
-		    "`run` writes a record to %s when a translated connection is opened "
-		    "and when it has ended.",
-		    records->nat);
+		explain_say(
+			list,
+			"`run` writes a record to %s when a translated connection is opened "
+			"and when it has ended.",
+			records->nat);
 	if (records->ipfix.port)
-		explain_say(list,
-		    "`run` sends a record to the collector %s, by IPFIX over %s, when a "
-		    "translated connection is opened and when it has ended.",
-		    collector, records->ipfix_tcp ? "TCP" : "UDP");
+		explain_say(
+			list,
+			"`run` sends a record to the collector %s, by IPFIX over %s, when a "
+			"translated connection is opened and when it has ended.",
+			collector, records->ipfix_tcp ? "TCP" : "UDP");
 	explain_say(list, "The destination of the connection is %s such a record.",
-	    records->destinations ? "part of" : "left out of");
+		    records->destinations ? "part of" : "left out of");
 }
 
 static void explain_records(json_t *list, const struct config_records *records)
 {
 	if (records->transfers)
-		explain_say(list,
-		    "`run` writes each transfer of a file to %s as a line of %s: client, "
-		    "user, path as the client wrote it, bytes, result; never a password.",
-		    records->transfers, config_format_names[records->format]);
+		explain_say(
+			list,
+			"`run` writes each transfer of a file to %s as a line of %s: client, "
+			"user, path as the client wrote it, bytes, result; never a password.",
+			records->transfers, config_format_names[records->format]);
 	if (records->nat || records->ipfix.port)
 		explain_nat_records(list, records);
 }

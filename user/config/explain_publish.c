@@ -2,6 +2,7 @@
 #include "config/explain_publish.h"
 
 #include "config/explain_admission.h"
+#include "config/explain_policy.h"
 #include "config/explain_text.h"
 
 static const char *picked_by(const struct config_publish *publish)
@@ -149,9 +150,9 @@ static void explain_tls(json_t *list, const struct config_publish *publish)
 {
 	struct explained s;
 
-	if (publish->tls_deny) {
-		explain_say(list, "TLS is refused: the reply to AUTH is 534.");
-	} else if (!publish->tls_data.ports.min) {
+	if (!explain_tls_policy(list, publish->tls))
+		return;
+	if (!publish->tls_data.ports.min) {
 		explain_say(
 			list,
 			"TLS passes, but announcements under TLS can't be read, and the data "
@@ -196,5 +197,11 @@ void explain_publish(json_t *list, const struct config_publish *publish)
 			"that they dialled.");
 	explain_refused(list, publish->modes, publish->foreign_data);
 	explain_tls(list, publish);
+	explain_commands(list, &publish->commands, publish->tls);
+	if (publish->hide_banner)
+		explain_say(
+			list,
+			"The text of 220 (greeting) and 215 (SYST) is replaced, so that clients "
+			"don't learn which server it is.");
 	explain_qos(list, &publish->qos, false);
 }

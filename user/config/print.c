@@ -11,6 +11,7 @@
 
 #include "base/util.h"
 #include "config/cluster.h"
+#include "config/commands.h"
 #include "config/qos.h"
 #include "config/yaml_print.h"
 
@@ -178,6 +179,32 @@ static void set_admission(json_t **object, const struct config_admission *admiss
 		set(object, "max_sessions", json_integer(admission->max_sessions));
 }
 
+static json_t *commands_value(const struct config_command *list, size_t n)
+{
+	json_t *array = json_array();
+	char text[CONFIG_COMMAND_STRLEN];
+
+	for (size_t i = 0; i < n; i++)
+		add(&array, json_string(config_command_str(text, &list[i])));
+	return array;
+}
+
+static void set_commands(json_t **object, const struct config_commands *commands)
+{
+	json_t *value = json_object();
+
+	if (commands->read_only)
+		set(&value, "profile", json_string("read_only"));
+	if (commands->allow_n)
+		set(&value, "allow", commands_value(commands->allow, commands->allow_n));
+	if (commands->deny_n)
+		set(&value, "deny", commands_value(commands->deny, commands->deny_n));
+	if (commands->at.line)
+		set(object, "commands", value);
+	else
+		json_decref(value);
+}
+
 static void set_qos(json_t **object, const struct config_qos *qos)
 {
 	const char *name = config_dscp_name(qos->dscp);
@@ -237,7 +264,10 @@ static json_t *publish_value(const struct config_publish *publish, bool for_peop
 	set(&object, "modes", modes_value(publish->modes));
 	set(&object, "foreign_data",
 	    json_string(publish->foreign_data ? "allow" : "deny"));
-	set(&object, "tls", json_string(publish->tls_deny ? "deny" : "pass"));
+	set(&object, "tls", json_string(config_tls_names[publish->tls]));
+	set_commands(&object, &publish->commands);
+	if (publish->hide_banner)
+		set(&object, "banner", json_string("hide"));
 	set_tls_data_ports(&object, &publish->tls_data);
 	if (publish->health_checks)
 		set(&object, "health", health_value(&publish->health, for_people));
@@ -265,6 +295,9 @@ static json_t *masquerade_value(const struct config_masquerade *masquerade,
 	set(&object, "modes", modes_value(masquerade->modes));
 	set(&object, "foreign_data",
 	    json_string(masquerade->foreign_data ? "allow" : "deny"));
+	if (masquerade->tls != CONFIG_TLS_PASS)
+		set(&object, "tls", json_string(config_tls_names[masquerade->tls]));
+	set_commands(&object, &masquerade->commands);
 	set_tls_data_ports(&object, &masquerade->tls_data);
 	set_admission(&object, &masquerade->admission, for_people);
 	set_qos(&object, &masquerade->qos);

@@ -40,9 +40,10 @@ static int check_records(struct config_parser *p, const struct config_records *r
 				       "records: format without transfers; accepted: "
 				       "both, or no format");
 	if (records->ipfix_tcp && !records->ipfix.port)
-		return config_error_at(p->err, records->at, -EINVAL,
-				       "records: ipfix_transport without ipfix; accepted: "
-				       "both, or no ipfix_transport");
+		return config_error_at(
+			p->err, records->at, -EINVAL,
+			"records: ipfix_transport without ipfix; accepted: "
+			"both, or no ipfix_transport");
 	if (records->nat && records->transfers &&
 	    !strcmp(records->nat, records->transfers))
 		return config_error_at(p->err, records->at, -EINVAL,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config/cluster.h"
+#include "config/commands.h"
 #include "config/prefix_list.h"
 #include "config/qos.h"
 #include "config/records.h"
@@ -52,7 +53,7 @@ _Static_assert(FTPNAT_NAME_LEN == 32 && FTPNAT_IFNAME_LEN == 16, "as the texts s
 	}
 
 static const char *const foreign_names[] = { "deny", "allow" };
-static const char *const tls_names[] = { "pass", "deny" };
+static const char *const banner_names[] = { "pass", "hide" };
 
 static const struct ftpnat_ports default_data_ports = { 1024, 65535 };
 #define DEFAULT_MODES	     (1 << FTPNAT_PASSIVE | 1 << FTPNAT_ACTIVE)
@@ -252,6 +253,13 @@ static int parse_per_client(struct config_parser *p, const struct config_key *ke
 	KEY(type, qos, "mark", config_qos_mark, CONFIG_MARK_TEXT),                       \
 		KEY(type, qos, "dscp", config_qos_dscp, CONFIG_DSCP_TEXT)
 
+/* What clients may say. */
+#define POLICY(type)                                                                     \
+	KEY(type, tls, "tls", config_value_choice, "pass, deny, require",                \
+	    .names = config_tls_names, .names_n = ARRAY_SIZE(config_tls_names)),         \
+		KEY(type, commands, "commands", config_commands_parse,                   \
+		    CONFIG_COMMANDS_TEXT)
+
 /* control_ports: [21], where the file does not say otherwise */
 static int default_control_ports(struct config_parser *p, struct config_mark at,
 				 struct config_port **ports, size_t *n)
@@ -299,8 +307,10 @@ static int parse_publish(struct config_parser *p, const struct config_key *key,
 		KEY(struct config_publish, foreign_data, "foreign_data",
 		    config_value_flag, "deny, allow", .names = foreign_names,
 		    .names_n = ARRAY_SIZE(foreign_names)),
-		KEY(struct config_publish, tls_deny, "tls", config_value_flag,
-		    "pass, deny", .names = tls_names, .names_n = ARRAY_SIZE(tls_names)),
+		POLICY(struct config_publish),
+		KEY(struct config_publish, hide_banner, "banner", config_value_flag,
+		    "pass, hide", .names = banner_names,
+		    .names_n = ARRAY_SIZE(banner_names)),
 		KEY(struct config_publish, tls_data, "tls_data_ports", parse_ports_item,
 		    PORTS_TEXT),
 		{ .name = "health", .parse = parse_health, .accepted = "" },
@@ -352,6 +362,7 @@ static int parse_masquerade(struct config_parser *p, const struct config_key *ke
 		KEY(struct config_masquerade, foreign_data, "foreign_data",
 		    config_value_flag, "deny, allow", .names = foreign_names,
 		    .names_n = ARRAY_SIZE(foreign_names)),
+		POLICY(struct config_masquerade),
 		KEY(struct config_masquerade, tls_data, "tls_data_ports",
 		    parse_ports_item, PORTS_TEXT),
 		ADMISSION(struct config_masquerade),

@@ -114,6 +114,10 @@ void config_yaml_print(FILE *out, json_t *object, int indent, const char *lead)
 			continue;
 		}
 		fprintf(out, "%s:\n", key);
+		if (json_is_object(value)) {
+			config_yaml_print(out, value, indent + 2, NULL);
+			continue;
+		}
 		json_array_foreach(value, i, item) {
 			if (only_scalars(item)) {
 				fprintf(out, "%*s- ", indent + 2, "");

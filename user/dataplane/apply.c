@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "dataplane/bans.h"
+#include "dataplane/commands.h"
 #include "dataplane/lists.h"
 #include "dataplane/map_walk.h"
 #include "dataplane/slot.h"
@@ -112,6 +113,10 @@ static int put_rules(struct slot *slot)
 		dataplane_set_qos(slot->dataplane, id, slot->ids.next[id].qos.does);
 		if (slot->ids.next[id].flags & FTPNAT_RULE_RETIRED)
 			err = slot_keep_classes(slot, &slot->ids.next[id]);
+		if (!err && slot->ids.next[id].flags & FTPNAT_RULE_RETIRED &&
+		    slot->ids.next[id].commands)
+			err = commands_keep(slot->dataplane, slot->number,
+					    slot->ids.next[id].commands);
 	}
 	if (!err && bpf_map_update_batch(fd, keys, slot->ids.next, &number, NULL))
 		err = err_r(-errno, "can't write to map ftpnat_rules: %s",
@@ -164,7 +169,9 @@ static int put_interfaces(const struct slot *slot)
 
 static int fill_slot(struct slot *slot, const struct ftpnat_config *now)
 {
-	int err = begin_ids(slot, now) ?: clear_listens(slot);
+	int err = begin_ids(slot, now)	      ?:
+			  clear_listens(slot) ?:
+			  commands_clear(slot->dataplane, slot->number);
 
 	if (err)
 		return err_r(err, "can't read the maps in force: %s", strerror(-err));

@@ -48,6 +48,9 @@ static int put_masquerade(struct slot *slot, const struct config_masquerade *mas
 		return err;
 	rule->modes = masquerade->modes;
 	rule->flags = masquerade->foreign_data ? FTPNAT_RULE_FOREIGN : 0;
+	err = slot_put_policy(slot, masquerade->tls, &masquerade->commands, rule);
+	if (err)
+		return err;
 	rule->data_port_min = masquerade->data_ports.min;
 	rule->data_port_max = masquerade->data_ports.max;
 	if (masquerade->modes & 1 << FTPNAT_PASSIVE) {

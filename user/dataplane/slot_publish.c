@@ -113,9 +113,12 @@ int slot_put_publish(struct slot *slot, const struct config_publish *publish)
 							       FTPNAT_SOURCE_ADDRESS;
 	rule->modes = publish->modes;
 	rule->flags = (publish->foreign_data ? FTPNAT_RULE_FOREIGN : 0) |
-		      (publish->tls_deny ? FTPNAT_RULE_NO_TLS : 0) |
+		      (publish->hide_banner ? FTPNAT_RULE_HIDE_BANNER : 0) |
 		      (publish->health_checks ? FTPNAT_RULE_HEALTH : 0);
-	if (publish->modes & 1 << FTPNAT_PASSIVE && !publish->tls_deny) {
+	err = slot_put_policy(slot, publish->tls, &publish->commands, rule);
+	if (err)
+		return err;
+	if (publish->modes & 1 << FTPNAT_PASSIVE && publish->tls != CONFIG_TLS_DENY) {
 		rule->tls_port_min = publish->tls_data.ports.min;
 		rule->tls_port_max = publish->tls_data.ports.max;
 	}

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "dataplane/commands.h"
 #include "dataplane/lists.h"
 
 int slot_put(const struct dataplane *dataplane, enum ftpnat_map map, const void *key,
@@ -70,4 +71,22 @@ void slot_put_qos(const struct config_qos *qos, struct ftpnat_rule *rule)
 		.does = (qos->mark_mask ? FTPNAT_QOS_MARK : 0) |
 			(qos->has_dscp ? FTPNAT_QOS_DSCP : 0),
 	};
+}
+
+int slot_put_policy(const struct slot *slot, enum config_tls tls,
+		    const struct config_commands *commands, struct ftpnat_rule *rule)
+{
+	int list = 0;
+
+	if (tls == CONFIG_TLS_DENY)
+		rule->flags |= FTPNAT_RULE_NO_TLS;
+	if (tls == CONFIG_TLS_REQUIRE)
+		rule->flags |= FTPNAT_RULE_TLS_FIRST;
+	if (commands->at.line)
+		list = commands_put(slot->dataplane, slot->number,
+				    slot_rule_id(slot, rule), commands);
+	if (list < 0)
+		return list;
+	rule->commands = (__u16)list;
+	return 0;
 }

@@ -32,6 +32,10 @@ __u16 slot_rule_id(const struct slot *slot, const struct ftpnat_rule *rule);
 int slot_put_admission(struct slot *slot, const struct config_admission *admission,
 		       struct ftpnat_rule *rule);
 
+/* What its clients may say. Reports its errors. */
+int slot_put_policy(const struct slot *slot, enum config_tls tls,
+		    const struct config_commands *commands, struct ftpnat_rule *rule);
+
 /* What its packets get. */
 void slot_put_qos(const struct config_qos *qos, struct ftpnat_rule *rule);
 

@@ -201,5 +201,6 @@ static int print_escaped(const char *buffer, size_t size, void *arg)
 
 int event_json_print(FILE *out, const json_t *entry)
 {
-	return json_dump_callback(entry, print_escaped, out, JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12));
+	return json_dump_callback(entry, print_escaped, out,
+				  JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12));
 }

@@ -109,8 +109,8 @@ static void unmap_readers(struct event_reader *reader)
 static int fill_slot(struct event_reader *reader, __u32 size, ring_buffer_sample_fn each,
 		     void *arg)
 {
-	reader->ring_fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "ftpnat_ring", 0, 0,
-					 size, NULL);
+	reader->ring_fd =
+		bpf_map_create(BPF_MAP_TYPE_RINGBUF, "ftpnat_ring", 0, 0, size, NULL);
 	if (reader->ring_fd < 0)
 		return err_r(-errno, "can't create a ring buffer for events: %s",
 			     strerror(errno));

@@ -151,8 +151,7 @@ void event_transfer_json(json_t *entry, const struct ftpnat_transfer_event *t)
 				    json_null());
 	json_object_set_new(entry, "duration",
 			    json_real((double)(t->nanoseconds / MILLISECOND) / 1000));
-	json_object_set_new(entry, "code",
-			    t->code ? json_integer(t->code) : json_null());
+	json_object_set_new(entry, "code", t->code ? json_integer(t->code) : json_null());
 	json_object_set_new(entry, "tls",
 			    json_boolean(t->flags & FTPNAT_TRANSFER_OPAQUE));
 }

@@ -328,8 +328,9 @@ int verb_top(const struct options *options)
 	if (!top->options.delay_ms)
 		top->options.delay_ms = REFRESH_MS;
 	err = view_open(&top->view, options) ?: event_maps_open(&top->maps, &top->view);
-	err = err ?: event_reader_open(&top->reader, &top->maps, FTPNAT_EVENTS_SIZE,
-				       see_event, top);
+	err = err   ?:
+		      event_reader_open(&top->reader, &top->maps, FTPNAT_EVENTS_SIZE,
+					see_event, top);
 	if (err == -EBUSY)
 		event_reader_busy(&top->maps);
 	top->options.netns = NULL; /* entered */

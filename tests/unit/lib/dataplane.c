@@ -164,7 +164,8 @@ static int keep_event(void *ctx, void *data, size_t size)
 	assert_true(size == sizeof(e->event) || size == sizeof(*e) ||
 		    size == sizeof(struct ftpnat_transfer_event));
 	memset(e, 0, sizeof(*e));
-	memcpy(e, data, size < sizeof(*e) ? size : sizeof(*e)); /* of a transfer, its start */
+	memcpy(e, data,
+	       size < sizeof(*e) ? size : sizeof(*e)); /* of a transfer, its start */
 	reader->number++;
 	return 0;
 }

@@ -48,6 +48,15 @@ struct ftpnat_addr address(const char *text);
 struct ftpnat_config *dataplane_config(void); /* change, then dataplane_apply() */
 void dataplane_apply(void);
 void dataplane_rule(__u16 id, const struct ftpnat_rule *rule);
+/* ftpnat_rule.commands: lists that dataplane_rule() writes as the loader does. */
+enum commands_list {
+	COMMANDS_NONE,
+	COMMANDS_READ_ONLY,
+	COMMANDS_DENY,	/* DELE, MKD, PASV, EPRT, XSHA256, SITE CHMOD */
+	COMMANDS_ALLOW, /* RETR, LIST, PWD, PORT, SITE HELP */
+	COMMANDS_LISTS
+};
+
 /* What the programs believe of the rule before they look it up; dataplane_rule() sets it. */
 void dataplane_qos(__u16 id, __u8 does);
 void dataplane_listen(const char *addr, uint16_t port, __u16 rule);

@@ -13,6 +13,8 @@
 #include <cmocka.h>
 
 #include "base/addr.h"
+#include "base/util.h"
+#include "config/commands.h"
 
 static struct ftpnat_config config;
 
@@ -43,11 +45,46 @@ void dataplane_apply(void)
 	put("ftpnat_config", &key, &config);
 }
 
+/* One that no list has is an error of the test. */
+static void put_commands(__u16 list)
+{
+	static struct config_command deny[] = {
+		{ .verb = "DELE" },    { .verb = "MKD" },
+		{ .verb = "PASV" },    { .verb = "EPRT" },
+		{ .verb = "XSHA256" }, { .verb = "SITE", .word = "CHMOD" },
+	};
+	static struct config_command allow[] = {
+		{ .verb = "RETR" },
+		{ .verb = "LIST" },
+		{ .verb = "PWD" },
+		{ .verb = "PORT" },
+		{ .verb = "SITE", .word = "HELP" },
+	};
+	static const struct config_commands lists[COMMANDS_LISTS] = {
+		[COMMANDS_READ_ONLY] = { .read_only = true },
+		[COMMANDS_DENY] = { .deny = deny, .deny_n = ARRAY_SIZE(deny) },
+		[COMMANDS_ALLOW] = { .allow = allow, .allow_n = ARRAY_SIZE(allow) },
+	};
+	struct config_command_entry *entries;
+	size_t n;
+
+	assert_in_range(list, 1, COMMANDS_LISTS - 1);
+	assert_int_equal(config_commands_expand(&lists[list], &entries, &n), 0);
+	for (size_t i = 0; i < n; i++) {
+		entries[i].key.slot = (__u16)config.slot;
+		entries[i].key.list = list;
+		put("ftpnat_commands", &entries[i].key, &entries[i].value);
+	}
+	free(entries);
+}
+
 void dataplane_rule(__u16 id, const struct ftpnat_rule *rule)
 {
 	const __u32 key = config.slot * FTPNAT_MAX_RULES + id;
 
 	put("ftpnat_rules", &key, rule);
+	if (rule->commands)
+		put_commands(rule->commands);
 	dataplane_qos(id, rule->qos.does);
 }
 

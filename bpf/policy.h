@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a rule lets clients say: `commands`, `tls: require`, `tls: deny`; and what servers do
+ * not say of themselves: `banner: hide`. A line that servers may read in different ways is
+ * refused when one of the ways is.
+ */
+#ifndef FTPNAT_BPF_POLICY_H
+#define FTPNAT_BPF_POLICY_H
+
+#include "commands.h"
+#include "config.h"
+
+/* struct policy.has */
+#define POLICY_COMMANDS	 0x01
+#define POLICY_TLS_FIRST 0x02
+#define POLICY_NO_TLS	 0x04
+#define POLICY_HIDE	 0x08
+#define POLICY_VERBS	 (POLICY_COMMANDS | POLICY_TLS_FIRST)
+
+/*
+ * Some servers read so much of a line and take what follows for the next one. What has left
+ * and REFUSED_LONG are below 512 bytes.
+ */
+#define POLICY_LINE_MAX 500
+
+/* What policy says of a line so far; greater: it is refused with this text of refusal_text. */
+#define POLICY_PASSES 0
+#define POLICY_WAITS  1 /* the rest of the line decides */
+#define POLICY_DROPS  2 /* of a server's line: it is hidden */
+
+#define VERB(a, b, c, d)                                                                 \
+	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24)
+
+/* Sets s->policy for the session of the segment at hand, which has this rule. */
+static __always_inline void policy_take(struct scratch *s,
+					const struct ftpnat_session *session,
+					const struct ftpnat_rule *rule)
+{
+	__u8 has = 0;
+
+	if (rule && !(session->flags & FTPNAT_SESSION_TRACKED)) {
+		if (rule->commands)
+			has |= POLICY_COMMANDS;
+		if (rule->flags & FTPNAT_RULE_TLS_FIRST)
+			has |= POLICY_TLS_FIRST;
+		if (rule->flags & FTPNAT_RULE_NO_TLS)
+			has |= POLICY_NO_TLS;
+		if (rule->flags & FTPNAT_RULE_HIDE_BANNER)
+			has |= POLICY_HIDE;
+		s->policy.key.list = rule->commands;
+		s->policy.key.slot = (__u16)s->slot;
+	}
+	s->policy.has = has;
+}
+
+/* The verb of the client's line as a number. */
+static __always_inline __u64 policy_verb(const struct ftp_parser *p)
+{
+	__u64 verb = 0;
+	__u32 i;
+
+	if (p->line.command == FTP_COMMAND_EPRT) /* its address is there */
+		return VERB('E', 'P', 'R', 'T');
+	for (i = 0; i < FTP_VERB_LEN; i++)
+		verb |= (__u64)p->verb[i] << 8 * i;
+	return verb;
+}
+
+/* Has the line a password, or perhaps one? */
+static __always_inline bool policy_secret(const struct ftp_parser *p)
+{
+	__u64 verb = policy_verb(p);
+
+	return p->odd & FTP_ODD_VERB || verb == VERB('P', 'A', 'S', 'S') ||
+	       verb == VERB('A', 'C', 'C', 'T');
+}
+
+/* Does the command log in, or hide another one (RFC 2228)? */
+static __always_inline bool policy_is_login(__u64 verb)
+{
+	return verb == VERB('U', 'S', 'E', 'R') || verb == VERB('P', 'A', 'S', 'S') ||
+	       verb == VERB('A', 'C', 'C', 'T') || verb == VERB('M', 'I', 'C', 0) ||
+	       verb == VERB('C', 'O', 'N', 'F') || verb == VERB('E', 'N', 'C', 0);
+}
+
+static __always_inline __u32 policy_refusal(const struct ftpnat_command *command)
+{
+	switch (command->policy) {
+	case FTPNAT_COMMAND_PASS:
+		return POLICY_PASSES;
+	case FTPNAT_COMMAND_550:
+		return REFUSAL_550;
+	default:
+		return REFUSAL_502;
+	}
+}
+
+/* `commands` of the line in p, whose verb is complete. */
+static __always_inline __u32 policy_listed(struct scratch *s, const struct ftp_parser *p)
+{
+	struct ftpnat_command_key *key = &s->policy.key;
+	const struct ftpnat_command *command, *with_word;
+	__u64 verb = policy_verb(p);
+
+	__builtin_memset(key->word, 0, sizeof(key->word));
+	__builtin_memcpy(key->verb, &verb, sizeof(key->verb));
+	command = bpf_map_lookup_elem(&ftpnat_commands, key);
+	if (!command) {
+		__builtin_memset(key->verb, 0, sizeof(key->verb));
+		command = bpf_map_lookup_elem(&ftpnat_commands, key);
+	}
+	if (!command)
+		return REFUSAL_502;
+	if (!command->has_words)
+		return policy_refusal(command);
+	if (p->state == FTP_STATE_SITE)
+		return POLICY_WAITS;
+	if (p->odd & FTP_ODD_WORD)
+		return REFUSAL_550;
+	__builtin_memcpy(key->word, p->site, sizeof(key->word));
+	with_word = bpf_map_lookup_elem(&ftpnat_commands, key);
+	return policy_refusal(with_word ? with_word : command);
+}
+
+/*
+ * Do servers differ in the verb? Bytes of no text don't count as long as they may be those
+ * of a ClientHello.
+ */
+static __always_inline bool policy_is_odd(const struct ftpnat_session *session,
+					  const struct ftp_parser *p)
+{
+	bool hello = (session->flags & (FTPNAT_SESSION_HELLO | FTPNAT_SESSION_LINES)) ==
+		     FTPNAT_SESSION_HELLO;
+
+	return p->odd & FTP_ODD_VERB && !(hello && p->line.command == FTP_COMMAND_BINARY);
+}
+
+/* What policy says of the client's line at hand, finished or not: POLICY_* or the refusal. */
+__noinline __u32 policy_asks(struct ftpnat_session *session)
+{
+	struct scratch *s = scratch_get();
+	const struct ftp_parser *p;
+	bool odd;
+
+	if (!session || !s || !(s->policy.has & POLICY_VERBS))
+		return POLICY_PASSES;
+	p = &session->stream[FTPNAT_FROM_CLIENT].parser;
+	if (!p->length)
+		return POLICY_PASSES;
+	if (ftp_verb_is_open(p))
+		return POLICY_WAITS;
+	if (p->line.command == FTP_COMMAND_NONE)
+		return POLICY_PASSES;
+	odd = policy_is_odd(session, p);
+	if (p->odd & FTP_ODD_VERB && !odd)
+		return POLICY_PASSES;
+	if (p->length > POLICY_LINE_MAX)
+		return REFUSAL_LONG;
+	if (s->policy.has & POLICY_TLS_FIRST &&
+	    !(session->flags & FTPNAT_SESSION_OPAQUE) &&
+	    (odd || policy_is_login(policy_verb(p))))
+		return REFUSAL_TLS_FIRST;
+	if (!(s->policy.has & POLICY_COMMANDS))
+		return POLICY_PASSES;
+	return odd ? REFUSAL_502 : policy_listed(s, p);
+}
+
+/* With which text is the client's line refused that is complete? 0: it is not. */
+static __always_inline __u32 policy_refuses(struct ftpnat_session *session,
+					    const struct scratch *s)
+{
+	__u32 asked;
+
+	if (!(s->policy.has & POLICY_VERBS))
+		return 0;
+	asked = policy_asks(session);
+	if (asked > POLICY_WAITS)
+		return asked;
+	/* its start is gone already */
+	return session->stream[FTPNAT_FROM_CLIENT].dropping ? REFUSAL_LONG : 0;
+}
+
+static __always_inline bool policy_hides(__u16 code)
+{
+	return code == 220 || code == 215;
+}
+
+/* What policy says of the server's line at hand, finished or not. */
+static __always_inline __u32 policy_of_reply(const struct ftpnat_stream *stream,
+					     const struct scratch *s)
+{
+	const struct ftp_parser *p = &stream->parser;
+
+	if (!(s->policy.has & POLICY_HIDE))
+		return POLICY_PASSES;
+	if (policy_hides(p->line.code) || policy_hides(stream->reply))
+		return POLICY_DROPS;
+	if (!stream->reply &&
+	    (p->state == FTP_STATE_START || p->state == FTP_STATE_IAC ||
+	     p->state == FTP_STATE_IAC_OPTION || p->state == FTP_STATE_CODE))
+		return POLICY_WAITS;
+	return POLICY_PASSES;
+}
+
+/* Does the client begin with TLS (a record, or SSL 2's form of it), not with a line? */
+static __always_inline bool policy_is_tls(__u8 byte)
+{
+	return byte == 0x16 || (byte >= 0x80 && byte < 0xf0);
+}
+
+#endif
