@@ -15,7 +15,7 @@ from gateways import GATEWAYS, KernelGateway
 
 TRACK = Rule("track", "10.1.1.40", "10.2.1.8", "10.2.1.8", "10.1.1.40")
 TRACK6 = Rule("track IPv6", "fd00:1:1::40", "fd00:2:1::8", "fd00:2:1::8", "fd00:1:1::40")
-# 10.2.1.101 behind 192.0.2.11: passive mode only, and no TLS
+# 10.2.1.101 behind 192.0.2.11: passive mode only, no TLS and no DELE
 LIMITED = Rule("publish, passive, no TLS", "10.1.1.31", "192.0.2.11", "10.2.1.101", "10.1.1.31")
 # passive mode only, and TLS with data ports
 CAUTIOUS = Rule("publish, passive, TLS", "10.1.1.32", "192.0.2.14", "10.2.1.10", "10.1.1.32")
@@ -39,7 +39,8 @@ def configuration(lab):
                {"name": "full", "listen": end(FULL.dial, CONTROL), "servers": [end(FULL.server, CONTROL)],
                 "source": "gateway"},
                {"name": "limited", "listen": end(LIMITED.dial, CONTROL),
-                "servers": [end(LIMITED.server, CONTROL)], "modes": ["passive"], "tls": "deny"},
+                "servers": [end(LIMITED.server, CONTROL)], "modes": ["passive"], "tls": "deny",
+                "commands": {"deny": ["DELE"]}},
                {"name": "cautious", "listen": end(CAUTIOUS.dial, CONTROL),
                 "servers": [end(CAUTIOUS.server, CONTROL)], "modes": ["passive"], "tls_data_ports": "60000-60099"}]
     publish += [{"name": name, "listen": end(rule.dial, CONTROL), "servers": [end(rule.server, CONTROL)],

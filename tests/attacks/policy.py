@@ -108,3 +108,55 @@ def overlong(s, end):
         s.world.settle()
         s.server.take()
         _held_to(s, line)
+
+
+# ---- commands: {deny: [DELE]} ----
+
+# each is DELE for some server, or hides it from a reader of lines
+DELETES = {
+    "lower case": b"dele victim\r\n", "mixed case": b"dElE victim\r\n", "LF only": b"DELE victim\n",
+    "blanks in front": b" \t DELE victim\r\n", "CR in front": b"\rDELE victim\r\n", "a tab": b"DELE\tvictim\r\n",
+    "CR NUL": b"DELE victim\r\0\r\n", "NUL behind the verb": b"DELE\0 victim\r\n", "quotes": b'"DELE" victim\r\n',
+    "quotes inside": b'DE"LE" victim\r\n', "Telnet Synch in front": b"\xff\xf4\xff\xf2DELE victim\r\n",
+    "Telnet NOP inside": b"DE\xff\xf1LE victim\r\n", "Telnet WILL inside": b"DE\xff\xfb\x01LE victim\r\n",
+    "IAC and any byte in front": b"\xff\x41DELE victim\r\n", "Telnet option LF": b"DE\xff\xfb\nLE victim\r\n",
+    "300 blanks in front": b" " * 300 + b"DELE victim\r\n", "300 blanks behind": b"DELE" + b" " * 300 + b"victim\r\n",
+    "a line in front, LF only": b"NOOP\nDELE victim\r\n", "a line of 512 bytes in front": b"NOOP " + b"a" * 506 + b"DELE victim\r\n",
+    "a line of 1024 bytes in front": b"NOOP " + b"a" * 1018 + b"DELE victim\r\n",
+    "others around it": b"NOOP\r\nDELE victim\r\nNOOP\r\n",
+}
+
+
+def _reads_no_dele(s):
+    s.world.settle()
+    got = s.server.take()
+    if b"DELE" in bytes(byte for byte in got.upper() if byte in range(65, 91)):
+        raise Failed(f"the server reads {shown(got)}")
+
+
+@attack(POLICY, "DELE where the rule's commands deny it, with", CLIENT, "A refused command reaches no server.", (LIMITED,),
+        {name: (line,) for name, line in DELETES.items()}, lasts=False, ours=True)
+def dele(s, line):
+    s.client.send(line)
+    _reads_no_dele(s)
+
+
+@attack(POLICY, "DELE where the rule's commands deny it, byte by byte, with", CLIENT, "A refused command reaches no server.",
+        (LIMITED,), {name: (line,) for name, line in DELETES.items() if len(line) < 30}, lasts=False, ours=True)
+def dele_cut(s, line):
+    for i in range(len(line)):
+        s.client.send(line[i:i + 1])
+        s.world.settle()
+    _reads_no_dele(s)
+
+
+@attack(POLICY, "ClientHello where the rule denies TLS,", CLIENT, "Implicit TLS is refused as AUTH is.", (LIMITED,),
+        {"whole": (b"\x16\x03\x01\x02\x00\x01\x00xxxx",), "its first byte": (b"\x16",), "of SSL 2": (b"\x80\x2e\x01\x03\x01xx",)},
+        lasts=False, ours=True, connect=False)
+def hello(s, line):
+    s.connect()
+    s.client.send(line)
+    s.world.settle()
+    got = s.server.take()
+    if line in got:
+        raise Failed(f"the server reads {shown(got)}")

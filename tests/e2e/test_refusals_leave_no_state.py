@@ -63,6 +63,8 @@ ROWS = {
     "another host, extended": ({}, {}, command("EPRT |1|10.1.1.3|51201|"), "line_foreign"),
     "a privileged port": ({}, {}, command("PORT 10,1,1,2,0,22"), "line_privileged"),
     "no port": ({}, {}, command("PORT 10,1,1,2,256,1"), "line_malformed"),
+    "a command": ({"commands": {"profile": "read_only"}}, {}, command("DELE server-name"), "line_command"),
+    "EPRT by commands": ({"commands": {"deny": ["EPRT"]}}, {}, command("EPRT |1|10.1.1.2|51201|"), "line_command"),
     "TLS": ({"tls": "deny"}, {}, command("AUTH TLS"), "line_tls"),
     "a port under TLS, without TLS": ({"tls_data_ports": "60000-60099"}, {}, dial(60000), None),
     "a port that nobody announced": ({}, {}, dial(50000), None),
