@@ -10,6 +10,19 @@
 #include "events.h"
 #include "served.h"
 
+/* The event of a connection, with who opened it; `owner` is the client's entry, at `key`. */
+static __always_inline struct ftpnat_event *flow_event(enum ftpnat_reason reason,
+						       const struct ftpnat_tuple *key,
+						       const struct ftpnat_flow *owner)
+{
+	struct ftpnat_event *e = event_of_flow(reason, key, &owner->to, owner->session,
+					       owner->rule, owner->kind);
+
+	if (e && owner->flags & FTPNAT_FLOW_ACTIVE)
+		e->dir = FTPNAT_FROM_SERVER;
+	return e;
+}
+
 /* `owner` is the client's entry, at `key`. */
 static __noinline int flow_tell_open(const struct ftpnat_tuple *key,
 				     const struct ftpnat_flow *owner)
@@ -23,7 +36,8 @@ static __noinline int flow_tell_open(const struct ftpnat_tuple *key,
 		stats->sessions += 1;
 	else if (stats)
 		stats->data_connections += 1;
-	event_flow(reason, key, &owner->to, owner->session, owner->rule, owner->kind);
+	if (flow_event(reason, key, owner))
+		event_send();
 	return 0;
 }
 
@@ -85,8 +99,7 @@ static __noinline int flow_tell_end(const struct ftpnat_tuple *key,
 		return 0;
 	reason = flow_end_reason(owner->kind, owner->tcp & FTPNAT_TCP_OPENED);
 	count(reason);
-	e = event_of_flow(reason, key, &owner->to, owner->session, owner->rule,
-			  owner->kind);
+	e = flow_event(reason, key, owner);
 	if (!e)
 		return 0;
 	e->duration = seconds_since(owner->created, now_seconds());

@@ -59,7 +59,7 @@ struct ftpnat_event {
 	struct ftpnat_tuple server; /* the same connection as the server sees it */
 	__u16 rule;
 	__u8 kind;	/* enum ftpnat_kind */
-	__u8 dir;	/* enum ftpnat_dir, of a line */
+	__u8 dir;	/* enum ftpnat_dir: whose line; of a connection, who opened it */
 	__u32 duration; /* seconds since its first packet */
 	__u64 packets[FTPNAT_DIR_MAX];
 	__u64 bytes[FTPNAT_DIR_MAX]; /* IP length, headers included */

@@ -7,6 +7,13 @@
 
 #include "config/value.h"
 
+#define COLLECTOR_TEXT                                                                   \
+	"ADDRESS:PORT of a collector with a port from 1 to 65535, IPv6 as "              \
+	"\"[2001:db8::10]:4739\""
+
+static const char *const transport_names[] = { "udp", "tcp" };
+static const char *const flag_names[] = { "false", "true" };
+
 /* The path of a file. It is opened by `run`, whose directory is not the configuration's. */
 static int parse_path(struct config_parser *p, const struct config_key *key,
 		      const yaml_node_t *node, void *out)
@@ -66,6 +73,14 @@ int config_records(struct config_parser *p, const struct config_key *key,
 		RECORDS_KEY(format, "format", config_value_choice, "json, xferlog",
 			    .names = config_format_names,
 			    .names_n = ARRAY_SIZE(config_format_names)),
+		RECORDS_KEY(nat, "nat", parse_path, "the absolute path of a file"),
+		RECORDS_KEY(ipfix, "ipfix", config_value_unicast, COLLECTOR_TEXT),
+		RECORDS_KEY(ipfix_tcp, "ipfix_transport", config_value_flag, "udp, tcp",
+			    .names = transport_names,
+			    .names_n = ARRAY_SIZE(transport_names)),
+		RECORDS_KEY(destinations, "destinations", config_value_flag,
+			    "true, false", .names = flag_names,
+			    .names_n = ARRAY_SIZE(flag_names)),
 	};
 #undef RECORDS_KEY
 	struct config_records *records = out;

@@ -41,19 +41,26 @@ void event_maps_close(struct event_maps *maps)
 	close_fd(&maps->readers_fd);
 }
 
-void event_maps_rule(struct event_maps *maps, __u16 id, char name[FTPNAT_NAME_LEN])
+void event_maps_rule_of(struct event_maps *maps, __u16 id, struct ftpnat_rule *rule)
 {
 	struct ftpnat_config config = { 0 };
-	struct ftpnat_rule rule = { 0 };
 	__u32 key = 0;
 
+	*rule = (struct ftpnat_rule){ 0 };
 	bpf_map_lookup_elem(maps->config_fd, &key, &config);
 	key = (config.slot & 1) * FTPNAT_MAX_RULES + id;
-	if (id >= FTPNAT_MAX_RULES || bpf_map_lookup_elem(maps->rules_fd, &key, &rule) ||
-	    !rule.name[0])
-		strcpy(rule.name, id == FTPNAT_NO_RULE ? "-" : "?");
+	if (id >= FTPNAT_MAX_RULES || bpf_map_lookup_elem(maps->rules_fd, &key, rule) ||
+	    !rule->name[0])
+		strcpy(rule->name, id == FTPNAT_NO_RULE ? "-" : "?");
+	widen(maps, rule->name);
+}
+
+void event_maps_rule(struct event_maps *maps, __u16 id, char name[FTPNAT_NAME_LEN])
+{
+	struct ftpnat_rule rule;
+
+	event_maps_rule_of(maps, id, &rule);
 	memcpy(name, rule.name, sizeof(rule.name));
-	widen(maps, name);
 }
 
 bool event_maps_up(const struct event_maps *maps)

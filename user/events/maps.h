@@ -24,6 +24,9 @@ struct event_maps {
 int event_maps_open(struct event_maps *maps, const struct view *view);
 void event_maps_close(struct event_maps *maps);
 
+/* The rule, even if a reload has added it since; all but its name zero if there is none. */
+void event_maps_rule_of(struct event_maps *maps, __u16 id, struct ftpnat_rule *rule);
+
 /* Name of the rule, even if a reload has added it since; "?" if there is none. */
 void event_maps_rule(struct event_maps *maps, __u16 id, char name[FTPNAT_NAME_LEN]);
 

@@ -11,6 +11,7 @@
 #include "events/print.h"
 #include "events/transfer.h"
 #include "service/metrics.h"
+#include "service/nat_record.h"
 #include "service/xferlog.h"
 
 #define ROUND	  1024	     /* events at once: requests and signals shall not wait */
@@ -44,15 +45,40 @@ static void write_transfer(struct records *records, const struct ftpnat_event *e
 		record_file_write(&records->transfers, line, len);
 }
 
+static void write_nat(struct records *records, const struct ftpnat_event *e,
+		      const struct ftpnat_rule *rule)
+{
+	_cleanup_free_ char *line = NULL;
+	json_t *entry;
+	size_t len;
+	FILE *out;
+
+	nat_record_export(&records->ipfix, e, rule->kind);
+	if (!records->nat.path)
+		return;
+	out = open_memstream(&line, &len);
+	if (!out)
+		return;
+	entry = nat_record_json(e, rule->name, records->destinations);
+	event_json_print(out, entry);
+	fputc('\n', out);
+	json_decref(entry);
+	if (!fclose(out))
+		record_file_write(&records->nat, line, len);
+}
+
 static int see_event(void *arg, void *data, size_t size)
 {
 	const struct ftpnat_event *e = data;
 	struct records *records = arg;
-	char rule[FTPNAT_NAME_LEN];
+	struct ftpnat_rule rule;
 
-	if (event_is_whole(e, size) && event_transfer(e)) {
-		event_maps_rule(&records->maps, e->rule, rule);
-		write_transfer(records, e, rule);
+	if (event_is_whole(e, size)) {
+		event_maps_rule_of(&records->maps, e->rule, &rule);
+		if (event_transfer(e))
+			write_transfer(records, e, rule.name);
+		else if (nat_record_wanted(e, rule.kind))
+			write_nat(records, e, &rule);
 	}
 	return ++records->round < ROUND ? 0 : -EAGAIN;
 }
@@ -63,6 +89,7 @@ static void read_ring(struct records *records)
 {
 	records->round = 0;
 	ring_buffer__consume(records->reader.ring);
+	ipfix_export_flush(&records->ipfix);
 }
 
 static int see_ring(sd_event_source *source, int fd, uint32_t revents, void *arg)
@@ -134,25 +161,35 @@ void records_close(struct records *records)
 			;
 	end_reading(records);
 	record_file_close(&records->transfers);
+	record_file_close(&records->nat);
+	ipfix_export_close(&records->ipfix);
 	event_maps_close(&records->maps);
 }
 
 int records_configure(struct records *records, const struct config_records *config)
 {
+	int err;
+
 	if (records->reader.ring)
 		read_ring(records); /* what came before goes where it was to go */
 	records->format = config->format;
+	records->destinations = config->destinations;
 	record_file_use(&records->transfers, config->transfers);
+	record_file_use(&records->nat, config->nat);
+	err = ipfix_export_use(&records->ipfix, &config->ipfix, config->ipfix_tcp,
+			       config->destinations);
 	if (!config->at.line)
 		end_reading(records);
-	else if (!records->reader.ring)
-		return begin_reading(records);
-	return 0;
+	else if (!err && !records->reader.ring)
+		err = begin_reading(records);
+	return err;
 }
 
 int records_tend(struct records *records)
 {
 	record_file_tend(&records->transfers);
+	record_file_tend(&records->nat);
+	ipfix_export_tend(&records->ipfix);
 	tell_lost(records);
 	return records->waiting ? begin_reading(records) : 0;
 }
@@ -166,14 +203,18 @@ void records_metrics(const struct records *records, json_t *families)
 {
 	json_t *family;
 
-	if (!records->transfers.path)
+	if (!records->reader.ring && !records->waiting)
 		return;
 	family = metrics_family(families, "ftpnat_records_written_total", "counter",
 				"Records that `run` has written, by where to.");
 	sample(family, "transfers", records->transfers.written);
+	sample(family, "nat", records->nat.written);
+	sample(family, "ipfix", records->ipfix.written);
 	family = metrics_family(families, "ftpnat_records_lost_total", "counter",
 				"Records that could not be written, by where to; reader: "
 				"they came too fast.");
 	sample(family, "transfers", records->transfers.lost);
+	sample(family, "nat", records->nat.lost);
+	sample(family, "ipfix", records->ipfix.lost);
 	sample(family, "reader", records->lost_before + records->lost);
 }

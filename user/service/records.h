@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "events/maps.h"
 #include "events/reader.h"
+#include "service/ipfix_export.h"
 #include "service/record_file.h"
 
 struct records {
@@ -24,12 +25,16 @@ struct records {
 	__u64 lost_before;  /* in those of earlier readers */
 	struct record_file transfers;
 	enum config_format format;
+	struct record_file nat;
+	struct ipfix_export ipfix;
+	bool destinations;
 };
 
 #define RECORDS_INIT                                                                     \
 	{                                                                                \
 		.maps = EVENT_MAPS_INIT, .reader = EVENT_READER_INIT,                    \
-		.transfers = RECORD_FILE_INIT                                            \
+		.transfers = RECORD_FILE_INIT, .nat = RECORD_FILE_INIT,                  \
+		.ipfix = IPFIX_EXPORT_INIT                                               \
 	}
 
 /* After `up`. Reports its errors. */
