@@ -141,7 +141,7 @@ PLACES = {
 }
 
 # What a key is valid with only.
-COMPANIONS = {"prefix64": {"clients": '"2001:db8:5::/48"'}}
+COMPANIONS = {"ipfix_transport": {"ipfix": '"192.0.2.5:4739"'}, "prefix64": {"clients": '"2001:db8:5::/48"'}}
 
 
 @pytest.fixture

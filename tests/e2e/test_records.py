@@ -158,7 +158,7 @@ def test_the_password_is_nowhere(make_lab, tmp_path):
     lab, server, vips = single(make_lab, Proftpd)
     path = str(tmp_path / "transfers.json")
     config = {"publish": [publish("files", vips, [server], per_client={"failed_logins": "5/10min"})],
-              "records": {"transfers": path, "format": "json"}, **METRICS}
+              "records": {"transfers": path, "nat": str(tmp_path / "nat.json")}, **METRICS}
     lab.gateway.write(config)
     service = Service(lab)
     everything = Follower(lab, "--json")

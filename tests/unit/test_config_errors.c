@@ -526,6 +526,15 @@ static const struct config_row rows[] = {
 	{ "a format of nothing", PUBLISHED "records: {format: xferlog}\n",
 	  "6:10: records: nothing is to be written; accepted: one of transfers, nat, "
 	  "ipfix, or several" },
+	{ "a transport to nobody",
+	  PUBLISHED "records: {transfers: /t, ipfix_transport: tcp}\n",
+	  "6:10: records: ipfix_transport without ipfix; accepted: both, or no "
+	  "ipfix_transport" },
+	{ "both records in one file", PUBLISHED "records: {transfers: /t, nat: /t}\n",
+	  "6:10: records: transfers and nat are the same file; accepted: two files" },
+	{ "a collector without a port", PUBLISHED "records: {ipfix: 192.0.2.5}\n",
+	  "6:18: ipfix: '192.0.2.5' has no port; accepted: ADDRESS:PORT of "
+	  "a collector with a port from 1 to 65535, IPv6 as \"[2001:db8::10]:4739\"" },
 	{ "metrics endpoint", PUBLISHED "metrics: {listen: 9821}\n",
 	  "6:19: listen: '9821' is not an address with port; accepted: " ENDPOINT_TEXT },
 };
