@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from siege import Siege
 from world import Failed
 
-MODULES = ("sources", "acceptance", "hidden_lines", "handshakes", "data_connections", "icmp_errors", "guards",
-           "policy", "browsers", "sockets", "answers", "across")
+MODULES = ("sources", "acceptance", "hidden_lines", "handshakes", "options", "data_connections", "icmp_errors", "guards",
+           "policy", "readings_of_replies", "browsers", "sockets", "answers", "across", "families")
 FUZZER = "fuzz-packets"  # its name in `unmet`
 UNMET = os.path.join(os.path.dirname(os.path.abspath(__file__)), "unmet")
 

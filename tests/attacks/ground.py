@@ -24,6 +24,7 @@ NAT64 = Rule("publish IPv6 to IPv4", "fd00:1:1::61", "2001:db8::11", "10.2.1.21"
 NAT46 = Rule("publish IPv4 to IPv6", "10.1.1.61", "192.0.2.13", "fd00:2:1::21", "fd00:2:1::1")
 RULES = (GROW, GROW6, PUBLISH, PUBLISH6, FULL, TRACK, TRACK6, LIMITED, CAUTIOUS, NAT64, NAT46)
 
+CLIENT64, PREFIX64 = "fd00:1:1::64", "fd00:64::/96"  # dials IPv4 servers behind the prefix
 ASIDE = {"v4": "10.1.2.7", "v6": "fd00:1:2::7"}  # a host on the third link
 GUARDED = [20, "1024-65535"]
 
@@ -47,6 +48,7 @@ def configuration(lab):
                  "source": "gateway"} for name, rule in (("nat64", NAT64), ("nat46", NAT46))]
     masquerade = [{"name": name, "clients": f"{rule.client}/{128 if ':' in rule.client else 32}",
                    "to": rule.seen} for name, rule in (("lan4", GROW), ("lan6", GROW6))]
+    masquerade.append({"name": "lan64", "clients": f"{CLIENT64}/128", "to": GROW.seen, "prefix64": PREFIX64})
     track = [{"name": "routed", "clients": [f"{TRACK.client}/32", f"{TRACK6.client}/128"]}]
     guard = [{"interface": lab.client.gw_interface, "ports": GUARDED}]
     return {"xdp": "off", "publish": publish, "masquerade": masquerade, "track": track, "guard": guard}
@@ -100,7 +102,7 @@ class Ground(World):
             lab.gw.sysctl(f"net/ipv4/conf/{name}/rp_filter", 1)
         super().__init__(lab)
         self.aside = self._wire(lab.clients[1], set(ASIDE.values()))
-        self._add(self.near, lab.client, addresses_of(RULES, "client"))
+        self._add(self.near, lab.client, addresses_of(RULES, "client") | {CLIENT64})
         self._add(self.far, lab.server, addresses_of(RULES, "server"))
         for node in (lab.client, lab.server):
             prepare_end(node, "eth0")  # for native XDP
