@@ -8,7 +8,8 @@ from ground import NAT46, NAT64
 from world import PUBLISH, PUBLISH6
 
 # Those that write PASV and its 227 themselves, which here each side has in another form
-SAME_FAMILY = ("227 in the server's name", "227 to what the client dialled", "hidden 227", "line damaged on its way")
+SAME_FAMILY = ("227 in the server's name", "227 to what the client dialled", "227 with a foreign address", "hidden 227",
+               "SACK of a line", "line damaged on its way")
 
 entered().extend([replace(entry, rule=NAT64 if entry.rule is PUBLISH6 else NAT46, ours=True) for entry in entered()
                   if entry.rule in (PUBLISH, PUBLISH6) and not entry.group.startswith(SAME_FAMILY)])
