@@ -242,7 +242,7 @@ def test_default_is_the_one_in_force(check, place, key):
     if not default or key in PLACES[place][2]:
         return  # there is none, or it is words
     value = re.sub(r"\\(.)", r"\1", default[1])
-    without, refusal = check(place, {})
+    without, refusal = check(place, COMPANIONS.get(key, {}))
     if without is None:
         assert unsupported(refusal)
         return

@@ -232,8 +232,8 @@ def test_tshark_reads_addresses_of_ipv6(make_lab):
     assert [flow["cflow.nat_event"] for flow in found] == ["1", "1", "2", "2"]
     for flow in found:
         assert flow["cflow.srcaddrv6"] == address
-        assert flow["cflow.post_natsource_ipv6_address"] == GATEWAY[1]
-        assert flow["cflow.dstaddrv6"] == flow["cflow.post_natdestination_ipv6_address"] == server.addresses[1]
+        assert flow["cflow.post_nat_source_ipv6_address"] == GATEWAY[1]
+        assert flow["cflow.dstaddrv6"] == flow["cflow.post_nat_destination_ipv6_address"] == server.addresses[1]
     assert found[0]["cflow.srcport"] == str(port)
 
 
