@@ -29,7 +29,7 @@ enum ipfix_realm { IPFIX_REALM_PRIVATE = 1, IPFIX_REALM_PUBLIC = 2 };
 struct ipfix_record {
 	__u64 milliseconds; /* since 1970 */
 	enum ipfix_nat_event event;
-	enum ipfix_realm realm;	     /* that the connection was opened from */
+	enum ipfix_realm realm;	    /* that the connection was opened from */
 	struct ftpnat_tuple before; /* as the client sends */
 	struct ftpnat_tuple after;  /* as the server sees it */
 };
@@ -37,8 +37,8 @@ struct ipfix_record {
 /* A message under construction. */
 struct ipfix_message {
 	__u8 byte[IPFIX_MESSAGE_LEN];
-	size_t len;	    /* 0: nothing in it */
-	size_t set;	    /* offset of the set at hand; 0: none */
+	size_t len; /* 0: nothing in it */
+	size_t set; /* offset of the set at hand; 0: none */
 	unsigned int set_id;
 	unsigned int records; /* data records */
 };

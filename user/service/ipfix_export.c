@@ -14,7 +14,7 @@
 #include "base/util.h"
 
 #define QUEUE		4096 /* messages kept for a slow collector: 5 MiB, 100,000 records */
-#define TEMPLATES_EVERY 60   /* seconds, over UDP (RFC 7011 section 8.1) */
+#define TEMPLATES_EVERY 60 /* seconds, over UDP (RFC 7011 section 8.1) */
 
 static __u64 seconds_now(void)
 {
@@ -38,8 +38,9 @@ static void fails(struct ipfix_export *ex, int err)
 	if (!ex->failed)
 		pr_err("IPFIX collector %s: %s: records are %s, until it can be reached",
 		       collector_str(text, ex), strerror(err),
-		       ex->tcp ? "kept, and those that are too many are lost and counted" :
-				 "lost, and counted");
+		       ex->tcp ?
+			       "kept, and those that are too many are lost and counted" :
+			       "lost, and counted");
 	ex->failed = err;
 }
 
@@ -71,10 +72,9 @@ static void connect_collector(struct ipfix_export *ex)
 
 	ex->sequence = 0;
 	ex->templates_at = 0;
-	ex->fd = socket(to.ss_family,
-			(ex->tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC |
-				SOCK_NONBLOCK,
-			0);
+	ex->fd = socket(
+		to.ss_family,
+		(ex->tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (ex->fd < 0) {
 		fails(ex, errno);
 		return;
