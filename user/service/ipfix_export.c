@@ -170,7 +170,7 @@ static int send_rest(struct ipfix_export *ex, const struct ipfix_message *m)
 	return ex->sent == m->len;
 }
 
-/* Templates go first in each connection; they are no part of the queue. */
+/* Templates go first in each connection; they are not part of the queue. */
 static int send_stream_templates(struct ipfix_export *ex)
 {
 	struct ipfix_message m = { 0 };

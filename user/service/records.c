@@ -14,7 +14,7 @@
 #include "service/nat_record.h"
 #include "service/xferlog.h"
 
-#define ROUND	  1024	     /* events at once: requests and signals shall not wait */
+#define ROUND	  1024	     /* events at once: requests and signals must not wait */
 #define RING_SIZE (16 << 20) /* of what comes while something else is done */
 
 /* ---- what is written ---- */
