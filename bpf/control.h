@@ -453,7 +453,7 @@ __noinline enum ftpnat_reason control_packet(struct __sk_buff *skb,
 			if (logs_look(&c)) {
 				verdict = control_locked(&c, flow);
 				if (!p->len)
-					logs_leave(session, &seg->session, seg->now);
+					logs_leave(session, seg->now);
 			} else {
 				verdict = FTPNAT_NO_MEMORY;
 			}

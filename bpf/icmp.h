@@ -139,7 +139,7 @@ static __always_inline bool quoted_unmap(const struct ftpnat_tuple *key,
 	dir = reverse->flags & FTPNAT_FLOW_CLIENT ? FTPNAT_FROM_SERVER :
 						    FTPNAT_FROM_CLIENT;
 	stream = &session->stream[dir];
-	logs = logs_find(session, &reverse->session);
+	logs = logs_find(session);
 	log = logs ? &logs->log[dir] : NULL;
 	plausible = in_flight(*seq, stream->acked, stream_said(stream, log),
 			      session->wscale[!dir]);

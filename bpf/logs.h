@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The logs of a session: entered with its first byte that is not acknowledged, removed
- * when all are. Only the holder of the session's lock may use them.
+ * The logs of a session: it has them from its first byte that is not acknowledged until all
+ * are. Only who holds the session's lock may use them. A kernel's cache has few pieces of
+ * their size, and new ones are copied whole; so those that a session leaves wait for the next
+ * one.
  */
 #ifndef FTPNAT_BPF_LOGS_H
 #define FTPNAT_BPF_LOGS_H
+
+#include <linux/errno.h>
 
 #include "scratch.h"
 
@@ -17,24 +21,48 @@ static __always_inline bool logs_used(const struct ftpnat_session *session)
 	return one->edits || one->kept_len || two->edits || two->kept_len;
 }
 
-#define NO_SESSION                                                                       \
-	0 /* whose logs are those of all sessions that have nothing in theirs */
+#define NO_LOGS 0 /* the key of those of all sessions that have nothing in theirs */
 
 /* The logs, NULL if nothing is in them. */
-static __always_inline struct ftpnat_logs *logs_find(const struct ftpnat_session *session,
-						     const __u32 *id)
+static __always_inline struct ftpnat_logs *logs_find(const struct ftpnat_session *session)
 {
-	return logs_used(session) ? bpf_map_lookup_elem(&ftpnat_logs, id) : NULL;
+	return logs_used(session) ? bpf_map_lookup_elem(&ftpnat_logs, &session->log) :
+				    NULL;
 }
 
-/* Enters the logs of this session, or those of NO_SESSION. */
-static __noinline void logs_enter(const __u32 *id)
+static __noinline int logs_enter(const __u32 *key)
 {
 	__u32 zero = 0;
 	struct ftpnat_logs *blank = bpf_map_lookup_elem(&ftpnat_new_logs, &zero);
 
-	if (blank)
-		bpf_map_update_elem(&ftpnat_logs, id, blank, BPF_NOEXIST);
+	return blank ? map_insert(&ftpnat_logs, key, blank) : -ENOMEM;
+}
+
+#define LOGS_TRIES 4 /* random keys */
+
+/* The key of logs that no session has. NO_LOGS: no memory. */
+static __noinline __u32 logs_new(void)
+{
+	__u32 key, i;
+
+	if (!bpf_map_pop_elem(&ftpnat_spare, &key))
+		return key;
+	for (i = 0; i < LOGS_TRIES; i++) {
+		key = bpf_get_prandom_u32();
+		if (key != NO_LOGS && !logs_enter(&key))
+			return key;
+	}
+	return NO_LOGS;
+}
+
+/* The session needs its logs no more: nothing of it is in them. */
+static __noinline void logs_release(struct ftpnat_session *session)
+{
+	__u32 key = session->log;
+
+	session->log = NO_LOGS;
+	if (key != NO_LOGS && bpf_map_push_elem(&ftpnat_spare, &key, BPF_ANY))
+		bpf_map_delete_elem(&ftpnat_logs, &key);
 }
 
 /* Sets the logs of the segment at hand if something is in them. False: it never happens. */
@@ -47,7 +75,7 @@ static __always_inline bool logs_look(struct scan *c)
 	c->other_log = NULL;
 	if (!logs_used(c->session))
 		return true;
-	logs = bpf_map_lookup_elem(&ftpnat_logs, &seg->session);
+	logs = bpf_map_lookup_elem(&ftpnat_logs, &c->session->log);
 	if (!logs)
 		return false;
 	c->log = &logs->log[seg->dir & 1];
@@ -56,24 +84,30 @@ static __always_inline bool logs_look(struct scan *c)
 }
 
 /*
- * Sets the logs of the segment at hand: where something will be entered or is, the session's
- * own ones, else those of NO_SESSION. All come from one lookup, or the verifier would follow
- * two kinds of logs everywhere. False: no memory.
+ * Sets the logs of the segment at hand: the session's own ones, or where it has none and
+ * nothing will be entered those of NO_LOGS. All come from one lookup, or the verifier would
+ * follow two kinds of logs everywhere. False: no memory.
  */
 static __noinline bool logs_take(struct scan *c, bool enter)
 {
 	const struct segment *seg = &c->s->segment;
 	struct ftpnat_session *session = c->session;
-	__u32 key = enter || logs_used(session) ? seg->session : NO_SESSION;
-	struct ftpnat_logs *logs = bpf_map_lookup_elem(&ftpnat_logs, &key);
+	struct ftpnat_logs *logs;
+	__u32 key;
 
-	if (!logs) {
+	if (enter && session->log == NO_LOGS) {
+		session->log = logs_new();
+		if (session->log == NO_LOGS)
+			return false;
+		session->logged = seg->now;
+	}
+	key = session->log;
+	logs = bpf_map_lookup_elem(&ftpnat_logs, &key);
+	if (!logs) { /* the first of NO_LOGS */
 		logs_enter(&key);
 		logs = bpf_map_lookup_elem(&ftpnat_logs, &key);
 		if (!logs)
 			return false;
-		if (key)
-			session->logged = seg->now ? seg->now : 1;
 	}
 	c->log = &logs->log[seg->dir & 1];
 	c->other_log = &logs->log[!(seg->dir & 1)];
@@ -81,17 +115,14 @@ static __noinline bool logs_take(struct scan *c, bool enter)
 }
 
 /*
- * Removes logs in which nothing is, if they have been there for a while or the session has
- * ended. Those of a busy session stay: it would need others at once.
+ * Takes the logs in which nothing is from a session, if it has had them for a while or has
+ * ended. A busy one keeps them: it would need others at once.
  */
-static __always_inline void logs_leave(struct ftpnat_session *session, const __u32 *id,
-				       __u32 now)
+static __always_inline void logs_leave(struct ftpnat_session *session, __u32 now)
 {
-	if (!session->logged || logs_used(session) ||
-	    (!session->closing && session->logged == now))
-		return;
-	bpf_map_delete_elem(&ftpnat_logs, id);
-	session->logged = 0;
+	if (session->log != NO_LOGS && !logs_used(session) &&
+	    (session->closing || session->logged != now))
+		logs_release(session);
 }
 
 #endif

@@ -36,10 +36,17 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 1); /* loader: limits.control + 1, for the empty ones */
+	__uint(max_entries,
+	       1); /* loader: limits.control, and room for those without session */
 	__type(key, __u32);
 	__type(value, struct ftpnat_logs);
 } ftpnat_logs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK);
+	__uint(max_entries, FTPNAT_LOGS_SPARE);
+	__type(value, __u32);
+} ftpnat_spare SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -219,7 +219,7 @@ static __always_inline void session_remove(__u32 *id, const struct ftpnat_tuple 
 	tls_forget(session, *id);
 	transfer_remove(id);
 	session->gone = 1; /* to those that wait for the lock */
-	bpf_map_delete_elem(&ftpnat_logs, id);
+	logs_release(session);
 	session_unlock(session, id);
 	bpf_map_delete_elem(&ftpnat_sessions, id);
 }
@@ -232,7 +232,7 @@ static __always_inline void session_rest(const struct ftpnat_flow *client,
 
 	if (!session || !session_lock(session, &client->session))
 		return;
-	logs_leave(session, &client->session, now);
+	logs_leave(session, now);
 	session_unlock(session, &client->session);
 }
 

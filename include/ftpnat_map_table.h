@@ -29,6 +29,7 @@
 	X(FLOWS,    "ftpnat_flows",    "connections, an entry per direction",        true)  \
 	X(SESSIONS, "ftpnat_sessions", "control connections",                        true)  \
 	X(LOGS,     "ftpnat_logs",     "bytes and edits not yet acknowledged",       true)  \
+	X(SPARE,    "ftpnat_spare",    "logs that no session has",                   true)  \
 	X(TRANSFERS, "ftpnat_transfers", "transfers of sessions, for their records",  true)  \
 	X(EXPECTED, "ftpnat_expected", "announced data connections",                 true)  \
 	X(TLS,      "ftpnat_tls",      "sessions under TLS, by client",              true)  \

@@ -83,10 +83,14 @@ struct ftpnat_log {
 	__u8 text[FTPNAT_TEXT_LEN];
 };
 
+#define FTPNAT_LOGS_SPARE                                                                \
+	128 /* kept for the next sessions, at most; `up` makes so many: bursts need memory */
+
 /*
- * ftpnat_logs: session id -> its logs. Entered with the first byte that is not
- * acknowledged, removed when all are and some time has passed. Only the holder of the
- * session's lock may use it. Id 0, which no session has: empty ones for all others.
+ * ftpnat_logs: any number -> the logs of a session, which it has from its first byte that is
+ * not acknowledged until all are and some time has passed. Only who holds the session's lock
+ * may use them. 0: empty ones for all others. ftpnat_spare: the numbers of those that no
+ * session has; nothing is in them, whatever they contain.
  */
 struct ftpnat_logs {
 	struct ftpnat_log log[FTPNAT_DIR_MAX];
@@ -119,7 +123,8 @@ struct ftpnat_session {
 	__u32 data_flows; /* data connections in ftpnat_flows */
 	__u32 created;	  /* its control connection */
 	__u32 spoken;	  /* when either end last finished a line */
-	__u32 logged;	  /* when its logs were entered; 0: it has none */
+	__u32 log;	  /* key of its logs in ftpnat_logs; 0: it has none */
+	__u32 logged;	  /* when it got them */
 	__u32 queued; /* when its entry of ftpnat_expiry was entered; 0: it has none */
 	__u16 rule;
 	__u8 flags;
@@ -165,6 +170,6 @@ struct ftpnat_tls {
 _Static_assert(sizeof(struct ftpnat_edit) == 12, "layout 4");
 _Static_assert(1 << FTPNAT_KEPT_SHIFT <= FTPNAT_KEPT_LEN - FTPNAT_HELD_LEN,
 	       "a window of one unit fits beside what is held back");
-_Static_assert(sizeof(struct ftpnat_session) <= 536, "what an idle session takes");
+_Static_assert(sizeof(struct ftpnat_session) <= 540, "what an idle session takes");
 
 #endif

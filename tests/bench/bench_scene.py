@@ -148,7 +148,7 @@ class Scene:
              node=None):
         """Runs the generator; what it says."""
         node = node or self.lab.client
-        said = tool("traffic", node.path, "eth0", pinned("bench_counts"), frames.SIZES[size],
+        said = tool("traffic", node.path, "eth0", pinned("bench_counts"), frames.SIZES.get(size, size),
                     ",".join(map(str, CPUS[:cpus])), flows, order,
                     f"x{packets}" if packets else seconds, input="".join(templates))
         if not said["total"]:
@@ -217,8 +217,9 @@ class Scene:
                 (server, to_client, frames.SYN | frames.ACK, 5000, 1001, vary_client),
                 (client, to_server, frames.ACK, 1001, 5001, vary_server)):
             header = frames.headers(self.macs(node), source, destination, seq, ack, flags)
-            self.send_all([frames.template(header, vary)], count, flows=count, order="order",
-                          node=node)
+            # no payload, of which a control connection would keep a copy until it is acknowledged
+            self.send_all([frames.template(header, vary)], count, size=frames.HEADER, flows=count,
+                          order="order", node=node)
         header = frames.headers(self.macs(client), *to_server, 1001, 5001, frames.ACK)
         return frames.template(header, vary_server)
 

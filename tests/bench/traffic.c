@@ -36,6 +36,7 @@
 #include "bench/generate.skel.h"
 
 #define MAX_CPUS  64
+#define MIN_FRAME 60   /* Ethernet pads shorter ones */
 #define MAX_FRAME 3400 /* a page less the headroom and tailroom that live frames need */
 #define PATIENCE  5    /* seconds that the first frame may take to arrive */
 #define LATE	  100  /* milliseconds that the last ones may take */
@@ -196,7 +197,7 @@ int main(int argc, char **argv)
 	if (!ifindex)
 		die(argv[2], errno);
 	frame = (__u32)atoi(argv[4]);
-	if (frame < 60 || frame > MAX_FRAME)
+	if (frame < BENCH_HEADER || frame > MAX_FRAME)
 		die("length of a frame", EINVAL);
 	if (*argv[8] == 'x')
 		packets = strtoull(argv[8] + 1, NULL, 10);
@@ -209,7 +210,7 @@ int main(int argc, char **argv)
 
 		s->cpu = atoi(cpu);
 		s->ifindex = ifindex;
-		s->length = frame;
+		s->length = frame < MIN_FRAME ? MIN_FRAME : frame;
 		s->packets = packets;
 		s->skel = generate__open_and_load();
 		if (!s->skel)

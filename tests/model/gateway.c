@@ -293,8 +293,9 @@ void gateway_forget(struct gateway *g, struct gateway_rest *rest)
 {
 	struct ftpnat_expected_key expectation;
 	struct ftpnat_expected e;
+	struct ftpnat_session session;
 	struct ftpnat_tuple flow;
-	__u32 session;
+	__u32 id;
 
 	memset(rest, 0, sizeof(*rest));
 	while (take(g->skel->maps.ftpnat_expected, &expectation, &e)) {
@@ -312,8 +313,13 @@ void gateway_forget(struct gateway *g, struct gateway_rest *rest)
 	}
 	while (take(g->skel->maps.ftpnat_flows, &flow, NULL))
 		rest->flows++;
-	while (take(g->skel->maps.ftpnat_sessions, &session, NULL))
+	while (take(g->skel->maps.ftpnat_sessions, &id, &session)) {
 		rest->sessions++;
+		/* for the next session, as they are */
+		if (session.log)
+			bpf_map_update_elem(bpf_map__fd(g->skel->maps.ftpnat_spare), NULL,
+					    &session.log, BPF_ANY);
+	}
 	if (g->listen.port)
 		bpf_map_delete_elem(bpf_map__fd(g->skel->maps.ftpnat_listens),
 				    &g->listen);

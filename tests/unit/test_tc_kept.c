@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include <bpf/bpf.h>
+
 #include "lib/told.h"
 #include "base/util.h"
 
@@ -386,6 +388,89 @@ static void test_logs(void **state)
 	assert_int_equal(dataplane_logs(), 1);
 }
 
+#define BURST 30 /* sessions */
+
+/* A line of so many new sessions, each from another port, which the server has acknowledged if `acked`. */
+static void speak_all(uint16_t port, bool acked)
+{
+	const struct scene *scene = scene_get(KEEP4);
+
+	for (uint16_t i = 0; i < BURST; i++) {
+		struct talk talk;
+
+		talk_init(&talk, scene);
+		talk.client_port = (uint16_t)(port + i);
+		talk.seen_port = (uint16_t)(port + i);
+		talk_open(&talk);
+		assert_true(talk_step(&talk, "line", &(struct step)C("NOOP\r\n")));
+		if (!acked)
+			continue;
+		dataplane_age_logs();
+		assert_true(talk_step(&talk, "ACK", &(struct step)S(NULL, .flags = ACK)));
+	}
+}
+
+/*
+ * A burst of new sessions asks for no memory if as many have spoken before, or if `up` has made
+ * logs: the kernel has only one or two pieces of their size at hand.
+ */
+static void test_logs_of_a_burst(void **state)
+{
+	static struct ftpnat_logs none;
+	struct talk talk;
+
+	(void)state;
+	talk_begin(&talk, KEEP4);
+	for (__u32 key = 1; key <= BURST; key++) {
+		assert_int_equal(bpf_map_update_elem(dataplane_fd("ftpnat_logs"), &key,
+						     &none, BPF_NOEXIST),
+				 0);
+		assert_int_equal(bpf_map_update_elem(dataplane_fd("ftpnat_spare"), NULL,
+						     &key, BPF_ANY),
+				 0);
+	}
+	speak_all(20000, true);
+	assert_int_equal(dataplane_logs_made(), BURST);
+	assert_int_equal(dataplane_logs(), 0);
+	speak_all(30000, false);
+	assert_int_equal(dataplane_logs_made(), BURST);
+	assert_int_equal(dataplane_logs(), BURST);
+	/* and one more has to be made */
+	assert_true(talk_step(&talk, "line", &(struct step)C("NOOP\r\n")));
+	assert_int_equal(dataplane_logs_made(), BURST + 1);
+}
+
+/* What a session has left in its logs is no part of the next one's. */
+static void test_logs_of_another(void **state)
+{
+	static const struct step first[] = {
+		C("PORT $c,7,208\r\n", "PORT $p,7,208\r\n", .also = { FTPNAT_EXPECTED }),
+		S("200 ok\r\n"),
+		{ 0 },
+	};
+	static const struct step second[] = {
+		C("PORT $c,7,209\r\n", "PORT $p,7,209\r\n", .also = { FTPNAT_EXPECTED }),
+		C("PORT $c,7,209\r\n", "PORT $p,7,209\r\n", AGAIN(1)),
+		S("200 ok\r\n"),
+		{ 0 },
+	};
+	struct talk one, two;
+
+	(void)state;
+	talk_begin(&one, MASQ4);
+	assert_true(talk_steps(&one, "first", first));
+	assert_int_equal(dataplane_logs_made(), 1);
+	dataplane_age_logs();
+	assert_true(talk_step(&one, "ACK", &(struct step)C(NULL, .flags = ACK)));
+	assert_int_equal(dataplane_logs(), 0);
+	talk_init(&two, scene_get(MASQ4));
+	two.client_port = CLIENT_PORT + 1;
+	two.seen_port = CLIENT_PORT + 1;
+	talk_open(&two);
+	assert_true(talk_steps(&two, "second", second));
+	assert_int_equal(dataplane_logs_made(), 1);
+}
+
 /* What the receiver discards takes no memory. */
 static void test_no_logs_for_discarded(void **state)
 {
@@ -416,6 +501,8 @@ int main(void)
 		cmocka_unit_test(test_no_wider_window),
 		cmocka_unit_test(test_shifted_edge),
 		cmocka_unit_test(test_logs),
+		cmocka_unit_test(test_logs_of_a_burst),
+		cmocka_unit_test(test_logs_of_another),
 		cmocka_unit_test(test_no_logs_for_discarded),
 	};
 	static struct CMUnitTest tests[ARRAY_SIZE(told) + ARRAY_SIZE(windows) +

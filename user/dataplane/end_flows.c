@@ -85,7 +85,8 @@ static void ask_session(const struct ending *ending, const struct ftpnat_ending 
 	if (bpf_map_lookup_elem(ending->sessions_fd, &one->session, &session) ||
 	    memcmp(&session.client, &one->key, sizeof(one->key)))
 		return;
-	bpf_map_lookup_elem(ending->logs_fd, &one->session, &logs); /* none: no edits */
+	if (session.log) /* else no edits */
+		bpf_map_lookup_elem(ending->logs_fd, &session.log, &logs);
 	for (int from = 0; from < FTPNAT_DIR_MAX; from++) {
 		const struct ftpnat_stream *stream = &session.stream[from];
 

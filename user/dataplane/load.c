@@ -41,7 +41,7 @@ static int size_maps(const struct ftpnat_tc *skel, const struct config_limits *l
 		{ skel->maps.ftpnat_flows, 2 * (limits->control + limits->data) },
 		{ skel->maps.ftpnat_queue, expiry_blocks(limits) },
 		{ skel->maps.ftpnat_sessions, limits->control },
-		{ skel->maps.ftpnat_logs, limits->control + 1 }, /* see bpf/logs.h */
+		{ skel->maps.ftpnat_logs, limits->control + FTPNAT_LOGS_SPARE + 1 },
 		{ skel->maps.ftpnat_transfers, limits->control },
 		{ skel->maps.ftpnat_tls, limits->control },
 		{ skel->maps.ftpnat_expected, limits->expected },
@@ -148,6 +148,19 @@ static int start_timer(const struct ftpnat_tc *skel)
 	return err_r(-ENOMEM, "the kernel has no memory for a timer: try again");
 }
 
+/* Makes logs for the first sessions. What fails here is made when a session needs it. */
+static void make_logs(const struct ftpnat_tc *skel)
+{
+	_cleanup_free_ struct ftpnat_logs *blank = calloc(1, sizeof(*blank));
+
+	for (__u32 key = 1; blank && key <= FTPNAT_LOGS_SPARE; key++)
+		if (bpf_map_update_elem(bpf_map__fd(skel->maps.ftpnat_logs), &key, blank,
+					BPF_NOEXIST) ||
+		    bpf_map_update_elem(bpf_map__fd(skel->maps.ftpnat_spare), NULL, &key,
+					BPF_ANY))
+			return;
+}
+
 int dataplane_load(struct dataplane *dataplane, const struct config_limits *limits,
 		   const char *dir, bool bare)
 {
@@ -173,6 +186,8 @@ int dataplane_load(struct dataplane *dataplane, const struct config_limits *limi
 	if (err)
 		return kernel_log_explain(skel->obj, err);
 	pr_debug("loaded the programs%s%s", dir ? ", with the maps at " : "", dir ?: "");
+	if (!dir)
+		make_logs(skel);
 	return bind_state(skel) ?: start_timer(skel);
 }
 

@@ -281,6 +281,7 @@ void dataplane_forget(void)
 	empty(skel->maps.ftpnat_sessions);
 	empty(skel->maps.ftpnat_logs);
 	empty(skel->maps.ftpnat_transfers);
+	drain(skel->maps.ftpnat_spare);
 	empty(skel->maps.ftpnat_tls);
 	empty(skel->maps.ftpnat_expected);
 	empty(skel->maps.ftpnat_clients);
@@ -660,24 +661,38 @@ size_t dataplane_flows(void)
 
 size_t dataplane_logs(void)
 {
-	const __u32 none = 0;
-	size_t n = entries(skel->maps.ftpnat_logs);
-	struct ftpnat_logs logs;
+	int fd = bpf_map__fd(skel->maps.ftpnat_sessions);
+	struct ftpnat_session session;
+	__u32 id, *last = NULL;
+	size_t n = 0;
 
-	return n - find(skel->maps.ftpnat_logs, &none, &logs);
+	while (!bpf_map_get_next_key(fd, last, &id)) {
+		assert_int_equal(bpf_map_lookup_elem(fd, &id, &session), 0);
+		n += !!session.log;
+		last = &id;
+	}
+	return n;
+}
+
+size_t dataplane_logs_made(void)
+{
+	return entries(skel->maps.ftpnat_logs);
 }
 
 void dataplane_age_logs(void)
 {
 	int fd = bpf_map__fd(skel->maps.ftpnat_sessions);
 	struct ftpnat_session session;
-	__u32 id, *last = NULL;
+	__u32 id[LIMIT], *last = NULL;
+	size_t n = 0;
 
-	while (!bpf_map_get_next_key(fd, last, &id)) {
-		assert_int_equal(bpf_map_lookup_elem(fd, &id, &session), 0);
-		session.logged -= !!session.logged;
-		assert_int_equal(bpf_map_update_elem(fd, &id, &session, BPF_EXIST), 0);
-		last = &id;
+	/* first all keys: an update moves its entry to the front */
+	while (n < LIMIT && !bpf_map_get_next_key(fd, last, &id[n]))
+		last = &id[n++];
+	while (n--) {
+		assert_int_equal(bpf_map_lookup_elem(fd, &id[n], &session), 0);
+		session.logged--;
+		assert_int_equal(bpf_map_update_elem(fd, &id[n], &session, BPF_EXIST), 0);
 	}
 }
 

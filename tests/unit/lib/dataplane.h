@@ -162,7 +162,8 @@ bool dataplane_session(__u32 id, struct ftpnat_session *session);
 size_t dataplane_flows(void);
 size_t dataplane_sessions(void);
 size_t dataplane_expectations(void);
-size_t dataplane_logs(void); /* but for those that are always empty */
+size_t dataplane_logs(void);	  /* that a session has */
+size_t dataplane_logs_made(void); /* used or not */
 /* As if all logs had been entered a second earlier. */
 void dataplane_age_logs(void);
 /* The only expectation; the test fails unless there is exactly one. */
