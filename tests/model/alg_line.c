@@ -395,6 +395,13 @@ char epsv_argument(const uint8_t *s, size_t len, size_t args)
 	return word_end(s, len, at) == at + 1 && s[at] ? (char)toupper(s[at]) : '?';
 }
 
+bool argument_is(const uint8_t *s, size_t len, size_t args, const char *word)
+{
+	size_t at = skip_blanks(s, len, args);
+
+	return word_is(s + at, word_end(s, len, at) - at, word);
+}
+
 /* ---- what the server says ---- */
 
 /* Commas from `at` on, with those before it: would a client that leaves bytes out find six numbers? */

@@ -52,6 +52,8 @@ int verb_of(const uint8_t *s, size_t len, size_t *args);
 
 /* The argument of an EPSV: 0: none, a character in capitals, '?': more than one. */
 char epsv_argument(const uint8_t *s, size_t len, size_t args);
+/* Is this, in any case, the first word behind the verb? */
+bool argument_is(const uint8_t *s, size_t len, size_t args, const char *word);
 
 /* The address from offset `at` on; UNCLEAR: *p is what to replace. */
 enum reading find_port(const uint8_t *s, size_t len, size_t at, struct place *p);

@@ -19,7 +19,9 @@ enum {
 	USE_V6,
 	ARGUMENT,
 	NO_CLEAR_ADDRESS,
-	NO_CONNECT
+	NO_CONNECT,
+	ALGS_ON,
+	ALGS_OFF
 };
 
 static const char *const refusals[] = {
@@ -33,6 +35,8 @@ static const char *const refusals[] = {
 	[ARGUMENT] = "504 Command not implemented for that parameter.\r\n",
 	[NO_CLEAR_ADDRESS] = "425 The server names no clear address.\r\n",
 	[NO_CONNECT] = "425 Data connections to another host are refused.\r\n",
+	[ALGS_ON] = "216 EPSVEPRT translated.\r\n",
+	[ALGS_OFF] = "216 NONE translated.\r\n",
 };
 
 bool alg_across(const struct alg_config *config)
@@ -303,7 +307,7 @@ static void address_line(struct alg_model *m, int verb, size_t args, struct plac
 	if (reading == UNREADABLE)
 		return;
 	command->matters = true;
-	if (m->alien)
+	if (m->alien || m->untranslated)
 		command->refusal = POLICY;
 	else if (reading == UNCLEAR)
 		command->refusal = AMBIGUOUS;
@@ -332,8 +336,23 @@ static void refuse(struct alg_command *command, int refusal, struct place *p, si
 	strcpy(text, "DENIED\r\n");
 }
 
-/* PASV, EPSV across families: RFC 6384 section 6, and the reverse. */
-static void passive_across(const struct alg_model *m, size_t args, struct place *p,
+/* RFC 6384 section 11 */
+static int algs_answer(struct alg_model *m, size_t args)
+{
+	const uint8_t *s = m->stream[ALG_CLIENT].line;
+	size_t len = m->stream[ALG_CLIENT].line_len;
+
+	if (argument_is(s, len, args, "ENABLE64"))
+		m->untranslated = false;
+	else if (argument_is(s, len, args, "DISABLE64"))
+		m->untranslated = true;
+	else if (!argument_is(s, len, args, "STATUS64"))
+		return ARGUMENT;
+	return m->untranslated ? ALGS_OFF : ALGS_ON;
+}
+
+/* PASV, EPSV, ALGS across families: RFC 6384 section 6, and the reverse. */
+static void passive_across(struct alg_model *m, size_t args, struct place *p,
 			   struct alg_command *command, char *text)
 {
 	const uint8_t *s = m->stream[ALG_CLIENT].line;
@@ -341,7 +360,12 @@ static void passive_across(const struct alg_model *m, size_t args, struct place 
 	bool to_v4 = alg_addr_is_v4(&m->config.server);
 	char argument = command->said == EPSV ? epsv_argument(s, len, args) : 0;
 
-	if (to_v4 && command->said == EPSV_ALL) {
+	if (command->said == ALGS) {
+		if (to_v4)
+			refuse(command, algs_answer(m, args), p, len, text);
+	} else if (m->untranslated) {
+		return;
+	} else if (to_v4 && command->said == EPSV_ALL) {
 		refuse(command, ARGUMENT, p, len, text);
 	} else if (argument && argument != (to_v4 ? '2' : '1')) {
 		refuse(command, to_v4 ? USE_V6 : USE_V4, p, len, text);
@@ -385,7 +409,7 @@ static void client_line(struct alg_model *m, struct alg_stream *stream)
 							 verb == AUTH || verb == REIN };
 		address_line(m, verb, args, &p, command, text);
 		if (alg_across(&m->config) &&
-		    (verb == PASV || verb == EPSV || verb == EPSV_ALL))
+		    (verb == PASV || verb == EPSV || verb == EPSV_ALL || verb == ALGS))
 			passive_across(m, args, &p, command, text);
 	}
 	say_changed(stream, &p, text);
@@ -622,6 +646,7 @@ void alg_init(struct alg_model *m, const struct alg_config *config, alg_port_fn 
 	m->alien = false;
 	m->spoken = false;
 	m->epsv_only = false;
+	m->untranslated = false;
 	m->expecting = false;
 	m->port_told = port_told;
 	m->arg = arg;

@@ -85,9 +85,10 @@ struct alg_model {
 	struct alg_command
 		again; /* that the newest reply refused, no command since; verb NONE: none */
 	bool opaque;
-	bool spoken;	/* the client has said a line */
-	bool alien;	/* the client speaks another protocol */
-	bool epsv_only; /* EPSV ALL was accepted */
+	bool spoken;	   /* the client has said a line */
+	bool alien;	   /* the client speaks another protocol */
+	bool epsv_only;	   /* EPSV ALL was accepted */
+	bool untranslated; /* ALGS DISABLE64 */
 	bool expecting;
 	struct alg_expectation expectation;
 	alg_port_fn port_told;
