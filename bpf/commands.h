@@ -366,7 +366,8 @@ __noinline int command_take(struct ftpnat_session *session, __u8 command)
 
 /*
  * While a transfer runs, some servers answer what comes after it at once: that they don't
- * know a command (RFC 959 section 4.2) then answers the refused one. That, or NONE.
+ * know a command (RFC 959 section 4.2) then answers one that `commands` or `tls` refused,
+ * since they don't know what became of it. That, or NONE.
  */
 static __always_inline __u8 reply_overtakes(struct ftpnat_session *session, __u16 code)
 {
@@ -375,7 +376,8 @@ static __always_inline __u8 reply_overtakes(struct ftpnat_session *session, __u1
 	__u16 ahead = session->ahead[i];
 
 	if ((code != 500 && code != 502) || session->commands <= session->late ||
-	    !(command & COMMAND_REFUSED))
+	    !(command & COMMAND_REFUSED) ||
+	    (command & (__u8) ~(COMMAND_REFUSED | COMMAND_ALONE)) < REFUSAL_TLS_FIRST)
 		return FTP_COMMAND_NONE;
 	session->ahead[i] = 0;
 	command_pop(session);
