@@ -54,6 +54,11 @@ def configuration(lab):
     return {"xdp": "off", "publish": publish, "masquerade": masquerade, "track": track, "guard": guard}
 
 
+def across(rule):
+    """Whether the server of a published address is of the other family."""
+    return rule["listen"].startswith("[") != rule["servers"][0].startswith("[")
+
+
 class KernelFirewall(KernelGateway):
     """nftables as one configures it around nf_conntrack_ftp: stateful, strict, nothing else new."""
 
@@ -81,6 +86,9 @@ table inet ftpnat_firewall {
 """
 
     def up(self, config):
+        """Without the rules across families, which it has nothing for."""
+        config = {**config, "publish": [rule for rule in config["publish"] if not across(rule)],
+                  "masquerade": [rule for rule in config["masquerade"] if "prefix64" not in rule]}
         for key in ("nf_conntrack_tcp_be_liberal", "nf_conntrack_tcp_loose"):
             self.lab.gw.sysctl(f"net/netfilter/{key}", 0)
         super().up(config)
