@@ -6,6 +6,7 @@
 #include "line_xlat.h"
 #include "policy.h"
 #include "tls.h"
+#include "transfers.h"
 
 /*
  * PORT or EPRT: the server will connect to the client. GO_ON with the text that the

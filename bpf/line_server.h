@@ -6,6 +6,7 @@
 #include "line_xlat.h"
 #include "policy.h"
 #include "tls.h"
+#include "transfers.h"
 
 static long try_class(__u32 i, struct scratch **scratch)
 {

@@ -10,6 +10,7 @@
 #include "config.h"
 #include "events.h"
 #include "ftp_command.h"
+#include "payload.h"
 
 #define REPLY_REFUSES 400 /* and above (RFC 959 section 4.2.1) */
 
