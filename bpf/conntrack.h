@@ -10,6 +10,7 @@
 #include <linux/errno.h>
 
 #include "conntrack_told.h"
+#include "record.h"
 #include "session.h"
 
 /* A control connection of the client of s->left, with this rule, is gone. */
@@ -43,7 +44,7 @@ static __always_inline long flow_remove(struct ftpnat_tuple *key,
 	bool counted = flow->flags & FTPNAT_FLOW_COUNTED, half_open;
 	__u32 created = flow->created;
 	__u16 rule = flow->rule;
-	__u8 kind = flow->kind;
+	__u8 kind = flow->kind, flags = flow->flags;
 	long rc;
 
 	if (!s || !usage)
@@ -59,6 +60,10 @@ static __always_inline long flow_remove(struct ftpnat_tuple *key,
 		return rc;
 	bpf_map_delete_elem(&ftpnat_flows, &s->removed);
 	__sync_fetch_and_sub(&usage->flows[kind & 1], 1);
+	if (clustered() && !(flags & FTPNAT_FLOW_REPLICA)) {
+		s->record_key = *key;
+		record_end(s->removed_session);
+	}
 	if (kind == FTPNAT_CONTROL) {
 		half_open = !session_of_client(s->removed_session, key);
 		session_remove(&s->removed_session, key);

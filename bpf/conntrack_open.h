@@ -60,6 +60,9 @@ static long try_port(__u32 attempt, struct port_search *search)
 
 	if (!config || (attempt && new->flags &FTPNAT_FLOW_TRACKED))
 		return 1;
+	if (clustered() && !attempt && !port_in_slice(bpf_ntohs(new->to.sport)) &&
+	    !addr_equal(&new->key.src, &new->to.src))
+		return 0;
 	if (attempt && new->own && attempt < PORT_TRIES / 2)
 		new->to.sport = bpf_htons(port_pick(config, new->port_min, new->port_max,
 						    bpf_get_prandom_u32()));
@@ -68,6 +71,9 @@ static long try_port(__u32 attempt, struct port_search *search)
 			port_any(new->port_min, new->port_max, bpf_get_prandom_u32()));
 	else if (new->own && port_is_local(config, bpf_ntohs(new->to.sport)))
 		return 0;
+	if (clustered() && attempt)
+		new->to.sport = bpf_htons(port_to_slice(bpf_ntohs(new->to.sport),
+							new->port_min, new->port_max));
 	tuple_swap(&new->reverse, &new->to);
 	if (new->own && socket_has(search->skb, &new->reverse))
 		return 0;

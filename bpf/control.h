@@ -9,6 +9,7 @@
 #include "control_check.h"
 #include "conntrack_seen.h"
 #include "control_options.h"
+#include "replica.h"
 #include "session.h"
 
 /* Removes the payload; what remains is an acknowledgement. 0 or -1. */
@@ -128,6 +129,12 @@ static __always_inline enum ftpnat_reason control_payload(struct scan *c)
 	verdict = segment_scan(c);
 	if (verdict != GO_ON)
 		return verdict;
+	if (clustered() && c->s->waits) {
+		c->s->waits = false;
+		verdict = record_tell(c->skb, seg->session, true, true, c->s->record_has);
+		if (verdict != GO_ON)
+			return verdict;
+	}
 
 	from = seg->start;
 	until = seg->end;
@@ -273,6 +280,28 @@ static __always_inline bool control_ends_late(const struct scan *c,
 }
 
 /*
+ * Its packets come here, and not to the gateway that owned the session: it is ours. What
+ * else was acknowledged meanwhile is not known, so neither are the exact windows.
+ */
+static __noinline int control_claim(struct scan *c, const struct ftpnat_flow *flow)
+{
+	struct ftpnat_session *session = c->session;
+	__u32 i;
+
+	session->epoch = (session->epoch | (FTPNAT_SLOTS - 1)) + ftpnat_slot;
+	for (i = 0; i < FTPNAT_DIR_MAX; i++) {
+		struct ftpnat_stream *stream = &session->stream[i];
+
+		if (seq_before(stream->edge, stream->next + FTPNAT_KEPT_LEN))
+			stream->edge = stream->next + FTPNAT_KEPT_LEN;
+	}
+	record_of_packet(c->s, flow);
+	replica_own(c->s, &c->s->segment.now);
+	c->s->record_has = FTPNAT_RECORD_CLAIMED;
+	return 0;
+}
+
+/*
  * With the session locked: GO_ON with seg->send.seq and seg->send.ack, or the final
  * reason.
  */
@@ -293,6 +322,8 @@ static __always_inline enum ftpnat_reason control_locked(struct scan *c,
 	seg->send.seq = stream_map_held(c->stream, c->log, p->seq);
 	__builtin_memset(&c->s->change, 0, sizeof(c->s->change));
 	verdict = control_check(c);
+	if (clustered() && c->s->injected && verdict != FTPNAT_WRITE)
+		verdict = GO_ON; /* it was checked when it came */
 	if (verdict != GO_ON || p->flags & TH_RST) {
 		control_unread(c);
 		if (verdict == GO_ON)
@@ -311,6 +342,10 @@ static __always_inline enum ftpnat_reason control_locked(struct scan *c,
 	control_clock(c);
 	if (flow->seen != seg->now)
 		flow->seen = seg->now;
+	if (clustered() && flow->flags & FTPNAT_FLOW_REPLICA)
+		control_claim(c, flow);
+	if (clustered() && c->s->injected)
+		seg->send.news = true; /* the first time it was not forwarded */
 	if (p->len || p->flags & TH_FIN)
 		verdict = control_payload(c);
 	else if (c->stream->held_len && !c->stream->fin &&
@@ -325,9 +360,22 @@ static __always_inline enum ftpnat_reason control_locked(struct scan *c,
 		       next != c->stream->next || acked != other_stream(c)->acked);
 	if (verdict == GO_ON || verdict == FTPNAT_WRITE)
 		return verdict;
+	if (clustered() && (verdict == FTPNAT_PARKED || verdict == FTPNAT_UNCOMMITTED))
+		return verdict;
 	if (seg->send.news && pass_ack(c))
 		return FTPNAT_WRITE;
 	return verdict == FTPNAT_ANSWERED ? acknowledge(c, ack) : verdict;
+}
+
+/* A change that did not wait is told afterwards. */
+static __noinline int control_tell(struct scan *c, enum ftpnat_reason verdict)
+{
+	struct scratch *s = c->s;
+
+	if (verdict == FTPNAT_PARKED || verdict == FTPNAT_UNCOMMITTED)
+		return 0;
+	s->waits = false;
+	return record_tell(c->skb, s->segment.session, true, false, s->record_has);
 }
 
 /*
@@ -450,8 +498,15 @@ __noinline enum ftpnat_reason control_packet(struct __sk_buff *skb,
 			c.stream = &session->stream[dir];
 			if (!session_lock(session, &seg->session))
 				return FTPNAT_SESSION_BUSY;
+			if (clustered()) {
+				record_of_packet(s, flow);
+				s->record_has = 0;
+				s->waits = record_waits(s, egress);
+			}
 			if (logs_look(&c)) {
 				verdict = control_locked(&c, flow);
+				if (clustered() && (p->len || s->record_has))
+					control_tell(&c, verdict);
 				if (!p->len)
 					logs_leave(session, seg->now);
 			} else {

@@ -9,6 +9,7 @@
 #include <linux/errno.h>
 
 #include "bans.h"
+#include "cluster.h"
 #include "clients.h"
 #include "config.h"
 #include "count.h"
@@ -152,6 +153,14 @@ static __always_inline long expect_port(struct __sk_buff *skb, struct expectatio
 	return 1;
 }
 
+/* May the announced port stay as it is? A port of the end's own address is nobody else's. */
+static __always_inline bool expect_keeps(const struct expectation_new *a, __u16 port)
+{
+	const struct ftpnat_expected *e = (const struct ftpnat_expected *)a->value;
+
+	return port_in_slice(port) || addr_equal(&a->key.dst, &e->dst);
+}
+
 /* Attempt 0: the port as it is, if it is in the range; then random ones. */
 static long try_expect(__u32 attempt, struct __sk_buff **skb)
 {
@@ -167,8 +176,9 @@ static long try_expect(__u32 attempt, struct __sk_buff **skb)
 		__u32 range = (__u32)a->port_max - a->port_min + 1;
 
 		port = (__u16)(a->port_min + bpf_get_prandom_u32() % range);
+		port = port_to_slice(port, a->port_min, a->port_max);
 		a->key.dport = bpf_htons(port);
-	} else if (port < a->port_min || port > a->port_max) {
+	} else if (port < a->port_min || port > a->port_max || !expect_keeps(a, port)) {
 		return 0;
 	}
 	return expect_port(*skb, a);
@@ -188,7 +198,7 @@ static long try_next(__u32 i, struct __sk_buff **skb)
 	if (port > a->port_max)
 		return 1;
 	a->key.dport = bpf_htons(port);
-	return expect_port(*skb, a);
+	return port_in_slice((__u16)port) ? expect_port(*skb, a) : 0;
 }
 
 #define PORTS_SEARCHED 1024

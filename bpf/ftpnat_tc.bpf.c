@@ -58,6 +58,11 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 	if (!s)
 		return FTPNAT_PASS;
 	p = &s->packet;
+	if (clustered()) {
+		s->injected = !egress && skb->cb[4] == ftpnat_inject_mark;
+		if (s->injected)
+			skb->cb[4] = 0;
+	}
 	if (!egress && skb->pkt_type != PACKET_HOST)
 		return FTPNAT_OTHER_HOST;
 	if (in_vlan(skb))
@@ -107,12 +112,24 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 			return verdict;
 	}
 	now = clock_seconds(&s->clock);
+	if (clustered() && flow->flags & FTPNAT_FLOW_REPLICA && flow->kind == FTPNAT_DATA)
+		replica_data(skb, s, flow);
 	fresh = flow->seen == now;
-	flow->packets++;
-	flow->bytes += p->ip_len;
+	if (!clustered() || !s->injected) {
+		flow->packets++;
+		flow->bytes += p->ip_len;
+	}
 	if (flow->kind == FTPNAT_DATA || p->flags & TH_SYN ||
 	    !(flow->tcp & FTPNAT_TCP_ACK))
 		flow_seen(skb, s, flow, now);
+	if (clustered() && (p->flags & (TH_SYN | TH_ACK)) == (TH_SYN | TH_ACK) &&
+	    flow->tcp & FTPNAT_TCP_ACK && !s->injected) {
+		record_of_packet(s, flow);
+		verdict = record_tell(skb, flow->session, false, record_waits(s, egress),
+				      0);
+		if (verdict != GO_ON)
+			return verdict;
+	}
 	count_packet(flow->rule,
 		     flow->flags & FTPNAT_FLOW_CLIENT ? FTPNAT_FROM_CLIENT :
 							FTPNAT_FROM_SERVER,
@@ -217,6 +234,47 @@ int ftpnat_wake(struct __sk_buff *skb)
 	(void)skb;
 	expiry_wake();
 	return queue && queue->running;
+}
+
+/* Run by `run`, with `cluster`: applies the record in ftpnat_inbox; an enum ftpnat_applied. */
+SEC("tc")
+int ftpnat_replica(struct __sk_buff *skb)
+{
+	(void)skb;
+	return replica_apply();
+}
+
+/*
+ * The same: publishes the connection whose client's key is in ftpnat_inbox, for a gateway
+ * that has just come. 0, or 1: not now.
+ */
+SEC("tc")
+int ftpnat_tell(struct __sk_buff *skb)
+{
+	struct scratch *s = scratch_get();
+	struct ftpnat_record *r;
+	__u32 zero = 0;
+
+	(void)skb;
+	r = bpf_map_lookup_elem(&ftpnat_inbox, &zero);
+	if (!s || !r)
+		return 1;
+	s->record_key = r->key;
+	return record_publish(false, 0) == -EAGAIN;
+}
+
+/*
+ * The same: the frame comes in once more, by the interface in cb[0]: what it did is known to
+ * the peers now.
+ */
+SEC("tc")
+int ftpnat_inject(struct __sk_buff *skb)
+{
+	__u32 ifindex = skb->cb[0];
+
+	skb->cb[0] = 0;
+	skb->cb[4] = ftpnat_inject_mark;
+	return !!bpf_clone_redirect(skb, ifindex, BPF_F_INGRESS);
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -295,6 +295,28 @@ struct {
 	__type(value, struct ftpnat_link);
 } ftpnat_links SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ftpnat_cluster);
+} ftpnat_cluster SEC(".maps");
+
+/* `run` puts in its ring. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct ftpnat_ring);
+} ftpnat_records SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ftpnat_record);
+} ftpnat_inbox SEC(".maps");
+
 /* Only the loader reads and writes it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

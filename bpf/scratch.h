@@ -320,6 +320,12 @@ struct scratch {
 	struct ftpnat_tuple answered;	     /* answer_error(): to whom */
 	struct ftpnat_tuple refused;	     /* flow_begin(): as its event shows it */
 	struct making_room room;	     /* flow_makes_room() */
+	struct ftpnat_tuple record_key;	     /* record_publish(): of the client's entry */
+	struct ftpnat_expected_key record_expectation;	/* record_publish() */
+	struct ftpnat_expected_key replica_expectation; /* replica_expects() */
+	__u32 record_has;				/* control_claim() */
+	bool waits;    /* the packet at hand goes on only when others know */
+	bool injected; /* the packet at hand has waited for the peers already */
 };
 
 struct payload {
@@ -358,6 +364,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct payload);
 } ftpnat_payload SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ftpnat_record);
+} ftpnat_record SEC(".maps");
 
 /* zeroed image of a session about to be entered */
 struct {

@@ -6,6 +6,7 @@
 #ifndef FTPNAT_BPF_SESSION_H
 #define FTPNAT_BPF_SESSION_H
 
+#include "cluster.h"
 #include "conntrack_state.h"
 #include "expected.h"
 #include "kept.h"
@@ -120,7 +121,7 @@ static long try_id(__u32 attempt, __u32 **id)
 
 	if (!usage)
 		return 0;
-	**id = __sync_fetch_and_add(&usage->last_session, step) + step;
+	**id = id_to_slice(__sync_fetch_and_add(&usage->last_session, step) + step);
 	return **id && !bpf_map_lookup_elem(&ftpnat_sessions, *id);
 }
 

@@ -11,7 +11,8 @@
 
 #define EXPIRY_BATCH  512		/* connections checked in one run */
 #define EXPIRY_BEHIND (2 * MILLISECOND) /* until the next run, while more are due */
-#define EXPIRY_STUCK  60		/* seconds that a slot may wait for its writer */
+#define REPLICA_GRACE 3	 /* periods in which its owner should have repeated its record */
+#define EXPIRY_STUCK  60 /* seconds that a slot may wait for its writer */
 
 /*
  * Distinguishes these programs from those that they replace: the timer must run the
@@ -58,6 +59,8 @@ static __noinline int flow_visit(struct ftpnat_tuple *key, __u32 since, __u32 no
 			seen = peer->seen;
 	}
 	limit = flow_timeout(config, flow->kind, flow->tcp, other);
+	if (clustered() && flow->flags & FTPNAT_FLOW_REPLICA)
+		limit += REPLICA_GRACE * config->period; /* its owner says when it ends */
 	idle = seconds_since(seen, now);
 	if (idle >= limit && !flow_closing(flow->tcp, other) && flow_has_data(key, flow))
 		idle = 0; /* it lives as long as its transfers */
@@ -70,6 +73,8 @@ static __noinline int flow_visit(struct ftpnat_tuple *key, __u32 since, __u32 no
 	rc = expiry_put(key, now);
 	if (!rc)
 		flow->queued = now;
+	if (clustered() && !(flow->flags & FTPNAT_FLOW_REPLICA))
+		record_again(key);
 	return rc;
 }
 

@@ -18,6 +18,7 @@
 	0x80 /* of a track rule: nothing is translated, the stack sends it on */
 #define FTPNAT_FLOW_XLAT                                                                 \
 	0x04 /* its ends are of different families: headers are translated */
+#define FTPNAT_FLOW_REPLICA 0x08 /* another gateway of the cluster owns it */
 #define FTPNAT_FLOW_SERVED  0x20 /* control: its server is in ftpnat_served */
 #define FTPNAT_FLOW_COUNTED 0x40 /* control, client's: its client is in ftpnat_clients */
 

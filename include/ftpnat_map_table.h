@@ -44,9 +44,13 @@
 	X(REASONS,  "ftpnat_reasons",  "counters per reason",                        true)  \
 	X(EVENTS,   "ftpnat_events",   "a ring buffer of events for each reader",    true)  \
 	X(READERS,  "ftpnat_readers",  "who reads events, and what they lost",       true)  \
+	X(CLUSTER,  "ftpnat_cluster",  "what `run` knows of its cluster",           true)  \
+	X(RECORDS,  "ftpnat_records",  "changes for the other gateways",            true)  \
+	X(INBOX,    "ftpnat_inbox",    "a change of another gateway",               true)  \
 	X(PROBES,   "ftpnat_probes",   "sockets of health checks",                   true)  \
 	X(SCRATCH,  "ftpnat_scratch",  "what a packet needs while it is handled",    false) \
 	X(PAYLOAD,  "ftpnat_payload",  "a packet's bytes while it is handled",       false) \
+	X(RECORD,   "ftpnat_record",   "a change about to be published",            false) \
 	X(BLANK,    "ftpnat_blank",    "an empty session, to begin with",            false) \
 	X(NEW_LOGS, "ftpnat_new_logs",  "empty logs, to begin with",                   false) \
 	X(EMPTY,    "ftpnat_empty",    "an empty block of the queue, to begin with", false) \

@@ -289,7 +289,16 @@
 	  "Set the client to FTPS (AUTH TLS), or tls: pass in the rule.") \
 	X(BANNER_HIDDEN, "banner_hidden", \
 	  "220 or 215 whose text was replaced (banner: hide)", \
-	  "Nothing.")
+	  "Nothing.") \
+	X(PARKED, "parked", \
+	  "control segment or SYN-ACK that waits until the other gateways of the cluster know what it did", \
+	  "Nothing; ftpnat_cluster_commit_seconds shows how long they wait.") \
+	X(UNCOMMITTED, "uncommitted", \
+	  "control segment dropped because the other gateways could not be told: its sender repeats it", \
+	  "Look at ftpnat-load cluster status: run or corosync is away. on_loss: go_on lets it pass.") \
+	X(TAKEN_OVER, "taken_over", \
+	  "connection of another gateway of the cluster whose packets come here now", \
+	  "Nothing, if that gateway died or was drained.")
 enum ftpnat_reason {
 #define X(symbol, string, meaning, advice) FTPNAT_##symbol,
 	FTPNAT_REASONS(X)

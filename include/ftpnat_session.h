@@ -149,6 +149,7 @@ struct ftpnat_session {
 	__u8 command[FTPNAT_MAX_COMMANDS]; /* with COMMAND_* */
 	__u16 ahead[FTPNAT_MAX_COMMANDS]; /* others in front of it, behind the one before */
 	struct ftpnat_stream stream[FTPNAT_DIR_MAX];
+	__u32 epoch; /* of its owner in a cluster: raised by who takes it over */
 };
 
 /*
@@ -170,6 +171,6 @@ struct ftpnat_tls {
 _Static_assert(sizeof(struct ftpnat_edit) == 12, "layout 4");
 _Static_assert(1 << FTPNAT_KEPT_SHIFT <= FTPNAT_KEPT_LEN - FTPNAT_HELD_LEN,
 	       "a window of one unit fits beside what is held back");
-_Static_assert(sizeof(struct ftpnat_session) <= 540, "what an idle session takes");
+_Static_assert(sizeof(struct ftpnat_session) <= 544, "what an idle session takes");
 
 #endif

@@ -6,6 +6,8 @@
 #include "maps.h"
 
 const volatile __u32 ftpnat_generation = 0;
+const volatile __u32 ftpnat_slot = 0;
+const volatile __u32 ftpnat_inject_mark = 0;
 volatile __u8 ftpnat_rule_qos[FTPNAT_MAX_RULES];
 
 SEC("tc")
@@ -34,6 +36,27 @@ int ftpnat_wake(struct __sk_buff *skb)
 {
 	(void)skb;
 	return 1;
+}
+
+SEC("tc")
+int ftpnat_replica(struct __sk_buff *skb)
+{
+	(void)skb;
+	return 0;
+}
+
+SEC("tc")
+int ftpnat_tell(struct __sk_buff *skb)
+{
+	(void)skb;
+	return 0;
+}
+
+SEC("tc")
+int ftpnat_inject(struct __sk_buff *skb)
+{
+	(void)skb;
+	return 0;
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -9,8 +9,12 @@
 
 #include "base/log.h"
 #include "cluster/note.h"
+#include "cluster/share.h"
 
-#define RETRY_USEC 2000 /* until a message is offered again to a busy engine */
+#define PULSE_USEC                                                                       \
+	20000 /* between looks at frames that wait too long, and signs of life */
+#define CHUNK	   60000 /* bytes of messages in a multicast */
+#define RETRY_USEC 2000	 /* until a message is offered again to a busy engine */
 
 const double member_latencies[MEMBER_LATENCIES] = { 0.0005, 0.001, 0.002, 0.005,
 						    0.01,   0.02,  0.05,  0.1,
@@ -45,23 +49,39 @@ static bool is_self(const struct member *member, const struct peer *peer)
 
 static int see_later(sd_event_source *source, uint64_t usec, void *arg);
 
+/* Bytes of the messages at the start of the row that go together. */
+static size_t chunk(const struct message_row *row)
+{
+	const uint8_t *at = row->bytes, *end = at + row->len;
+	struct message message;
+	size_t len = 0;
+
+	while (message_next(&at, end, &message) &&
+	       (!len || (size_t)(at - row->bytes) <= CHUNK))
+		len = (size_t)(at - row->bytes);
+	return len;
+}
+
 /* Nothing is lost: what the engine doesn't take now is offered again soon. */
 static void send_row(struct member *member)
 {
-	int err;
+	struct message_row *row = &member->row;
 
-	if (!member->engine || !member->row.len)
-		return;
-	err = member->kind->publish(member->engine, member->row.bytes, member->row.len);
-	if (err == -EAGAIN) {
-		if (!member->later &&
-		    sd_event_add_time_relative(member->event, &member->later,
-					       CLOCK_MONOTONIC, RETRY_USEC, 0, see_later,
-					       member) < 0)
-			member->later = NULL; /* the next tick does it */
-		return;
+	while (member->engine && row->len) {
+		size_t len = chunk(row);
+		int err = member->kind->publish(member->engine, row->bytes, len);
+
+		if (err == -EAGAIN) {
+			if (!member->later &&
+			    sd_event_add_time_relative(member->event, &member->later,
+						       CLOCK_MONOTONIC, RETRY_USEC, 0,
+						       see_later, member) < 0)
+				member->later = NULL; /* the next tick does it */
+			return;
+		}
+		memmove(row->bytes, row->bytes + len, row->len - len);
+		row->len -= len;
 	}
-	member->row.len = 0;
 }
 
 static int see_later(sd_event_source *source, uint64_t usec, void *arg)
@@ -135,6 +155,21 @@ static void count_latency(struct member *member, uint64_t usec)
 	member->counts.latency_usec += usec;
 }
 
+/* What as many peers know as `commit` asks for. */
+static uint64_t committed(const struct member *member)
+{
+	uint64_t most = 0;
+
+	if (member->config.commit == FTPNAT_COMMIT_ALL)
+		return member->known;
+	if (member->config.commit == FTPNAT_COMMIT_NONE || member->peers < 2)
+		return member->number;
+	for (size_t i = 0; i < member->peers; i++)
+		if (!is_self(member, &member->peer[i]) && member->peer[i].knows > most)
+			most = member->peer[i].knows;
+	return most;
+}
+
 static void see_known(struct member *member)
 {
 	uint64_t known = member->number, now = now_usec();
@@ -148,6 +183,78 @@ static void see_known(struct member *member)
 		if (sent->number == member->known && member->peers > 1)
 			count_latency(member, now - sent->usec);
 	}
+	if (member->exchange.dir)
+		exchange_release(&member->exchange, committed(member), 0);
+}
+
+/* ---- the programs ---- */
+
+/* Is there another member that has all? */
+static bool has_peer(const struct member *member, bool synced)
+{
+	for (size_t i = 0; i < member->peers; i++)
+		if (!is_self(member, &member->peer[i]) && member->peer[i].known &&
+		    (member->peer[i].synced || !synced))
+			return true;
+	return false;
+}
+
+static void order(struct member *member)
+{
+	struct ftpnat_cluster order = {
+		.tell = has_peer(member, false),
+		.commit = member->config.commit != FTPNAT_COMMIT_NONE &&
+			  has_peer(member, true),
+		.go_on = member->config.on_loss == FTPNAT_ON_LOSS_GO_ON,
+	};
+
+	if (member->exchange.dir)
+		exchange_order(&member->exchange, &order);
+}
+
+static int see_pulse(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct member *member = arg;
+
+	(void)usec;
+	order(member);
+	if (member->config.on_loss == FTPNAT_ON_LOSS_GO_ON && member->exchange.first)
+		exchange_release(&member->exchange, 0,
+				 now_usec() - member->config.commit_timeout * 1000ULL);
+	return sd_event_source_set_time_relative(source, PULSE_USEC) ?:
+		       sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static uint64_t newest(void *arg)
+{
+	const struct member *member = arg;
+
+	return member->number;
+}
+
+static void see_record(void *arg, const struct ftpnat_record *record)
+{
+	struct member *member = arg;
+
+	message_begin(&member->row,
+		      record->type == FTPNAT_RECORD_END ? MESSAGE_END :
+							  MESSAGE_CONNECTION,
+		      next_number(member));
+	exchange_put(&member->exchange, &member->row, record);
+	message_end(&member->row);
+}
+
+static int see_published(sd_event_source *source, int fd, uint32_t revents, void *arg)
+{
+	struct member *member = arg;
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	exchange_consume(&member->exchange);
+	send_row(member);
+	see_known(member); /* nobody may be there to wait for */
+	return 0;
 }
 
 double member_lag(const struct member *member)
@@ -187,10 +294,55 @@ static void note(const struct member *member)
 	json_decref(value);
 }
 
+/* The synced member with the lowest slot, or the lowest of all; not this one. NULL: none. */
+static struct peer *lowest(struct member *member, bool synced)
+{
+	struct peer *found = NULL;
+
+	for (size_t i = 0; i < member->peers; i++) {
+		struct peer *peer = &member->peer[i];
+
+		if (!is_self(member, peer) && peer->known && (peer->synced || !synced) &&
+		    (!found || peer->slot < found->slot))
+			found = peer;
+	}
+	return found;
+}
+
+static void ask(struct member *member, const struct peer *peer)
+{
+	if (member->asked == peer->id)
+		return;
+	member->asked = peer->id;
+	message_begin(&member->row, MESSAGE_ASK, next_number(member));
+	message_put_u32(&member->row, TAG_SLOT, peer->slot);
+	message_end(&member->row);
+	send_row(member);
+}
+
+/* Who isn't synced asks one that is; where none is, the lowest slot has what there is. */
+static bool is_synced(struct member *member)
+{
+	const struct peer *synced = lowest(member, true), *other = lowest(member, false);
+
+	if (!is_settled(member) || !member->exchange.dir)
+		return false;
+	if (member->synced)
+		return true;
+	if (member->asked && !peer_find(member, member->asked))
+		member->asked = 0;
+	if (synced)
+		ask(member, synced);
+	else if (!member->asked && (!other || member->config.slot < other->slot))
+		return true;
+	return false;
+}
+
 static void settle(struct member *member)
 {
-	bool synced = is_settled(member);
+	bool synced = is_synced(member);
 
+	order(member);
 	if (synced != member->synced) {
 		member->synced = synced;
 		pr_info("cluster %s: %s", member->config.group,
@@ -211,7 +363,9 @@ static void see_view(void *arg, const uint64_t *ids, size_t n)
 		if (known)
 			peers[i] = *known;
 		else /* nothing that was sent before is its business */
-			peers[i] = (struct peer){ .id = ids[i], .knows = member->number };
+			peers[i] = (struct peer){ .id = ids[i],
+						  .fresh = true,
+						  .knows = member->number };
 	}
 	memcpy(member->peer, peers, sizeof(peers));
 	member->peers = n;
@@ -256,6 +410,84 @@ static void see_hello(struct peer *peer, const struct message *message)
 	peer->known = peer->slot >= 1 && peer->slot <= FTPNAT_SLOTS;
 }
 
+/* Two parts of a cluster have found each other: each has what the other lacks. */
+static void see_other_part(struct member *member, struct peer *peer)
+{
+	bool was_fresh = peer->fresh;
+
+	peer->fresh = false;
+	if (!was_fresh || is_self(member, peer) || !peer->synced || !member->synced)
+		return;
+	member->synced = false;
+	member->asked = 0;
+	ask(member, peer);
+}
+
+static bool is_busy(void *arg)
+{
+	const struct member *member = arg;
+
+	return member->row.len > 0;
+}
+
+static void flush(void *arg)
+{
+	send_row(arg);
+}
+
+static void see_shared(void *arg, uint32_t asked)
+{
+	struct member *member = arg;
+
+	for (uint32_t slot = 1; slot <= FTPNAT_SLOTS; slot++) {
+		if (!(asked & 1U << slot))
+			continue;
+		message_begin(&member->row, MESSAGE_ANSWERED, next_number(member));
+		message_put_u32(&member->row, TAG_SLOT, slot);
+		message_end(&member->row);
+	}
+	send_row(member);
+	share_end(member->sharing);
+	member->sharing = NULL;
+}
+
+/* The member with this slot has asked; if another one has, from the start for both. */
+static void share(struct member *member, uint32_t slot)
+{
+	const struct share_calls calls = { is_busy, flush, see_shared, member };
+	uint32_t asked = share_asked(member->sharing) | 1U << slot;
+
+	if (!member->exchange.dir)
+		return;
+	share_end(member->sharing);
+	member->sharing = share_begin(member->event, &member->exchange, &calls, asked);
+	if (!member->sharing)
+		pr_warn("cluster %s: can't copy the connections for slot %u",
+			member->config.group, slot);
+}
+
+static void see_asked(struct member *member, struct peer *peer,
+		      const struct message *message)
+{
+	const uint8_t *at = message->fields, *end = at + message->len;
+	struct message_field field;
+
+	while (message_field(&at, end, &field)) {
+		if (field.tag != TAG_SLOT || message_u32(&field) != member->config.slot ||
+		    is_self(member, peer))
+			continue;
+		if (message->type == MESSAGE_ASK) {
+			share(member, peer->slot);
+		} else if (peer->id == member->asked) {
+			member->asked = 0;
+			member->synced = true;
+			pr_info("cluster %s: synced", member->config.group);
+			say_hello(member);
+			settle(member);
+		}
+	}
+}
+
 static void see_seen(struct member *member, struct peer *peer,
 		     const struct message *message)
 {
@@ -284,10 +516,25 @@ static void see_message(void *arg, uint64_t from, const void *bytes, size_t len)
 	if (!peer)
 		return;
 	while (message_next(&at, end, &message)) {
-		if (message.type == MESSAGE_HELLO)
+		switch (message.type) {
+		case MESSAGE_HELLO:
 			see_hello(peer, &message);
-		else if (message.type == MESSAGE_SEEN && !is_self(member, peer))
-			see_seen(member, peer, &message);
+			see_other_part(member, peer);
+			break;
+		case MESSAGE_SEEN:
+			if (!is_self(member, peer))
+				see_seen(member, peer, &message);
+			break;
+		case MESSAGE_CONNECTION:
+		case MESSAGE_END:
+			if (!is_self(member, peer) && member->exchange.dir)
+				exchange_apply(&member->exchange, &message);
+			break;
+		case MESSAGE_ASK:
+		case MESSAGE_ANSWERED:
+			see_asked(member, peer, &message);
+			break;
+		}
 		if (message.number)
 			peer->got = message.number;
 		if (message.type == MESSAGE_HELLO)
@@ -295,13 +542,23 @@ static void see_message(void *arg, uint64_t from, const void *bytes, size_t len)
 		if (!is_self(member, peer))
 			member->counts.got++;
 	}
+	if (!member->exchange.dir) {
+		say_seen(member);
+		return;
+	}
+	/* what the programs published before goes before, such as a takeover */
+	exchange_consume(&member->exchange);
 	say_seen(member);
+	send_row(member);
 }
 
 /* ---- the life of a member ---- */
 
 static void leave(struct member *member)
 {
+	share_end(member->sharing);
+	member->sharing = NULL;
+	member->asked = 0;
 	if (member->engine)
 		member->kind->close(member->engine);
 	member->later = sd_event_source_disable_unref(member->later);
@@ -331,6 +588,37 @@ void member_open(struct member *member, sd_event *event, const struct options *o
 	member->event = event;
 }
 
+static void close_exchange(struct member *member)
+{
+	member->published = sd_event_source_disable_unref(member->published);
+	member->pulse = sd_event_source_disable_unref(member->pulse);
+	exchange_close(&member->exchange);
+}
+
+static int open_exchange(struct member *member)
+{
+	struct exchange *exchange = &member->exchange;
+	int err;
+
+	exchange->record_seen = see_record;
+	exchange->number = newest;
+	exchange->arg = member;
+	if (exchange->dir)
+		return exchange_renew(exchange);
+	err = exchange_open(exchange, member->options->pin);
+	if (!err)
+		err = sd_event_add_io(member->event, &member->published,
+				      exchange_fd(exchange), EPOLLIN, see_published,
+				      member);
+	if (err >= 0)
+		err = sd_event_add_time_relative(member->event, &member->pulse,
+						 CLOCK_MONOTONIC, 0, 0, see_pulse,
+						 member);
+	if (err < 0)
+		close_exchange(member);
+	return err < 0 ? err : 0;
+}
+
 int member_configure(struct member *member, const struct config *config)
 {
 	const struct config_cluster *now = &config->cluster;
@@ -342,11 +630,14 @@ int member_configure(struct member *member, const struct config *config)
 		return err_r(-ENOMEM, "out of memory");
 	if (!stays && member->config.at.line) {
 		leave(member);
+		close_exchange(member);
 		cluster_note_remove(member->options->pin);
 	}
 	member->config = *now;
 	if (!now->at.line)
 		return 0;
+	if (open_exchange(member))
+		return -EIO;
 	if (!stays)
 		return join(member);
 	if (member->engine)
@@ -372,6 +663,7 @@ void member_close(struct member *member)
 	if (!member->options)
 		return;
 	leave(member);
+	close_exchange(member);
 	if (member->config.at.line)
 		cluster_note_remove(member->options->pin);
 	message_row_free(&member->row);

@@ -7,6 +7,7 @@
 
 #include "base/options.h"
 #include "cluster/engine.h"
+#include "cluster/exchange.h"
 #include "cluster/message.h"
 #include "config/config.h"
 #include "config/print.h"
@@ -18,6 +19,7 @@ struct peer {
 	uint64_t id; /* the engine's */
 	bool known;  /* it has said hello */
 	bool synced;
+	bool fresh; /* it has not said hello in this view */
 	uint32_t slot;
 	char name[MEMBER_NAME_LEN];
 	char form[CONFIG_FORM_LEN];
@@ -26,6 +28,8 @@ struct peer {
 	uint64_t told;	/* ... as it was told */
 	uint64_t knows; /* the newest of ours that it has dealt with */
 };
+
+struct sharing; /* see share.h */
 
 /* When a message went out, for the lag. */
 struct sent {
@@ -63,6 +67,11 @@ struct member {
 	struct sent sent[MEMBER_SENT];
 	uint64_t known; /* the newest message that all others have dealt with */
 	struct member_counts counts;
+	struct exchange exchange;
+	sd_event_source *published; /* by the programs */
+	sd_event_source *pulse;	    /* says to them that we live */
+	uint64_t asked; /* member that was asked for all that it knows; 0: none */
+	struct sharing *sharing; /* with members that have asked */
 };
 
 void member_open(struct member *member, sd_event *event, const struct options *options);

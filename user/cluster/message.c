@@ -65,6 +65,24 @@ void message_put_u32(struct message_row *row, uint16_t tag, uint32_t value)
 	message_put(row, tag, &value, sizeof(value));
 }
 
+size_t message_group(struct message_row *row, uint16_t tag)
+{
+	size_t at = row->len;
+
+	message_put(row, tag, NULL, 0);
+	return at;
+}
+
+void message_group_end(struct message_row *row, size_t group)
+{
+	uint16_t len;
+
+	if (row->failed)
+		return;
+	len = htons((uint16_t)(row->len - group - 2 * sizeof(len)));
+	memcpy(row->bytes + group + sizeof(len), &len, sizeof(len));
+}
+
 /* Without memory nothing of it is left. */
 void message_end(struct message_row *row)
 {

@@ -14,7 +14,11 @@
 
 enum message_type {
 	MESSAGE_HELLO = 1, /* who the sender is, each second and when that changes */
-	MESSAGE_SEEN = 2,  /* which messages of each slot the sender has dealt with */
+	MESSAGE_SEEN = 2,  /* which messages of each member the sender has dealt with */
+	MESSAGE_CONNECTION = 3, /* a connection as it is now, see wire.h */
+	MESSAGE_END = 4,	/* a connection is gone */
+	MESSAGE_ASK = 5,	/* of the member in TAG_SLOT: all that it knows */
+	MESSAGE_ANSWERED = 6,	/* the member in TAG_SLOT has got all that it asked for */
 };
 
 enum message_tag {
@@ -48,6 +52,9 @@ void message_put(struct message_row *row, uint16_t tag, const void *value, size_
 void message_put_u8(struct message_row *row, uint16_t tag, uint8_t value);
 void message_put_u16(struct message_row *row, uint16_t tag, uint16_t value);
 void message_put_u32(struct message_row *row, uint16_t tag, uint32_t value);
+/* Fields within a field, until message_group_end() with what this returns. */
+size_t message_group(struct message_row *row, uint16_t tag);
+void message_group_end(struct message_row *row, size_t group);
 void message_end(struct message_row *row);
 void message_row_free(struct message_row *row);
 

@@ -2,6 +2,7 @@
 #include "config/cluster.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "config/value.h"
@@ -156,17 +157,72 @@ void config_check_cluster(const struct config *cfg, struct config_errors *err)
 
 /* ---- in words ---- */
 
+static void __attribute__((format(printf, 2, 3)))
+say(json_t *list, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	json_array_append_new(list, json_vsprintf(format, args));
+	va_end(args);
+}
+
+static void explain_loss(json_t *list, const struct config_cluster *cluster)
+{
+	if (cluster->commit == FTPNAT_COMMIT_NONE)
+		return;
+	if (cluster->on_loss == FTPNAT_ON_LOSS_GO_ON)
+		say(list,
+		    "While they don't answer, lines go on after %ums, and a gateway that "
+		    "dies just then may break their sessions.",
+		    cluster->commit_timeout);
+	else
+		say(list,
+		    "While they don't answer, lines wait, until the engine has found that "
+		    "they are gone.");
+	if (cluster->on_loss == FTPNAT_ON_LOSS_REFUSE)
+		say(list, "on_loss: refuse is the same as wait in this version.");
+}
+
+/* Rules whose connections have an address that the other gateways don't have. */
+static void explain_own_addresses(json_t *list, const struct config *cfg)
+{
+	for (size_t i = 0; i < cfg->publish_n; i++)
+		if (cfg->publish[i].source == CONFIG_SOURCE_GATEWAY)
+			say(list,
+			    "Rule %s has `source: gateway`: its connections go on "
+			    "elsewhere only if that address moves, too.",
+			    cfg->publish[i].rule.name);
+	for (size_t i = 0; i < cfg->masquerade_n; i++)
+		if (cfg->masquerade[i].to_interface)
+			say(list,
+			    "Rule %s has `to: interface`: its connections go on elsewhere "
+			    "only if that address moves, too.",
+			    cfg->masquerade[i].rule.name);
+}
+
 void config_explain_cluster(json_t *list, const struct config *cfg)
 {
+	static const char *const commits[FTPNAT_COMMIT_MAX] = {
+		[FTPNAT_COMMIT_NONE] =
+			"The others are told of each change, but nothing waits for them: "
+			"when this gateway dies, sessions that have just changed may break.",
+		[FTPNAT_COMMIT_ONE] = "A line goes on only when one other member knows "
+				      "what it did.",
+		[FTPNAT_COMMIT_ALL] = "A line goes on only when all other members know "
+				      "what it did.",
+	};
 	const struct config_cluster *cluster = &cfg->cluster;
 
-	json_array_append_new(
-		list, json_sprintf("This gateway is slot %u of its cluster: `ftpnat-load "
-				   "run` keeps it in touch with the others by %s.",
-				   cluster->slot, config_engine_names[cluster->engine]));
-	json_array_append_new(
-		list,
-		json_string("The members compare their rules; connections are not "
-			    "replicated in this version, so commit and on_loss have no "
-			    "effect yet."));
+	say(list,
+	    "This gateway is slot %u of its cluster: `ftpnat-load run` keeps the others "
+	    "informed by %s, and another one goes on when it dies.",
+	    cluster->slot, config_engine_names[cluster->engine]);
+	say(list, "%s", commits[cluster->commit]);
+	explain_loss(list, cluster);
+	say(list,
+	    "It opens only ports whose number leaves %u when divided by %d, within "
+	    "data_ports of each rule.",
+	    (cluster->slot - 1) % FTPNAT_SLOTS, FTPNAT_SLOTS);
+	explain_own_addresses(list, cfg);
 }

@@ -115,7 +115,7 @@ int change_load(struct change *change, const char *dir)
 	bool bare = instance_has_bare(&change->wanted) ||
 		    instance_has_bare(&change->instance.state);
 
-	return dataplane_load(&change->dataplane, &change->config->limits, dir, bare);
+	return dataplane_load(&change->dataplane, change->config, dir, bare);
 }
 
 int change_pin_programs(struct change *change, const char *dir)

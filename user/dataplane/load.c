@@ -161,7 +161,23 @@ static void make_logs(const struct ftpnat_tc *skel)
 			return;
 }
 
-int dataplane_load(struct dataplane *dataplane, const struct config_limits *limits,
+/* Of a cluster: its slot, and a mark that nobody can guess. Without one its programs stay out. */
+static int set_cluster(const struct ftpnat_tc *skel, const struct config_cluster *cluster)
+{
+	bool clustered = cluster->at.line;
+
+	bpf_program__set_autoload(skel->progs.ftpnat_replica, clustered);
+	bpf_program__set_autoload(skel->progs.ftpnat_tell, clustered);
+	bpf_program__set_autoload(skel->progs.ftpnat_inject, clustered);
+	if (!clustered)
+		return 0;
+	skel->rodata->ftpnat_slot = cluster->slot;
+	if (getrandom(&skel->rodata->ftpnat_inject_mark, sizeof(uint32_t), 0) < 0)
+		return err_r(-errno, "can't get a random number: %s", strerror(errno));
+	return 0;
+}
+
+int dataplane_load(struct dataplane *dataplane, const struct config *config,
 		   const char *dir, bool bare)
 {
 	struct ftpnat_tc *skel;
@@ -171,9 +187,12 @@ int dataplane_load(struct dataplane *dataplane, const struct config_limits *limi
 	skel = dataplane->skel = ftpnat_tc__open();
 	if (!skel)
 		return kernel_log_explain(NULL, -errno);
-	err = size_maps(skel, limits);
+	err = size_maps(skel, &config->limits);
 	if (err)
 		return err_r(err, "can't size the maps: %s", strerror(-err));
+	err = set_cluster(skel, &config->cluster);
+	if (err)
+		return err;
 	err = dir ? reuse_maps(skel, dir) : 0;
 	if (err)
 		return err;
@@ -266,6 +285,8 @@ int dataplane_pin_programs(const struct dataplane *dataplane, const char *dir, b
 		if (!bare && (prog == skel->progs.ftpnat_ip_in ||
 			      prog == skel->progs.ftpnat_ip_out))
 			err = pin_unlink(dir, name); /* of the configuration before */
+		else if (!bpf_program__autoload(prog))
+			err = pin_unlink(dir, name); /* the same */
 		else if (prog != skel->progs.ftpnat_wake)
 			err = pin_replace(dir, name, bpf_program__fd(prog));
 		if (err)

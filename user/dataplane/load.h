@@ -24,7 +24,7 @@ void dataplane_close(struct dataplane *dataplane);
  * layout and size; with `bare`, also load the programs for interfaces without link-layer
  * header. Changes nothing else. Reports its errors.
  */
-int dataplane_load(struct dataplane *dataplane, const struct config_limits *limits,
+int dataplane_load(struct dataplane *dataplane, const struct config *config,
 		   const char *dir, bool bare);
 
 /* FTPNAT_QOS_* of each rule, which its packets find without a lookup. */

@@ -35,6 +35,43 @@ static void add_latency(json_t *families, const struct member *member)
 	metrics_part(family, "_count", NULL, (double)sum);
 }
 
+/* Changes of connections: told to the others, and heard of them. */
+static void add_records(json_t *families, const struct exchange *exchange)
+{
+	const struct exchange_counts *counts = &exchange->counts;
+	const struct {
+		const char *what;
+		__u64 number;
+	} records[] = {
+		{ "published", counts->published },  { "applied", counts->applied },
+		{ "stale", counts->stale },	     { "full", counts->full },
+		{ "unknown_rule", counts->unknown },
+	};
+	struct ftpnat_cluster told = { 0 };
+	json_t *family;
+
+	exchange_told(exchange, &told);
+	family = metrics_family(families, "ftpnat_cluster_records_total", "counter",
+				"Changes of connections: published to the other members; "
+				"of theirs: applied, stale (older than what was known), "
+				"full (no room), unknown_rule.");
+	for (size_t i = 0; i < ARRAY_SIZE(records); i++)
+		metrics_sample(family, json_pack("{s:s}", "what", records[i].what),
+			       records[i].number);
+	counter(families, "ftpnat_cluster_records_lost_total",
+		"Changes for which the ring had no room; they are repeated.", told.lost);
+	counter(families, "ftpnat_cluster_released_total",
+		"Frames that went on after waiting for the other members.",
+		counts->released);
+	counter(families, "ftpnat_cluster_unprotected_total",
+		"Frames that went on before the other members knew what they did.",
+		counts->unprotected + told.unprotected);
+	gauge(families, "ftpnat_cluster_parked",
+	      "Frames that wait for the other members.", exchange->waiting);
+	counter(families, "ftpnat_cluster_given_up_total",
+		"Connections that another member has taken over.", counts->demoted);
+}
+
 void cluster_metrics(const struct member *member, json_t *families)
 {
 	json_t *family;
@@ -56,6 +93,7 @@ void cluster_metrics(const struct member *member, json_t *families)
 		       member->counts.sent);
 	metrics_sample(family, json_pack("{s:s}", "direction", "received"),
 		       member->counts.got);
+	add_records(families, &member->exchange);
 	family = metrics_family(families, "ftpnat_cluster_lag_seconds", "gauge",
 				"Age of the oldest message that a member has not dealt "
 				"with.");

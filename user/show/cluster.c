@@ -57,9 +57,40 @@ static void print_text(const json_t *doc)
 		printf("synced\n");
 }
 
+struct sessions {
+	int own;
+	int replica;
+};
+
+static int see_flow(const void *key, const void *value, void *arg)
+{
+	const struct ftpnat_flow *flow = value;
+	struct sessions *sessions = arg;
+
+	(void)key;
+	if (flow->kind != FTPNAT_CONTROL || !(flow->flags & FTPNAT_FLOW_CLIENT))
+		return 0;
+	if (flow->flags & FTPNAT_FLOW_REPLICA)
+		sessions->replica++;
+	else
+		sessions->own++;
+	return 0;
+}
+
+/* Does another member have what this one has? */
+static bool is_protected(const json_t *note)
+{
+	const json_t *member;
+	size_t i, synced = 0;
+
+	json_array_foreach(json_object_get(note, "members"), i, member)
+		synced += json_is_true(json_object_get(member, "synced"));
+	return synced > 1 && json_is_true(json_object_get(note, "synced"));
+}
+
 /* What `run` notes, with what only the maps know. NULL: no memory, or no cluster. */
 static json_t *document(const struct view *view, const json_t *note,
-			const struct ftpnat_usage *usage)
+			const struct sessions *sessions)
 {
 	json_t *degraded = json_array(), *list = json_array(), *doc, *said;
 	size_t i;
@@ -73,8 +104,8 @@ static json_t *document(const struct view *view, const json_t *note,
 		json_array_append(list, json_object_get(said, "sentence"));
 	json_decref(degraded);
 	doc = json_pack("{s:i, s:{s:i, s:i, s:i}, s:o}", "schema", 1, "sessions", "own",
-			(int)usage->flows[FTPNAT_CONTROL], "replica", 0, "unprotected",
-			(int)usage->flows[FTPNAT_CONTROL], "degraded", list);
+			sessions->own, "replica", sessions->replica, "unprotected",
+			is_protected(note) ? 0 : sessions->own, "degraded", list);
 	if (doc)
 		json_object_update_missing(doc, (json_t *)note);
 	return doc;
@@ -91,9 +122,10 @@ int verb_cluster(const struct options *options)
 	_cleanup_view_ struct view view;
 	json_auto_t *note = NULL, *doc = NULL;
 	struct service_state service;
-	struct ftpnat_usage usage;
+	struct sessions sessions = { 0 };
 	bool synced;
-	int err = view_open(&view, options) ?: view_usage(&view, &usage);
+	int err = view_open(&view, options) ?:
+			  view_walk(&view, FTPNAT_MAP_FLOWS, see_flow, &sessions);
 
 	if (err)
 		return EXIT_RUNTIME;
@@ -107,7 +139,7 @@ int verb_cluster(const struct options *options)
 		note = cluster_note_read(view.instance.dir);
 	if (!note)
 		note = empty_note();
-	doc = document(&view, note, &usage);
+	doc = document(&view, note, &sessions);
 	synced = json_is_true(json_object_get(doc, "synced")) &&
 		 !json_array_size(json_object_get(doc, "degraded"));
 	if (options->json)

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""docs/deployments/10-cluster-keepalived.md: the example and the configuration of keepalived, as they are there."""
+
+import hashlib
+import json
+import os
+import re
+
+import pytest
+
+from cluster import VIP4, ClusterLab
+from lab import wait_until
+from servers import TOP, Pyftpdlib
+from test_cluster_takeover import SIZE, Talk, read_all
+
+pytestmark = [pytest.mark.ftpnat, pytest.mark.slow]
+
+PAGE = os.path.join(TOP, "docs", "deployments", "10-cluster-keepalived.md")
+
+
+def keepalived(member):
+    """Its configuration from the page, with the lab's names and addresses."""
+    with open(PAGE) as file:
+        block = re.search(r"```\n(global_defs.*?)```", file.read(), flags=re.S)[1]
+    for old, new in (("eth0", "c1"), ("eth1", "s1"), ("192.0.2.10/24", f"{VIP4}/24"), ("10.9.0.1/24", "10.2.1.1/24"),
+                     ("priority 150", f"priority {150 if member.number == 1 else 100}"),
+                     ("/usr/sbin/ftpnat-load", f"{member.gateway.command} -n {member.gw.name} -p {member.gateway.pin}")):
+        assert old in block, old
+        block = block.replace(old, new)
+    path = member.file("keepalived.conf")
+    with open(path, "w") as file:
+        file.write(block)
+    return path
+
+
+def start_keepalived(lab, member):
+    conf = keepalived(member)
+    member.keepalived = member.gw.start(
+        ["keepalived", "-n", "-l", "-f", conf,
+         *(word for name in ("p", "r", "c") for word in (f"-{name}", member.file(f"keepalived.{name}")))],
+        f"keepalived-{member.number}")
+
+
+def holds(member):
+    return f" {VIP4}/" in member.gw.run(["ip", "addr", "show", "dev", "c1"]).stdout
+
+
+@pytest.fixture
+def lab():
+    rule = {"name": "files", "listen": f"{VIP4}:21", "servers": ["10.2.1.2:21"], "data_ports": "50000-59999"}
+    with ClusterLab("keepalived", config={"publish": [rule]}, commit="all", on_loss="wait") as lab:
+        lab.start()
+        # the client is on the link of the published address
+        lab.client.ip("addr add 192.0.2.100/24 dev eth0")
+        for member in lab.members:
+            start_keepalived(lab, member)
+        yield lab
+
+
+def test_power_off_of_the_active_one(lab):
+    first, second = lab.members
+    server = Pyftpdlib(lab.server).start()
+    big = os.urandom(SIZE)
+    server.put("big", big)
+    wait_until(lambda: holds(first) != holds(second), "one has the addresses")
+    active, other = (first, second) if holds(first) else (second, first)
+    talk = Talk(lab).login()
+    idle = Talk(lab).login()
+    data = talk.dial(talk.passive())
+    talk.say("RETR big", "1")
+    got = read_all(data, SIZE // 8)
+    active.keepalived.popen.kill()
+    active.power_off()
+    got += read_all(data)
+    talk.reply("226")
+    assert hashlib.sha256(got).digest() == hashlib.sha256(big).digest()
+    assert idle.transfer("server-name").decode() == server.name
+    assert holds(other)
+    assert json.loads(other.status().stdout)["sessions"]["own"] == 2
+    assert other.gateway.reason("taken_over") >= 3

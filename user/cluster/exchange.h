@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The programs of this gateway, as its cluster sees them: what they publish, what they are
+ * told of others, and the frames that wait.
+ */
+#ifndef FTPNAT_EXCHANGE_H
+#define FTPNAT_EXCHANGE_H
+
+#include <bpf/libbpf.h>
+
+#include "cluster/message.h"
+#include "cluster/wire.h"
+#include "ftpnat_maps.h"
+
+/* A frame that waits until the message with this number is known to the peers. */
+struct waiting {
+	struct waiting *next;
+	uint64_t number;
+	uint64_t usec; /* since when, CLOCK_MONOTONIC */
+	struct ftpnat_parked frame;
+};
+
+struct exchange_counts {
+	uint64_t published; /* records */
+	uint64_t applied;
+	uint64_t stale;	      /* records of others that were older than what was known */
+	uint64_t full;	      /* ... for which there was no room */
+	uint64_t unknown;     /* ... of a rule that isn't configured here */
+	uint64_t demoted;     /* connections that another gateway has taken over */
+	uint64_t released;    /* frames */
+	uint64_t unprotected; /* frames released before the peers knew */
+};
+
+struct exchange {
+	const char *dir; /* of the instance */
+	int cluster_fd;
+	int records_fd;
+	int inbox_fd;
+	int flows_fd;
+	int rules_fd;
+	int config_fd;
+	int replica_fd; /* programs, of the last reload */
+	int tell_fd;
+	int inject_fd;
+	int ring_fd;
+	struct ring_buffer *ring;
+	struct ftpnat_record record; /* at hand */
+	char rules[FTPNAT_MAX_RULES][FTPNAT_NAME_LEN];
+	struct waiting *first; /* oldest first */
+	struct waiting *last;
+	size_t waiting;
+	struct exchange_counts counts;
+	/* a record, or a frame, was published */
+	void (*record_seen)(void *arg, const struct ftpnat_record *record);
+	uint64_t (*number)(void *arg); /* of the newest message */
+	void *arg;
+};
+
+/* Opens what is pinned, and begins to listen. Reports its errors. */
+int exchange_open(struct exchange *exchange, const char *dir);
+/* After a reload: its programs and rules. */
+int exchange_renew(struct exchange *exchange);
+void exchange_close(struct exchange *exchange);
+
+/* Descriptor that becomes readable when something was published. */
+int exchange_fd(const struct exchange *exchange);
+void exchange_consume(struct exchange *exchange);
+
+/* What the programs shall do from now on. */
+void exchange_order(const struct exchange *exchange, const struct ftpnat_cluster *order);
+
+/* What the programs count themselves. */
+void exchange_told(const struct exchange *exchange, struct ftpnat_cluster *told);
+
+/* A message of another member: MESSAGE_CONNECTION or MESSAGE_END. */
+void exchange_apply(struct exchange *exchange, const struct message *message);
+
+/* Adds the connection or its end to a message. */
+void exchange_put(const struct exchange *exchange, struct message_row *row,
+		  const struct ftpnat_record *record);
+
+/* Publishes the connection with this client's key. */
+void exchange_tell(const struct exchange *exchange, const struct ftpnat_tuple *key);
+
+/*
+ * Lets go on all frames that waited for messages up to `known`, and those that came before
+ * `usec`.
+ */
+void exchange_release(struct exchange *exchange, uint64_t known, uint64_t usec);
+
+/* Frames in the kernel's form become frames that a card could have received. */
+size_t frame_cut(const uint8_t *frame, size_t len, size_t most,
+		 void (*each)(void *arg, uint8_t *piece, size_t len), void *arg);
+
+#endif
