@@ -35,11 +35,25 @@ static __always_inline void session_unlock(struct ftpnat_session *session,
 }
 
 /* Another CPU has the lock. */
-static __noinline bool lock_wait(struct ftpnat_session *session, const __u32 *id)
+static __always_inline bool lock_spin(struct ftpnat_session *session, const __u32 *id)
 {
 	struct locking c = { .session = session, .id = id };
 
 	return bpf_loop(LOCK_TRIES, try_lock, &c, 0) < LOCK_TRIES;
+}
+
+static __noinline bool lock_wait(struct ftpnat_session *session, const __u32 *id)
+{
+	return lock_spin(session, id);
+}
+
+/* The lock is taken: is it still the session of this id? */
+static __always_inline bool lock_holds(struct ftpnat_session *session, const __u32 *id)
+{
+	if (session->id == *id && !session->gone)
+		return true;
+	session_unlock(session, id);
+	return false;
 }
 
 /*
@@ -56,10 +70,14 @@ static __always_inline bool session_lock(struct ftpnat_session *session, const _
 	if (__sync_val_compare_and_swap(&session->lock, 0, *id) &&
 	    !lock_wait(session, id))
 		return false;
-	if (session->id == *id && !session->gone)
-		return true;
-	session_unlock(session, id);
-	return false;
+	return lock_holds(session, id);
+}
+
+/* The same at the end of a chain of calls, where 6.1 has no stack for one more. */
+static __always_inline bool session_lock_deep(struct ftpnat_session *session,
+					      const __u32 *id)
+{
+	return lock_spin(session, id) && lock_holds(session, id);
 }
 
 static __always_inline void stream_begin(struct ftpnat_stream *stream, __u32 first)
@@ -104,9 +122,10 @@ session_of_control(const struct ftpnat_tuple *key, const struct ftpnat_flow *flo
  * The session of a data connection; not one that began later and has the same id by
  * chance.
  */
-static __always_inline struct ftpnat_session *session_of_data(__u32 id, __u32 created)
+static __always_inline struct ftpnat_session *session_of_data(const __u32 *id,
+							      __u32 created)
 {
-	struct ftpnat_session *session = bpf_map_lookup_elem(&ftpnat_sessions, &id);
+	struct ftpnat_session *session = bpf_map_lookup_elem(&ftpnat_sessions, id);
 
 	if (!session || seconds_since(created, session->created) > CLOCKS_APART)
 		return NULL;
@@ -262,7 +281,7 @@ static __always_inline int session_due(const __u32 *id, __u32 since, __u32 now)
 /* A data connection of the session of this id begins (1) or ends (-1). */
 static __always_inline void session_data(__u32 *id, __u32 created, __s32 change)
 {
-	struct ftpnat_session *session = session_of_data(*id, created);
+	struct ftpnat_session *session = session_of_data(id, created);
 
 	if (!session || !session_lock(session, id))
 		return;
@@ -279,19 +298,21 @@ static __noinline int session_transfer(const struct ftpnat_tuple *key,
 				       const struct ftpnat_flow *peer,
 				       enum data_turn turn)
 {
-	struct scratch *s = scratch_get();
 	struct ftpnat_session *session;
+	struct scratch *s;
 
-	if (!s)
+	session = session_of_data(&owner->session, owner->created);
+	if (!session || !session_lock_deep(session, &owner->session))
 		return 0;
-	session = session_of_data(owner->session, owner->created);
-	if (!session || !session_lock(session, &owner->session))
-		return 0;
-	s->transfer = owner->session;
-	if (turn != DATA_OPENED)
-		transfer_data_ended(session, s, key, owner, peer, turn == DATA_OVER);
-	else if (peer)
-		transfer_data_opened(session, s, key, owner, peer);
+	s = scratch_get();
+	if (s) {
+		s->transfer = owner->session;
+		if (turn != DATA_OPENED)
+			transfer_data_ended(session, s, key, owner, peer,
+					    turn == DATA_OVER);
+		else if (peer)
+			transfer_data_opened(session, s, key, owner, peer);
+	}
 	session_unlock(session, &owner->session);
 	return 0;
 }
