@@ -177,7 +177,8 @@ static __always_inline enum ftpnat_reason handle(struct xdp_md *ctx)
 		return FTPNAT_XDP_PASS;
 	rule = bounded(flow->rule, FTPNAT_MAX_RULES);
 	qos = ftpnat_self.qos[rule];
-	if (qos & FTPNAT_QOS_MARK) /* a frame has none */
+	/* a frame has neither a mark nor a departure time */
+	if (qos & (FTPNAT_QOS_MARK | FTPNAT_QOS_RATE))
 		return FTPNAT_XDP_PASS;
 	if (flow->ifindex != ctx->ingress_ifindex) /* where from? TC looks */
 		return FTPNAT_XDP_PASS;

@@ -22,6 +22,8 @@
 	X(BANS,     "ftpnat_bans",     "clients that are refused for a time",       true)  \
 	X(BANNED,   "ftpnat_banned",   "whether ftpnat_bans has any",               true)  \
 	X(CLIENTS,  "ftpnat_clients",  "clients of rules, with what they have",      true)  \
+	X(PACES,    "ftpnat_paces",    "departure times of rules with a rate",       true)  \
+	X(CLIENT_PACES, "ftpnat_client_paces", "departure times of clients",         true)  \
 	X(GUARDS,   "ftpnat_guards",   "guarded ports, by interface",                true)  \
 	X(IFADDRS,  "ftpnat_ifaddrs",  "addresses of the interfaces",                true)  \
 	X(LINKS,    "ftpnat_links",    "what an interface can do, for XDP",          true)  \

@@ -298,7 +298,10 @@
 	  "Look at ftpnat-load cluster status: run or corosync is away. on_loss: go_on lets it pass.") \
 	X(TAKEN_OVER, "taken_over", \
 	  "connection of another gateway of the cluster whose packets come here now", \
-	  "Nothing, if that gateway died or was drained.")
+	  "Nothing, if that gateway died or was drained.") \
+	X(RATE, "rate", \
+	  "data packet dropped: its rule or client is two seconds ahead of its `rate`", \
+	  "Nothing: TCP slows down. If the rate isn't reached, see fq in ftpnat-load status.")
 enum ftpnat_reason {
 #define X(symbol, string, meaning, advice) FTPNAT_##symbol,
 	FTPNAT_REASONS(X)

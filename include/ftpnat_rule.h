@@ -52,6 +52,7 @@ struct ftpnat_per_client {
 /* ftpnat_qos.does, and what a program knows of each rule before any lookup */
 #define FTPNAT_QOS_MARK 0x01
 #define FTPNAT_QOS_DSCP 0x02
+#define FTPNAT_QOS_RATE 0x04
 
 /* What the packets of a rule get, control and data. */
 struct ftpnat_qos {
@@ -60,7 +61,11 @@ struct ftpnat_qos {
 	__u8 does; /* FTPNAT_QOS_* */
 	__u8 dscp;
 	__u8 pad[6];
+	__u64 rule_rate; /* bytes per second of its data packets, each direction; 0: no limit */
+	__u64 client_rate; /* the same of each client */
 };
+
+#define FTPNAT_MAX_PACES 16384 /* clients whose departure times are kept, of each direction */
 
 /* ftpnat_rules[slot * FTPNAT_MAX_RULES + id]; an all-zero name is an unused id */
 struct ftpnat_rule {

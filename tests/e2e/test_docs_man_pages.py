@@ -123,6 +123,8 @@ PLACES = {
     "a file of prefixes": (
         'interfaces: eth0\npublish:\n  - name: files\n    listen: "192.0.2.10:21"\n'
         '    servers: "10.9.0.10:21"\n    deny:\n      -\n', 8, {"file": "allow.txt"}),
+    "rate": ('interfaces: eth0\npublish:\n  - name: files\n    listen: "192.0.2.10:21"\n'
+             '    servers: "10.9.0.10:21"\n    rate:\n', 6, {"rule": "7Gbit"}),
     "health": ('interfaces: eth0\npublish:\n  - name: files\n    listen: "192.0.2.10:21"\n'
                '    servers: "10.9.0.10:21"\n    health:\n', 6, {"fall": "7"}),
     "a masquerade rule": ("interfaces: eth0\nmasquerade:\n  -\n", 4,

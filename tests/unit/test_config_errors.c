@@ -67,7 +67,7 @@ static const struct config_row rows[] = {
 	{ "unknown key in a publish rule", PUBLISH("lisen: 192.0.2.11:21"),
 	  "6:5: unknown key 'lisen' in a publish rule (did you mean 'listen'?); accepted: " PUBLISH_KEYS },
 	{ "unknown key in a masquerade rule", MASQUERADE("servers: 10.0.0.1:21"),
-	  "6:5: unknown key 'servers' in a masquerade rule; accepted: name, clients, to, prefix64, control_ports, data_ports, modes, foreign_data, tls, commands, tls_data_ports, deny, refuse, per_client, max_sessions, mark, dscp" },
+	  "6:5: unknown key 'servers' in a masquerade rule; accepted: name, clients, to, prefix64, control_ports, data_ports, modes, foreign_data, tls, commands, tls_data_ports, deny, refuse, per_client, max_sessions, mark, dscp, rate" },
 	{ "unknown key of a server", SERVERS("{server: \"10.9.0.10:21\", wait: 3}"),
 	  "5:39: unknown key 'wait' in a server; accepted: server, weight" },
 	{ "unknown limit", PUBLISHED "limits: {controls: 5}\n",
@@ -535,6 +535,14 @@ static const struct config_row rows[] = {
 	{ "a collector without a port", PUBLISHED "records: {ipfix: 192.0.2.5}\n",
 	  "6:18: ipfix: '192.0.2.5' has no port; accepted: ADDRESS:PORT of "
 	  "a collector with a port from 1 to 65535, IPv6 as \"[2001:db8::10]:4739\"" },
+	{ "a rate of nothing", PUBLISHED "    rate: {}\n",
+	  "6:11: rate: no limit is given; accepted: rule, client, or both" },
+	{ "a rate without a unit", PUBLISHED "    rate: {rule: 100}\n",
+	  "6:18: rule: '100' is not a rate; accepted: NUMBER with bit, Kbit, Mbit or Gbit "
+	  "like 50Mbit, from 8Kbit to 1000Gbit" },
+	{ "a rate that is too high", PUBLISHED "    rate: {client: 1001Gbit}\n",
+	  "6:20: client: '1001Gbit' is out of range; accepted: NUMBER with bit, Kbit, Mbit "
+	  "or Gbit like 50Mbit, from 8Kbit to 1000Gbit" },
 	{ "metrics endpoint", PUBLISHED "metrics: {listen: 9821}\n",
 	  "6:19: listen: '9821' is not an address with port; accepted: " ENDPOINT_TEXT },
 };

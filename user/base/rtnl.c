@@ -120,6 +120,34 @@ int rtnl_qdisc(int ifindex)
 	return dump(RTM_GETQDISC, ifindex, 0, see_qdisc, &query) ?: (int)query.found;
 }
 
+struct fq_query {
+	int ifindex;
+	bool found;
+	bool other; /* a queue that does not */
+};
+
+static int see_fq(const struct tcmsg *tc, int len, void *arg)
+{
+	struct fq_query *query = arg;
+
+	if (tc->tcm_ifindex != query->ifindex || tc->tcm_parent == TC_H_CLSACT ||
+	    kind_is(TCA_RTA(tc), len, "mq"))
+		return 0;
+	if (kind_is(TCA_RTA(tc), len, "fq"))
+		query->found = true;
+	else
+		query->other = true;
+	return 0;
+}
+
+int rtnl_paces(int ifindex)
+{
+	struct fq_query query = { .ifindex = ifindex };
+
+	return dump(RTM_GETQDISC, ifindex, 0, see_fq, &query) ?:
+		       query.found && !query.other;
+}
+
 /* linux/if_link.h of Linux 6.3 */
 #define LINK_GRO_MAX	  58
 #define LINK_GSO_IPV4_MAX 63

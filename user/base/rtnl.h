@@ -21,6 +21,9 @@ struct tc_filter {
 /* What occupies the handle of clsact (ffff:), or -errno. */
 int rtnl_qdisc(int ifindex);
 
+/* Does the interface send packets at their departure times (fq, under mq, too)? Or -errno. */
+int rtnl_paces(int ifindex);
+
 /*
  * Calls `each` for every filter of the interface's clsact; a return other than 0 ends
  * the walk and is returned. -errno if the request fails.

@@ -142,6 +142,8 @@ struct config_qos {
 	uint32_t mark_mask; /* 0: no mark */
 	bool has_dscp;
 	uint8_t dscp;
+	uint64_t rule_rate; /* bits per second; 0: no limit */
+	uint64_t client_rate;
 };
 
 /* AUTH TLS and implicit TLS. */

@@ -3,6 +3,7 @@
 
 #include "config/explain_text.h"
 #include "config/qos.h"
+#include "config/rate.h"
 
 static void put_prefix_items(FILE *out, const struct config_prefix_item *items, size_t n)
 {
@@ -102,7 +103,7 @@ void explain_admission(json_t *list, const struct config_admission *admission)
 void explain_qos(json_t *list, const struct config_qos *qos, bool stack)
 {
 	const char *name = config_dscp_name(qos->dscp);
-	char mark[CONFIG_MARK_STRLEN];
+	char mark[CONFIG_MARK_STRLEN], rate[CONFIG_RATE_STRLEN];
 
 	if (qos->mark_mask)
 		explain_say(
@@ -122,6 +123,20 @@ void explain_qos(json_t *list, const struct config_qos *qos, bool stack)
 			list,
 			"Packets of control and data connections leave with the DSCP %u.",
 			qos->dscp);
+	if (qos->rule_rate)
+		explain_say(list,
+			    "Data leaves with at most %s each way, all connections of the "
+			    "rule together.",
+			    config_rate_str(rate, qos->rule_rate));
+	if (qos->client_rate)
+		explain_say(list,
+			    "One client (an IPv4 address or an IPv6 /64) gets and sends data "
+			    "with at most %s each way.",
+			    config_rate_str(rate, qos->client_rate));
+	if (qos->rule_rate || qos->client_rate)
+		explain_say(list,
+			    "The interface that data leaves by delays it, and needs the "
+			    "qdisc fq for that; XDP can't, so TC carries it.");
 }
 
 void explain_refused(json_t *list, uint8_t modes, bool foreign)

@@ -13,6 +13,7 @@
 #include "config/cluster.h"
 #include "config/commands.h"
 #include "config/qos.h"
+#include "config/rate.h"
 #include "config/yaml_print.h"
 
 /* ---- model to JSON; a NULL from anywhere below makes the whole NULL ---- */
@@ -208,12 +209,23 @@ static void set_commands(json_t **object, const struct config_commands *commands
 static void set_qos(json_t **object, const struct config_qos *qos)
 {
 	const char *name = config_dscp_name(qos->dscp);
+	char text[CONFIG_RATE_STRLEN];
+	json_t *rate;
 	char mark[CONFIG_MARK_STRLEN];
 
 	if (qos->mark_mask)
 		set(object, "mark", json_string(config_mark_str(mark, qos)));
 	if (qos->has_dscp)
 		set(object, "dscp", name ? json_string(name) : json_integer(qos->dscp));
+	if (!qos->rule_rate && !qos->client_rate)
+		return;
+	rate = json_object();
+	if (qos->rule_rate)
+		set(&rate, "rule", json_string(config_rate_str(text, qos->rule_rate)));
+	if (qos->client_rate)
+		set(&rate, "client",
+		    json_string(config_rate_str(text, qos->client_rate)));
+	set(object, "rate", rate);
 }
 
 static json_t *publish_value(const struct config_publish *publish, bool for_people)

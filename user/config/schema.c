@@ -9,6 +9,7 @@
 #include "config/commands.h"
 #include "config/prefix_list.h"
 #include "config/qos.h"
+#include "config/rate.h"
 #include "config/records.h"
 #include "config/shape.h"
 #include "config/value.h"
@@ -251,7 +252,8 @@ static int parse_per_client(struct config_parser *p, const struct config_key *ke
 /* What the packets of a rule get. */
 #define QOS(type)                                                                        \
 	KEY(type, qos, "mark", config_qos_mark, CONFIG_MARK_TEXT),                       \
-		KEY(type, qos, "dscp", config_qos_dscp, CONFIG_DSCP_TEXT)
+		KEY(type, qos, "dscp", config_qos_dscp, CONFIG_DSCP_TEXT),               \
+		KEY(type, qos, "rate", config_rate, "")
 
 /* What clients may say. */
 #define POLICY(type)                                                                     \

@@ -69,7 +69,10 @@ void slot_put_qos(const struct config_qos *qos, struct ftpnat_rule *rule)
 		.mark_mask = qos->mark_mask,
 		.dscp = qos->dscp,
 		.does = (qos->mark_mask ? FTPNAT_QOS_MARK : 0) |
-			(qos->has_dscp ? FTPNAT_QOS_DSCP : 0),
+			(qos->has_dscp ? FTPNAT_QOS_DSCP : 0) |
+			(qos->rule_rate || qos->client_rate ? FTPNAT_QOS_RATE : 0),
+		.rule_rate = qos->rule_rate / 8,
+		.client_rate = qos->client_rate / 8,
 	};
 }
 

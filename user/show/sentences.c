@@ -33,6 +33,7 @@ const char *fault_cause_str(enum fault_cause cause)
 		[FAULT_PROGRAM] = "program",
 		[FAULT_NAMESPACE] = "namespace",
 		[FAULT_KERNEL] = "kernel",
+		[FAULT_RATE] = "rate",
 		[FAULT_CLUSTER] = "cluster",
 	};
 

@@ -27,6 +27,7 @@ enum fault_cause {
 	FAULT_NAMESPACE,     /* the interfaces are in another one */
 	FAULT_KERNEL,	     /* older than those tested */
 	FAULT_CLUSTER,	     /* not synced, or its members differ */
+	FAULT_RATE,	     /* nobody delays what a rule's rate is for */
 	FAULT_MAX
 };
 
@@ -50,5 +51,6 @@ int sentences_servers(const struct view *view, json_t *degraded);
 int sentences_addresses(const struct view *view, json_t *degraded, json_t *hints);
 void sentences_service(const struct view *view, json_t *degraded);
 void sentences_cluster(const struct view *view, json_t *degraded);
+void sentences_rate(const struct view *view, json_t *degraded);
 
 #endif

@@ -204,6 +204,8 @@ static int look(struct status *status, const struct view *view)
 	sentences_cluster(view, status->degraded);
 	err = view_walk(view, FTPNAT_MAP_GUARDS, see_guard, status);
 	if (!err && !status->elsewhere)
+		sentences_rate(view, status->degraded);
+	if (!err && !status->elsewhere)
 		err = sentences_servers(view, status->degraded) ?:
 			      sentences_addresses(view, status->degraded, status->hints);
 	return err ?: check_host(status);

@@ -51,7 +51,7 @@
 #define DATA_ADDRESS_TEXT "an IPv4 address of a host, or a host name alone"
 #define MODES_TEXT	  "passive, active, or a list of them"
 #define PUBLISH_KEYS                                                                     \
-	"name, listen, servers, source, data_ports, data_address, data_address_for, modes, foreign_data, tls, commands, banner, tls_data_ports, health, clients, deny, refuse, per_client, max_sessions, balance, fallback, mark, dscp"
+	"name, listen, servers, source, data_ports, data_address, data_address_for, modes, foreign_data, tls, commands, banner, tls_data_ports, health, clients, deny, refuse, per_client, max_sessions, balance, fallback, mark, dscp, rate"
 #define FILE_KEYS                                                                        \
 	"interfaces, xdp, publish, masquerade, track, guard, limits, timeouts, metrics, cluster, records"
 

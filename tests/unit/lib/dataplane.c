@@ -297,6 +297,8 @@ static void clear(void)
 {
 	dataplane_forget();
 	empty(skel->maps.ftpnat_served);
+	empty(skel->maps.ftpnat_client_paces);
+	zero(skel->maps.ftpnat_paces, FTPNAT_DIR_MAX * FTPNAT_MAX_RULES, 0);
 	empty(skel->maps.ftpnat_listens);
 	empty(skel->maps.ftpnat_ifaddrs);
 	empty(skel->maps.ftpnat_guards);

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""rate: where nothing delays data, and how fast it is where fq does."""
+
+import io
+import time
+
+import pytest
+
+from lab import run
+from scenes import login, single
+from servers import Vsftpd
+
+pytestmark = pytest.mark.ftpnat
+
+RATE = 40  # Mbit/s
+SIZE = 20 << 20
+HEADERS = 1514 / 1448  # of full segments
+
+
+def has_fq(lab):
+    """Does this kernel have the qdisc? Then both interfaces get it."""
+    return all(not run(lab.gw.command(["tc", "qdisc", "replace", "dev", name, "root", "fq"]),
+                       check=False).returncode for name in lab.interfaces)
+
+
+def sentences(lab):
+    return [text for text in lab.gateway.listing("status")["degraded"] if "fq" in text]
+
+
+def test_status_names_interfaces_without_fq(make_lab):
+    lab, *_ = single(make_lab, Vsftpd, rule={"rate": {"rule": f"{RATE}Mbit"}})
+    for name in lab.interfaces:
+        run(lab.gw.command(["tc", "qdisc", "replace", "dev", name, "root", "pfifo"]), check=False)
+    assert sentences(lab) == [
+        f"{name} has not the qdisc fq, so data that leaves there is not held to the rate of rule files: "
+        f"`tc qdisc replace dev {name} root fq`." for name in lab.interfaces]
+    lab.gateway.reload(dict(lab.gateway.config, publish=[
+        {key: value for key, value in rule.items() if key != "rate"} for rule in lab.gateway.config["publish"]]))
+    assert not sentences(lab)
+
+
+def test_transfers_work_without_fq(make_lab):
+    lab, server, vips = single(make_lab, Vsftpd, rule={"rate": {"rule": "1Gbit", "client": "1Gbit"}})
+    with lab.client.inside():
+        session = login(lab.client, vips[0], server)
+        assert session.read("server-name").decode() == server.name
+        session.quit()
+
+
+@pytest.mark.parametrize("rates", [{"rule": f"{RATE}Mbit"}, {"client": f"{RATE}Mbit", "rule": "1Gbit"}],
+                         ids=["rule", "client"])
+def test_data_has_the_rate_within_a_tenth(make_lab, rates):
+    lab, server, vips = single(make_lab, Vsftpd, rule={"rate": rates})
+    if not has_fq(lab):
+        pytest.skip("the kernel has no sch_fq")
+    assert not sentences(lab)
+    with open(server.path("large"), "wb") as file:
+        file.truncate(SIZE)
+    with lab.client.inside():
+        session = login(lab.client, vips[0], server)
+        for transfer in (lambda: session.retrbinary("RETR large", lambda _: None, 1 << 18),
+                         lambda: session.storbinary("STOR new", io.BytesIO(bytes(SIZE)), 1 << 18)):
+            began = time.monotonic()
+            transfer()
+            rate = SIZE * HEADERS * 8 / (time.monotonic() - began) / 1e6
+            assert 0.9 * RATE <= rate <= 1.1 * RATE
+        session.quit()
