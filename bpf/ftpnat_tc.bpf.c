@@ -11,7 +11,6 @@
 #include "guard.h"
 #include "mss.h"
 #include "open.h"
-#include "pace.h"
 #include "qos.h"
 #include "tags.h"
 
@@ -109,9 +108,6 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 		return FTPNAT_WRITE;
 	if (qos_of(flow->rule)) {
 		verdict = qos_packet(skb, flow);
-		if (verdict == GO_ON && flow->kind == FTPNAT_DATA &&
-		    qos_of(flow->rule) & FTPNAT_QOS_RATE)
-			verdict = pace_packet(skb, flow);
 		if (verdict != GO_ON)
 			return verdict;
 	}

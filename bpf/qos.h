@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the packets of a rule get by `mark` and `dscp`. */
+/* What the packets of a rule get by `mark`, `dscp` and `rate`. */
 #ifndef FTPNAT_BPF_QOS_H
 #define FTPNAT_BPF_QOS_H
 
 #include "config.h"
 #include "nat.h"
+#include "pace.h"
 
 /*
  * FTPNAT_QOS_* of each rule, written by the loader before it attaches the programs. It
@@ -23,7 +24,7 @@ static __always_inline __u32 marked(const struct ftpnat_qos *qos, __u32 mark)
 	return qos->does & FTPNAT_QOS_MARK ? (mark & ~qos->mark_mask) | qos->mark : mark;
 }
 
-/* The packet in the scratch memory, of a flow whose rule has any of them: GO_ON or WRITE. */
+/* The packet in the scratch memory, of a flow whose rule has any of them: GO_ON, WRITE or RATE. */
 __noinline enum ftpnat_reason qos_packet(struct __sk_buff *skb, struct ftpnat_flow *flow)
 {
 	struct scratch *s = scratch_get();
@@ -40,6 +41,8 @@ __noinline enum ftpnat_reason qos_packet(struct __sk_buff *skb, struct ftpnat_fl
 	if (rule->qos.does & FTPNAT_QOS_DSCP &&
 	    write_dscp(skb, &s->packet, rule->qos.dscp))
 		return FTPNAT_WRITE;
+	if (rule->qos.does & FTPNAT_QOS_RATE && flow->kind == FTPNAT_DATA)
+		return pace_packet(skb, flow);
 	return GO_ON;
 }
 
