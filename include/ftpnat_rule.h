@@ -97,6 +97,7 @@ struct ftpnat_rule {
 	__u16 commands; /* `commands`: its list in ftpnat_commands, from 1; 0: none */
 	__u16 pad;
 	struct ftpnat_per_client per_client;
+	__u32 pad_end;
 };
 
 /* ---- ftpnat_commands: what a list of `commands` says of a command ---- */
