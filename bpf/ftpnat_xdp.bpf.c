@@ -63,40 +63,45 @@ static __always_inline bool translate(void *data, void *data_end, bool v6,
  * The same across families: the frame gets another IP header, and so another length. False:
  * for TC, with nothing changed.
  */
-static __noinline bool translate_xlat(struct xdp_md *ctx, const struct packet *p,
-				      const struct ftpnat_flow *flow,
-				      const struct ftpnat_hop *hop, __s32 dscp)
+static __always_inline bool front_xlat(struct xdp_md *ctx, const struct packet *p,
+				       bool v6, const struct ftpnat_flow *flow,
+				       const struct ftpnat_hop *hop, __s32 dscp)
 {
 	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
-	__be16 *check = data + (p->v6 ? FRONT_V6 : FRONT_V4) - sizeof(*check);
+	__be16 *check = data + (v6 ? FRONT_V4 : FRONT_V6) - sizeof(*check);
 	const struct ftpnat_tuple *to = &flow->to;
-	__u32 tcp_len = p->ip_len - (p->l4 - p->l3);
 	__u16 sum;
 	__u8 tos;
 
-	if ((void *)(check + 1) > data_end || csum_unfinished(p, p->v6, *check))
+	if ((void *)(check + 1) > data_end || csum_unfinished(p, !v6, *check))
 		return false;
 	sum = csum_changed(*check,
 			   addrs_change(&p->tuple, to) +
 				   word_change(ports_word(&p->tuple), ports_word(to)));
 	data += ETH_HLEN;
-	tos = p->v6 ? ipv6_traffic_class(*(__be32 *)data) : ((struct iphdr *)data)->tos;
+	tos = v6 ? ((struct iphdr *)data)->tos : ipv6_traffic_class(*(__be32 *)data);
 	if (dscp >= 0)
 		tos = (__u8)(dscp << 2 | (tos & 3));
 	/* TCP stays where it is, and its front is within data_end */
-	if (bpf_xdp_adjust_head(ctx, p->v6 ? (int)XLAT_GROWTH : -(int)XLAT_GROWTH))
+	if (bpf_xdp_adjust_head(ctx, v6 ? -(int)XLAT_GROWTH : (int)XLAT_GROWTH))
 		return false;
 	data = (void *)(long)ctx->data;
 	data_end = (void *)(long)ctx->data_end;
-	check = data + (p->v6 ? FRONT_V4 : FRONT_V6) - sizeof(*check);
+	check = data + (v6 ? FRONT_V6 : FRONT_V4) - sizeof(*check);
 	if ((void *)(check + 1) > data_end)
 		return false;
-	if (p->v6)
-		front_write_xlat(data, false, to, hop, tos, p->ttl - 1, tcp_len);
-	else
-		front_write_xlat(data, true, to, hop, tos, p->ttl - 1, tcp_len);
+	front_write_xlat(data, v6, to, hop, tos, p->ttl - 1, p->ip_len - (p->l4 - p->l3));
 	*check = sum;
 	return true;
+}
+
+/* One path for each family: Linux 6.1 does not see that they are two. */
+static __noinline bool translate_xlat(struct xdp_md *ctx, const struct packet *p,
+				      const struct ftpnat_flow *flow,
+				      const struct ftpnat_hop *hop, __s32 dscp)
+{
+	return p->v6 ? front_xlat(ctx, p, false, flow, hop, dscp) :
+		       front_xlat(ctx, p, true, flow, hop, dscp);
 }
 
 /* By how much the packet gets longer, modulo 2^32. */
