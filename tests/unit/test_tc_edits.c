@@ -376,10 +376,14 @@ static void test_sack(void **state)
 	assert_true(good);
 }
 
-/* What is sent on carries this much at most; what goes up the stack is for this host. */
+/*
+ * What is sent on carries this much at most, and across families its answers do; what goes
+ * up the stack is for this host.
+ */
 static uint16_t mss_carried(const struct talk *talk, enum end from, uint16_t mss)
 {
-	bool v6 = strchr(talk_heard(talk, from).src, ':');
+	bool v6 = strchr(talk_heard(talk, from).src, ':') ||
+		  strchr(talk_sent(talk, from).src, ':');
 	uint16_t most = v6 ? 1500 - 60 : 1500 - 40;
 
 	return talk_reason(talk) == FTPNAT_FORWARDED && mss > most ? most : mss;
