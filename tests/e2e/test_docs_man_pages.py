@@ -120,6 +120,8 @@ PLACES = {
         {"clients": "10.0.0.0/8", "address": "10.1.2.3"}),
     "per_client": ('interfaces: eth0\npublish:\n  - name: files\n    listen: "192.0.2.10:21"\n'
                    '    servers: "10.9.0.10:21"\n    per_client:\n', 6, {"sessions": "7", "failed_logins": "5/10min"}),
+    "commands": ('interfaces: eth0\npublish:\n  - name: files\n    listen: "192.0.2.10:21"\n'
+                 '    servers: "10.9.0.10:21"\n    commands:\n', 6, {}),
     "a file of prefixes": (
         'interfaces: eth0\npublish:\n  - name: files\n    listen: "192.0.2.10:21"\n'
         '    servers: "10.9.0.10:21"\n    deny:\n      -\n', 8, {"file": "allow.txt"}),
