@@ -172,7 +172,7 @@ struct {
 /* [rule * FTPNAT_DIR_MAX + direction]: ns of CLOCK_MONOTONIC when the next may leave */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, FTPNAT_DIR_MAX * FTPNAT_MAX_RULES);
+	__uint(max_entries, FTPNAT_DIR_MAX *FTPNAT_MAX_RULES);
 	__type(key, __u32);
 	__type(value, __u64);
 } ftpnat_paces SEC(".maps");
@@ -180,7 +180,7 @@ struct {
 /* The same by client; `pad` is the direction. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, FTPNAT_DIR_MAX * FTPNAT_MAX_PACES);
+	__uint(max_entries, FTPNAT_DIR_MAX *FTPNAT_MAX_PACES);
 	__type(key, struct ftpnat_client_key);
 	__type(value, __u64);
 } ftpnat_client_paces SEC(".maps");

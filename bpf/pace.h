@@ -25,8 +25,8 @@ static __always_inline __u64 pace_take(__u64 *clock, __u64 takes, __u64 now)
 }
 
 /* The clock of a client's packets of one direction; NULL: no memory. */
-static __always_inline __u64 *pace_client(struct scratch *s, const struct ftpnat_flow *flow,
-					  enum ftpnat_dir dir)
+static __always_inline __u64 *
+pace_client(struct scratch *s, const struct ftpnat_flow *flow, enum ftpnat_dir dir)
 {
 	__u64 zero = 0, *clock;
 
@@ -91,8 +91,7 @@ __noinline enum ftpnat_reason pace_packet(struct __sk_buff *skb, struct ftpnat_f
 		if (own > at)
 			at = own;
 	}
-	if (at > now &&
-	    bpf_skb_set_tstamp(skb, at, BPF_SKB_TSTAMP_DELIVERY_MONO))
+	if (at > now && bpf_skb_set_tstamp(skb, at, BPF_SKB_TSTAMP_DELIVERY_MONO))
 		return FTPNAT_WRITE;
 	return GO_ON;
 }

@@ -65,7 +65,8 @@ struct ftpnat_qos {
 	__u64 client_rate; /* the same of each client */
 };
 
-#define FTPNAT_MAX_PACES 16384 /* clients whose departure times are kept, of each direction */
+#define FTPNAT_MAX_PACES                                                                 \
+	16384 /* clients whose departure times are kept, of each direction */
 
 /* ftpnat_rules[slot * FTPNAT_MAX_RULES + id]; an all-zero name is an unused id */
 struct ftpnat_rule {

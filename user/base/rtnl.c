@@ -145,7 +145,7 @@ int rtnl_paces(int ifindex)
 	struct fq_query query = { .ifindex = ifindex };
 
 	return dump(RTM_GETQDISC, ifindex, 0, see_fq, &query) ?:
-		       query.found && !query.other;
+								query.found && !query.other;
 }
 
 /* linux/if_link.h of Linux 6.3 */

@@ -57,36 +57,36 @@ struct exchange {
 };
 
 /* Opens what is pinned, and begins to listen. Reports its errors. */
-int exchange_open(struct exchange *exchange, const char *dir);
+int exchange_open(struct exchange *x, const char *dir);
 /* After a reload: its programs and rules. */
-int exchange_renew(struct exchange *exchange);
-void exchange_close(struct exchange *exchange);
+int exchange_renew(struct exchange *x);
+void exchange_close(struct exchange *x);
 
 /* Descriptor that becomes readable when something was published. */
-int exchange_fd(const struct exchange *exchange);
-void exchange_consume(struct exchange *exchange);
+int exchange_fd(const struct exchange *x);
+void exchange_consume(struct exchange *x);
 
 /* What the programs shall do from now on. */
-void exchange_order(const struct exchange *exchange, const struct ftpnat_cluster *order);
+void exchange_order(const struct exchange *x, const struct ftpnat_cluster *order);
 
 /* What the programs count themselves. */
-void exchange_told(const struct exchange *exchange, struct ftpnat_cluster *told);
+void exchange_told(const struct exchange *x, struct ftpnat_cluster *told);
 
 /* A message of another member: MESSAGE_CONNECTION or MESSAGE_END. */
-void exchange_apply(struct exchange *exchange, const struct message *message);
+void exchange_apply(struct exchange *x, const struct message *message);
 
 /* Adds the connection or its end to a message. */
-void exchange_put(const struct exchange *exchange, struct message_row *row,
+void exchange_put(const struct exchange *x, struct message_row *row,
 		  const struct ftpnat_record *record);
 
 /* Publishes the connection with this client's key. */
-void exchange_tell(const struct exchange *exchange, const struct ftpnat_tuple *key);
+void exchange_tell(const struct exchange *x, const struct ftpnat_tuple *key);
 
 /*
  * Lets go on all frames that waited for messages up to `known`, and those that came before
  * `usec`.
  */
-void exchange_release(struct exchange *exchange, uint64_t known, uint64_t usec);
+void exchange_release(struct exchange *x, uint64_t known, uint64_t usec);
 
 /* Frames in the kernel's form become frames that a card could have received. */
 size_t frame_cut(const uint8_t *frame, size_t len, size_t most,

@@ -72,7 +72,7 @@ static size_t find_tcp(const uint8_t *frame, size_t len, bool *v6)
 	*v6 = frame[12] == 0x86 && frame[13] == 0xdd;
 	if (!*v6 && (frame[12] != 0x08 || frame[13] != 0x00))
 		return 0;
-	l4 = ETH_HLEN + (*v6 ? sizeof(struct ip6_hdr) : 4U * (frame[ETH_HLEN] & 15));
+	l4 = ETH_HLEN + (*v6 ? sizeof(struct ip6_hdr) : 4UL * (frame[ETH_HLEN] & 15));
 	if (frame[ETH_HLEN + (*v6 ? 6 : 9)] != IPPROTO_TCP ||
 	    len < l4 + sizeof(struct tcphdr))
 		return 0;
@@ -95,7 +95,7 @@ size_t frame_cut(const uint8_t *frame, size_t len, size_t most,
 		      (size_t)(frame[ETH_HLEN + 2] << 8 | frame[ETH_HLEN + 3]));
 	if (total < len && total > l4)
 		len = total;
-	head = l4 + 4U * (frame[l4 + 12] >> 4);
+	head = l4 + 4UL * (frame[l4 + 12] >> 4);
 	if (head > len || head + most > sizeof(piece))
 		return 0;
 	for (size_t at = head; at < len || !n; at += most, n++) {

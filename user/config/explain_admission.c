@@ -124,15 +124,17 @@ void explain_qos(json_t *list, const struct config_qos *qos, bool stack)
 			"Packets of control and data connections leave with the DSCP %u.",
 			qos->dscp);
 	if (qos->rule_rate)
-		explain_say(list,
-			    "Data leaves with at most %s each way, all connections of the "
-			    "rule together.",
-			    config_rate_str(rate, qos->rule_rate));
+		explain_say(
+			list,
+			"Data leaves with at most %s each way, all connections of the "
+			"rule together.",
+			config_rate_str(rate, qos->rule_rate));
 	if (qos->client_rate)
-		explain_say(list,
-			    "One client (an IPv4 address or an IPv6 /64) gets and sends data "
-			    "with at most %s each way.",
-			    config_rate_str(rate, qos->client_rate));
+		explain_say(
+			list,
+			"One client (an IPv4 address or an IPv6 /64) gets and sends data "
+			"with at most %s each way.",
+			config_rate_str(rate, qos->client_rate));
 	if (qos->rule_rate || qos->client_rate)
 		explain_say(list,
 			    "The interface that data leaves by delays it, and needs the "

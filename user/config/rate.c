@@ -68,8 +68,9 @@ int config_rate(struct config_parser *p, const struct config_key *key,
 
 	if (ret || qos->rule_rate || qos->client_rate)
 		return ret;
-	return config_error_at(p->err, config_yaml_mark(node), -EINVAL,
-			       "rate: no limit is given; accepted: rule, client, or both");
+	return config_error_at(
+		p->err, config_yaml_mark(node), -EINVAL,
+		"rate: no limit is given; accepted: rule, client, or both");
 }
 
 char *config_rate_str(char text[static CONFIG_RATE_STRLEN], uint64_t bits)

@@ -282,11 +282,10 @@ int dataplane_pin_programs(const struct dataplane *dataplane, const char *dir, b
 		const char *name = bpf_program__name(prog);
 		int err = 0;
 
-		if (!bare && (prog == skel->progs.ftpnat_ip_in ||
-			      prog == skel->progs.ftpnat_ip_out))
+		if (!bpf_program__autoload(prog) ||
+		    (!bare && (prog == skel->progs.ftpnat_ip_in ||
+			       prog == skel->progs.ftpnat_ip_out)))
 			err = pin_unlink(dir, name); /* of the configuration before */
-		else if (!bpf_program__autoload(prog))
-			err = pin_unlink(dir, name); /* the same */
 		else if (prog != skel->progs.ftpnat_wake)
 			err = pin_replace(dir, name, bpf_program__fd(prog));
 		if (err)

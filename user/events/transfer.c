@@ -136,7 +136,7 @@ void event_transfer_json(json_t *entry, const struct ftpnat_transfer_event *t)
 	struct event_argument user = event_transfer_user(t);
 	struct event_argument path = event_transfer_path(t);
 	char server[FTPNAT_ENDPOINT_STRLEN];
-	__u64 bytes;
+	__u64 bytes, milliseconds = t->nanoseconds / MILLISECOND;
 
 	ftpnat_endpoint_str(server, &t->event.server.dst, t->event.server.dport);
 	json_object_set_new(entry, "server", json_string(server));
@@ -149,8 +149,7 @@ void event_transfer_json(json_t *entry, const struct ftpnat_transfer_event *t)
 			    event_transfer_bytes(t, &bytes) ?
 				    json_integer((json_int_t)bytes) :
 				    json_null());
-	json_object_set_new(entry, "duration",
-			    json_real((double)(t->nanoseconds / MILLISECOND) / 1000));
+	json_object_set_new(entry, "duration", json_real((double)milliseconds / 1000));
 	json_object_set_new(entry, "code", t->code ? json_integer(t->code) : json_null());
 	json_object_set_new(entry, "tls",
 			    json_boolean(t->flags & FTPNAT_TRANSFER_OPAQUE));
@@ -173,7 +172,7 @@ void event_transfer_print(FILE *out, const struct ftpnat_transfer_event *t)
 	const char *command = event_transfer_command(t), *mode = mode_of(t);
 	struct event_argument user = event_transfer_user(t);
 	struct event_argument path = event_transfer_path(t);
-	__u64 bytes;
+	__u64 bytes, milliseconds = t->nanoseconds / MILLISECOND;
 
 	fprintf(out, ": %s", command ? command : "under TLS");
 	if (path.len) {
@@ -191,6 +190,5 @@ void event_transfer_print(FILE *out, const struct ftpnat_transfer_event *t)
 		fputs("no reply, ", out);
 	if (event_transfer_bytes(t, &bytes))
 		fprintf(out, "%s, %llu bytes, ", mode, bytes);
-	fprintf(out, "%llu.%03llus)", t->nanoseconds / (1000 * MILLISECOND),
-		t->nanoseconds / MILLISECOND % 1000);
+	fprintf(out, "%llu.%03llus)", milliseconds / 1000, milliseconds % 1000);
 }

@@ -25,17 +25,17 @@ static void print_field(FILE *out, struct event_argument a)
 /* As every xferlog has it, in English. */
 static void print_time(FILE *out, __u64 monotonic)
 {
-	static const char days[] = "SunMonTueWedThuFriSat";
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	static const char days[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
+	static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+					  "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
 	__u64 ns = event_clock_ns(CLOCK_REALTIME) - event_clock_ns(CLOCK_MONOTONIC) +
 		   monotonic;
 	time_t seconds = (time_t)(ns / ONE_SECOND);
 	struct tm tm;
 
 	localtime_r(&seconds, &tm);
-	fprintf(out, "%.3s %.3s %2d %02d:%02d:%02d %d", days + 3 * tm.tm_wday,
-		months + 3 * tm.tm_mon, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-		tm.tm_year + 1900);
+	fprintf(out, "%s %s %2d %02d:%02d:%02d %d", days[tm.tm_wday], months[tm.tm_mon],
+		tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, tm.tm_year + 1900);
 }
 
 static bool is_anonymous(struct event_argument user)
