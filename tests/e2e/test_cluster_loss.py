@@ -12,7 +12,7 @@ from prometheus import sample
 from servers import Pyftpdlib
 from test_cluster_takeover import Talk
 
-pytestmark = [pytest.mark.ftpnat, pytest.mark.slow]
+pytestmark = [pytest.mark.ftpnat, pytest.mark.slow, pytest.mark.xdist_group("test_cluster_loss")]
 
 
 @pytest.fixture

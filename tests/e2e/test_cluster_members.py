@@ -10,7 +10,7 @@ from cluster import VIP4, ClusterLab
 from lab import wait_until
 from prometheus import sample
 
-pytestmark = [pytest.mark.ftpnat, pytest.mark.slow]
+pytestmark = [pytest.mark.ftpnat, pytest.mark.slow, pytest.mark.xdist_group("test_cluster_members")]
 
 RULE = {"name": "files", "listen": f"{VIP4}:21", "servers": ["10.2.1.2:21"]}
 

@@ -12,7 +12,7 @@ from cluster import VIP4, VIP6, ClusterLab
 from lab import wait_until
 from servers import FOLDER, Pyftpdlib
 
-pytestmark = [pytest.mark.ftpnat, pytest.mark.slow]
+pytestmark = [pytest.mark.ftpnat, pytest.mark.slow, pytest.mark.xdist_group("test_cluster_takeover")]
 
 SIZE = 24 << 20
 

@@ -13,7 +13,7 @@ from lab import wait_until
 from servers import TOP, Pyftpdlib
 from test_cluster_takeover import SIZE, Talk, read_all
 
-pytestmark = [pytest.mark.ftpnat, pytest.mark.slow]
+pytestmark = [pytest.mark.ftpnat, pytest.mark.slow, pytest.mark.xdist_group("test_deployment_10_cluster")]
 
 PAGE = os.path.join(TOP, "docs", "deployments", "10-cluster-keepalived.md")
 
