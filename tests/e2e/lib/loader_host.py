@@ -88,7 +88,7 @@ class Host:
 
     def up(self, **options):
         done = self.load("up", **options)
-        assert (done.returncode, done.stderr) == (0, "")
+        assert (done.returncode, done.stderr) == (0, ""), f"exit {done.returncode}: {done.stderr}"
 
     def status(self, **options):
         done = self.load("status", "--json", **options)
