@@ -158,7 +158,7 @@ static __always_inline __s32 dscp_of(__u32 rule)
 	return found && found->qos.does & FTPNAT_QOS_DSCP ? found->qos.dscp : -1;
 }
 
-static __always_inline enum ftpnat_reason handle(struct xdp_md *ctx)
+static __always_inline enum ftpnat_reason handle(struct xdp_md *ctx, bool across)
 {
 	void *data = (void *)(long)ctx->data;
 	void *data_end = (void *)(long)ctx->data_end;
@@ -180,6 +180,8 @@ static __always_inline enum ftpnat_reason handle(struct xdp_md *ctx)
 	if (!flow || flow->kind != FTPNAT_DATA ||
 	    flow->flags & FTPNAT_FLOW_TRACKED) /* the stack sends it on */
 		return FTPNAT_XDP_PASS;
+	if (!across && flow->flags & FTPNAT_FLOW_XLAT)
+		return FTPNAT_XDP_PASS;
 	rule = bounded(flow->rule, FTPNAT_MAX_RULES);
 	qos = ftpnat_self.qos[rule];
 	/* a frame has neither a mark nor a departure time */
@@ -198,7 +200,7 @@ static __always_inline enum ftpnat_reason handle(struct xdp_md *ctx)
 	if (flow->xdp != FTPNAT_XDP_YES || !hop || p.ip_len + growth(&p, flow) > hop->mtu)
 		return FTPNAT_XDP_PASS;
 	dscp = qos & FTPNAT_QOS_DSCP ? dscp_of(rule) : -1;
-	if (flow->flags & FTPNAT_FLOW_XLAT) {
+	if (across && flow->flags & FTPNAT_FLOW_XLAT) {
 		if (!translate_xlat(ctx, &p, flow, hop, dscp))
 			return FTPNAT_XDP_PASS;
 	} else if (!(p.v6 ? translate(data, data_end, true, &p, &flow->to, hop, dscp) :
@@ -232,7 +234,18 @@ static __always_inline int act(enum ftpnat_reason reason)
 SEC("xdp")
 int ftpnat_xdp(struct xdp_md *ctx)
 {
-	return act(handle(ctx));
+	return act(handle(ctx, true));
+}
+
+/*
+ * Without the translation between the families, which moves the frame's head. In a dispatcher
+ * of libxdp, which doesn't, Linux 6.13 and later (and 6.12 since its fix for global functions)
+ * refuse a program that does.
+ */
+SEC("xdp")
+int ftpnat_xdp_same(struct xdp_md *ctx)
+{
+	return act(handle(ctx, false));
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -19,7 +19,6 @@
 #include "dataplane/prog_fds.h"
 #include "ftpnat_xdp.skel.h"
 
-#define SECTION	    "xdp"
 #define LIBXDP_DIR  "/sys/fs/bpf/xdp"
 #define MAX_CHAINED 10 /* programs of a libxdp dispatcher */
 
@@ -216,10 +215,16 @@ static void destroy_object(struct ftpnat_xdp **object)
 	ftpnat_xdp__destroy(*object);
 }
 
-/* The object, not loaded yet: libxdp loads it with its final type. */
+/* The program that translates between the families, too, or the one that does not. */
+static struct bpf_program *program_of(const struct ftpnat_xdp *object, bool across)
+{
+	return across ? object->progs.ftpnat_xdp : object->progs.ftpnat_xdp_same;
+}
+
+/* The object with one of its programs, not loaded yet: libxdp loads it with its final type. */
 static int open_object(const struct ftpnat_interface *interface,
 		       const struct dataplane *dataplane, enum ftpnat_xdp_mode mode,
-		       struct ftpnat_xdp **out)
+		       bool across, struct ftpnat_xdp **out)
 {
 	struct ftpnat_xdp *object = ftpnat_xdp__open();
 	struct ftpnat_xdp_self *self;
@@ -238,7 +243,8 @@ static int open_object(const struct ftpnat_interface *interface,
 	 * the kernel makes a copy of the packet, which has no mac_len).
 	 */
 	if (mode == FTPNAT_XDP_MODE_NATIVE)
-		bpf_program__set_flags(object->progs.ftpnat_xdp, BPF_F_XDP_HAS_FRAGS);
+		bpf_program__set_flags(program_of(object, across), BPF_F_XDP_HAS_FRAGS);
+	bpf_program__set_autoload(program_of(object, !across), false);
 	bpf_object__for_each_map(map, object->obj)
 		if (!err && dataplane_is_state(map))
 			err = bpf_map__reuse_fd(
@@ -250,14 +256,14 @@ static int open_object(const struct ftpnat_interface *interface,
 /* A program that is alone can't be replaced by libxdp. */
 static int replace_alone(const struct ftpnat_interface *interface,
 			 struct ftpnat_xdp *object, enum ftpnat_xdp_mode mode,
-			 const struct xdp_program *own)
+			 bool across, const struct xdp_program *own)
 {
 	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .old_prog_fd = xdp_program__fd(own));
 	int err = bpf_object__load(object->obj);
 
 	return err   ?:
 		       bpf_xdp_attach((int)interface->ifindex,
-				      bpf_program__fd(object->progs.ftpnat_xdp),
+				      bpf_program__fd(program_of(object, across)),
 				      mode == FTPNAT_XDP_MODE_GENERIC ?
 					      XDP_FLAGS_SKB_MODE :
 					      XDP_FLAGS_DRV_MODE,
@@ -265,10 +271,11 @@ static int replace_alone(const struct ftpnat_interface *interface,
 }
 
 static int add(const struct ftpnat_interface *interface, const struct ftpnat_xdp *object,
-	       enum ftpnat_xdp_mode mode, __u32 state_id)
+	       enum ftpnat_xdp_mode mode, bool across, __u32 state_id)
 {
-	_cleanup_(close_program) struct xdp_program *program =
-		xdp_program__from_bpf_obj(object->obj, SECTION);
+	DECLARE_LIBXDP_OPTS(xdp_program_opts, opts, .obj = object->obj,
+			    .prog_name = bpf_program__name(program_of(object, across)));
+	_cleanup_(close_program) struct xdp_program *program = xdp_program__create(&opts);
 	int err = (int)libxdp_get_error(program);
 
 	if (err) {
@@ -279,8 +286,9 @@ static int add(const struct ftpnat_interface *interface, const struct ftpnat_xdp
 		       remove_own(interface->ifindex, state_id, xdp_program__id(program));
 }
 
-int xdp_put(const struct ftpnat_interface *interface, const struct dataplane *dataplane,
-	    enum ftpnat_xdp_mode mode, __u32 state_id, char why[FTPNAT_XDP_WHY_LEN])
+static int put(const struct ftpnat_interface *interface,
+	       const struct dataplane *dataplane, enum ftpnat_xdp_mode mode, bool across,
+	       __u32 state_id, char why[FTPNAT_XDP_WHY_LEN])
 {
 	_cleanup_prog_fds_ struct prog_fds before;
 	_cleanup_(close_multiprog) struct xdp_multiprog *multiprog = NULL;
@@ -290,7 +298,7 @@ int xdp_put(const struct ftpnat_interface *interface, const struct dataplane *da
 
 	prog_fds_note(&before);
 	kernel_log_start();
-	err = open_object(interface, dataplane, mode, &object) ?:
+	err = open_object(interface, dataplane, mode, across, &object) ?:
 		      open_multiprog(interface->ifindex, &multiprog);
 	own = err ? NULL : find_own(multiprog, state_id, 0);
 	if (own && mode_of(multiprog) != mode) { /* the kernel has one mode at a time */
@@ -299,11 +307,20 @@ int xdp_put(const struct ftpnat_interface *interface, const struct dataplane *da
 	}
 	if (!err)
 		err = own && xdp_multiprog__is_legacy(multiprog) ?
-			      replace_alone(interface, object, mode, own) :
-			      add(interface, object, mode, state_id);
+			      replace_alone(interface, object, mode, across, own) :
+			      add(interface, object, mode, across, state_id);
 	remove_left(interface->ifindex, state_id);
 	if (err)
 		snprintf(why, FTPNAT_XDP_WHY_LEN, "%s",
 			 kernel_log_reason(object ? object->obj : NULL, err));
 	return err;
+}
+
+int xdp_put(const struct ftpnat_interface *interface, const struct dataplane *dataplane,
+	    enum ftpnat_xdp_mode mode, __u32 state_id, char why[FTPNAT_XDP_WHY_LEN])
+{
+	int err = put(interface, dataplane, mode, true, state_id, why);
+
+	/* a dispatcher may take no program that moves the frame's head */
+	return err ? put(interface, dataplane, mode, false, state_id, why) : 0;
 }
