@@ -200,7 +200,7 @@ static __always_inline void ftp_229_parenthesis(struct ftp_parser *p)
 static __always_inline void ftp_229_digits(struct ftp_parser *p, __u8 c)
 {
 	p->separators = FTP_ENOUGH;
-	if (p->odd || p->digits > 5)
+	if (p->odd)
 		ftp_229_differs(p, c);
 	else if (c == '(')
 		ftp_229_parenthesis(p);
@@ -259,7 +259,7 @@ static __always_inline void ftp_step_229(struct ftp_parser *p, __u8 c)
 	} else if (c != p->line.delimiter) {
 		ftp_229_digits(p, c);
 	} else if (!ftp_set_port(p, p->value, p->length)) {
-		ftp_229_differs(p, c);
+		ftp_229_digits(p, c);
 	} else {
 		p->separators = FTP_ENOUGH;
 		p->state = p->odd ? FTP_STATE_SKIP : FTP_STATE_229_TAIL;

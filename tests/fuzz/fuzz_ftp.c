@@ -119,6 +119,15 @@ static void ref_command(struct seen *l, const char *line, size_t len)
 		[QUIT] = FTP_COMMAND_QUIT,	   [ALIEN] = FTP_COMMAND_ALIEN,
 		[PASS] = FTP_COMMAND_PASS,	   [BINARY] = FTP_COMMAND_BINARY,
 		[CUT] = FTP_COMMAND_OTHER,	   [ALGS] = FTP_COMMAND_ALGS,
+		[USER] = FTP_COMMAND_USER,	   [RETR] = FTP_COMMAND_TRANSFER,
+		[STOR] = FTP_COMMAND_TRANSFER,	   [STOU] = FTP_COMMAND_TRANSFER,
+		[APPE] = FTP_COMMAND_TRANSFER,
+	};
+	static const char transfers[] = {
+		[RETR] = FTP_TRANSFER_RETR,
+		[STOR] = FTP_TRANSFER_STOR,
+		[STOU] = FTP_TRANSFER_STOU,
+		[APPE] = FTP_TRANSFER_APPE,
 	};
 	const uint8_t *s = (const uint8_t *)line;
 	enum reading reading = UNREADABLE;
@@ -137,6 +146,8 @@ static void ref_command(struct seen *l, const char *line, size_t len)
 		l->form = FTP_FORM_MALFORMED;
 	if (verb == ALGS)
 		l->delimiter = algs_argument(line, len, args);
+	if (l->command == FTP_COMMAND_TRANSFER)
+		l->delimiter = transfers[verb];
 	if (verb == EPSV)
 		l->delimiter = epsv_argument(s, len, args);
 	if (reading == UNCLEAR)
@@ -221,7 +232,8 @@ static void compare(const struct ftp_line *l, struct seen *r, const char *line,
 	} else if (r->form != FTP_FORM_ADDRESS) {
 		CHECK(!l->port && !l->span_start && !l->span_len);
 		CHECK(l->delimiter ==
-		      (l->command == FTP_COMMAND_EPSV || l->command == FTP_COMMAND_ALGS ?
+		      (l->command == FTP_COMMAND_EPSV || l->command == FTP_COMMAND_ALGS ||
+				       l->command == FTP_COMMAND_TRANSFER ?
 			       (__u8)r->delimiter :
 			       0));
 		CHECK(!l->addr[0] && !l->addr[1] && !l->addr[2] && !l->addr[3]);

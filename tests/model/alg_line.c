@@ -360,7 +360,8 @@ int verb_of(const uint8_t *s, size_t len, size_t *args)
 		{ "AUTH", AUTH }, { "REIN", REIN },  { "ABOR", ABOR },	{ "LPRT", LPRT },
 		{ "LPSV", LPSV }, { "CCC", CCC },    { "STAT", STAT },	{ "QUIT", QUIT },
 		{ "GET", ALIEN }, { "HEAD", ALIEN }, { "POST", ALIEN }, { "PUT", ALIEN },
-		{ "PRI", ALIEN }, { "PASS", PASS },  { "ALGS", ALGS },
+		{ "PRI", ALIEN }, { "PASS", PASS },  { "ALGS", ALGS },	{ "USER", USER },
+		{ "RETR", RETR }, { "STOR", STOR },  { "STOU", STOU },	{ "APPE", APPE },
 	};
 	size_t at = skip_telnet(s, len, true), all, all_end;
 	char word[VERB_MAX + 1];

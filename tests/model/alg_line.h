@@ -23,6 +23,11 @@ enum {
 	QUIT,
 	PASS,
 	ALGS,
+	USER,
+	RETR,
+	STOR,
+	STOU,
+	APPE,
 	ALIEN,	/* of another protocol */
 	BINARY, /* of none that is text */
 	CUT,	/* ended by what proftpd takes for a Telnet option: its verb goes on */
