@@ -18,6 +18,7 @@ from rawtcp import ACK, RST, SYN, Segment, Tcp, Wire, fold, icmp_error
 CONTROL, FTP_DATA = 21, 20
 MARKER_DEADLINE = 10
 QUIET_ROUNDS = 3
+FIRST_PORT, LAST_PORT = 30000, 0xff00 - 1
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class World:
     def __init__(self, lab):
         self.lab = lab
         self.gateway = lab.gateway
-        self._port = 30000
+        self._port = FIRST_PORT
         self._token = 0
         self._cpus = os.sched_getaffinity(0)
         client = {rule.client for rule in RULES} | {MARKERS[0], *STRANGERS.values(),
@@ -125,8 +126,10 @@ class World:
         self.far.close()
 
     def port(self):
-        """A port that no case has used yet, always as long when written."""
+        """A port that no case has used for long, always as long when written."""
         self._port += 1
+        if self._port > LAST_PORT:
+            self._port = FIRST_PORT
         if self._port & 255 < 100:
             self._port += 100
         return self._port
