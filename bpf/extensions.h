@@ -11,7 +11,11 @@
 
 #define EXTENSIONS_MAX 8
 
-#define EXTENSION_OFF_LEFT 3 /* of a routing header: segments that it still leads to */
+/* Of a routing header: its type, and how many segments it still leads to. */
+#define EXTENSION_OFF_TYPE 2
+#define EXTENSION_OFF_LEFT 3
+
+#define ROUTING_SOURCE_ROUTE 0 /* obsolete: RFC 5095 */
 
 /*
  * Offset of the TCP header behind extension headers that may be ignored; 0: there is no such
@@ -31,7 +35,9 @@ static __always_inline __u32 tcp_behind(struct __sk_buff *skb, __u32 l3)
 		    next != IPPROTO_DSTOPTS)
 			return 0;
 		if (bpf_skb_load_bytes(skb, at, b, sizeof(b)) ||
-		    (next == IPPROTO_ROUTING && b[EXTENSION_OFF_LEFT]))
+		    (next == IPPROTO_ROUTING &&
+		     (b[EXTENSION_OFF_LEFT] ||
+		      b[EXTENSION_OFF_TYPE] == ROUTING_SOURCE_ROUTE)))
 			return 0;
 		at += ((__u32)b[1] + 1) * 8;
 		next = b[0];

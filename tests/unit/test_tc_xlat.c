@@ -349,10 +349,11 @@ static void test_ip_options(void **state)
 }
 
 /* Puts an extension header of 8 bytes behind the IPv6 header. */
-static void extend(struct packet *packet, uint8_t kind, uint8_t segments_left)
+static void extend(struct packet *packet, uint8_t kind, uint8_t type,
+		   uint8_t segments_left)
 {
 	uint8_t *ip = packet->byte + 14;
-	const uint8_t header[8] = { ip[6], 0, 1, segments_left, 0, 0, 0, 0 };
+	const uint8_t header[8] = { ip[6], 0, type, segments_left, 0, 0, 0, 0 };
 
 	memmove(ip + 48, ip + 40, packet->len - 54);
 	memcpy(ip + 40, header, sizeof(header));
@@ -369,13 +370,15 @@ static void test_extension_headers(void **state)
 		uint8_t kind[2];
 		uint8_t left;
 		bool translated;
+		bool obsolete; /* of type 0 */
 	} rows[] = {
-		{ "hop-by-hop options", { 0, 0xff }, 0, true },
-		{ "destination options", { 60, 0xff }, 0, true },
-		{ "a routing header that is used up", { 43, 0xff }, 0, true },
-		{ "a routing header", { 43, 0xff }, 1, false },
-		{ "two of them", { 60, 0 }, 0, true },
-		{ "authentication", { 51, 0xff }, 0, false },
+		{ "hop-by-hop options", { 0, 0xff }, 0, true, false },
+		{ "destination options", { 60, 0xff }, 0, true, false },
+		{ "a routing header that is used up", { 43, 0xff }, 0, true, false },
+		{ "a routing header", { 43, 0xff }, 1, false, false },
+		{ "a source route that is used up", { 43, 0xff }, 0, false, true },
+		{ "two of them", { 60, 0 }, 0, true, false },
+		{ "authentication", { 51, 0xff }, 0, false, false },
 	};
 	static const enum scene_id ids[] = { NAT64, MASQ64, FULL6 };
 	bool good = true;
@@ -398,7 +401,8 @@ static void test_extension_headers(void **state)
 			packet_build(&expected, &out);
 			for (size_t n = 0; n < 2; n++)
 				if (rows[i].kind[n] != 0xff)
-					extend(&packet, rows[i].kind[n], rows[i].left);
+					extend(&packet, rows[i].kind[n],
+					       !rows[i].obsolete, rows[i].left);
 			dataplane_counters(&before);
 			dataplane_run(&run, INGRESS, talk_side(&talk, CLIENT), &packet,
 				      0);
@@ -428,7 +432,7 @@ static void test_extension_headers_of_data(void **state)
 	out = data_heard(&talk, CLIENT);
 	packet_build(&packet, &in);
 	packet_build(&expected, &out);
-	extend(&packet, 60, 0);
+	extend(&packet, 60, 1, 0);
 	dataplane_counters(&before);
 	dataplane_run(&run, INGRESS, talk_side(&talk, CLIENT), &packet, 0);
 	packet_translated(&expected, &run.packet);
