@@ -112,7 +112,8 @@ class FtpnatGateway(Gateway):
     def map(self, name):
         """Entries of one of its maps, as BTF describes them."""
         dump = run(["bpftool", "-j", "map", "dump", "pinned", os.path.join(self.pin, name)]).stdout
-        return [entry["formatted"] for entry in json.loads(dump)]
+        # an entry that is removed meanwhile has an error instead
+        return [entry["formatted"] for entry in json.loads(dump) if "formatted" in entry]
 
     def report(self):
         parts = [f"configuration: {json.dumps(self.config)}"]
