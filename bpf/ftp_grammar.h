@@ -21,5 +21,6 @@
 
 #include "ftp_command.h"
 #include "ftp_reply.h"
+#include "ftp_unfinished.h"
 
 #endif

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "ftp_command.h"
+#include "ftp_unfinished.h"
 #include "lib/ftp_rows.h"
 #include "base/util.h"
 
