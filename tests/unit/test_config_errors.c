@@ -199,7 +199,7 @@ static const struct config_row rows[] = {
 
 	/* names */
 	{ "rule name with a space", NAME("my files"),
-	  "3:11: name: 'my files' is not a rule name; accepted: " NAME_TEXT },
+	  "3:11: name: 'my files' is not a name; accepted: " NAME_TEXT },
 	{ "rule name too long", NAME("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
 	  "3:11: name: 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' is too long; accepted: " NAME_TEXT },
 	{ "rule name is empty", NAME("\"\""),
@@ -207,7 +207,7 @@ static const struct config_row rows[] = {
 	{ "rule name with NUL", NAME("\"a\\0b\""),
 	  "3:11: name: contains a NUL character; accepted: " NAME_TEXT },
 	{ "rule name quoted in one line", NAME("\"a\\nb\\e\""),
-	  "3:11: name: 'a\\x0ab\\x1b' is not a rule name; accepted: " NAME_TEXT },
+	  "3:11: name: 'a\\x0ab\\x1b' is not a name; accepted: " NAME_TEXT },
 	{ "interface name too long", "interfaces: [abcdefghijklmnop]\n",
 	  "1:14: interfaces: 'abcdefghijklmnop' is too long; accepted: " INTERFACES_TEXT },
 	{ "interface name with a slash", "interfaces: [a/b]\n",

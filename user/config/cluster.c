@@ -5,19 +5,14 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "config/key.h"
 #include "config/value.h"
 
-#define KEY(member, parse_, accepted_, ...)                                              \
-	{                                                                                \
-		.name = #member, .parse = (parse_), .accepted = (accepted_),             \
-		.offset = offsetof(struct config_cluster, member), __VA_ARGS__           \
-	}
 #define CHOICE(member, names_, accepted_)                                                \
-	KEY(member, config_value_choice, accepted_, .names = (names_),                   \
-	    .names_n = ARRAY_SIZE(names_))
+	KEY(struct config_cluster, member, #member, config_value_choice, accepted_,      \
+	    .names = (names_), .names_n = ARRAY_SIZE(names_))
 
 #define TIMEOUT_TEXT "1ms to 10s, with ms or s"
-#define GROUP_TEXT   "1 to 31 of A-Z a-z 0-9 _ . -"
 
 #define TIMEOUT_MAX 10000 /* milliseconds */
 
@@ -38,23 +33,6 @@ const char *const config_on_loss_names[FTPNAT_ON_LOSS_MAX] = {
 	[FTPNAT_ON_LOSS_GO_ON] = "go_on",
 	[FTPNAT_ON_LOSS_REFUSE] = "refuse",
 };
-
-static int parse_group(struct config_parser *p, const struct config_key *key,
-		       const yaml_node_t *node, void *out)
-{
-	static const char letters[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-		"0123456789_.-";
-	const char *text;
-	int ret = config_value_text(p, key, node, &text);
-
-	if (ret)
-		return ret;
-	if (!*text || strlen(text) >= FTPNAT_NAME_LEN || text[strspn(text, letters)])
-		return config_value_bad(p, key, node, "is not a name");
-	strcpy(out, text);
-	return 0;
-}
 
 static int parse_timeout(struct config_parser *p, const struct config_key *key,
 			 const yaml_node_t *node, void *out)
@@ -86,13 +64,16 @@ int config_cluster_parse(struct config_parser *p, const struct config_key *key,
 {
 	static const struct config_key keys[] = {
 		CHOICE(engine, config_engine_names, "corosync"),
-		KEY(group, parse_group, GROUP_TEXT),
-		KEY(slot, config_value_number, "a number from 1 to 16", .required = true,
-		    .min = 1, .max = FTPNAT_SLOTS),
+		KEY(struct config_cluster, group, "group", config_value_name, NAME_TEXT),
+		KEY(struct config_cluster, slot, "slot", config_value_number,
+		    "a number from 1 to 16", .required = true, .min = 1,
+		    .max = FTPNAT_SLOTS),
 		CHOICE(commit, config_commit_names, "none, one, all"),
-		KEY(commit_timeout, parse_timeout, TIMEOUT_TEXT),
+		KEY(struct config_cluster, commit_timeout, "commit_timeout",
+		    parse_timeout, TIMEOUT_TEXT),
 		CHOICE(on_loss, config_on_loss_names, "wait, go_on, refuse"),
-		KEY(peer_address, config_value_address, "an address of this gateway"),
+		KEY(struct config_cluster, peer_address, "peer_address",
+		    config_value_address, "an address of this gateway"),
 	};
 	struct config_cluster *cluster = &p->cfg->cluster;
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/key.h"
 #include "config/value.h"
 
 #define COMMANDS_TEXT                                                                    \
@@ -140,25 +141,17 @@ static int parse_profile(struct config_parser *p, const struct config_key *key,
 int config_commands_parse(struct config_parser *p, const struct config_key *key,
 			  const yaml_node_t *node, void *out)
 {
-#define LIST(member)                                                                     \
-	{                                                                                \
-		.name = #member, .parse = config_value_list, .accepted = COMMANDS_TEXT,  \
-		.offset = offsetof(struct config_commands, member),                      \
-		.item = parse_command, .item_size = sizeof(struct config_command),       \
-		.most = CONFIG_MAX_COMMANDS,                                             \
-		.count = offsetof(struct config_commands, member##_n) -                  \
-			 offsetof(struct config_commands, member),                       \
-	}
 	static const struct config_key keys[] = {
 		{ .name = "profile",
 		  .parse = parse_profile,
 		  .accepted = "read_only",
 		  .names = profile_names,
 		  .names_n = ARRAY_SIZE(profile_names) },
-		LIST(allow),
-		LIST(deny),
+		LIST(struct config_commands, allow, "allow", parse_command,
+		     CONFIG_MAX_COMMANDS, COMMANDS_TEXT),
+		LIST(struct config_commands, deny, "deny", parse_command,
+		     CONFIG_MAX_COMMANDS, COMMANDS_TEXT),
 	};
-#undef LIST
 	struct config_commands *commands = out;
 	int ret;
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "config/key.h"
 #include "config/value.h"
 
 #define RATE_TEXT                                                                        \
@@ -54,14 +55,8 @@ int config_rate(struct config_parser *p, const struct config_key *key,
 		const yaml_node_t *node, void *out)
 {
 	static const struct config_key keys[] = {
-		{ .name = "rule",
-		  .parse = parse_rate,
-		  .accepted = RATE_TEXT,
-		  .offset = offsetof(struct config_qos, rule_rate) },
-		{ .name = "client",
-		  .parse = parse_rate,
-		  .accepted = RATE_TEXT,
-		  .offset = offsetof(struct config_qos, client_rate) },
+		KEY(struct config_qos, rule_rate, "rule", parse_rate, RATE_TEXT),
+		KEY(struct config_qos, client_rate, "client", parse_rate, RATE_TEXT),
 	};
 	const struct config_qos *qos = out;
 	int ret = config_yaml_mapping(p, keys, ARRAY_SIZE(keys), key->name, node, out);

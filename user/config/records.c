@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/key.h"
 #include "config/value.h"
 
 #define COLLECTOR_TEXT                                                                   \
@@ -62,27 +63,23 @@ static int check_records(struct config_parser *p, const struct config_records *r
 int config_records(struct config_parser *p, const struct config_key *key,
 		   const yaml_node_t *node, void *out)
 {
-#define RECORDS_KEY(member, name_, parse_, accepted_, ...)                               \
-	{                                                                                \
-		.name = (name_), .parse = (parse_), .accepted = (accepted_),             \
-		.offset = offsetof(struct config_records, member), __VA_ARGS__           \
-	}
 	static const struct config_key keys[] = {
-		RECORDS_KEY(transfers, "transfers", parse_path,
-			    "the absolute path of a file"),
-		RECORDS_KEY(format, "format", config_value_choice, "json, xferlog",
-			    .names = config_format_names,
-			    .names_n = ARRAY_SIZE(config_format_names)),
-		RECORDS_KEY(nat, "nat", parse_path, "the absolute path of a file"),
-		RECORDS_KEY(ipfix, "ipfix", config_value_unicast, COLLECTOR_TEXT),
-		RECORDS_KEY(ipfix_tcp, "ipfix_transport", config_value_flag, "udp, tcp",
-			    .names = transport_names,
-			    .names_n = ARRAY_SIZE(transport_names)),
-		RECORDS_KEY(destinations, "destinations", config_value_flag,
-			    "true, false", .names = flag_names,
-			    .names_n = ARRAY_SIZE(flag_names)),
+		KEY(struct config_records, transfers, "transfers", parse_path,
+		    "the absolute path of a file"),
+		KEY(struct config_records, format, "format", config_value_choice,
+		    "json, xferlog", .names = config_format_names,
+		    .names_n = ARRAY_SIZE(config_format_names)),
+		KEY(struct config_records, nat, "nat", parse_path,
+		    "the absolute path of a file"),
+		KEY(struct config_records, ipfix, "ipfix", config_value_unicast,
+		    COLLECTOR_TEXT),
+		KEY(struct config_records, ipfix_tcp, "ipfix_transport",
+		    config_value_flag, "udp, tcp", .names = transport_names,
+		    .names_n = ARRAY_SIZE(transport_names)),
+		KEY(struct config_records, destinations, "destinations",
+		    config_value_flag, "true, false", .names = flag_names,
+		    .names_n = ARRAY_SIZE(flag_names)),
 	};
-#undef RECORDS_KEY
 	struct config_records *records = out;
 	int ret;
 

@@ -246,23 +246,32 @@ static int parse_name(struct config_parser *p, const struct config_key *key,
 	return ret;
 }
 
-int config_value_rule_name(struct config_parser *p, const struct config_key *key,
-			   const yaml_node_t *node, void *out)
+int config_value_name(struct config_parser *p, const struct config_key *key,
+		      const yaml_node_t *node, void *out)
 {
 	static const char allowed[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 		"0123456789_.-";
-	struct config_rule *rule = out;
 	const char *text;
-	int ret = parse_name(p, key, node, sizeof(rule->name), &text);
+	int ret = parse_name(p, key, node, FTPNAT_NAME_LEN, &text);
 
 	if (ret)
 		return ret;
 	if (text[strspn(text, allowed)])
-		return config_value_bad(p, key, node, "is not a rule name");
-	rule->at = config_yaml_mark(node);
-	strcpy(rule->name, text);
+		return config_value_bad(p, key, node, "is not a name");
+	strcpy(out, text);
 	return 0;
+}
+
+int config_value_rule_name(struct config_parser *p, const struct config_key *key,
+			   const yaml_node_t *node, void *out)
+{
+	struct config_rule *rule = out;
+	int ret = config_value_name(p, key, node, rule->name);
+
+	if (!ret)
+		rule->at = config_yaml_mark(node);
+	return ret;
 }
 
 int config_value_interface(struct config_parser *p, const struct config_key *key,

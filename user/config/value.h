@@ -25,6 +25,8 @@ int config_value_seconds(struct config_parser *p, const struct config_key *key,
 			 const yaml_node_t *node, void *out); /* uint32_t */
 int config_value_pace(struct config_parser *p, const struct config_key *key,
 		      const yaml_node_t *node, void *out); /* struct config_pace */
+int config_value_name(struct config_parser *p, const struct config_key *key,
+		      const yaml_node_t *node, void *out); /* char[FTPNAT_NAME_LEN] */
 int config_value_rule_name(struct config_parser *p, const struct config_key *key,
 			   const yaml_node_t *node, void *out); /* struct config_rule */
 int config_value_interface(struct config_parser *p, const struct config_key *key,
