@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* What a member says of its cluster. */
+#include "cluster/member_note.h"
+
 #include <stdarg.h>
 #include <string.h>
 
-#include "cluster/member.h"
+#include "base/log.h"
+#include "cluster/member_send.h"
+#include "cluster/note.h"
 
 static void __attribute__((format(printf, 2, 3)))
 say(json_t *list, const char *format, ...)
@@ -50,7 +53,7 @@ static json_t *wrong_of(const struct member *member)
 	return wrong;
 }
 
-json_t *member_note(const struct member *member)
+static json_t *member_note(const struct member *member)
 {
 	json_t *members = json_array();
 
@@ -71,4 +74,13 @@ json_t *member_note(const struct member *member)
 			 "commit", config_commit_names[member->config.commit], "on_loss",
 			 config_on_loss_names[member->config.on_loss], "degraded",
 			 wrong_of(member));
+}
+
+void member_write_note(const struct member *member)
+{
+	json_t *value = member_note(member);
+
+	if (value && cluster_note_write(member->options->pin, value))
+		pr_err("can't write the state of the cluster to a file in " RUN_DIR);
+	json_decref(value);
 }

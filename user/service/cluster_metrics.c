@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "service/cluster_metrics.h"
 
+#include "cluster/member_send.h"
 #include "service/metrics.h"
 
 static void gauge(json_t *families, const char *name, const char *help, __u64 value)

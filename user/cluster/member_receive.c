@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "cluster/member_receive.h"
+
+#include <endian.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "cluster/member_send.h"
+#include "cluster/member_view.h"
+#include "cluster/share.h"
+
+static bool is_busy(void *arg)
+{
+	const struct member *member = arg;
+
+	return member->row.len > 0;
+}
+
+static void flush(void *arg)
+{
+	member_send(arg);
+}
+
+static void see_shared(void *arg, uint32_t asked)
+{
+	struct member *member = arg;
+
+	for (uint32_t slot = 1; slot <= FTPNAT_SLOTS; slot++) {
+		if (!(asked & 1U << slot))
+			continue;
+		message_begin(&member->row, MESSAGE_ANSWERED, member_next_number(member));
+		message_put_u32(&member->row, TAG_SLOT, slot);
+		message_end(&member->row);
+	}
+	member_send(member);
+	share_end(member->sharing);
+	member->sharing = NULL;
+}
+
+/* The member with this slot has asked; if another one has, from the start for both. */
+static void share(struct member *member, uint32_t slot)
+{
+	const struct share_calls calls = { is_busy, flush, see_shared, member };
+	uint32_t asked = share_asked(member->sharing) | 1U << slot;
+
+	if (!member->exchange.dir)
+		return;
+	share_end(member->sharing);
+	member->sharing = share_begin(member->event, &member->exchange, &calls, asked);
+	if (!member->sharing)
+		pr_warn("cluster %s: can't copy the connections for slot %u",
+			member->config.group, slot);
+}
+
+static void see_asked(struct member *member, struct peer *peer,
+		      const struct message *message)
+{
+	const uint8_t *at = message->fields, *end = at + message->len;
+	struct message_field field;
+
+	while (message_field(&at, end, &field)) {
+		if (field.tag != TAG_SLOT || message_u32(&field) != member->config.slot ||
+		    member_is_self(member, peer))
+			continue;
+		if (message->type == MESSAGE_ASK) {
+			share(member, peer->slot);
+		} else if (peer->id == member->asked) {
+			member->asked = 0;
+			member->synced = true;
+			pr_info("cluster %s: synced", member->config.group);
+			member_say_hello(member);
+			member_settle(member);
+		}
+	}
+}
+
+static void see_seen(struct member *member, struct peer *peer,
+		     const struct message *message)
+{
+	const uint8_t *at = message->fields, *end = at + message->len;
+	struct message_field field;
+	uint64_t pair[2];
+
+	while (message_field(&at, end, &field)) {
+		if (field.tag != TAG_SEEN || field.len != sizeof(pair))
+			continue;
+		memcpy(pair, field.value, sizeof(pair));
+		if (be64toh(pair[0]) == member->kind->self(member->engine) &&
+		    peer->knows < be64toh(pair[1]))
+			peer->knows = be64toh(pair[1]);
+	}
+	member_see_known(member);
+}
+
+void member_see_message(void *arg, uint64_t from, const void *bytes, size_t len)
+{
+	const uint8_t *at = bytes, *end = at + len;
+	struct member *member = arg;
+	struct peer *peer = member_peer(member, from);
+	struct message message;
+
+	if (!peer)
+		return;
+	while (message_next(&at, end, &message)) {
+		switch (message.type) {
+		case MESSAGE_HELLO:
+			member_see_hello(peer, &message);
+			member_see_other_part(member, peer);
+			break;
+		case MESSAGE_SEEN:
+			if (!member_is_self(member, peer))
+				see_seen(member, peer, &message);
+			break;
+		case MESSAGE_CONNECTION:
+		case MESSAGE_END:
+			if (!member_is_self(member, peer) && member->exchange.dir)
+				exchange_apply(&member->exchange, &message);
+			break;
+		case MESSAGE_ASK:
+		case MESSAGE_ANSWERED:
+			see_asked(member, peer, &message);
+			break;
+		}
+		if (message.number)
+			peer->got = message.number;
+		if (message.type == MESSAGE_HELLO)
+			member_settle(member);
+		if (!member_is_self(member, peer))
+			member->counts.got++;
+	}
+	if (!member->exchange.dir) {
+		member_say_seen(member);
+		return;
+	}
+	/* what the programs published before goes before, such as a takeover */
+	exchange_consume(&member->exchange);
+	member_say_seen(member);
+	member_send(member);
+}

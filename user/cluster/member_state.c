@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "cluster/member_state.h"
+
+#include <time.h>
+
+struct peer *member_peer(struct member *member, uint64_t id)
+{
+	for (size_t i = 0; i < member->peers; i++)
+		if (member->peer[i].id == id)
+			return &member->peer[i];
+	return NULL;
+}
+
+bool member_is_self(const struct member *member, const struct peer *peer)
+{
+	return member->engine && peer->id == member->kind->self(member->engine);
+}
+
+bool member_has_peer(const struct member *member, bool synced)
+{
+	for (size_t i = 0; i < member->peers; i++)
+		if (!member_is_self(member, &member->peer[i]) && member->peer[i].known &&
+		    (member->peer[i].synced || !synced))
+			return true;
+	return false;
+}
+
+struct peer *member_lowest(struct member *member, bool synced)
+{
+	struct peer *found = NULL;
+
+	for (size_t i = 0; i < member->peers; i++) {
+		struct peer *peer = &member->peer[i];
+
+		if (!member_is_self(member, peer) && peer->known &&
+		    (peer->synced || !synced) && (!found || peer->slot < found->slot))
+			found = peer;
+	}
+	return found;
+}
+
+bool member_is_settled(const struct member *member)
+{
+	uint32_t slots = 0;
+
+	for (size_t i = 0; i < member->peers; i++) {
+		const struct peer *peer = &member->peer[i];
+
+		if (!peer->known || slots & 1U << peer->slot)
+			return false;
+		slots |= 1U << peer->slot;
+	}
+	return member->peers > 0;
+}
+
+uint64_t member_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The state of a member of a cluster: who the others are, and what they know. */
+#ifndef FTPNAT_MEMBER_STATE_H
+#define FTPNAT_MEMBER_STATE_H
+
+#include "base/options.h"
+#include "cluster/engine.h"
+#include "cluster/exchange.h"
+#include "cluster/message.h"
+#include "config/config.h"
+#include "config/print.h"
+
+#define MEMBER_NAME_LEN 65
+
+/* A member of the view, this gateway included. */
+struct peer {
+	uint64_t id; /* the engine's */
+	bool known;  /* it has said hello */
+	bool synced;
+	bool fresh; /* it has not said hello in this view */
+	uint32_t slot;
+	char name[MEMBER_NAME_LEN];
+	char form[CONFIG_FORM_LEN];
+	char version[16];
+	uint64_t got;	/* its newest message that was dealt with here */
+	uint64_t told;	/* ... as it was told */
+	uint64_t knows; /* the newest of ours that it has dealt with */
+};
+
+struct sharing; /* see share.h */
+
+/* When a message went out, for the lag. */
+struct sent {
+	uint64_t number;
+	uint64_t usec; /* CLOCK_MONOTONIC */
+};
+
+#define MEMBER_SENT 1024 /* remembered, power of two */
+
+#define MEMBER_LATENCIES 12 /* bounds of the histogram, see member_latencies */
+
+struct member_counts {
+	uint64_t views;				/* changes of the view */
+	uint64_t sent;				/* messages */
+	uint64_t got;				/* of the others */
+	uint64_t engine_lost;			/* times that the engine went away */
+	uint64_t latency[MEMBER_LATENCIES + 1]; /* messages by the time until all knew */
+	uint64_t latency_usec;			/* of all of them */
+};
+
+struct member {
+	const struct options *options;
+	sd_event *event;
+	struct config_cluster config; /* .at.line 0: no cluster */
+	char form[CONFIG_FORM_LEN];
+	const struct engine_kind *kind;
+	struct engine *engine; /* NULL: not reached */
+	bool lost;	       /* the engine is to be closed */
+	bool synced;
+	struct peer peer[ENGINE_MEMBERS];
+	size_t peers;
+	struct message_row row; /* to be sent */
+	sd_event_source *later; /* sends it */
+	uint64_t number;	/* of the newest message */
+	struct sent sent[MEMBER_SENT];
+	uint64_t known; /* the newest message that all others have dealt with */
+	struct member_counts counts;
+	struct exchange exchange;
+	sd_event_source *published; /* by the programs */
+	sd_event_source *pulse;	    /* says to them that we live */
+	uint64_t asked; /* member that was asked for all that it knows; 0: none */
+	struct sharing *sharing; /* with members that have asked */
+};
+
+/* NULL: not in the view. */
+struct peer *member_peer(struct member *member, uint64_t id);
+bool member_is_self(const struct member *member, const struct peer *peer);
+/* Is there another member; one that is synced? */
+bool member_has_peer(const struct member *member, bool synced);
+/* The synced member with the lowest slot, or the lowest of all; not this one. NULL: none. */
+struct peer *member_lowest(struct member *member, bool synced);
+/* Has every member said who it is, and do no two say that they are the same? */
+bool member_is_settled(const struct member *member);
+uint64_t member_now(void); /* CLOCK_MONOTONIC, microseconds */
+
+#endif
