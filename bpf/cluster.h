@@ -9,12 +9,12 @@
 
 #include "config.h"
 
-#define CLUSTER_PATIENCE 2    /* seconds without a sign of life of `run` */
 #define ID_SLOT_SHIFT	 27   /* of a session's id: the slot is in the bits above */
 #define PORT_FREE	 1024 /* ports below are never chosen, only kept */
 
 const volatile __u32 ftpnat_slot = 0;	     /* 1..FTPNAT_SLOTS; 0: no cluster */
 const volatile __u32 ftpnat_inject_mark = 0; /* in skb->cb of frames that have waited */
+const volatile __u32 ftpnat_patience = 2; /* seconds without a sign of life of `run` */
 
 static __always_inline bool clustered(void)
 {
@@ -33,7 +33,7 @@ static __always_inline bool cluster_alive(const struct ftpnat_cluster *cluster)
 {
 	__u32 now = (__u32)(bpf_ktime_get_ns() / SECOND);
 
-	return now - cluster->alive <= CLUSTER_PATIENCE;
+	return now - cluster->alive <= ftpnat_patience;
 }
 
 /* Is the port, host order, of this gateway's slice? */

@@ -43,16 +43,20 @@
 static const char *const interface[SIDES] = { "outer0", "inner0" };
 static uint8_t mac[SIDES][6];
 static int ifindex[SIDES];
-static struct ftpnat_tc *skel;
 
-/* of events */
-static struct ftpnat_readers *readers;
-static struct reader {
+struct reader {
 	struct ring_buffer *ring;
 	int fd;
 	size_t number; /* since dataplane_readers() */
 	struct ftpnat_line_event event[EVENTS];
-} reader_of[READERS];
+};
+
+/* The programs of a gateway. */
+static struct gateway {
+	struct ftpnat_tc *skel;
+	struct ftpnat_readers *readers; /* of events */
+	struct reader reader[READERS];
+} gateways[GATEWAYS + 1], *gateway = gateways; /* the one at hand; 0: without a cluster */
 
 static int tap = -1;	  /* sees what the programs send */
 static char missing[256]; /* why nothing can be tested here */
@@ -172,14 +176,14 @@ static int keep_event(void *ctx, void *data, size_t size)
 
 static void begin_reader(__u32 slot)
 {
-	struct reader *r = &reader_of[slot];
+	struct reader *r = &gateway->reader[slot];
 
 	r->fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, NULL, 0, 0,
 			       slot ? EVENTS_SIZE : FTPNAT_EVENTS_SIZE, NULL);
 	assert_true(r->fd >= 0);
 	r->ring = ring_buffer__new(r->fd, keep_event, r, NULL);
 	assert_non_null(r->ring);
-	assert_int_equal(bpf_map_update_elem(bpf_map__fd(skel->maps.ftpnat_events), &slot,
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(gateway->skel->maps.ftpnat_events), &slot,
 					     &r->fd, BPF_ANY),
 			 0);
 }
@@ -187,20 +191,23 @@ static void begin_reader(__u32 slot)
 static void load(void)
 {
 	libbpf_set_print(quiet);
-	skel = ftpnat_tc__open();
-	assert_non_null(skel);
-	bpf_map__set_max_entries(skel->maps.ftpnat_flows, 4 * LIMIT);
-	bpf_map__set_max_entries(skel->maps.ftpnat_sessions, LIMIT);
-	bpf_map__set_max_entries(skel->maps.ftpnat_logs, LIMIT);
-	bpf_map__set_max_entries(skel->maps.ftpnat_queue, QUEUE);
-	bpf_map__set_max_entries(skel->maps.ftpnat_transfers, LIMIT);
-	bpf_map__set_max_entries(skel->maps.ftpnat_tls, LIMIT);
-	bpf_map__set_max_entries(skel->maps.ftpnat_expected, LIMIT);
-	bpf_map__set_max_entries(skel->maps.ftpnat_clients, 2 * LIMIT);
-	assert_int_equal(ftpnat_tc__load(skel), 0);
-	readers = mmap(NULL, sizeof(*readers), PROT_READ | PROT_WRITE, MAP_SHARED,
-		       bpf_map__fd(skel->maps.ftpnat_readers), 0);
-	assert_true(readers != MAP_FAILED);
+	gateway->skel = ftpnat_tc__open();
+	assert_non_null(gateway->skel);
+	bpf_map__set_max_entries(gateway->skel->maps.ftpnat_flows, 4 * LIMIT);
+	bpf_map__set_max_entries(gateway->skel->maps.ftpnat_sessions, LIMIT);
+	bpf_map__set_max_entries(gateway->skel->maps.ftpnat_logs, LIMIT);
+	bpf_map__set_max_entries(gateway->skel->maps.ftpnat_queue, QUEUE);
+	bpf_map__set_max_entries(gateway->skel->maps.ftpnat_transfers, LIMIT);
+	bpf_map__set_max_entries(gateway->skel->maps.ftpnat_tls, LIMIT);
+	bpf_map__set_max_entries(gateway->skel->maps.ftpnat_expected, LIMIT);
+	bpf_map__set_max_entries(gateway->skel->maps.ftpnat_clients, 2 * LIMIT);
+	gateway->skel->rodata->ftpnat_slot = (__u32)(gateway - gateways);
+	gateway->skel->rodata->ftpnat_inject_mark = INJECT_MARK;
+	gateway->skel->rodata->ftpnat_patience = 1U << 30; /* on the slowest machine */
+	assert_int_equal(ftpnat_tc__load(gateway->skel), 0);
+	gateway->readers = mmap(NULL, sizeof(*gateway->readers), PROT_READ | PROT_WRITE, MAP_SHARED,
+		       bpf_map__fd(gateway->skel->maps.ftpnat_readers), 0);
+	assert_true(gateway->readers != MAP_FAILED);
 	for (__u32 i = 0; i < READERS; i++)
 		begin_reader(i);
 }
@@ -220,13 +227,22 @@ int dataplane_setup(void **state)
 int dataplane_teardown(void **state)
 {
 	(void)state;
-	for (__u32 i = 0; i < READERS && skel; i++) {
-		ring_buffer__free(reader_of[i].ring);
-		close(reader_of[i].fd);
+	for (gateway = gateways + GATEWAYS;; gateway--) {
+		for (__u32 i = 0; i < READERS && gateway->skel; i++) {
+			ring_buffer__free(gateway->reader[i].ring);
+			close(gateway->reader[i].fd);
+		}
+		ftpnat_tc__destroy(gateway->skel);
+		gateway->skel = NULL;
+		if (gateway == gateways)
+			return 0;
 	}
-	ftpnat_tc__destroy(skel);
-	skel = NULL;
-	return 0;
+}
+
+void dataplane_gateway(__u32 slot)
+{
+	assert_true(slot <= GATEWAYS);
+	gateway = &gateways[slot];
 }
 
 static void empty(const struct bpf_map *map)
@@ -266,7 +282,7 @@ static void drain(const struct bpf_map *queue)
 /* The servers stay. */
 static void serve_none(void)
 {
-	int fd = bpf_map__fd(skel->maps.ftpnat_served);
+	int fd = bpf_map__fd(gateway->skel->maps.ftpnat_served);
 	const struct ftpnat_served none = { 0 };
 	struct ftpnat_served_key key;
 
@@ -277,15 +293,15 @@ static void serve_none(void)
 
 void dataplane_forget(void)
 {
-	empty(skel->maps.ftpnat_flows);
-	empty(skel->maps.ftpnat_sessions);
-	empty(skel->maps.ftpnat_logs);
-	empty(skel->maps.ftpnat_transfers);
-	drain(skel->maps.ftpnat_spare);
-	empty(skel->maps.ftpnat_tls);
-	empty(skel->maps.ftpnat_expected);
-	empty(skel->maps.ftpnat_clients);
-	zero(skel->maps.ftpnat_usage, 1, 0);
+	empty(gateway->skel->maps.ftpnat_flows);
+	empty(gateway->skel->maps.ftpnat_sessions);
+	empty(gateway->skel->maps.ftpnat_logs);
+	empty(gateway->skel->maps.ftpnat_transfers);
+	drain(gateway->skel->maps.ftpnat_spare);
+	empty(gateway->skel->maps.ftpnat_tls);
+	empty(gateway->skel->maps.ftpnat_expected);
+	empty(gateway->skel->maps.ftpnat_clients);
+	zero(gateway->skel->maps.ftpnat_usage, 1, 0);
 	serve_none();
 	dataplane_readers(1 << 0);
 }
@@ -296,24 +312,24 @@ void dataplane_forget(void)
 static void clear(void)
 {
 	dataplane_forget();
-	empty(skel->maps.ftpnat_served);
-	empty(skel->maps.ftpnat_client_paces);
-	zero(skel->maps.ftpnat_paces, FTPNAT_DIR_MAX * FTPNAT_MAX_RULES, 0);
-	empty(skel->maps.ftpnat_listens);
-	empty(skel->maps.ftpnat_ifaddrs);
-	empty(skel->maps.ftpnat_guards);
-	drain(skel->maps.ftpnat_closed_c);
-	drain(skel->maps.ftpnat_closed_d);
-	drain(skel->maps.ftpnat_half_open);
-	lists_clear(&(struct dataplane){ .skel = skel }, 0);
-	lists_clear(&(struct dataplane){ .skel = skel }, 1);
-	zero(skel->maps.ftpnat_rules, RULES, FTPNAT_MAX_RULES);
+	empty(gateway->skel->maps.ftpnat_served);
+	empty(gateway->skel->maps.ftpnat_client_paces);
+	zero(gateway->skel->maps.ftpnat_paces, FTPNAT_DIR_MAX * FTPNAT_MAX_RULES, 0);
+	empty(gateway->skel->maps.ftpnat_listens);
+	empty(gateway->skel->maps.ftpnat_ifaddrs);
+	empty(gateway->skel->maps.ftpnat_guards);
+	drain(gateway->skel->maps.ftpnat_closed_c);
+	drain(gateway->skel->maps.ftpnat_closed_d);
+	drain(gateway->skel->maps.ftpnat_half_open);
+	lists_clear(&(struct dataplane){ .skel = gateway->skel }, 0);
+	lists_clear(&(struct dataplane){ .skel = gateway->skel }, 1);
+	zero(gateway->skel->maps.ftpnat_rules, RULES, FTPNAT_MAX_RULES);
 	for (__u16 id = 0; id < RULES; id++)
 		dataplane_qos(id, 0);
-	zero(skel->maps.ftpnat_servers, SERVERS, FTPNAT_MAX_SERVERS);
-	zero(skel->maps.ftpnat_select, SELECTORS, FTPNAT_MAX_SELECTORS);
-	zero(skel->maps.ftpnat_stats, RULES, 0);
-	zero(skel->maps.ftpnat_reasons, FTPNAT_REASON_MAX, 0);
+	zero(gateway->skel->maps.ftpnat_servers, SERVERS, FTPNAT_MAX_SERVERS);
+	zero(gateway->skel->maps.ftpnat_select, SELECTORS, FTPNAT_MAX_SELECTORS);
+	zero(gateway->skel->maps.ftpnat_stats, RULES, 0);
+	zero(gateway->skel->maps.ftpnat_reasons, FTPNAT_REASON_MAX, 0);
 }
 
 void dataplane_fresh(void)
@@ -326,7 +342,7 @@ void dataplane_fresh(void)
 	}
 	while (dataplane_copy(&copy))
 		;
-	if (skel)
+	if (gateway->skel)
 		clear();
 	else
 		load();
@@ -359,8 +375,8 @@ int dataplane_ifindex(enum side side)
 static int run_program(struct run *run, enum hook hook, const struct packet *packet,
 		       const struct __sk_buff *ctx)
 {
-	const struct bpf_program *program = hook == INGRESS ? skel->progs.ftpnat_ingress :
-							      skel->progs.ftpnat_egress;
+	const struct bpf_program *program = hook == INGRESS ? gateway->skel->progs.ftpnat_ingress :
+							      gateway->skel->progs.ftpnat_egress;
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet->byte,
 		    .data_size_in = (__u32)packet->len, .data_out = run->packet.byte,
 		    .data_size_out = sizeof(run->packet.byte), .ctx_in = ctx,
@@ -480,7 +496,7 @@ const char *reason_name(enum ftpnat_reason reason)
 
 __u16 dataplane_lists(__u16 rule, const char *const *clients, const char *const *deny)
 {
-	const struct dataplane dataplane = { .skel = skel };
+	const struct dataplane dataplane = { .skel = gateway->skel };
 	struct config_prefix_item items[2][8] = { 0 };
 	struct ftpnat_prefix prefixes[2][8];
 	const char *const *texts[2] = { clients, deny };
@@ -512,12 +528,21 @@ __u16 dataplane_lists(__u16 rule, const char *const *clients, const char *const 
 
 void dataplane_qos(__u16 id, __u8 does)
 {
-	dataplane_set_qos(&(struct dataplane){ .skel = skel }, id, does);
+	dataplane_set_qos(&(struct dataplane){ .skel = gateway->skel }, id, does);
+}
+
+int dataplane_program(const char *name)
+{
+	const struct bpf_program *program =
+		bpf_object__find_program_by_name(gateway->skel->obj, name);
+
+	assert_non_null(program);
+	return bpf_program__fd(program);
 }
 
 int dataplane_fd(const char *map)
 {
-	return bpf_object__find_map_fd_by_name(skel->obj, map);
+	return bpf_object__find_map_fd_by_name(gateway->skel->obj, map);
 }
 
 void dataplane_counters(struct counters *counters)
@@ -528,7 +553,7 @@ void dataplane_counters(struct counters *counters)
 	memset(counters, 0, sizeof(*counters));
 	for (__u32 key = 0; key < FTPNAT_REASON_MAX; key++) {
 		assert_int_equal(
-			bpf_map_lookup_elem(bpf_map__fd(skel->maps.ftpnat_reasons), &key,
+			bpf_map_lookup_elem(bpf_map__fd(gateway->skel->maps.ftpnat_reasons), &key,
 					    value),
 			0);
 		for (int i = 0; i < cpus; i++)
@@ -563,15 +588,15 @@ bool dataplane_counted(const char *says, const struct counters *before,
 void dataplane_readers(__u32 slots)
 {
 	for (__u32 i = 0; i < READERS; i++) {
-		assert_true(ring_buffer__consume(reader_of[i].ring) >= 0);
-		reader_of[i].number = 0;
+		assert_true(ring_buffer__consume(gateway->reader[i].ring) >= 0);
+		gateway->reader[i].number = 0;
 	}
-	readers->slots = slots;
+	gateway->readers->slots = slots;
 }
 
 size_t dataplane_events(__u32 slot, const struct ftpnat_line_event **events)
 {
-	struct reader *r = &reader_of[slot];
+	struct reader *r = &gateway->reader[slot];
 
 	assert_true(ring_buffer__consume(r->ring) >= 0);
 	assert_true(r->number <= EVENTS);
@@ -581,7 +606,7 @@ size_t dataplane_events(__u32 slot, const struct ftpnat_line_event **events)
 
 __u64 dataplane_events_lost(__u32 slot)
 {
-	return readers->lost[slot];
+	return gateway->readers->lost[slot];
 }
 
 void dataplane_stats(__u16 rule, struct ftpnat_rule_stats *stats)
@@ -590,7 +615,7 @@ void dataplane_stats(__u16 rule, struct ftpnat_rule_stats *stats)
 	struct ftpnat_rule_stats value[cpus];
 	const __u32 key = rule;
 
-	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(skel->maps.ftpnat_stats), &key,
+	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(gateway->skel->maps.ftpnat_stats), &key,
 					     value),
 			 0);
 	memset(stats, 0, sizeof(*stats));
@@ -603,7 +628,7 @@ void dataplane_usage(struct ftpnat_usage *usage)
 {
 	const __u32 key = 0;
 
-	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(skel->maps.ftpnat_usage), &key,
+	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(gateway->skel->maps.ftpnat_usage), &key,
 					     usage),
 			 0);
 }
@@ -615,18 +640,18 @@ static bool find(const struct bpf_map *map, const void *key, void *value)
 
 bool dataplane_flow(const struct ftpnat_tuple *key, struct ftpnat_flow *flow)
 {
-	return find(skel->maps.ftpnat_flows, key, flow);
+	return find(gateway->skel->maps.ftpnat_flows, key, flow);
 }
 
 bool dataplane_expected(const struct ftpnat_expected_key *key,
 			struct ftpnat_expected *expected)
 {
-	return find(skel->maps.ftpnat_expected, key, expected);
+	return find(gateway->skel->maps.ftpnat_expected, key, expected);
 }
 
 void dataplane_silence(__u32 seconds)
 {
-	int fd = bpf_map__fd(skel->maps.ftpnat_sessions);
+	int fd = bpf_map__fd(gateway->skel->maps.ftpnat_sessions);
 	struct ftpnat_session session;
 	__u32 id, *last = NULL;
 
@@ -640,7 +665,7 @@ void dataplane_silence(__u32 seconds)
 
 bool dataplane_session(__u32 id, struct ftpnat_session *session)
 {
-	return find(skel->maps.ftpnat_sessions, &id, session);
+	return find(gateway->skel->maps.ftpnat_sessions, &id, session);
 }
 
 static size_t entries(const struct bpf_map *map)
@@ -658,12 +683,12 @@ static size_t entries(const struct bpf_map *map)
 
 size_t dataplane_flows(void)
 {
-	return entries(skel->maps.ftpnat_flows);
+	return entries(gateway->skel->maps.ftpnat_flows);
 }
 
 size_t dataplane_logs(void)
 {
-	int fd = bpf_map__fd(skel->maps.ftpnat_sessions);
+	int fd = bpf_map__fd(gateway->skel->maps.ftpnat_sessions);
 	struct ftpnat_session session;
 	__u32 id, *last = NULL;
 	size_t n = 0;
@@ -678,12 +703,12 @@ size_t dataplane_logs(void)
 
 size_t dataplane_logs_made(void)
 {
-	return entries(skel->maps.ftpnat_logs);
+	return entries(gateway->skel->maps.ftpnat_logs);
 }
 
 void dataplane_age_logs(void)
 {
-	int fd = bpf_map__fd(skel->maps.ftpnat_sessions);
+	int fd = bpf_map__fd(gateway->skel->maps.ftpnat_sessions);
 	struct ftpnat_session session;
 	__u32 id[LIMIT], *last = NULL;
 	size_t n = 0;
@@ -700,19 +725,19 @@ void dataplane_age_logs(void)
 
 size_t dataplane_sessions(void)
 {
-	return entries(skel->maps.ftpnat_sessions);
+	return entries(gateway->skel->maps.ftpnat_sessions);
 }
 
 size_t dataplane_expectations(void)
 {
-	return entries(skel->maps.ftpnat_expected);
+	return entries(gateway->skel->maps.ftpnat_expected);
 }
 
 void dataplane_expectation(struct ftpnat_expected_key *key,
 			   struct ftpnat_expected *expected)
 {
 	assert_int_equal(dataplane_expectations(), 1);
-	assert_int_equal(bpf_map_get_next_key(bpf_map__fd(skel->maps.ftpnat_expected),
+	assert_int_equal(bpf_map_get_next_key(bpf_map__fd(gateway->skel->maps.ftpnat_expected),
 					      NULL, key),
 			 0);
 	assert_true(dataplane_expected(key, expected));

@@ -36,6 +36,16 @@ int dataplane_teardown(void **state);
  */
 void dataplane_fresh(void);
 
+#define GATEWAYS    2	     /* of a cluster */
+#define INJECT_MARK 0x1a9ec7 /* skb->cb[4] of a frame that has waited */
+
+/*
+ * From now on all these functions are about the gateway with this slot of a cluster; 0, as at
+ * the start: about one without a cluster. What is sent is seen by
+ * dataplane_copy(), whoever sends it.
+ */
+void dataplane_gateway(__u32 slot);
+
 /* No connection, no expectation any more; the rules stay. */
 void dataplane_forget(void);
 
@@ -147,8 +157,9 @@ size_t dataplane_events(__u32 slot, const struct ftpnat_line_event **events);
 /* Events that found no room, ever. */
 __u64 dataplane_events_lost(__u32 slot);
 
-/* Descriptor of a map, for what there is no function for. */
+/* Descriptor of a map or a program, for what there is no function for. */
 int dataplane_fd(const char *map);
+int dataplane_program(const char *name);
 
 void dataplane_stats(__u16 rule, struct ftpnat_rule_stats *stats);
 void dataplane_usage(struct ftpnat_usage *usage);
