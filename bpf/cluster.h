@@ -9,12 +9,12 @@
 
 #include "config.h"
 
-#define ID_SLOT_SHIFT	 27   /* of a session's id: the slot is in the bits above */
-#define PORT_FREE	 1024 /* ports below are never chosen, only kept */
+#define ID_SLOT_SHIFT 27   /* of a session's id: the slot is in the bits above */
+#define PORT_FREE     1024 /* ports below are never chosen, only kept */
 
 const volatile __u32 ftpnat_slot = 0;	     /* 1..FTPNAT_SLOTS; 0: no cluster */
 const volatile __u32 ftpnat_inject_mark = 0; /* in skb->cb of frames that have waited */
-const volatile __u32 ftpnat_patience = 2; /* seconds without a sign of life of `run` */
+const volatile __u32 ftpnat_patience = 2;    /* seconds without a sign of life of `run` */
 
 static __always_inline bool clustered(void)
 {

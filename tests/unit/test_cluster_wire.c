@@ -22,15 +22,25 @@ static void fill(void *at, size_t len, unsigned int seed)
 		((uint8_t *)at)[i] = (uint8_t)(seed + i * 7 % 251 + 1);
 }
 
+static struct ftpnat_tuple reply_to(const struct ftpnat_tuple *tuple)
+{
+	return (struct ftpnat_tuple){ .src = tuple->dst,
+				      .dst = tuple->src,
+				      .sport = tuple->dport,
+				      .dport = tuple->sport };
+}
+
 /* Every byte of what is sent has a value of its own. */
 static void fill_record(struct ftpnat_record *record)
 {
 	memset(record, 0, sizeof(*record));
 	fill(&record->key, sizeof(record->key), 1);
-	fill(&record->reverse, sizeof(record->reverse), 2);
+	fill(&record->flow.to, sizeof(record->flow.to), 3);
+	record->reverse = reply_to(&record->flow.to);
 	record->session = 0x08000007;
 	record->has = FTPNAT_RECORD_SESSION | FTPNAT_RECORD_LOGS | FTPNAT_RECORD_EXPECTED;
-	record->flow = (struct ftpnat_flow){ .packets = 1ULL << 40,
+	record->flow = (struct ftpnat_flow){ .to = record->flow.to,
+					     .packets = 1ULL << 40,
 					     .bytes = 77,
 					     .end = 0x80000001,
 					     .ack = 3,
@@ -40,8 +50,9 @@ static void fill_record(struct ftpnat_record *record)
 					     .flags = FTPNAT_FLOW_CLIENT,
 					     .wscale = 7,
 					     .tcp = 0x83 };
-	fill(&record->flow.to, sizeof(record->flow.to), 3);
 	record->other = record->flow;
+	record->other.to = reply_to(&record->key);
+	record->other.flags = 0;
 	record->other.ttl = 63;
 	fill(&record->expected.src, sizeof(record->expected.src), 4);
 	record->expected.dport = htons(50001);
@@ -52,6 +63,9 @@ static void fill_record(struct ftpnat_record *record)
 	record->state.commands = 2;
 	record->state.mss[1] = 1380;
 	record->state.epoch = 17;
+	record->state.client = record->key;
+	record->state.server = record->flow.to;
+	record->state.expectation.dport = htons(50002);
 	record->state.ahead[31] = 0x1234;
 	fill(record->state.command, sizeof(record->state.command), 5);
 	for (int dir = 0; dir < FTPNAT_DIR_MAX; dir++) {
@@ -127,6 +141,7 @@ static void test_same_on_the_other_side(void **state)
 /* Tags of a later version, in a group too, are skipped. */
 static void test_later_version(void **state)
 {
+	struct ftpnat_record *record = calloc(1, sizeof(*record));
 	struct ftpnat_record *got = calloc(1, sizeof(*got));
 	struct message_row row = { 0 };
 	char rule[FTPNAT_NAME_LEN];
@@ -134,20 +149,48 @@ static void test_later_version(void **state)
 	size_t group;
 
 	(void)state;
+	fill_record(record);
 	message_begin(&row, MESSAGE_CONNECTION, 1);
 	message_put_u32(&row, 999, 1);
-	message_put_u32(&row, 68, 7);	 /* session */
+	wire_put(&row, record, "files", NOW);
 	group = message_group(&row, 69); /* flow */
 	message_put_u32(&row, 998, 1);
-	message_put_u8(&row, 13, 64); /* ttl */
+	message_put_u8(&row, 13, 65); /* ttl */
 	message_group_end(&row, group);
 	message_end(&row);
 	read_row(&row, &message);
 	assert_true(wire_get(&message, got, rule, NOW));
-	assert_int_equal(got->session, 7);
-	assert_int_equal(got->flow.ttl, 64);
-	assert_string_equal(rule, "");
+	assert_int_equal(got->flow.ttl, 65);
+	got->flow.ttl = record->flow.ttl;
+	assert_memory_equal(got, record, sizeof(*got));
 	message_row_free(&row);
+	free(record);
+	free(got);
+}
+
+/* An end is a key and an id. */
+static void test_end(void **state)
+{
+	struct ftpnat_record *record = calloc(1, sizeof(*record));
+	struct ftpnat_record *got = calloc(1, sizeof(*got));
+	struct message_row row = { 0 };
+	char rule[FTPNAT_NAME_LEN];
+	struct message message;
+
+	(void)state;
+	for (int id = 0; id < 2; id++) {
+		record->session = (__u32)id;
+		fill(&record->key, sizeof(record->key), 1);
+		row.len = 0;
+		message_begin(&row, MESSAGE_END, 1);
+		wire_put(&row, record, "", NOW);
+		message_end(&row);
+		read_row(&row, &message);
+		assert_int_equal(wire_get(&message, got, rule, NOW), id);
+	}
+	assert_memory_equal(got, record, sizeof(*got));
+	message_row_free(&row);
+	free(record);
 	free(got);
 }
 
@@ -194,9 +237,70 @@ static void strange_kind(struct ftpnat_record *record)
 	record->flow.kind = FTPNAT_KIND_MAX;
 }
 
+/* Removing one entry would leave the other. */
+static void other_way_back(struct ftpnat_record *record)
+{
+	record->reverse.sport++;
+}
+
+static void other_client(struct ftpnat_record *record)
+{
+	record->other.to.dport++;
+}
+
+static void no_port(struct ftpnat_record *record)
+{
+	record->key.dport = record->other.to.sport = record->state.client.dport = 0;
+}
+
+static void two_kinds(struct ftpnat_record *record)
+{
+	record->other.kind = FTPNAT_DATA;
+}
+
+static void two_sessions(struct ftpnat_record *record)
+{
+	record->other.session++;
+}
+
+static void two_clients(struct ftpnat_record *record)
+{
+	record->other.flags |= FTPNAT_FLOW_CLIENT;
+}
+
+static void session_of_another(struct ftpnat_record *record)
+{
+	record->state.client.sport++;
+}
+
+static void session_of_data(struct ftpnat_record *record)
+{
+	record->flow.kind = record->other.kind = FTPNAT_DATA;
+}
+
+static void logs_of_nobody(struct ftpnat_record *record)
+{
+	record->has = FTPNAT_RECORD_LOGS;
+}
+
+static void strange_mode(struct ftpnat_record *record)
+{
+	record->expected.mode = FTPNAT_MODE_MAX;
+}
+
 static void test_nonsense_is_refused(void **state)
 {
 	(void)state;
+	refused(other_way_back);
+	refused(other_client);
+	refused(no_port);
+	refused(two_kinds);
+	refused(two_sessions);
+	refused(two_clients);
+	refused(session_of_another);
+	refused(session_of_data);
+	refused(logs_of_nobody);
+	refused(strange_mode);
 	refused(no_session);
 	refused(many_edits);
 	refused(many_held);
@@ -350,6 +454,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_same_on_the_other_side),
 		cmocka_unit_test(test_later_version),
+		cmocka_unit_test(test_end),
 		cmocka_unit_test(test_nonsense_is_refused),
 		cmocka_unit_test(test_cut_off),
 		cmocka_unit_test(test_frame_is_cut),

@@ -18,14 +18,14 @@
 #include "base/util.h"
 #include "lib/cluster.h"
 
-#define SLOT_OF(port)	  (((port) & (FTPNAT_SLOTS - 1)) + 1u)
-#define SLOT_OF_ID(id)	  (((id) >> 27) + 1)
-#define OPENS		  .also = { FTPNAT_EXPECTED }
-#define MINE		  .also = { FTPNAT_TAKEN_OVER }
-#define LINES		  4
-#define NOT_ALIVE	  (1U << 31) /* of ftpnat_cluster.alive */
-#define FIRST_PORT	  2560	/* of the slice of slot 1 */
-#define SECOND_CLIENT	  41009 /* of the slice of slot 2 */
+#define SLOT_OF(port)  (((port) & (FTPNAT_SLOTS - 1)) + 1u)
+#define SLOT_OF_ID(id) (((id) >> 27) + 1)
+#define OPENS	       .also = { FTPNAT_EXPECTED }
+#define MINE	       .also = { FTPNAT_TAKEN_OVER }
+#define LINES	       4
+#define NOT_ALIVE      (1U << 31) /* of ftpnat_cluster.alive */
+#define FIRST_PORT     2560	  /* of the slice of slot 1 */
+#define SECOND_CLIENT  41009	  /* of the slice of slot 2 */
 
 static const enum ftpnat_reason taken_over[] = { FTPNAT_TAKEN_OVER, FTPNAT_REASON_MAX };
 
@@ -112,8 +112,7 @@ static const struct takeover {
 	{ "227, full NAT", FULL4,
 	  .steps = { C("PASV\r\n"), S("227 ($s,10,0)\r\n", "227 ($d,10,0)\r\n", OPENS) },
 	  .data = { false, { SECOND_CLIENT, FIRST_PORT } } },
-	{ "229, IPv6", FULL6,
-	  .steps = { C("EPSV\r\n"), S("229 (|||2560|)\r\n", OPENS) },
+	{ "229, IPv6", FULL6, .steps = { C("EPSV\r\n"), S("229 (|||2560|)\r\n", OPENS) },
 	  .data = { false, { SECOND_CLIENT, FIRST_PORT } } },
 	{ "229 under masquerade", MASQ4,
 	  .steps = { C("EPSV\r\n"), S("229 (|||2560|)\r\n", OPENS) },
@@ -142,8 +141,7 @@ static void compare_sessions(__u32 id, bool expects)
 static __u32 session_id(const struct talk *talk)
 {
 	const struct packet_spec syn = talk_sent(talk, CLIENT);
-	const struct ftpnat_tuple key =
-		tuple(syn.src, syn.sport, syn.dst, syn.dport);
+	const struct ftpnat_tuple key = tuple(syn.src, syn.sport, syn.dst, syn.dport);
 	struct ftpnat_flow flow;
 
 	assert_true(dataplane_flow(&key, &flow));
@@ -197,15 +195,15 @@ static void test_takeover(void **state)
 	assert_true(repeat(&talk, line));
 	if (row->reply)
 		assert_true(talk_step(&talk, "its reply", &(struct step)S(row->reply)));
-	assert_true(data_packet("data SYN", &talk, &data, opener, SYN, NULL, data_arrives));
+	assert_true(
+		data_packet("data SYN", &talk, &data, opener, SYN, NULL, data_arrives));
 	assert_true(data_again_refused("again", &talk, &data));
 
 	/* ... and here no more */
 	passed = cluster_pass(FIRST);
 	assert_int_equal(passed.result[FTPNAT_APPLIED_DEMOTED], 1);
 	assert_int_equal(passed.result[FTPNAT_APPLIED_FULL], 0);
-	assert_true(
-		data_packet("SYN-ACK", &talk, &data, !opener, SYN | ACK, NULL, NULL));
+	assert_true(data_packet("SYN-ACK", &talk, &data, !opener, SYN | ACK, NULL, NULL));
 	assert_true(data_packet("ACK", &talk, &data, opener, ACK, NULL, data_opens));
 	assert_true(data_packet("data", &talk, &data, opener, ACK | PSH, "abc", NULL));
 	passed = cluster_pass(FIRST);
@@ -222,7 +220,8 @@ static void test_takeover(void **state)
 	assert_true(data_packet("data", &talk, &data, !opener, ACK | PSH, "defg",
 				taken_over));
 	assert_true(data_packet("data", &talk, &data, opener, ACK | PSH, "hi", NULL));
-	assert_true(talk_step(&talk, "on the first", &(struct step)S("150 ok\r\n", MINE)));
+	assert_true(
+		talk_step(&talk, "on the first", &(struct step)S("150 ok\r\n", MINE)));
 	assert_true(talk_step(&talk, "client", &(struct step)C("NOOP\r\n")));
 	passed = cluster_pass(SECOND);
 	assert_int_equal(passed.result[FTPNAT_APPLIED_DEMOTED], 2);
@@ -347,12 +346,327 @@ static void test_end(void **state)
 	free(end);
 }
 
+/* ---- what waits for the peers ---- */
+
+/* The frame that waited comes in again: does the other end get `text`? */
+static bool injected(const char *says, struct talk *talk, enum end from,
+		     const struct published *waited, const char *text,
+		     enum ftpnat_reason reason, const enum ftpnat_reason *also)
+{
+	struct packet_spec out = talk_heard(talk, from);
+	struct counters before;
+	struct packet expected;
+	struct run run;
+	bool good;
+
+	out.flags = PSH | ACK;
+	out.seq = talk->isn[from] + talk->heard[from];
+	out.ack = talk->isn[!from] + talk->sent[!from];
+	out.payload = talk_text(talk, text);
+	option_timestamps(&out.options, talk->clock[from], talk->clock[!from]);
+	packet_build(&expected, &out);
+	dataplane_counters(&before);
+	assert_int_equal(waited->record.type, FTPNAT_RECORD_FRAME);
+	assert_int_equal(waited->ifindex, dataplane_ifindex(talk_side(talk, from)));
+	assert_int_equal(dataplane_try(&run, talk_hook(talk, from), talk_side(talk, from),
+				       &waited->frame, 0, INJECT_MARK),
+			 0);
+	good = dataplane_counted(says, &before, reason, also);
+	if (reason != FTPNAT_FORWARDED)
+		return good && run.action == TC_SHOT;
+	memcpy(run.packet.byte, expected.byte, 12); /* by whichever next hop */
+	talk->heard[from] += (uint32_t)strlen(out.payload);
+	talk->unheard[from][0] = '\0';
+	return good && run.action == TC_REDIRECT &&
+	       packet_same(says, &expected, &run.packet);
+}
+
+/* The last that was published is a frame, and before it the record that it waits for. */
+static const struct published *one_waits(void)
+{
+	const struct published *published;
+	size_t n = cluster_published(&published);
+
+	assert_true(n >= 2);
+	assert_int_equal(published[n - 1].record.type, FTPNAT_RECORD_FRAME);
+	for (size_t i = 0; i < n - 1; i++) {
+		assert_int_equal(published[i].record.type, FTPNAT_RECORD_CONNECTION);
+		assert_in_range(cluster_apply(SECOND, &published[i].record), 0,
+				FTPNAT_APPLIED_STALE);
+	}
+	return &published[n - 1];
+}
+
+static void test_waits(void **state)
+{
+	const struct published *waited;
+	struct ftpnat_cluster told;
+	char expectation[512];
+	struct talk talk;
+
+	(void)state;
+	cluster_begin(&talk, KEEP4);
+	cluster_order(&(struct ftpnat_cluster){ .tell = 1, .commit = FTPNAT_COMMIT_ALL });
+
+	/* a command, then its reply that is rewritten */
+	assert_true(talk_step(&talk, "command",
+			      &(struct step)C("PASV\r\n", .reason = FTPNAT_PARKED)));
+	waited = one_waits();
+	assert_true(injected("command", &talk, CLIENT, waited, "PASV\r\n",
+			     FTPNAT_FORWARDED, NULL));
+	assert_true(talk_step(&talk, "reply",
+			      &(struct step)S("227 ($s,10,0)\r\n", "227 ($d,10,0)\r\n",
+					      OPENS, .reason = FTPNAT_PARKED)));
+	snprintf(expectation, sizeof(expectation), "%s", talk_expectation());
+	waited = one_waits();
+	cluster_go_to(SECOND);
+	assert_string_equal(talk_expectation(), expectation); /* before anybody sees it */
+	cluster_go_to(FIRST);
+	assert_true(injected("reply", &talk, SERVER, waited, "227 ($d,10,0)\r\n",
+			     FTPNAT_FORWARDED, NULL));
+
+	/* what acknowledges needs not wait */
+	assert_true(talk_step(&talk, "ack", &(struct step)C(NULL, .flags = ACK)));
+	told = cluster_told();
+	assert_int_equal(told.lost, 0);
+	assert_int_equal(told.unprotected, 0);
+}
+
+/* The start of a line is held; what completes it waits, and so does the answer to the start. */
+static void test_held_waits(void **state)
+{
+	static const enum ftpnat_reason passed[] = { FTPNAT_ACK_PASSED,
+						     FTPNAT_REASON_MAX };
+	const struct published *waited;
+	struct counters before;
+	struct packet copy;
+	struct talk talk;
+	struct run run;
+
+	(void)state;
+	cluster_begin(&talk, MASQ4);
+	cluster_order(&(struct ftpnat_cluster){ .tell = 1, .commit = FTPNAT_COMMIT_ALL });
+	assert_true(talk_step(&talk, "start",
+			      &(struct step)C("PORT $c,", .reason = FTPNAT_PARKED)));
+	waited = one_waits();
+	dataplane_counters(&before);
+	assert_int_equal(dataplane_try(&run, INGRESS, talk_side(&talk, CLIENT),
+				       &waited->frame, 0, INJECT_MARK),
+			 0);
+	assert_int_equal(run.action, TC_REDIRECT); /* back to the client */
+	assert_true(dataplane_counted("start", &before, FTPNAT_ANSWERED, passed));
+	assert_true(dataplane_copy(&copy));
+	assert_true(talk_step(&talk, "rest",
+			      &(struct step)C("10,0\r\n", OPENS, .becomes = "10,0\r\n",
+					      .reason = FTPNAT_PARKED)));
+	waited = one_waits();
+	assert_true(injected("line", &talk, CLIENT, waited, "PORT $p,10,0\r\n",
+			     FTPNAT_FORWARDED, NULL));
+}
+
+/* Nobody can be told: what waits is dropped, and comes again; or goes on and is counted. */
+static void test_nobody_listens(void **state)
+{
+	struct ftpnat_cluster order = { .tell = 1,
+					.commit = FTPNAT_COMMIT_ALL,
+					.alive = NOT_ALIVE };
+	const struct published *published;
+	struct talk talk;
+
+	(void)state;
+	cluster_begin(&talk, KEEP4);
+	cluster_published(&published);
+	cluster_order(&order);
+	assert_true(talk_step(&talk, "a line",
+			      &(struct step)C("PASV\r\n", .reason = FTPNAT_UNCOMMITTED)));
+	assert_int_equal(cluster_published(&published), 0);
+	order.go_on = 1;
+	cluster_order(&order);
+	assert_true(talk_step(&talk, "again",
+			      &(struct step)C("PASV\r\n", .seq = 1, .to_seq = 1)));
+	assert_int_equal(cluster_published(&published), 0);
+	assert_int_equal(cluster_told().unprotected, 1);
+	/* no peer: nothing waits, nobody is told */
+	talk.heard[CLIENT] = talk.sent[CLIENT];
+	cluster_order(&(struct ftpnat_cluster){ 0 });
+	assert_true(talk_step(&talk, "alone",
+			      &(struct step)S("227 ($s,10,0)\r\n", "227 ($d,10,0)\r\n",
+					      OPENS)));
+	assert_int_equal(cluster_published(&published), 0);
+}
+
+/* ---- slices ---- */
+
+/* A port that the gateway at hand chooses for what the server announces. */
+static uint16_t chosen_port(struct talk *talk, const char *line)
+{
+	struct ftpnat_expected_key key;
+	struct ftpnat_expected e;
+	struct packet packet;
+	struct packet_spec in = talk_sent(talk, SERVER);
+	struct run run;
+
+	in.flags = PSH | ACK;
+	in.seq = talk->isn[SERVER] + talk->sent[SERVER];
+	in.ack = talk->isn[CLIENT] + talk->heard[CLIENT];
+	in.payload = line;
+	option_timestamps(&in.options, ++talk->clock[SERVER], talk->clock[CLIENT]);
+	packet_build(&packet, &in);
+	dataplane_run(&run, INGRESS, talk_side(talk, SERVER), &packet, 0);
+	assert_int_equal(run.action, TC_REDIRECT);
+	dataplane_expectation(&key, &e);
+	return ntohs(key.dport);
+}
+
+static void test_slices(void **state)
+{
+	const struct scene *scene = scene_get(KEEP4);
+	struct ftpnat_rule rule = scene_rule(scene);
+	struct talk talk;
+
+	(void)state;
+	rule.data_port_min = 50000; /* 50000 is of slot 1, 50017 of slot 2 */
+	rule.data_port_max = 50017;
+	for (int i = 0; i < 16; i++) {
+		cluster_configure(scene, &rule);
+		for (__u32 slot = FIRST; slot <= SECOND; slot++) {
+			uint16_t port;
+
+			cluster_go_to(slot);
+			talk_init(&talk, scene);
+			talk_open(&talk);
+			assert_int_equal(SLOT_OF_ID(session_id(&talk)), slot);
+			assert_true(
+				talk_step(&talk, "asked", &(struct step)C("EPSV\r\n")));
+			/* 50001 is of slot 2 */
+			port = chosen_port(&talk, "229 (|||50001|)\r\n");
+			assert_int_equal(SLOT_OF(port), slot);
+			if (slot == SECOND)
+				assert_int_equal(port, 50001);
+			else
+				assert_true(port == 50000 || port == 50016);
+		}
+	}
+}
+
+/* A slice that the range hasn't: refused as a range that is full. */
+static void test_no_port_of_the_slice(void **state)
+{
+	const struct scene *scene = scene_get(KEEP4);
+	struct ftpnat_rule rule = scene_rule(scene);
+	struct talk talk;
+
+	(void)state;
+	rule.data_port_min = 50001; /* of slot 2 only */
+	rule.data_port_max = 50001;
+	cluster_configure(scene, &rule);
+	cluster_go_to(SECOND);
+	talk_init(&talk, scene);
+	talk_open(&talk);
+	assert_true(talk_step(&talk, "asked", &(struct step)C("EPSV\r\n")));
+	assert_int_equal(chosen_port(&talk, "229 (|||60000|)\r\n"), 50001);
+}
+
+/* ---- records that no gateway makes ---- */
+
+/* Entries of ftpnat_flows whose other half is missing. */
+static size_t halves(void)
+{
+	struct ftpnat_tuple key, reverse, *last = NULL;
+	struct ftpnat_flow flow, other;
+	size_t n = 0;
+
+	while (!bpf_map_get_next_key(dataplane_fd("ftpnat_flows"), last, &key)) {
+		last = &key;
+		assert_true(dataplane_flow(&key, &flow));
+		reverse = (struct ftpnat_tuple){ .src = flow.to.dst,
+						 .dst = flow.to.src,
+						 .sport = flow.to.dport,
+						 .dport = flow.to.sport };
+		n += !dataplane_flow(&reverse, &other);
+	}
+	return n;
+}
+
+/* Bytes of a message change: some are refused, none harms what the gateway owns itself. */
+static void test_mutated_records(void **state)
+{
+	struct ftpnat_record *record = malloc(sizeof(*record));
+	size_t results[FTPNAT_APPLIED_FULL + 2] = { 0 };
+	struct message_row row = { 0 };
+	struct talk theirs, own;
+	unsigned short random[3] = { 1, 2, 3 };
+	static struct ftpnat_record end = { .type = FTPNAT_RECORD_END };
+	char expectation[512];
+	uint8_t *bytes;
+	__u32 id;
+
+	(void)state;
+	cluster_begin(&theirs, MASQ4);
+	cluster_go_to(SECOND);
+	talk_init(&own, scene_get(MASQ4));
+	own.client_port = own.seen_port = CLIENT_PORT + 1; /* of slot 2 */
+	talk_open(&own);
+	assert_true(talk_step(&own, "its own",
+			      &(struct step)C("PORT $c,10,1\r\n", "PORT $p,10,1\r\n",
+					      OPENS)));
+	snprintf(expectation, sizeof(expectation), "%s", talk_expectation());
+	id = session_id(&own);
+
+	cluster_go_to(FIRST);
+	assert_true(talk_step(&theirs, "theirs",
+			      &(struct step)C("PORT $c,10,0\r\n", "PORT $p,10,0\r\n",
+					      OPENS)));
+	newest_record(record);
+	cluster_message(&row, record);
+	bytes = malloc(row.len);
+	cluster_go_to(SECOND);
+	cluster_order(&(struct ftpnat_cluster){ 0 }); /* nobody listens to it */
+	end.key = record->key;
+	end.session = record->session;
+	for (int i = 0; i < 3000; i++) {
+		const uint8_t *at = bytes;
+		struct message message;
+
+		if (i % 10 == 0)
+			cluster_apply(SECOND, &end);
+		memcpy(bytes, row.bytes, row.len);
+		for (long n = nrand48(random) % 4; n >= 0; n--)
+			bytes[(size_t)nrand48(random) % row.len] =
+				(uint8_t)nrand48(random);
+		if (message_next(&at, bytes + row.len, &message))
+			results[1 + cluster_apply_message(SECOND, &message)]++;
+		else
+			results[0]++;
+	}
+	assert_true(results[0] > 100); /* refused */
+	assert_true(results[1 + FTPNAT_APPLIED] > 100);
+	assert_true(results[1 + FTPNAT_APPLIED_STALE] > 10);
+	assert_int_equal(halves(), 0);
+	assert_int_equal(session_id(&own), id);
+	assert_int_equal(results[1 + FTPNAT_APPLIED_DEMOTED], 0);
+	assert_true(talk_step(&own, "goes on", &(struct step)S("200 ok\r\n")));
+	assert_true(talk_step(
+		&own, "announces again",
+		&(struct step)C("PORT $c,10,1\r\n", "PORT $p,10,1\r\n",
+				.also = { FTPNAT_EXPECTED, FTPNAT_EXPECTED_REPLACED })));
+	message_row_free(&row);
+	free(bytes);
+	free(record);
+}
+
 int main(void)
 {
 	struct CMUnitTest test[ARRAY_SIZE(takeovers) + 16];
 	const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_old_records),
 		cmocka_unit_test(test_end),
+		cmocka_unit_test(test_waits),
+		cmocka_unit_test(test_held_waits),
+		cmocka_unit_test(test_nobody_listens),
+		cmocka_unit_test(test_slices),
+		cmocka_unit_test(test_no_port_of_the_slice),
+		cmocka_unit_test(test_mutated_records),
 	};
 	size_t n = rows_as_tests(test, takeovers, ARRAY_SIZE(takeovers),
 				 sizeof(*takeovers), test_takeover);

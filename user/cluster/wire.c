@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "cluster/wire_check.h"
 
 enum wire_kind {
 	WIRE_BYTES,   /* as they are: addresses, ports, text */
@@ -396,24 +397,6 @@ static void get_log(const struct message_field *log_field, struct ftpnat_log *lo
 			get_ring(&from, log->text, sizeof(log->text));
 }
 
-/* Nothing that the programs count with leads out of its table. */
-static bool makes_sense(const struct ftpnat_record *record)
-{
-	const struct ftpnat_session *state = &record->state;
-
-	for (int dir = 0; dir < FTPNAT_DIR_MAX; dir++) {
-		const struct ftpnat_stream *stream = &state->stream[dir];
-
-		if (stream->edits > FTPNAT_MAX_EDITS ||
-		    stream->kept_len > FTPNAT_KEPT_LEN ||
-		    stream->held_len > FTPNAT_HELD_LEN ||
-		    stream->text_used > FTPNAT_TEXT_LEN)
-			return false;
-	}
-	return state->commands <= FTPNAT_MAX_COMMANDS && record->session &&
-	       record->flow.kind < FTPNAT_KIND_MAX;
-}
-
 bool wire_get(const struct message *message, struct ftpnat_record *record,
 	      char rule[FTPNAT_NAME_LEN], __u32 now)
 {
@@ -429,5 +412,5 @@ bool wire_get(const struct message *message, struct ftpnat_record *record,
 		else if (from.tag >= TAG_LOG_CLIENT &&
 			 from.tag < TAG_LOG_CLIENT + FTPNAT_DIR_MAX)
 			get_log(&from, &record->logs.log[from.tag - TAG_LOG_CLIENT]);
-	return makes_sense(record);
+	return wire_check(record, message->type == MESSAGE_END);
 }

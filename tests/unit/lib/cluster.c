@@ -145,10 +145,9 @@ void cluster_message(struct message_row *row, const struct ftpnat_record *record
 
 	assert_non_null(sent);
 	*sent = *record;
-	message_begin(row,
-		      record->type == FTPNAT_RECORD_END ? MESSAGE_END :
-							  MESSAGE_CONNECTION,
-		      1);
+	message_begin(
+		row, record->type == FTPNAT_RECORD_END ? MESSAGE_END : MESSAGE_CONNECTION,
+		1);
 	if (record->type == FTPNAT_RECORD_END)
 		*sent = (struct ftpnat_record){ .type = record->type,
 						.key = record->key,

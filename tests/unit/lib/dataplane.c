@@ -183,9 +183,10 @@ static void begin_reader(__u32 slot)
 	assert_true(r->fd >= 0);
 	r->ring = ring_buffer__new(r->fd, keep_event, r, NULL);
 	assert_non_null(r->ring);
-	assert_int_equal(bpf_map_update_elem(bpf_map__fd(gateway->skel->maps.ftpnat_events), &slot,
-					     &r->fd, BPF_ANY),
-			 0);
+	assert_int_equal(
+		bpf_map_update_elem(bpf_map__fd(gateway->skel->maps.ftpnat_events), &slot,
+				    &r->fd, BPF_ANY),
+		0);
 }
 
 static void load(void)
@@ -205,8 +206,9 @@ static void load(void)
 	gateway->skel->rodata->ftpnat_inject_mark = INJECT_MARK;
 	gateway->skel->rodata->ftpnat_patience = 1U << 30; /* on the slowest machine */
 	assert_int_equal(ftpnat_tc__load(gateway->skel), 0);
-	gateway->readers = mmap(NULL, sizeof(*gateway->readers), PROT_READ | PROT_WRITE, MAP_SHARED,
-		       bpf_map__fd(gateway->skel->maps.ftpnat_readers), 0);
+	gateway->readers = mmap(NULL, sizeof(*gateway->readers), PROT_READ | PROT_WRITE,
+				MAP_SHARED,
+				bpf_map__fd(gateway->skel->maps.ftpnat_readers), 0);
 	assert_true(gateway->readers != MAP_FAILED);
 	for (__u32 i = 0; i < READERS; i++)
 		begin_reader(i);
@@ -375,8 +377,9 @@ int dataplane_ifindex(enum side side)
 static int run_program(struct run *run, enum hook hook, const struct packet *packet,
 		       const struct __sk_buff *ctx)
 {
-	const struct bpf_program *program = hook == INGRESS ? gateway->skel->progs.ftpnat_ingress :
-							      gateway->skel->progs.ftpnat_egress;
+	const struct bpf_program *program = hook == INGRESS ?
+						    gateway->skel->progs.ftpnat_ingress :
+						    gateway->skel->progs.ftpnat_egress;
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet->byte,
 		    .data_size_in = (__u32)packet->len, .data_out = run->packet.byte,
 		    .data_size_out = sizeof(run->packet.byte), .ctx_in = ctx,
@@ -552,10 +555,10 @@ void dataplane_counters(struct counters *counters)
 
 	memset(counters, 0, sizeof(*counters));
 	for (__u32 key = 0; key < FTPNAT_REASON_MAX; key++) {
-		assert_int_equal(
-			bpf_map_lookup_elem(bpf_map__fd(gateway->skel->maps.ftpnat_reasons), &key,
-					    value),
-			0);
+		assert_int_equal(bpf_map_lookup_elem(
+					 bpf_map__fd(gateway->skel->maps.ftpnat_reasons),
+					 &key, value),
+				 0);
 		for (int i = 0; i < cpus; i++)
 			counters->reason[key] += value[i];
 	}
@@ -615,9 +618,10 @@ void dataplane_stats(__u16 rule, struct ftpnat_rule_stats *stats)
 	struct ftpnat_rule_stats value[cpus];
 	const __u32 key = rule;
 
-	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(gateway->skel->maps.ftpnat_stats), &key,
-					     value),
-			 0);
+	assert_int_equal(
+		bpf_map_lookup_elem(bpf_map__fd(gateway->skel->maps.ftpnat_stats), &key,
+				    value),
+		0);
 	memset(stats, 0, sizeof(*stats));
 	for (int i = 0; i < cpus; i++)
 		for (size_t n = 0; n < sizeof(*stats) / sizeof(__u64); n++)
@@ -628,9 +632,10 @@ void dataplane_usage(struct ftpnat_usage *usage)
 {
 	const __u32 key = 0;
 
-	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(gateway->skel->maps.ftpnat_usage), &key,
-					     usage),
-			 0);
+	assert_int_equal(
+		bpf_map_lookup_elem(bpf_map__fd(gateway->skel->maps.ftpnat_usage), &key,
+				    usage),
+		0);
 }
 
 static bool find(const struct bpf_map *map, const void *key, void *value)
@@ -737,9 +742,10 @@ void dataplane_expectation(struct ftpnat_expected_key *key,
 			   struct ftpnat_expected *expected)
 {
 	assert_int_equal(dataplane_expectations(), 1);
-	assert_int_equal(bpf_map_get_next_key(bpf_map__fd(gateway->skel->maps.ftpnat_expected),
-					      NULL, key),
-			 0);
+	assert_int_equal(
+		bpf_map_get_next_key(bpf_map__fd(gateway->skel->maps.ftpnat_expected),
+				     NULL, key),
+		0);
 	assert_true(dataplane_expected(key, expected));
 }
 

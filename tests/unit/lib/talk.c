@@ -389,7 +389,8 @@ bool talk_step(struct talk *talk, const char *says, const struct step *step)
 			expected.payload ? (uint32_t)strlen(expected.payload) : 0;
 		talk->heard[from] += !!(expected.flags & SYN) + !!(expected.flags & FIN);
 	}
-	rewritten = keep_unheard(talk, from, &sent, &expected, goes_on);
+	rewritten = keep_unheard(talk, from, &sent, &expected, goes_on) ||
+		    (reason == FTPNAT_PARKED && step->becomes);
 	if (reason == FTPNAT_ANSWERED)
 		expected = answer_to(talk, from, &sent);
 	return check_step(talk, title, step, &sent, &expected, copied ? &copy : NULL,
