@@ -114,8 +114,6 @@ static void no_event(void)
 	assert_int_equal(dataplane_events(0, &event), 0);
 }
 
-static const enum scene_id routed[] = { KEEP4, KEEP6, FULL4, FULL6, MASQ4, MASQ6 };
-
 /* Both tuples, and of the end its figures. */
 static void check_ends(const struct talk *talk, const struct ftpnat_event *e)
 {
@@ -152,11 +150,11 @@ static void test_opened_when_both_have_answered(void **state)
 	struct ftpnat_rule_stats stats;
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(routed); i++) {
+	for (size_t i = 0; i < SCENES_ROUTED; i++) {
 		struct talk talk;
 
-		scene_configure(scene_get(routed[i]), NULL);
-		talk_init(&talk, scene_get(routed[i]));
+		scene_configure(scene_get(scenes_routed[i]), NULL);
+		talk_init(&talk, scene_get(scenes_routed[i]));
 		dataplane_readers(1 << 0);
 		assert_true(talk_step(&talk, "SYN", &syn));
 		assert_true(talk_step(&talk, "SYN-ACK", &syn_ack));
@@ -210,12 +208,12 @@ static void test_closed_when_it_happens(void **state)
 	bool good = true;
 
 	(void)state;
-	for (size_t n = 0; n < ARRAY_SIZE(routed); n++) {
+	for (size_t n = 0; n < SCENES_ROUTED; n++) {
 		for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 			const struct ftpnat_event *e;
 			struct talk talk;
 
-			talk_begin(&talk, routed[n]);
+			talk_begin(&talk, scenes_routed[n]);
 			dataplane_readers(1 << 0);
 			good &= talk_steps(&talk, rows[i].says, rows[i].steps);
 			assert_true(good);
@@ -224,7 +222,7 @@ static void test_closed_when_it_happens(void **state)
 			check_figures(e, rows[i].out, rows[i].in);
 
 			/* another connection with its tuple: it is removed */
-			talk_init(&talk, scene_get(routed[n]));
+			talk_init(&talk, scene_get(scenes_routed[n]));
 			talk.isn[CLIENT] = 0x11111111;
 			good &= talk_step(&talk, "again",
 					  &(struct step)C(NULL, .flags = SYN));
@@ -263,13 +261,13 @@ static void test_unanswered_when_reset(void **state)
 	struct ftpnat_rule_stats stats;
 
 	(void)state;
-	for (size_t n = 0; n < ARRAY_SIZE(routed); n++) {
+	for (size_t n = 0; n < SCENES_ROUTED; n++) {
 		for (size_t i = 0; i < ARRAY_SIZE(attempts); i++) {
 			const struct ftpnat_event *e;
 			struct talk talk;
 
-			scene_configure(scene_get(routed[n]), NULL);
-			talk_init(&talk, scene_get(routed[n]));
+			scene_configure(scene_get(scenes_routed[n]), NULL);
+			talk_init(&talk, scene_get(scenes_routed[n]));
 			dataplane_readers(1 << 0);
 			assert_true(talk_steps(&talk, "an attempt", attempts[i]));
 			e = only_event(FTPNAT_CONTROL_UNANSWERED);

@@ -87,25 +87,23 @@ static void test_expectations_full(void **state)
 
 static const enum ftpnat_reason arrives[] = { FTPNAT_EXPECTED_USED, FTPNAT_REASON_MAX };
 
-static const enum scene_id routed[] = { KEEP4, KEEP6, FULL4, FULL6, MASQ4, MASQ6 };
-
 /* The expectation that the talk opened is for one SYN of the one peer. */
 static void test_passive_expectation(void **state)
 {
 	bool good = true;
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(routed); i++) {
+	for (size_t i = 0; i < SCENES_ROUTED; i++) {
 		static const struct step steps[] = {
 			C("EPSV\r\n"),
 			S("229 (|||2570|)\r\n", OPENS),
 			{ 0 },
 		};
-		const struct scene *scene = scene_get(routed[i]);
+		const struct scene *scene = scene_get(scenes_routed[i]);
 		struct packet_spec in, out, stranger;
 		struct talk talk;
 
-		talk_begin(&talk, routed[i]);
+		talk_begin(&talk, scenes_routed[i]);
 		assert_true(talk_steps(&talk, "EPSV", steps));
 		in = talk_sent(&talk, CLIENT);
 		in.flags = SYN;
@@ -206,13 +204,13 @@ static void test_active_expectation(void **state)
 	bool good = true;
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(routed); i++) {
-		const struct scene *scene = scene_get(routed[i]);
+	for (size_t i = 0; i < SCENES_ROUTED; i++) {
+		const struct scene *scene = scene_get(scenes_routed[i]);
 		struct packet_spec in, stranger;
 		struct talk talk;
 
-		talk_begin(&talk, routed[i]);
-		assert_true(active_announced(&talk, routed[i]));
+		talk_begin(&talk, scenes_routed[i]);
+		assert_true(active_announced(&talk, scenes_routed[i]));
 		in = talk_sent(&talk, SERVER);
 		in.flags = SYN;
 		in.sport = 2120;
@@ -305,11 +303,11 @@ static void test_syn_after_a_reset(void **state)
 	bool good = true;
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(routed); i++) {
+	for (size_t i = 0; i < SCENES_ROUTED; i++) {
 		struct talk talk;
 
-		talk_begin(&talk, routed[i]);
-		good &= active_announced(&talk, routed[i]);
+		talk_begin(&talk, scenes_routed[i]);
+		good &= active_announced(&talk, scenes_routed[i]);
 		good &= active_check("SYN", &talk, SERVER, SYN, 2120, arrives);
 		good &= old_check("TIME-WAIT", &talk, CLIENT, ACK);
 		good &= old_check("reset", &talk, SERVER, RST);

@@ -137,23 +137,22 @@ static bool check_error(const char *says, enum side side, const struct packet_sp
 
 static void test_ttl_1(void **state)
 {
-	static const enum scene_id ids[] = { KEEP4, KEEP6, FULL4, FULL6, MASQ4, MASQ6 };
 	bool good = true;
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+	for (size_t i = 0; i < SCENES_ROUTED; i++) {
 		struct packet_spec in;
 		struct talk talk;
 
-		talk_begin(&talk, ids[i]);
+		talk_begin(&talk, scenes_routed[i]);
 		in = talk_sent(&talk, CLIENT);
 		in.seq = talk.isn[CLIENT] + talk.sent[CLIENT];
 		in.ack = talk.isn[SERVER] + talk.heard[SERVER];
 		in.flags = PSH | ACK;
 		in.payload = "PASV\r\n";
 		in.ttl = 1;
-		good &= check_error("ttl 1", scene_get(ids[i])->client_side, &in,
-				    FTPNAT_TTL, 0);
+		good &= check_error("ttl 1", scene_get(scenes_routed[i])->client_side,
+				    &in, FTPNAT_TTL, 0);
 		/* it was not heard: when it comes again it is the first time */
 		good &= talk_step(&talk, "then with more hops",
 				  &(struct step)C("PASV\r\n"));
@@ -317,16 +316,15 @@ static void test_gso(void **state)
 
 static void test_too_big(void **state)
 {
-	static const enum scene_id ids[] = { KEEP4, KEEP6, FULL4, FULL6, MASQ4, MASQ6 };
 	bool good = true;
 
 	(void)state;
 	memset(bulk, 'x', sizeof(bulk));
-	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+	for (size_t i = 0; i < SCENES_ROUTED; i++) {
 		struct packet_spec in;
 		struct talk talk;
 
-		data_open(&talk, ids[i]);
+		data_open(&talk, scenes_routed[i]);
 		in = data_sent(&talk, CLIENT);
 		in.payload = bulk;
 		in.payload_len = 1501 - 20 - (strchr(in.src, ':') ? 40 : 20);

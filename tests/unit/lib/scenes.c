@@ -12,6 +12,8 @@
 	.kind = FTPNAT_MASQUERADE, .dialled_port = 21, .server_port = 21,                \
 	.client_side = INNER, .server_side = OUTER, __VA_ARGS__
 
+const enum scene_id scenes_routed[] = { KEEP4, KEEP6, FULL4, FULL6, MASQ4, MASQ6 };
+
 static const struct scene scenes[SCENES] = {
 	[KEEP4] = { "publish v4",
 		    PUBLISH(.client = "198.51.100.7", .dialled = "192.0.2.10",

@@ -40,6 +40,10 @@ enum scene_id {
 #define IN_ALL ((1u << NAT64) - 1) /* of one family */
 #define IN_V4  (IN_ALL & ~IN_V6)
 
+/* One of each kind whose packets are forwarded, in both families. */
+#define SCENES_ROUTED 6
+extern const enum scene_id scenes_routed[SCENES_ROUTED];
+
 struct scene {
 	const char *name;
 	enum ftpnat_rule_kind kind;
