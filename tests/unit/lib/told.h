@@ -30,4 +30,9 @@ void one_port(struct ftpnat_rule *rule);
 /* cmocka test of the row that is its state. */
 void test_row(void **state);
 
+/* Steps between families. */
+#define PASV_IS_EPSV C("PASV\r\n", "EPSV\r\n", .also = { FTPNAT_LINE_REWRITTEN })
+#define EPSV_IS_PASV C("EPSV\r\n", "PASV\r\n", .also = { FTPNAT_LINE_REWRITTEN })
+#define ENTERS(port) "229 Entering Extended Passive Mode (|||" port "|)\r\n"
+
 #endif

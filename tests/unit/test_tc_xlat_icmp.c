@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* ICMP errors between a client and a server of different families (RFC 7915). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bytes.h"
+#include "lib/talk.h"
+#include "base/util.h"
+
+struct icmp {
+	uint8_t type;
+	uint8_t code;
+	uint32_t rest; /* MTU or pointer */
+};
+
+/* An error with the addresses of `outer` that quotes headers of `about`, without options. */
+static void icmp_build(struct packet *error, const struct packet_spec *outer,
+		       const struct icmp *icmp, const struct packet *about)
+{
+	bool v6 = strchr(outer->src, ':');
+	size_t ip = v6 ? 40 : 20, len = ip + 20, at = 14 + ip;
+	uint8_t *out = error->byte;
+
+	packet_build(error, outer);
+	error->len = at + 8 + len;
+	out[at] = icmp->type;
+	out[at + 1] = icmp->code;
+	put16(out + at + 2, 0);
+	put32(out + at + 4, icmp->rest);
+	memcpy(out + at + 8, about->byte + 14, len);
+	if (v6) {
+		put32(out + 14, 6u << 28 | (uint32_t)outer->tos << 20);
+		put16(out + 18, (uint16_t)(8 + len));
+		out[20] = 58;
+		put16(out + at + 2,
+		      (uint16_t)~sum16(58 + 8 + (uint32_t)len, out + 22, 32 + 8 + len));
+		return;
+	}
+	put16(out + 16, (uint16_t)(28 + len));
+	put16(out + 18, 0);
+	put16(out + 20, 0);
+	out[23] = 1;
+	put16(out + 24, 0);
+	put16(out + 24, (uint16_t)~sum16(0, out + 14, 20));
+	put16(out + at + 2, (uint16_t)~sum16(0, out + at, 8 + len));
+}
+
+/* The client's last packet as its sender's error quotes it: what is quoted was translated. */
+static void quoted_build(struct packet *quoted, const struct talk *talk,
+			 const struct packet *error)
+{
+	struct packet_spec spec = talk_sent(talk, CLIENT);
+	bool v6 = strchr(spec.src, ':');
+	size_t ip = v6 ? 40 : 20;
+
+	spec.seq = talk->isn[CLIENT] + talk->sent[CLIENT];
+	spec.ttl = 63;
+	spec.flags = ACK;
+	packet_build(quoted, &spec);
+	if (v6) {
+		put32(quoted->byte + 14, 6u << 28);
+	} else {
+		put16(quoted->byte + 18, 0);
+		put16(quoted->byte + 24, 0);
+		put16(quoted->byte + 24, (uint16_t)~sum16(0, quoted->byte + 14, 20));
+	}
+	/* of a checksum nobody looks at, and of numbers that only the other side has seen */
+	memcpy(quoted->byte + 14 + ip + 8, error->byte + 14 + ip + 8 + ip + 8, 12);
+}
+
+static const struct icmp_row {
+	const char *says;
+	enum scene_id id;
+	struct icmp in;
+	struct icmp out; /* type 0: it is dropped */
+	uint16_t len;	 /* of the quoted packet, 0: without payload */
+} icmp_rows[] = {
+	{ "host unreachable", NAT64, { 3, 1, 0 }, { 1, 0, 0 }, 0 },
+	{ "protocol unreachable", NAT64, { 3, 2, 0 }, { 4, 1, 6 }, 0 },
+	{ "port unreachable", NAT64, { 3, 3, 0 }, { 1, 4, 0 }, 0 },
+	{ "fragmentation needed", NAT64, { 3, 4, 1400 }, { 2, 0, 1420 }, 0 },
+	{ "fragmentation needed, below IPv6's minimum",
+	  NAT64,
+	  { 3, 4, 600 },
+	  { 2, 0, 1280 },
+	  0 },
+	{ "fragmentation needed, of an old router",
+	  NAT64,
+	  { 3, 4, 0 },
+	  { 2, 0, 1280 },
+	  0 },
+	{ "fragmentation needed, of an old router, a longer packet",
+	  NAT64,
+	  { 3, 4, 0 },
+	  { 2, 0, 1512 },
+	  1500 },
+	{ "fragmentation needed, of an old router, a jumbo packet",
+	  NAT64,
+	  { 3, 4, 0 },
+	  { 2, 0, 8186 },
+	  9000 },
+	{ "an unknown kind of unreachable", NAT64, { 3, 16, 0 }, { 0, 0, 0 }, 0 },
+	{ "prohibited", NAT64, { 3, 13, 0 }, { 1, 1, 0 }, 0 },
+	{ "precedence violation", NAT64, { 3, 14, 0 }, { 0, 0, 0 }, 0 },
+	{ "time exceeded", NAT64, { 11, 0, 0 }, { 3, 0, 0 }, 0 },
+	{ "parameter problem: TTL", NAT64, { 12, 0, 8u << 24 }, { 4, 0, 7 }, 0 },
+	{ "parameter problem: destination", NAT64, { 12, 0, 17u << 24 }, { 4, 0, 24 }, 0 },
+	{ "parameter problem: identification",
+	  NAT64,
+	  { 12, 0, 4u << 24 },
+	  { 0, 0, 0 },
+	  0 },
+	{ "parameter problem: an option is missing", NAT64, { 12, 1, 0 }, { 0, 0, 0 }, 0 },
+	{ "parameter problem: bad length", NAT64, { 12, 2, 2u << 24 }, { 4, 0, 4 }, 0 },
+	{ "parameter problem: unknown code", NAT64, { 12, 3, 2u << 24 }, { 0, 0, 0 }, 0 },
+	{ "no route", NAT46, { 1, 0, 0 }, { 3, 1, 0 }, 0 },
+	{ "prohibited", NAT46, { 1, 1, 0 }, { 3, 10, 0 }, 0 },
+	{ "port unreachable", NAT46, { 1, 4, 0 }, { 3, 3, 0 }, 0 },
+	{ "source address failed policy", NAT46, { 1, 5, 0 }, { 0, 0, 0 }, 0 },
+	{ "too big", NAT46, { 2, 0, 1400 }, { 3, 4, 1380 }, 0 },
+	{ "hop limit exceeded", NAT46, { 3, 0, 0 }, { 11, 0, 0 }, 0 },
+	{ "next header unknown", NAT46, { 4, 1, 6 }, { 3, 2, 0 }, 0 },
+	{ "parameter problem: length", NAT46, { 4, 0, 5 }, { 12, 0, 2u << 24 }, 0 },
+	{ "parameter problem: source", NAT46, { 4, 0, 9 }, { 12, 0, 12u << 24 }, 0 },
+	{ "parameter problem: flow label", NAT46, { 4, 0, 2 }, { 0, 0, 0 }, 0 },
+	{ "parameter problem: an option", NAT46, { 4, 2, 0 }, { 0, 0, 0 }, 0 },
+};
+
+static void test_icmp_errors(void **state)
+{
+	static const enum ftpnat_reason icmp[] = { FTPNAT_ICMP, FTPNAT_REASON_MAX };
+	bool good = true;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(icmp_rows); i++) {
+		const struct icmp_row *row = &icmp_rows[i];
+		struct packet_spec outer = { .tos = 0xc0, .window = 1 }, about;
+		struct packet error, quoted, expected;
+		struct counters before;
+		struct talk talk;
+		struct run run;
+
+		talk_begin(&talk, row->id);
+		about = talk_heard(&talk, CLIENT);
+		about.seq = talk.isn[CLIENT] + talk.heard[CLIENT];
+		about.flags = ACK;
+		packet_build(&quoted, &about);
+		packet_translated(&quoted, &quoted);
+		if (row->len)
+			put16(quoted.byte + 16, row->len);
+		outer.src = row->id == NAT64 ? "10.9.0.254" : "fd00:9::fe";
+		outer.dst = about.src;
+		outer.dst_mac = dataplane_mac(INNER);
+		icmp_build(&error, &outer, &row->in, &quoted);
+		dataplane_counters(&before);
+		dataplane_run(&run, INGRESS, INNER, &error, 0);
+		if (!row->out.type) {
+			good &= dataplane_counted(row->says, &before, FTPNAT_ICMP_DROPPED,
+						  NULL);
+			continue;
+		}
+		outer.src = scene_get(row->id)->dialled;
+		outer.dst = scene_get(row->id)->client;
+		outer.ttl = 63;
+		outer.tos = row->id == NAT64 ? 0 : 0xc0; /* as of our own errors */
+		quoted_build(&quoted, &talk, &run.packet);
+		if (row->len)
+			put16(quoted.byte + 18, (uint16_t)(row->len - 20));
+		icmp_build(&expected, &outer, &row->out, &quoted);
+		good &= packet_same(row->says, &expected, &run.packet);
+		good &= dataplane_counted(row->says, &before, FTPNAT_FORWARDED, icmp);
+	}
+	assert_true(good);
+}
+
+/*
+ * Too long for the link behind us: the sender is told what it may send, which is more or less
+ * than that link carries by what headers differ.
+ */
+static void test_too_big(void **state)
+{
+	static const struct {
+		enum scene_id id;
+		uint8_t type;
+		uint32_t mtu;
+	} rows[] = { { NAT64, 2, 1420 }, { NAT46, 3, 1380 } };
+	static char payload[1440];
+
+	(void)state;
+	memset(payload, 'x', sizeof(payload) - 1);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct packet_spec in;
+		struct packet packet;
+		struct counters before;
+		struct talk talk;
+		struct run run;
+		size_t icmp;
+
+		dataplane_fresh();
+		dataplane_sh("ip link set inner0 mtu 1400");
+		talk_begin(&talk, rows[i].id);
+		data_announce(&talk);
+		assert_true(data_check("SYN", &talk, CLIENT, SYN, NULL, data_arrives));
+		in = data_sent(&talk, CLIENT);
+		in.payload = payload;
+		packet_build(&packet, &in);
+		dataplane_counters(&before);
+		dataplane_run(&run, INGRESS, OUTER, &packet, 0);
+		dataplane_sh("ip link set inner0 mtu 1500");
+		assert_true(dataplane_counted(
+			"too big", &before, FTPNAT_TOO_BIG,
+			(enum ftpnat_reason[]){ FTPNAT_IGNORED, FTPNAT_REASON_MAX }));
+		icmp = 14 + (rows[i].id == NAT64 ? 40 : 20);
+		assert_int_equal(run.packet.byte[icmp], rows[i].type);
+		assert_int_equal(get32(run.packet.byte + icmp + 4), rows[i].mtu);
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_icmp_errors),
+		cmocka_unit_test(test_too_big),
+	};
+
+	return cmocka_run_group_tests_name("tc_xlat_icmp", tests, dataplane_setup,
+					   dataplane_teardown);
+}
