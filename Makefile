@@ -160,8 +160,8 @@ $(BUILD)/tests/test_conversations: $(MODEL_OBJ)
 
 # The grammar under libFuzzer; in build/tests/fuzz, so that no test runner runs it as a test.
 FUZZ_CC ?= clang
-$(BUILD)/tests/fuzz/fuzz_ftp: tests/fuzz/fuzz_ftp.c tests/model/alg_line.c tests/model/alg_addr.c \
-		tests/model/alg_line.h tests/model/alg_addr.h $(wildcard bpf/ftp_*.h)
+$(BUILD)/tests/fuzz/fuzz_ftp: tests/fuzz/fuzz_ftp.c tests/model/alg_line.c tests/model/alg_place.c \
+		tests/model/alg_addr.c $(wildcard tests/model/alg_*.h) $(wildcard bpf/ftp_*.h)
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \

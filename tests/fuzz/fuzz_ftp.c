@@ -15,6 +15,7 @@
 #include "ftp_grammar.h"
 #include "ftp_text.h"
 #include "../model/alg_line.h"
+#include "../model/alg_place.h"
 
 #define CHECK(x)                                                                         \
 	do {                                                                             \

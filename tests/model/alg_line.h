@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Lines of a control connection: verbs, and addresses in them. A line is `len` bytes at `s`. */
+/* Lines of a control connection: Telnet commands, verbs, arguments. A line is `len` bytes at `s`. */
 #ifndef FTPNAT_MODEL_ALG_LINE_H
 #define FTPNAT_MODEL_ALG_LINE_H
 
-#include "alg_addr.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 enum {
 	NONE,
@@ -33,22 +35,9 @@ enum {
 	CUT,	/* ended by what proftpd takes for a Telnet option: its verb goes on */
 };
 
-/* What servers make of an address. */
-enum reading {
-	UNREADABLE, /* none takes it */
-	READ,	    /* all that take it read the same */
-	UNCLEAR,
-};
-
-/* An address in a line: [start, end) are the bytes to replace. */
-struct place {
-	struct alg_addr addr;
-	unsigned port;
-	size_t start, end;
-	uint8_t delimiter;
-};
-
 bool blank(uint8_t c);
+/* The first one from `at` on that is none. */
+size_t skip_blanks(const uint8_t *s, size_t len, size_t at);
 /* Offset behind the Telnet commands, and the blanks if `blanks`, that it begins with. */
 size_t skip_telnet(const uint8_t *s, size_t len, bool blanks);
 
@@ -59,12 +48,5 @@ int verb_of(const uint8_t *s, size_t len, size_t *args);
 char epsv_argument(const uint8_t *s, size_t len, size_t args);
 /* Is this, in any case, the first word behind the verb? */
 bool argument_is(const uint8_t *s, size_t len, size_t args, const char *word);
-
-/* The address from offset `at` on; UNCLEAR: *p is what to replace. */
-enum reading find_port(const uint8_t *s, size_t len, size_t at, struct place *p);
-enum reading find_eprt(const uint8_t *s, size_t len, size_t at, struct place *p);
-enum reading find_227(const uint8_t *s, size_t len, size_t at, struct place *p);
-enum reading find_229(const uint8_t *s, size_t len, size_t at, struct place *p);
-size_t find_stray(const uint8_t *s, size_t len, unsigned open);
 
 #endif

@@ -17,7 +17,7 @@ struct alg_config {
 	bool active;
 	bool passive;
 	bool foreign;	   /* lines may name other hosts than the peer */
-	bool no_room;	   /* the table of announced connections is full */
+	bool no_room;	   /* the table of expectations is full */
 	uint16_t port_min; /* public data ports */
 	uint16_t port_max;
 	uint16_t listen_port;	 /* control port of `dialled`, no data port; 0: none */
@@ -31,7 +31,7 @@ struct alg_config {
 /* Are client and server of different families? */
 bool alg_across(const struct alg_config *config);
 
-/* An announced data connection: its peer, its destination, and how it is translated. */
+/* An expected data connection: its peer, its destination, and how it is translated. */
 struct alg_expectation {
 	struct alg_addr peer;
 	struct alg_addr public;
@@ -61,14 +61,31 @@ struct alg_stream {
 	bool unknown; /* from out_len on */
 };
 
+/* What the client reads instead of the reply to its command. */
+enum alg_refusal {
+	REFUSE_NONE = -1, /* as it came */
+	REFUSE_NO_PORT,
+	REFUSE_FULL,
+	REFUSE_FOREIGN,
+	REFUSE_POLICY,
+	REFUSE_AMBIGUOUS,
+	REFUSE_USE_V4,
+	REFUSE_USE_V6,
+	REFUSE_ARGUMENT,
+	REFUSE_NO_CLEAR_ADDRESS,
+	REFUSE_NO_CONNECT,
+	ANSWER_ALGS_ON,
+	ANSWER_ALGS_OFF,
+};
+
 struct alg_command {
-	int verb;	  /* as the server read it */
-	int said;	  /* as the client said it */
-	int refusal;	  /* index of what the client has to read, -1: not refused */
-	unsigned number;  /* which command of the session */
-	bool expectation; /* the expectation that stands open is this one's */
-	bool alone;	  /* it was sent when no reply was missing */
-	bool matters;	  /* something is done when its reply comes */
+	int verb;		  /* as the server read it */
+	int said;		  /* as the client said it */
+	enum alg_refusal refusal; /* that the client has to read */
+	unsigned number;	  /* which command of the session */
+	bool expectation;	  /* the expectation that stands open is this one's */
+	bool alone;		  /* it was sent when no reply was missing */
+	bool matters;		  /* something is done when its reply comes */
 };
 
 struct alg_model {
