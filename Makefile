@@ -130,7 +130,7 @@ $(BUILD)/%.bpf.o: tests/%.bpf.c $(BUILD)/.tools
 	@mkdir -p $(@D)
 	$(Q)$(BPF_CLANG) $(BPF_CFLAGS) -MD -MP -c $< -o $@
 
-$(BUILD)/tests/lib/dataplane.o: $(BUILD)/ftpnat_tc.skel.h
+$(addprefix $(BUILD)/tests/lib/dataplane,.o _network.o _run.o _state.o): $(BUILD)/ftpnat_tc.skel.h
 $(BUILD)/tests/lib/xdp.o: $(BUILD)/ftpnat_xdp.skel.h
 $(BUILD)/tests/test_map_table: $(BUILD)/ftpnat_tc.skel.h $(BUILD)/ftpnat_xdp.skel.h
 
