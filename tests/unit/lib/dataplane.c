@@ -23,7 +23,6 @@
 #include "dataplane/lists.h"
 #include "dataplane/load.h"
 
-#define LIMIT 64
 #define QUEUE 4096 /* blocks of ftpnat_queue: nobody waits here for what has ended */
 
 #define EVENTS 64 /* kept of each reader */

@@ -6,6 +6,8 @@
 #include "dataplane.h"
 #include "ftpnat_tc.skel.h"
 
+#define LIMIT 64 /* of flows, sessions, expectations */
+
 /* The programs of the gateway at hand; NULL: not loaded yet. */
 struct ftpnat_tc *dataplane_skel(void);
 /* Interfaces, addresses, routes and neighbours. */
