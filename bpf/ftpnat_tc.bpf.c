@@ -39,9 +39,32 @@ static __always_inline bool already_tracked(struct __sk_buff *skb,
 	       bpf_map_lookup_elem(&ftpnat_ifaddrs, &from);
 }
 
+/*
+ * What parse_packet() has found no TCP in at first, but may: priority tags, headers in
+ * pieces, extension headers.
+ */
+static __noinline enum ftpnat_reason parse_further(struct __sk_buff *skb, bool egress,
+						   __u32 l3, struct packet *p,
+						   enum ftpnat_reason verdict)
+{
+	if (!egress && has_inner_priority_tag(skb)) {
+		if (untag_inner(skb))
+			return FTPNAT_WRITE;
+		if (in_vlan(skb))
+			return FTPNAT_VLAN;
+		verdict = parse_packet(skb, l3, p);
+	}
+	if (verdict == FTPNAT_TRUNCATED && !pull_headers(skb))
+		verdict = parse_packet(skb, l3, p);
+	if (verdict == FTPNAT_PASS && extensions_remove(skb, l3))
+		verdict = parse_packet(skb, l3, p);
+	return verdict;
+}
+
 static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egress,
 						 __u32 l3)
 {
+	const bool cluster = clustered(); /* asked once */
 	struct ftpnat_flow *flow;
 	struct ftpnat_hop *hop;
 	struct scratch *s;
@@ -58,7 +81,7 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 	if (!s)
 		return FTPNAT_PASS;
 	p = &s->packet;
-	if (clustered()) {
+	if (cluster) {
 		s->injected = !egress && skb->cb[4] == ftpnat_inject_mark;
 		if (s->injected)
 			skb->cb[4] = 0;
@@ -67,17 +90,9 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 		return FTPNAT_OTHER_HOST;
 	if (in_vlan(skb))
 		return FTPNAT_VLAN;
-	if (!egress && has_inner_priority_tag(skb)) {
-		if (untag_inner(skb))
-			return FTPNAT_WRITE;
-		if (in_vlan(skb))
-			return FTPNAT_VLAN;
-	}
 	verdict = parse_packet(skb, l3, p);
-	if (verdict == FTPNAT_TRUNCATED && !pull_headers(skb))
-		verdict = parse_packet(skb, l3, p);
-	if (verdict == FTPNAT_PASS && extensions_remove(skb, l3))
-		verdict = parse_packet(skb, l3, p);
+	if (verdict == FTPNAT_TRUNCATED || verdict == FTPNAT_PASS)
+		verdict = parse_further(skb, egress, l3, p, verdict);
 	if (verdict == FTPNAT_PASS)
 		verdict = icmp_packet(skb, egress);
 	if (verdict == FTPNAT_PASS || verdict == FTPNAT_FRAGMENT)
@@ -112,17 +127,17 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 			return verdict;
 	}
 	now = clock_seconds(&s->clock);
-	if (clustered() && flow->flags & FTPNAT_FLOW_REPLICA && flow->kind == FTPNAT_DATA)
+	if (cluster && flow->flags & FTPNAT_FLOW_REPLICA && flow->kind == FTPNAT_DATA)
 		replica_data(skb, s, flow);
 	fresh = flow->seen == now;
-	if (!clustered() || !s->injected) {
+	if (!cluster || !s->injected) {
 		flow->packets++;
 		flow->bytes += p->ip_len;
 	}
 	if (flow->kind == FTPNAT_DATA || p->flags & TH_SYN ||
 	    !(flow->tcp & FTPNAT_TCP_ACK))
 		flow_seen(skb, s, flow, now);
-	if (clustered() && (p->flags & (TH_SYN | TH_ACK)) == (TH_SYN | TH_ACK) &&
+	if (cluster && (p->flags & (TH_SYN | TH_ACK)) == (TH_SYN | TH_ACK) &&
 	    flow->tcp & FTPNAT_TCP_ACK && !s->injected) {
 		record_of_packet(s, flow);
 		verdict = record_tell(skb, flow->session, false, record_waits(s, egress),

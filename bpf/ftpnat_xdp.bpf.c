@@ -28,14 +28,10 @@ static __always_inline __u32 now_seconds(void)
 
 static __always_inline bool for_this_host(const struct ethhdr *eth)
 {
-	const struct ftpnat_macs *mac = (const struct ftpnat_macs *)eth;
-	__u32 i;
+	const volatile __u8 *mac = ftpnat_self.mac;
 
-#pragma unroll
-	for (i = 0; i < ETH_ALEN; i++)
-		if (mac->dst[i] != ftpnat_self.mac[i])
-			return false;
-	return true;
+	return *(const __u32 *)eth->h_dest == *(const volatile __u32 *)mac &&
+	       *(const __u16 *)(eth->h_dest + 4) == *(const volatile __u16 *)(mac + 4);
 }
 
 /*

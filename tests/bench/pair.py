@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Compares this build with another one, in turns beside each other.
 
-    pair.py [--rounds N] [--quick] PROGRAM
+    pair.py [--rounds N] [--quick] [--only MEASURE] PROGRAM
 
 PROGRAM is the other build's ftpnat-load. Prints, for each measure, the median of the
 ratios this / other of one turn, and the half of the turns around it. Above 1 is better
-for rates, worse for times. Writes nothing.
+for rates, worse for times. Writes nothing. MEASURE: ns.data, or any other that begins so.
 """
 
 import argparse
@@ -33,6 +33,23 @@ class OtherGateway(FtpnatGateway):
                    check=check)
 
 
+class Chosen:
+    """A part of which only some measures are taken."""
+
+    prefix = ""
+
+    def steps(self):
+        return (step for step in super().steps() if step[0].startswith(self.prefix))
+
+
+class ChosenPackets(Chosen, Packets):
+    pass
+
+
+class ChosenSockets(Chosen, Sockets):
+    pass
+
+
 class Build(Ftpnat):
     def __init__(self, key, xdp, program):
         super().__init__(key, key, xdp)
@@ -48,6 +65,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--quick", action="store_true", help="short turns")
+    parser.add_argument("--only", default="", metavar="MEASURE", help="what begins so")
     parser.add_argument("program", help="the other build's ftpnat-load")
     options = parser.parse_args()
     if os.geteuid():
@@ -57,9 +75,10 @@ def main():
                 for name, program in (("this", FtpnatGateway.command), ("other", options.program))
                 for hook, xdp in (("tc", "off"), ("xdp", "native"))]
     results, absent, order = Results(), {}, random.Random(1)
+    Chosen.prefix = options.only
     try:
         with Tools():
-            for part_class in (Packets, Sockets):
+            for part_class in (ChosenPackets, ChosenSockets):
                 with part_class(plan, results, variants, absent) as part:
                     for number in range(plan.rounds):
                         play_round(part, number, order)
