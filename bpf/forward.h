@@ -70,16 +70,14 @@ __noinline enum ftpnat_reason route(struct __sk_buff *skb, bool egress)
 }
 
 /* The route that its flow has stored during this second, as route() would return it. */
-static __always_inline struct ftpnat_hop *route_known(struct __sk_buff *skb,
-						      struct scratch *s,
-						      const struct ftpnat_flow *flow,
-						      bool egress)
+static __always_inline struct ftpnat_hop *
+route_known(struct scratch *s, const struct ftpnat_flow *flow, bool egress)
 {
 	struct ftpnat_hop *hop = hop_get(flow);
 	const struct packet *p = &s->packet;
 	__u32 growth = flow->flags & FTPNAT_FLOW_XLAT ? xlat_growth(p->v6, !p->v6) : 0;
 
-	if (egress || !hop || p->ttl <= 1 || largest_packet(skb, p) + growth > hop->mtu)
+	if (egress || !hop || p->ttl <= 1 || largest_of(p, p->gso) + growth > hop->mtu)
 		return NULL;
 	s->route.hop = flow->hop;
 	s->route.known = true;
@@ -181,7 +179,7 @@ front_translate(struct __sk_buff *skb, struct packet *p, bool v6,
 
 	if ((void *)(check + 1) > end)
 		return FRONT_SHORT;
-	finished = !skb->gso_size && !csum_unfinished(p, v6, *check);
+	finished = !p->gso && !csum_unfinished(p, v6, *check);
 	*change = front_write(front, v6, &p->tuple, to, hop);
 	if (moved)
 		front_move(front + len - FRONT_TCP, p, moved->seq, moved->ack, change);
@@ -213,8 +211,8 @@ front_send(struct __sk_buff *skb, const struct packet *p, const struct ftpnat_ho
  * others before a program that writes to packets, and that is all that local sockets
  * send.
  */
-static __noinline enum ftpnat_reason
-forward_front(struct __sk_buff *skb, struct packet *p, const struct ftpnat_tuple *to,
+static __always_inline enum ftpnat_reason
+front_forward(struct __sk_buff *skb, struct packet *p, const struct ftpnat_tuple *to,
 	      const struct ftpnat_hop *hop, const struct sending *moved)
 {
 	struct front_change change;
@@ -225,6 +223,21 @@ forward_front(struct __sk_buff *skb, struct packet *p, const struct ftpnat_tuple
 	result = p->v6 ? front_translate(skb, p, 1, to, hop, moved, &change) :
 			 front_translate(skb, p, 0, to, hop, moved, &change);
 	return result == FRONT_SHORT ? GO_ON : front_send(skb, p, hop, result, &change);
+}
+
+static __noinline enum ftpnat_reason
+forward_front(struct __sk_buff *skb, struct packet *p, const struct ftpnat_tuple *to,
+	      const struct ftpnat_hop *hop, const struct sending *moved)
+{
+	return front_forward(skb, p, to, hop, moved);
+}
+
+/* Of a data connection, whose numbers stay. */
+static __noinline enum ftpnat_reason forward_data(struct __sk_buff *skb, struct packet *p,
+						  const struct ftpnat_tuple *to,
+						  const struct ftpnat_hop *hop)
+{
+	return front_forward(skb, p, to, hop, NULL);
 }
 
 /*

@@ -70,7 +70,7 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 	struct scratch *s;
 	struct packet *p;
 	enum ftpnat_reason verdict, routed;
-	bool fresh;
+	bool fresh, tagged;
 	__u32 now;
 
 	if (skb->cb[4] == (egress ? SEEN_MARK : ANSWER_MARK)) {
@@ -88,17 +88,19 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 	}
 	if (!egress && skb->pkt_type != PACKET_HOST)
 		return FTPNAT_OTHER_HOST;
-	if (in_vlan(skb))
+	tagged = skb->vlan_present;
+	if (tagged && in_vlan(skb))
 		return FTPNAT_VLAN;
 	verdict = parse_packet(skb, l3, p);
-	if (verdict == FTPNAT_TRUNCATED || verdict == FTPNAT_PASS)
+	if (verdict != GO_ON) {
 		verdict = parse_further(skb, egress, l3, p, verdict);
-	if (verdict == FTPNAT_PASS)
-		verdict = icmp_packet(skb, egress);
-	if (verdict == FTPNAT_PASS || verdict == FTPNAT_FRAGMENT)
-		return guard_hidden(skb, verdict);
-	if (verdict != GO_ON)
-		return verdict;
+		if (verdict == FTPNAT_PASS)
+			verdict = icmp_packet(skb, egress);
+		if (verdict == FTPNAT_PASS || verdict == FTPNAT_FRAGMENT)
+			return guard_hidden(skb, verdict);
+		if (verdict != GO_ON)
+			return verdict;
+	}
 	if (source_routed(skb, p))
 		return may_begin(p->flags) ? guard_stranger(skb, FTPNAT_SOURCE_ROUTED) :
 					     FTPNAT_SOURCE_ROUTED;
@@ -119,7 +121,7 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 		if (!flow)
 			return FTPNAT_NO_MEMORY;
 	}
-	if (!egress && !(flow->flags & FTPNAT_FLOW_TRACKED) && untag(skb))
+	if (tagged && !egress && !(flow->flags & FTPNAT_FLOW_TRACKED) && untag(skb))
 		return FTPNAT_WRITE;
 	if (qos_of(flow->rule)) {
 		verdict = qos_packet(skb, flow);
@@ -149,11 +151,11 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 		     flow->flags & FTPNAT_FLOW_CLIENT ? FTPNAT_FROM_CLIENT :
 							FTPNAT_FROM_SERVER,
 		     p->ip_len);
-	hop = fresh && !(p->flags & TH_SYN) ? route_known(skb, s, flow, egress) : NULL;
+	hop = fresh && !(p->flags & TH_SYN) ? route_known(s, flow, egress) : NULL;
 	if (hop && flow->kind == FTPNAT_DATA) {
 		verdict = flow->flags & FTPNAT_FLOW_XLAT ?
 				  forward_xlat(skb, p, &flow->to, hop) :
-				  forward_front(skb, p, &flow->to, hop, NULL);
+				  forward_data(skb, p, &flow->to, hop);
 		if (verdict != GO_ON)
 			return verdict;
 	}

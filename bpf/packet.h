@@ -59,7 +59,8 @@ struct packet {
 	__u8 flags;    /* TH_* */
 	__u8 ttl;
 	__u8 v6;
-	__u8 df; /* must not be cut on its way */
+	__u8 df;   /* must not be cut on its way */
+	__u16 gso; /* size of its segments; 0: it is one (as it came) */
 };
 
 /*
@@ -102,13 +103,14 @@ static __always_inline long pull_headers(struct __sk_buff *skb)
  */
 static __always_inline enum ftpnat_reason parse_frame(void *data, void *data_end,
 						      __be16 protocol, __u32 frame_len,
-						      bool gso, __u32 l3,
+						      __u16 gso, __u32 l3,
 						      struct packet *p)
 {
 	const struct tcphdr *tcp;
 	__u32 l4, doff;
 
 	p->l3 = l3;
+	p->gso = gso;
 	if (protocol == bpf_htons(ETH_P_IP)) {
 		const struct iphdr *ip = data + l3;
 
@@ -179,7 +181,7 @@ static __always_inline enum ftpnat_reason parse_packet(struct __sk_buff *skb, __
 						       struct packet *p)
 {
 	return parse_frame((void *)(long)skb->data, (void *)(long)skb->data_end,
-			   (__be16)skb->protocol, skb->len, skb->gso_size != 0, l3, p);
+			   (__be16)skb->protocol, skb->len, (__u16)skb->gso_size, l3, p);
 }
 
 #endif

@@ -19,12 +19,17 @@ static __always_inline bool xlat_crosses(const struct packet *p,
 }
 
 /* IP length of the longest packet on the wire: GSO frames are segmented before. */
+static __always_inline __u32 largest_of(const struct packet *p, __u32 gso)
+{
+	__u32 segment = p->payload - p->l3 + gso;
+
+	return gso && p->ip_len > segment ? segment : p->ip_len;
+}
+
 static __always_inline __u32 largest_packet(const struct __sk_buff *skb,
 					    const struct packet *p)
 {
-	__u32 segment = p->payload - p->l3 + skb->gso_size;
-
-	return skb->gso_size && p->ip_len > segment ? segment : p->ip_len;
+	return largest_of(p, skb->gso_size);
 }
 
 /* A header that takes the place of another, and the link layer's word for its family. */
