@@ -177,6 +177,18 @@ static __always_inline __u8 command_first(const struct ftpnat_session *session)
 	return session->command[i];
 }
 
+#define OWED_MAX 31 /* ftpnat_stream.owed has six bits */
+
+/* See login_refused(). */
+static __always_inline void login_owed(struct ftpnat_session *session, __s8 more)
+{
+	struct ftpnat_stream *stream = &session->stream[FTPNAT_FROM_CLIENT];
+	__s32 owed = stream->owed + more;
+
+	if (owed >= -OWED_MAX && owed <= OWED_MAX)
+		stream->owed = (__s8)owed;
+}
+
 /* Removes the oldest command, or one before it that doesn't matter. */
 static __always_inline void command_pop(struct ftpnat_session *session)
 {
@@ -193,6 +205,8 @@ static __always_inline void command_pop(struct ftpnat_session *session)
 	}
 	if (awaits_address(session->command[i]))
 		session->awaiting--;
+	if (session->command[i] == FTP_COMMAND_PASS)
+		login_owed(session, 1);
 	session->first++;
 	session->commands--;
 }

@@ -238,19 +238,19 @@ static __always_inline bool server_line(struct __sk_buff *skb,
 		line_is(s, FTPNAT_LINE_UNASKED);
 		return false;
 	}
+	if (login_refused(session, command, line->code)) {
+		verdict = login_failed(session);
+		line_is(s, verdict);
+		if (verdict == FTPNAT_LOGIN_BANNED &&
+		    !session->stream[FTPNAT_FROM_SERVER].reply) {
+			refusal_write(&s->segment, REFUSAL_LOGIN);
+			return true;
+		}
+	}
 	/* the last line of a multi-line reply must have the code of the first */
 	if (command & COMMAND_REFUSED && !session->stream[FTPNAT_FROM_SERVER].reply &&
 	    (line->code >= 400 || command == (COMMAND_REFUSED | REFUSAL_TLS))) {
 		refusal_write(&s->segment, command);
-		return true;
-	}
-	if (command == FTP_COMMAND_PASS && line->code == REPLY_NOT_LOGGED_IN) {
-		verdict = login_failed(session);
-		line_is(s, verdict);
-		if (verdict == FTPNAT_LOGIN_FAILED ||
-		    session->stream[FTPNAT_FROM_SERVER].reply)
-			return false;
-		refusal_write(&s->segment, REFUSAL_LOGIN);
 		return true;
 	}
 	if (command == FTP_COMMAND_TRANSFER)

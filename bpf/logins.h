@@ -5,6 +5,7 @@
 
 #include "bans.h"
 #include "clients.h"
+#include "commands.h"
 #include "verdict.h"
 
 #define REPLY_NOT_LOGGED_IN 530 /* RFC 959 section 5.4 */
@@ -17,6 +18,47 @@ __noinline int logins_counted(struct ftpnat_session *session)
 
 	return rule && rule->per_client.failed_logins &&
 	       !(session->flags & FTPNAT_SESSION_TRACKED);
+}
+
+/* Does a reply of this code say what became of a password? RFC 959 section 5.4 */
+static __always_inline bool login_decides(__u16 code)
+{
+	return code == 230 || code == 202 || code == 332 || code == REPLY_NOT_LOGGED_IN;
+}
+
+/*
+ * Has the server refused a password, by the final reply that command_answered() takes for
+ * that of `command`? A client can make a server send more replies than it gets commands (a
+ * long line may be several), or fewer, and which reply is whose is then wrong. So a PASS that
+ * got another's reply is still owed its own, and the next 530 is that; a 530 that comes too
+ * early is that of a PASS that waits. Each counts once.
+ */
+__noinline bool login_refused(struct ftpnat_session *session, __u8 command, __u16 code)
+{
+	struct scratch *s = scratch_get();
+	__s32 owed;
+
+	if (!session || !s)
+		return false;
+	owed = session->stream[FTPNAT_FROM_CLIENT].owed;
+	if (command == FTP_COMMAND_PASS) {
+		if (owed <= 0 || !login_decides(code))
+			return false;
+		login_owed(session, -1);
+		return code == REPLY_NOT_LOGGED_IN;
+	}
+	if (code != REPLY_NOT_LOGGED_IN)
+		return false;
+	if (owed <= 0) {
+		if (-owed >= session->awaiting)
+			return false;
+		command_find(session, s, FTP_COMMAND_PASS);
+		if (!s->command_search.number ||
+		    session->commands - s->command_search.number < session->late)
+			return false;
+	}
+	login_owed(session, -1);
+	return true;
 }
 
 /* Bans the client of s->client_key from its rule, and ends the session. */

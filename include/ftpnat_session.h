@@ -64,7 +64,7 @@ struct ftpnat_stream {
 	__u8 ttl;	   /* sender's: the highest that was seen */
 	__u8 clocked : 1;  /* ts_recent is known */
 	__u8 dropping : 1; /* of the line at hand what has come was taken out */
-	__u8 pad : 6;
+	__s8 owed : 6;	 /* client's: PASS without a reply of its own, see bpf/logins.h */
 	__u32 edge;	 /* sender's: end of the widest window that it was told */
 	__u32 ts_recent; /* sender's timestamp, as its receiver keeps it (RFC 7323) */
 	__u32 kept; /* sender's: bytes [kept, kept + kept_len) are in ftpnat_log.kept */

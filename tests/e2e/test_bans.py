@@ -14,7 +14,7 @@ import pytest
 
 from lab import DEADLINE, wait_until
 from scenes import login, need, pick, publish
-from servers import Proftpd, Pureftpd, Vsftpd
+from servers import Proftpd, Pureftpd, Pyftpdlib, Vsftpd
 
 pytestmark = pytest.mark.ftpnat
 
@@ -283,6 +283,34 @@ def test_failed_logins_lead_to_a_ban(make_lab, kind, family):
         assert other.read("server-name").decode() == server.name
         other.quit()
     comes_in(first, address, server)
+
+
+IN_FRONT = {"a line in several pieces": b"x" * 5000 + b"\r\n", "lines": 5 * b"NOOP\r\n"}
+
+
+# vsftpd and pure-ftpd end the session after such a line
+@pytest.mark.parametrize("kind, in_front", [
+    pytest.param(kind, in_front, id=f"{kind.kind}-{in_front}") for kind in (Pyftpdlib, StrictVsftpd, Proftpd, Pureftpd)
+    for in_front in IN_FRONT if in_front == "lines" or kind in (Pyftpdlib, Proftpd)])
+def test_failed_logins_behind_other_replies(make_lab, kind, in_front):
+    """Servers send more or fewer replies than they got commands; each wrong password counts once."""
+    lab = make_lab()
+    server = need(kind)(lab.server).start()
+    vips = lab.vips()
+    lab.gateway.up({"publish": [publish("files", vips, [server], per_client={"failed_logins": "3/10min", "ban": "1h"})]})
+    with lab.client.inside():
+        for number in range(1, 4):
+            with socket.create_connection((vips[0], 21), timeout=20) as session, session.makefile("rb") as replies:
+                assert replies.readline().startswith(b"220")
+                session.sendall(IN_FRONT[in_front] + f"USER {server.user}\r\nPASS wrong\r\n".encode())
+                said = []
+                while not (said and said[-1].startswith(b"530" if number < 3 else b"421 Too many failed")):
+                    said.append(replies.readline())
+                    assert said[-1], said
+                print(b"".join(said))
+            assert lab.gateway.reason("login_failed") == min(number, 2)
+    assert lab.gateway.reason("login_banned") == 1
+    assert len(bans(lab)) == 1
 
 
 @pytest.mark.parametrize("argv, says", [
