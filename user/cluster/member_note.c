@@ -1,40 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "cluster/member_note.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/sentence.h"
 #include "cluster/member_send.h"
 #include "cluster/note.h"
-
-static void __attribute__((format(printf, 2, 3)))
-say(json_t *list, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	json_array_append_new(list, json_vsprintf(format, args));
-	va_end(args);
-}
 
 static void compare(const struct member *member, const struct peer *peer, json_t *wrong)
 {
 	if (!peer->known)
 		return;
 	if (strcmp(peer->form, member->form))
-		say(wrong,
-		    "Slot %u (%s) has other rules, limits or timeouts than this gateway: "
-		    "compare `ftpnat-load check` of both.",
-		    peer->slot, peer->name);
+		sentence(
+			wrong,
+			"Slot %u (%s) has other rules, limits or timeouts than this gateway: "
+			"compare `ftpnat-load check` of both.",
+			peer->slot, peer->name);
 	for (size_t i = 0; i < member->peers; i++) {
 		const struct peer *other = &member->peer[i];
 
 		if (other < peer && other->known && other->slot == peer->slot)
-			say(wrong,
-			    "Two members say that they are slot %u (%s and %s): give "
-			    "each its own `slot`.",
-			    peer->slot, other->name, peer->name);
+			sentence(
+				wrong,
+				"Two members say that they are slot %u (%s and %s): give "
+				"each its own `slot`.",
+				peer->slot, other->name, peer->name);
 	}
 }
 
@@ -43,13 +35,14 @@ static json_t *wrong_of(const struct member *member)
 	json_t *wrong = json_array();
 
 	if (!member->engine)
-		say(wrong,
-		    "%s can't be reached: `systemctl start corosync`, and see its log.",
-		    config_engine_names[member->config.engine]);
+		sentence(
+			wrong,
+			"%s can't be reached: `systemctl start corosync`, and see its log.",
+			config_engine_names[member->config.engine]);
 	for (size_t i = 0; i < member->peers; i++)
 		compare(member, &member->peer[i], wrong);
 	if (member->engine && !member->synced && !json_array_size(wrong))
-		say(wrong, "Not synced yet: wait for the other members.");
+		sentence(wrong, "Not synced yet: wait for the other members.");
 	return wrong;
 }
 

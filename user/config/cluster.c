@@ -2,9 +2,9 @@
 #include "config/cluster.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 
+#include "base/sentence.h"
 #include "config/key.h"
 #include "config/value.h"
 
@@ -37,19 +37,17 @@ const char *const config_on_loss_names[FTPNAT_ON_LOSS_MAX] = {
 static int parse_timeout(struct config_parser *p, const struct config_key *key,
 			 const yaml_node_t *node, void *out)
 {
-	unsigned long long number;
-	const char *text;
+	const char *text, *end;
 	uint32_t *ms = out;
-	char *end;
+	uint64_t number;
 	int ret = config_value_text(p, key, node, &text);
 
 	if (ret)
 		return ret;
-	errno = 0;
-	number = strtoull(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || (strcmp(end, "ms") && strcmp(end, "s")))
+	ret = config_value_digits(text, &end, &number);
+	if (ret == -EINVAL || (strcmp(end, "ms") && strcmp(end, "s")))
 		return config_value_bad(p, key, node, "is not a time");
-	if (errno || number > TIMEOUT_MAX)
+	if (ret || number > TIMEOUT_MAX)
 		return config_value_bad(p, key, node, "is out of range");
 	if (*end == 's')
 		number *= 1000;
@@ -138,31 +136,23 @@ void config_check_cluster(const struct config *cfg, struct config_errors *err)
 
 /* ---- in words ---- */
 
-static void __attribute__((format(printf, 2, 3)))
-say(json_t *list, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	json_array_append_new(list, json_vsprintf(format, args));
-	va_end(args);
-}
-
 static void explain_loss(json_t *list, const struct config_cluster *cluster)
 {
 	if (cluster->commit == FTPNAT_COMMIT_NONE)
 		return;
 	if (cluster->on_loss == FTPNAT_ON_LOSS_GO_ON)
-		say(list,
-		    "While they don't answer, lines go on after %ums, and a gateway that "
-		    "dies just then may break their sessions.",
-		    cluster->commit_timeout);
+		sentence(
+			list,
+			"While they don't answer, lines go on after %ums, and a gateway that "
+			"dies just then may break their sessions.",
+			cluster->commit_timeout);
 	else
-		say(list,
-		    "While they don't answer, lines wait, until the engine has found that "
-		    "they are gone.");
+		sentence(
+			list,
+			"While they don't answer, lines wait, until the engine has found that "
+			"they are gone.");
 	if (cluster->on_loss == FTPNAT_ON_LOSS_REFUSE)
-		say(list, "on_loss: refuse is the same as wait in this version.");
+		sentence(list, "on_loss: refuse is the same as wait in this version.");
 }
 
 /* Rules whose connections have an address that the other gateways don't have. */
@@ -170,16 +160,17 @@ static void explain_own_addresses(json_t *list, const struct config *cfg)
 {
 	for (size_t i = 0; i < cfg->publish_n; i++)
 		if (cfg->publish[i].source == CONFIG_SOURCE_GATEWAY)
-			say(list,
-			    "Rule %s has `source: gateway`: its connections go on "
-			    "elsewhere only if that address moves, too.",
-			    cfg->publish[i].rule.name);
+			sentence(list,
+				 "Rule %s has `source: gateway`: its connections go on "
+				 "elsewhere only if that address moves, too.",
+				 cfg->publish[i].rule.name);
 	for (size_t i = 0; i < cfg->masquerade_n; i++)
 		if (cfg->masquerade[i].to_interface)
-			say(list,
-			    "Rule %s has `to: interface`: its connections go on elsewhere "
-			    "only if that address moves, too.",
-			    cfg->masquerade[i].rule.name);
+			sentence(
+				list,
+				"Rule %s has `to: interface`: its connections go on elsewhere "
+				"only if that address moves, too.",
+				cfg->masquerade[i].rule.name);
 }
 
 void config_explain_cluster(json_t *list, const struct config *cfg)
@@ -195,15 +186,16 @@ void config_explain_cluster(json_t *list, const struct config *cfg)
 	};
 	const struct config_cluster *cluster = &cfg->cluster;
 
-	say(list,
-	    "This gateway is slot %u of its cluster: `ftpnat-load run` keeps the others "
-	    "informed by %s, and another one goes on when it dies.",
-	    cluster->slot, config_engine_names[cluster->engine]);
-	say(list, "%s", commits[cluster->commit]);
+	sentence(
+		list,
+		"This gateway is slot %u of its cluster: `ftpnat-load run` keeps the others "
+		"informed by %s, and another one goes on when it dies.",
+		cluster->slot, config_engine_names[cluster->engine]);
+	sentence(list, "%s", commits[cluster->commit]);
 	explain_loss(list, cluster);
-	say(list,
-	    "It opens only ports whose number leaves %u when divided by %d, within "
-	    "data_ports of each rule.",
-	    (cluster->slot - 1) % FTPNAT_SLOTS, FTPNAT_SLOTS);
+	sentence(list,
+		 "It opens only ports whose number leaves %u when divided by %d, within "
+		 "data_ports of each rule.",
+		 (cluster->slot - 1) % FTPNAT_SLOTS, FTPNAT_SLOTS);
 	explain_own_addresses(list, cfg);
 }

@@ -16,7 +16,7 @@ static void explain_tls_data(json_t *list, const struct config_ports *tls_data,
 	if (!tls_data->ports.min) {
 		if (!guarded)
 			return;
-		explain_say(
+		sentence(
 			list,
 			"A guard drops the data connections of sessions under TLS, because their "
 			"announcements can't be read: see tls_data_ports.");
@@ -63,7 +63,7 @@ static void explain_masquerade(json_t *list, const struct config_masquerade *mas
 	}
 	explain_end(&s);
 	if (masquerade->prefix64.at.line)
-		explain_say(
+		sentence(
 			list,
 			"They are translated (NAT64): EPSV becomes PASV, and EPRT becomes PORT. All other "
 			"connections to %s are left to a NAT64 such as tayga or Jool. The address "
@@ -71,7 +71,7 @@ static void explain_masquerade(json_t *list, const struct config_masquerade *mas
 			ftpnat_prefix_str(prefix64, &masquerade->prefix64.prefix));
 	explain_admission(list, &masquerade->admission);
 	if (masquerade->modes & 1 << FTPNAT_PASSIVE)
-		explain_say(
+		sentence(
 			list,
 			"Passive mode: the client's connection to the port that its server "
 			"named is translated in the same way.");
@@ -86,12 +86,12 @@ static void explain_masquerade(json_t *list, const struct config_masquerade *mas
 	if (explain_tls_policy(list, masquerade->tls) &&
 	    masquerade->modes & 1 << FTPNAT_PASSIVE) {
 		if (!masquerade->prefix64.at.line)
-			explain_say(
+			sentence(
 				list,
 				"While a client holds a session under TLS, its connections to that "
 				"session's server on ports from 1024 up are translated too.");
 		else if (!masquerade->tls_data.ports.min)
-			explain_say(
+			sentence(
 				list,
 				"Data connections of sessions under TLS are left to the NAT64, too: "
 				"see tls_data_ports.");
@@ -152,25 +152,25 @@ static void explain_nat_records(json_t *list, const struct config_records *recor
 
 	ftpnat_endpoint_str(collector, &records->ipfix.addr, records->ipfix.port);
 	if (records->nat)
-		explain_say(
+		sentence(
 			list,
 			"`run` writes a record to %s when a translated connection is opened "
 			"and when it has ended.",
 			records->nat);
 	if (records->ipfix.port)
-		explain_say(
+		sentence(
 			list,
 			"`run` sends a record to the collector %s, by IPFIX over %s, when a "
 			"translated connection is opened and when it has ended.",
 			collector, records->ipfix_tcp ? "TCP" : "UDP");
-	explain_say(list, "The destination of the connection is %s such a record.",
-		    records->destinations ? "part of" : "left out of");
+	sentence(list, "The destination of the connection is %s such a record.",
+		 records->destinations ? "part of" : "left out of");
 }
 
 static void explain_records(json_t *list, const struct config_records *records)
 {
 	if (records->transfers)
-		explain_say(
+		sentence(
 			list,
 			"`run` writes each transfer of a file to %s as a line of %s: client, "
 			"user, path as the client wrote it, bytes, result; never a password.",

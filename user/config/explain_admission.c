@@ -59,10 +59,10 @@ static void explain_limits(json_t *list, const struct config_admission *admissio
 	struct explained s;
 
 	if (admission->max_sessions)
-		explain_say(list, "The rule has at most %u control connections at once.",
-			    admission->max_sessions);
+		sentence(list, "The rule has at most %u control connections at once.",
+			 admission->max_sessions);
 	if (limit->failed_logins.number)
-		explain_say(
+		sentence(
 			list,
 			"A client whose logins fail %u times in %u s (530 to PASS, not under TLS) "
 			"is banned from the rule for %u s, and the session ends with 421.",
@@ -95,9 +95,9 @@ void explain_admission(json_t *list, const struct config_admission *admission)
 	explain_lists(list, admission);
 	explain_limits(list, admission);
 	if (refuses || admission->refuse == CONFIG_REFUSE_RESET)
-		explain_say(list, "A refused control connection gets %s.",
-			    admission->refuse == CONFIG_REFUSE_RESET ? "a reset" :
-								       "no answer");
+		sentence(list, "A refused control connection gets %s.",
+			 admission->refuse == CONFIG_REFUSE_RESET ? "a reset" :
+								    "no answer");
 }
 
 void explain_qos(json_t *list, const struct config_qos *qos, bool stack)
@@ -106,7 +106,7 @@ void explain_qos(json_t *list, const struct config_qos *qos, bool stack)
 	char mark[CONFIG_MARK_STRLEN], rate[CONFIG_RATE_STRLEN];
 
 	if (qos->mark_mask)
-		explain_say(
+		sentence(
 			list,
 			"Packets of control and announced data connections get the mark %s, for "
 			"%s.",
@@ -114,48 +114,46 @@ void explain_qos(json_t *list, const struct config_qos *qos, bool stack)
 			stack ? "nftables, tc and routing rules" :
 				"tc and routing rules; forwarded ones never pass nftables");
 	if (qos->has_dscp && name)
-		explain_say(
+		sentence(
 			list,
 			"Packets of control and data connections leave with the DSCP %u (%s).",
 			qos->dscp, name);
 	else if (qos->has_dscp)
-		explain_say(
+		sentence(
 			list,
 			"Packets of control and data connections leave with the DSCP %u.",
 			qos->dscp);
 	if (qos->rule_rate)
-		explain_say(
-			list,
-			"Data leaves with at most %s each way, all connections of the "
-			"rule together.",
-			config_rate_str(rate, qos->rule_rate));
+		sentence(list,
+			 "Data leaves with at most %s each way, all connections of the "
+			 "rule together.",
+			 config_rate_str(rate, qos->rule_rate));
 	if (qos->client_rate)
-		explain_say(
+		sentence(
 			list,
 			"One client (an IPv4 address or an IPv6 /64) gets and sends data "
 			"with at most %s each way.",
 			config_rate_str(rate, qos->client_rate));
 	if (qos->rule_rate || qos->client_rate)
-		explain_say(list,
-			    "The interface that data leaves by delays it, and needs the "
-			    "qdisc fq for that; XDP can't, so TC carries it.");
+		sentence(list,
+			 "The interface that data leaves by delays it, and needs the "
+			 "qdisc fq for that; XDP can't, so TC carries it.");
 }
 
 void explain_refused(json_t *list, uint8_t modes, bool foreign)
 {
 	if (!(modes & 1 << FTPNAT_PASSIVE))
-		explain_say(
-			list,
-			"Passive mode is refused: the reply to PASV and EPSV is 500.");
+		sentence(list,
+			 "Passive mode is refused: the reply to PASV and EPSV is 500.");
 	if (!(modes & 1 << FTPNAT_ACTIVE))
-		explain_say(list,
-			    "Active mode is refused: the reply to PORT and EPRT is 500.");
+		sentence(list,
+			 "Active mode is refused: the reply to PORT and EPRT is 500.");
 	if (foreign)
-		explain_say(
+		sentence(
 			list,
 			"PORT, EPRT and 227 may name a host other than their sender (FXP).");
 	else
-		explain_say(
+		sentence(
 			list,
 			"PORT, EPRT and 227 that name a host other than their sender are "
 			"refused with 500.");

@@ -8,15 +8,14 @@
 bool explain_tls_policy(json_t *list, enum config_tls tls)
 {
 	if (tls == CONFIG_TLS_REQUIRE)
-		explain_say(
+		sentence(
 			list,
 			"TLS is required: USER, PASS and ACCT before it get 530, and reach no "
 			"server.");
 	if (tls == CONFIG_TLS_DENY)
-		explain_say(
-			list,
-			"TLS is refused: the reply to AUTH is 534, and so is that to a "
-			"ClientHello (implicit TLS).");
+		sentence(list,
+			 "TLS is refused: the reply to AUTH is 534, and so is that to a "
+			 "ClientHello (implicit TLS).");
 	return tls != CONFIG_TLS_DENY;
 }
 
@@ -57,7 +56,7 @@ void explain_commands(json_t *list, const struct config_commands *commands,
 	}
 	explain_end(&s);
 	if (tls != CONFIG_TLS_DENY)
-		explain_say(
+		sentence(
 			list,
 			"Warning: %s, because nothing can be read there: set tls: deny if the "
 			"commands are to be refused in all sessions.",

@@ -52,10 +52,10 @@ static void explain_servers(json_t *list, const struct config_publish *publish)
 		fputs(", which nobody checks.", s.out);
 		explain_end(&s);
 	}
-	explain_say(list, "When no server is left%s, new control connections get %s.",
-		    publish->fallback.at.line ? ", or the fallback is drained" : "",
-		    publish->admission.refuse == CONFIG_REFUSE_DROP ? "no answer" :
-								      "a reset");
+	sentence(list, "When no server is left%s, new control connections get %s.",
+		 publish->fallback.at.line ? ", or the fallback is drained" : "",
+		 publish->admission.refuse == CONFIG_REFUSE_DROP ? "no answer" :
+								   "a reset");
 }
 
 static bool has_family(const struct config_publish *publish, enum ftpnat_family family,
@@ -77,12 +77,12 @@ static void explain_families(json_t *list, const struct config_publish *publish)
 	if (publish->source == CONFIG_SOURCE_KEEP)
 		return;
 	if (has_family(publish, FTPNAT_V6, true) && has_family(publish, FTPNAT_V4, false))
-		explain_say(
+		sentence(
 			list,
 			"IPv6 clients of an IPv4 server are translated (NAT64): EPSV becomes PASV, and "
 			"EPRT becomes PORT.");
 	if (has_family(publish, FTPNAT_V4, true) && has_family(publish, FTPNAT_V6, false))
-		explain_say(
+		sentence(
 			list,
 			"IPv4 clients of an IPv6 server are translated (NAT46): PASV becomes EPSV, and "
 			"PORT becomes EPRT.");
@@ -93,15 +93,14 @@ static void explain_source(json_t *list, const struct config_publish *publish)
 	struct explained s;
 
 	if (publish->source == CONFIG_SOURCE_KEEP) {
-		explain_say(
+		sentence(
 			list,
 			"Servers see the clients' own addresses, so their replies must be "
 			"routed through this gateway; for a client on their own link they "
 			"see the gateway's address.");
 	} else if (publish->source == CONFIG_SOURCE_GATEWAY) {
-		explain_say(
-			list,
-			"Servers see the gateway's address towards them as the client.");
+		sentence(list,
+			 "Servers see the gateway's address towards them as the client.");
 	} else {
 		if (explain_begin(&s, list)) {
 			fputs("Servers see ", s.out);
@@ -153,7 +152,7 @@ static void explain_tls(json_t *list, const struct config_publish *publish)
 	if (!explain_tls_policy(list, publish->tls))
 		return;
 	if (!publish->tls_data.ports.min) {
-		explain_say(
+		sentence(
 			list,
 			"TLS passes, but announcements under TLS can't be read, and the data "
 			"connections of such sessions fail: see tls_data_ports.");
@@ -172,7 +171,7 @@ static void explain_tls(json_t *list, const struct config_publish *publish)
 
 static void explain_health(json_t *list, const struct config_health *health)
 {
-	explain_say(
+	sentence(
 		list,
 		"While `run` is active, a server that fails %u checks in a row gets no new "
 		"sessions until %u in a row succeed; a check, every %u s, expects a 220 "
@@ -191,7 +190,7 @@ void explain_publish(json_t *list, const struct config_publish *publish)
 	if (publish->modes & 1 << FTPNAT_PASSIVE)
 		explain_passive(list, publish);
 	if (publish->modes & 1 << FTPNAT_ACTIVE)
-		explain_say(
+		sentence(
 			list,
 			"Active mode: servers reach the clients from port 20 of the address "
 			"that they dialled.");
@@ -199,7 +198,7 @@ void explain_publish(json_t *list, const struct config_publish *publish)
 	explain_tls(list, publish);
 	explain_commands(list, &publish->commands, publish->tls);
 	if (publish->hide_banner)
-		explain_say(
+		sentence(
 			list,
 			"The text of 220 (greeting) and 215 (SYST) is replaced, so that clients "
 			"don't learn which server it is.");

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "config/explain_text.h"
 
-#include <stdarg.h>
 #include <stdlib.h>
 
 FILE *explain_begin(struct explained *s, json_t *list)
@@ -18,19 +17,6 @@ void explain_end(struct explained *s)
 	if (s->text)
 		json_array_append_new(s->list, json_string(s->text));
 	free(s->text);
-}
-
-void explain_say(json_t *list, const char *fmt, ...)
-{
-	struct explained s;
-	va_list args;
-
-	if (explain_begin(&s, list)) {
-		va_start(args, fmt);
-		vfprintf(s.out, fmt, args);
-		va_end(args);
-	}
-	explain_end(&s);
 }
 
 const char *explain_joint(size_t i, size_t n, const char *last)

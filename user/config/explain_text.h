@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "base/sentence.h"
 #include "config/config.h"
 
 /* A sentence being written; ends up in the list of its rule. */
@@ -19,10 +20,6 @@ struct explained {
 /* NULL: no memory, and the sentence is missing. explain_end() is called anyway. */
 FILE *explain_begin(struct explained *s, json_t *list);
 void explain_end(struct explained *s);
-
-/* A whole sentence. */
-void __attribute__((format(printf, 2, 3)))
-explain_say(json_t *list, const char *fmt, ...);
 
 /* What precedes item i of n: nothing, ", " or the last word. */
 const char *explain_joint(size_t i, size_t n, const char *last);

@@ -29,20 +29,18 @@ static int parse_rate(struct config_parser *p, const struct config_key *key,
 		      const yaml_node_t *node, void *out)
 {
 	uint64_t *rate = out, number;
-	const char *text;
-	char *end;
+	const char *text, *end;
 	int ret = config_value_text(p, key, node, &text);
 
 	if (ret)
 		return ret;
-	errno = 0;
-	number = strtoull(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9')
+	ret = config_value_digits(text, &end, &number);
+	if (ret == -EINVAL)
 		return config_value_bad(p, key, node, "is not a rate");
 	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
 		if (strcasecmp(end, units[i].name))
 			continue;
-		if (errno || number > RATE_MAX / units[i].bits ||
+		if (ret || number > RATE_MAX / units[i].bits ||
 		    number * units[i].bits < RATE_MIN)
 			return config_value_bad(p, key, node, "is out of range");
 		*rate = number * units[i].bits;

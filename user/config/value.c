@@ -144,8 +144,7 @@ int config_value_flag(struct config_parser *p, const struct config_key *key,
 	return ret;
 }
 
-/* Digits up to `end`; -ERANGE if more than 64 bits could be needed. */
-static int parse_digits(const char *text, const char **end, uint64_t *out)
+int config_value_digits(const char *text, const char **end, uint64_t *out)
 {
 	uint64_t number = 0;
 	const char *c = text;
@@ -171,7 +170,7 @@ int config_value_number(struct config_parser *p, const struct config_key *key,
 
 	if (ret)
 		return ret;
-	ret = parse_digits(text, &end, &value);
+	ret = config_value_digits(text, &end, &value);
 	if (ret == -EINVAL || *end)
 		return config_value_bad(p, key, node, "is not a number");
 	if (ret || value < key->min || value > key->max)
@@ -215,11 +214,11 @@ int config_value_pace(struct config_parser *p, const struct config_key *key,
 
 	if (ret)
 		return ret;
-	if (parse_digits(text, &end, &number) == -EINVAL || *end != '/')
+	if (config_value_digits(text, &end, &number) == -EINVAL || *end != '/')
 		return config_value_bad(p, key, node, "is not a number in a time");
 	text = end + 1;
 	if (isdigit((unsigned char)*text))
-		parse_digits(text, &end, &count);
+		config_value_digits(text, &end, &count);
 	else
 		end = text;
 	for (size_t i = 0; i < ARRAY_SIZE(units); i++)

@@ -13,6 +13,12 @@ int config_value_empty(struct config_parser *p, const struct config_key *key,
 int config_value_text(struct config_parser *p, const struct config_key *key,
 		      const yaml_node_t *node, const char **out);
 
+/*
+ * The digits that the text begins with, and what is behind them. -EINVAL: there are none;
+ * -ERANGE: more than 64 bits could be needed.
+ */
+int config_value_digits(const char *text, const char **end, uint64_t *out);
+
 int config_value_list(struct config_parser *p, const struct config_key *key,
 		      const yaml_node_t *node, void *out);
 int config_value_choice(struct config_parser *p, const struct config_key *key,

@@ -136,10 +136,12 @@ json_t *event_json(const struct ftpnat_event *e, const struct ftpnat_line_event 
 				    json_string(e->dir == FTPNAT_FROM_CLIENT ?
 							"from_client" :
 							"from_server"));
-		json_object_set_new(entry, "before", event_text_json(&before));
+		json_object_set_new(entry, "before",
+				    event_latin1_json(before.byte, before.len));
 		json_object_set_new(entry, "after",
-				    line->text_len ? event_text_json(&after) :
-						     json_null());
+				    line->text_len ?
+					    event_latin1_json(after.byte, after.len) :
+					    json_null());
 		json_object_set_new(entry, "cut", json_boolean(before.cut || after.cut));
 		json_object_set_new(entry, "note",
 				    note ? json_string(note) : json_null());

@@ -82,13 +82,13 @@ void event_text_print(FILE *out, const struct event_text *text)
 	fputc('"', out);
 }
 
-json_t *event_text_json(const struct event_text *text)
+json_t *event_latin1_json(const void *bytes, size_t n)
 {
-	char utf8[2 * sizeof(text->byte)];
+	char utf8[2 * EVENT_LATIN1_LEN];
 	size_t len = 0;
 
-	for (size_t i = 0; i < text->len; i++) {
-		__u8 c = text->byte[i];
+	for (size_t i = 0; i < n && i < EVENT_LATIN1_LEN; i++) {
+		__u8 c = ((const __u8 *)bytes)[i];
 
 		if (c < 0x80) {
 			utf8[len++] = (char)c;

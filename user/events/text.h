@@ -24,7 +24,9 @@ void event_text_after(struct event_text *text, const struct ftpnat_line_event *e
 /* In quotes; all but printable ASCII as \r, \n, \t or \xHH. */
 void event_text_print(FILE *out, const struct event_text *text);
 
+#define EVENT_LATIN1_LEN 512 /* bytes that event_latin1_json() takes */
+
 /* Each byte becomes the character of that number (Latin-1). NULL: no memory. */
-json_t *event_text_json(const struct event_text *text);
+json_t *event_latin1_json(const void *bytes, size_t n);
 
 #endif

@@ -101,22 +101,9 @@ bool event_transfer_bytes(const struct ftpnat_transfer_event *t, __u64 *bytes)
 static json_t *argument_json(struct event_argument a)
 {
 	json_t *string = a.len ? json_stringn(a.byte, a.len) : json_null();
-	char utf8[2 * FTPNAT_PATH_LEN];
-	size_t len = 0;
 
-	if (string)
-		return string;
-	for (size_t i = 0; i < a.len; i++) {
-		__u8 c = (__u8)a.byte[i];
-
-		if (c < 0x80) {
-			utf8[len++] = (char)c;
-		} else {
-			utf8[len++] = (char)(0xc0 | c >> 6);
-			utf8[len++] = (char)(0x80 | (c & 0x3f));
-		}
-	}
-	return json_stringn(utf8, len);
+	_Static_assert(FTPNAT_PATH_LEN <= EVENT_LATIN1_LEN, "all of it");
+	return string ? string : event_latin1_json(a.byte, a.len);
 }
 
 static json_t *text_json(const char *text)

@@ -40,37 +40,15 @@ const char *fault_cause_str(enum fault_cause cause)
 	return names[cause];
 }
 
-/* NULL: no memory, and the sentence is missing. */
-static char *format_text(const char *format, va_list args)
-{
-	char *text = NULL;
-
-	return vasprintf(&text, format, args) < 0 ? NULL : text;
-}
-
 void fault(json_t *degraded, enum fault_cause cause, const char *format, ...)
 {
-	_cleanup_free_ char *text = NULL;
 	va_list args;
 
 	va_start(args, format);
-	text = format_text(format, args);
+	json_array_append_new(degraded,
+			      json_pack("{s:i, s:o}", "cause", (int)cause, "sentence",
+					json_vsprintf(format, args)));
 	va_end(args);
-	if (text)
-		json_array_append_new(degraded, json_pack("{s:i, s:s}", "cause",
-							  (int)cause, "sentence", text));
-}
-
-void sentence(json_t *list, const char *format, ...)
-{
-	_cleanup_free_ char *text = NULL;
-	va_list args;
-
-	va_start(args, format);
-	text = format_text(format, args);
-	va_end(args);
-	if (text)
-		json_array_append_new(list, json_string(text));
 }
 
 /* ---- servers ---- */

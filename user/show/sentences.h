@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "base/sentence.h"
 #include "dataplane/view.h"
 
 /* Kinds of what is wrong, for metrics; their names stay. */
@@ -36,10 +37,6 @@ const char *fault_cause_str(enum fault_cause cause);
 /* Adds {cause, sentence}. */
 void __attribute__((format(printf, 3, 4)))
 fault(json_t *degraded, enum fault_cause cause, const char *format, ...);
-
-/* Adds a sentence alone. */
-void __attribute__((format(printf, 2, 3)))
-sentence(json_t *list, const char *format, ...);
 
 /*
  * Look for what is wrong with forwarding, the servers, addresses and the service of the
