@@ -5,6 +5,13 @@
 
 #include "ftp_verb.h"
 
+/* Is the verb of the line not complete, and not longer than any of ours yet? */
+static __always_inline bool ftp_in_verb(const struct ftp_parser *p)
+{
+	return p->state == FTP_STATE_START || p->state == FTP_STATE_IAC ||
+	       p->state == FTP_STATE_IAC_OPTION || p->state == FTP_STATE_VERB;
+}
+
 /*
  * May the unfinished line in p still turn out to be PORT or EPRT with an address that a
  * server takes, however long it is? Once false, it stays false for the rest of the line.
@@ -13,6 +20,9 @@ static __always_inline bool ftp_may_become_command_address(const struct ftp_pars
 {
 	if (!p->length)
 		return false;
+	if (ftp_in_verb(p))
+		return ftp_verb_begins(p, FTP_WORD('P', 'O', 'R', 'T')) ||
+		       ftp_verb_begins(p, FTP_WORD('E', 'P', 'R', 'T'));
 	switch (p->state) {
 	case FTP_STATE_SKIP:
 	case FTP_STATE_OVER:
@@ -23,12 +33,6 @@ static __always_inline bool ftp_may_become_command_address(const struct ftp_pars
 		return false;
 	case FTP_STATE_TAIL:
 		return p->line.form == FTP_FORM_ADDRESS;
-	case FTP_STATE_START:
-	case FTP_STATE_IAC:
-	case FTP_STATE_IAC_OPTION:
-	case FTP_STATE_VERB:
-		return ftp_verb_begins(p, FTP_WORD('P', 'O', 'R', 'T')) ||
-		       ftp_verb_begins(p, FTP_WORD('E', 'P', 'R', 'T'));
 	}
 	return true;
 }
@@ -41,15 +45,10 @@ static __always_inline bool ftp_may_become_xlat(const struct ftp_parser *p)
 {
 	if (!p->length)
 		return false;
-	switch (p->state) {
-	case FTP_STATE_START:
-	case FTP_STATE_IAC:
-	case FTP_STATE_IAC_OPTION:
-	case FTP_STATE_VERB:
+	if (ftp_in_verb(p))
 		return ftp_verb_begins(p, FTP_WORD('P', 'A', 'S', 'V')) ||
 		       ftp_verb_begins(p, FTP_WORD('E', 'P', 'S', 'V')) ||
 		       ftp_verb_begins(p, FTP_WORD('A', 'L', 'G', 'S'));
-	}
 	return p->line.command == FTP_COMMAND_PASV ||
 	       p->line.command == FTP_COMMAND_EPSV ||
 	       p->line.command == FTP_COMMAND_EPSV_ALL ||
@@ -59,15 +58,7 @@ static __always_inline bool ftp_may_become_xlat(const struct ftp_parser *p)
 /* Is the verb of the unfinished line in p not complete? */
 static __always_inline bool ftp_verb_is_open(const struct ftp_parser *p)
 {
-	switch (p->state) {
-	case FTP_STATE_START:
-	case FTP_STATE_IAC:
-	case FTP_STATE_IAC_OPTION:
-	case FTP_STATE_VERB:
-	case FTP_STATE_WORD:
-		return true;
-	}
-	return false;
+	return ftp_in_verb(p) || p->state == FTP_STATE_WORD;
 }
 
 /* Is the unfinished line in p AUTH, or may it turn out to be? Once false, it stays false. */
@@ -75,13 +66,8 @@ static __always_inline bool ftp_may_become_auth(const struct ftp_parser *p)
 {
 	if (!p->length)
 		return false;
-	switch (p->state) {
-	case FTP_STATE_START:
-	case FTP_STATE_IAC:
-	case FTP_STATE_IAC_OPTION:
-	case FTP_STATE_VERB:
+	if (ftp_in_verb(p))
 		return ftp_verb_begins(p, FTP_WORD('A', 'U', 'T', 'H'));
-	}
 	return p->line.command == FTP_COMMAND_AUTH;
 }
 

@@ -13,6 +13,8 @@
 #include "dataplane/pin.h"
 #include "dataplane/view.h"
 
+#define WATCH_MAX   86400 /* seconds */
+#define COUNT_MAX   1000000000
 #define BAN_LONGEST (3650UL * 86400) /* seconds; 32 bits of them pass in 136 years */
 
 /* Long options without a letter. */
@@ -81,16 +83,17 @@ static int set_pin(struct options *options, char *dir)
 	return 0;
 }
 
-static int set_watch(struct options *options, const char *text)
+/* A whole number from 1 to `max`. */
+static int set_number(const char *option, const char *of, const char *text,
+		      unsigned long max, unsigned int *out)
 {
 	char *end;
-	unsigned long seconds = strtoul(text, &end, 10);
+	unsigned long number = strtoul(text, &end, 10);
 
-	if (*end || text[0] < '0' || text[0] > '9' || !seconds || seconds > 86400)
-		return err_r(EXIT_USAGE,
-			     "--watch %s: a number of seconds from 1 to 86400 is needed",
-			     text);
-	options->watch = (unsigned int)seconds;
+	if (*end || text[0] < '0' || text[0] > '9' || !number || number > max)
+		return err_r(EXIT_USAGE, "--%s %s: a number%s from 1 to %lu is needed",
+			     option, text, of, max);
+	*out = (unsigned int)number;
 	return 0;
 }
 
@@ -105,18 +108,6 @@ static int set_delay(struct options *options, const char *text)
 			     "--delay %s: a number of seconds from 0.1 to 3600 is needed",
 			     text);
 	options->delay_ms = (unsigned int)(seconds * 1000);
-	return 0;
-}
-
-static int set_count(struct options *options, const char *text)
-{
-	char *end;
-	unsigned long count = strtoul(text, &end, 10);
-
-	if (*end || text[0] < '0' || text[0] > '9' || !count || count > 1000000000)
-		return err_r(EXIT_USAGE,
-			     "--count %s: a number from 1 to 1000000000 is needed", text);
-	options->count = (unsigned int)count;
 	return 0;
 }
 
@@ -256,11 +247,12 @@ int command_line_set(struct options *options, int option, char **argv)
 		options->wide = true;
 		return 0;
 	case OPT_WATCH:
-		return set_watch(options, optarg);
+		return set_number("watch", " of seconds", optarg, WATCH_MAX,
+				  &options->watch);
 	case 'd':
 		return set_delay(options, optarg);
 	case OPT_COUNT:
-		return set_count(options, optarg);
+		return set_number("count", "", optarg, COUNT_MAX, &options->count);
 	case OPT_FOR:
 		return set_for(options, optarg);
 	case OPT_WHY:

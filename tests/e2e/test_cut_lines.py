@@ -11,6 +11,7 @@ import threading
 
 import pytest
 
+from lab import stop_listening
 from scenes import masquerade, need, pick, publish
 from servers import FOLDER, Pureftpd, Vsftpd
 from wire import address_of
@@ -147,10 +148,7 @@ class Scripted:
             self.cut, self.nodelay = self.whole, True
 
     def close(self):
-        for listener in self.listeners:
-            with contextlib.suppress(OSError):
-                listener.shutdown(socket.SHUT_RDWR)
-            listener.close()
+        stop_listening(self.listeners)
 
     def serve(self, listener):
         with contextlib.suppress(OSError), self.node.inside():

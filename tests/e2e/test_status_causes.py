@@ -14,6 +14,7 @@ import time
 
 import pytest
 
+from host_service import run  # noqa: F401
 from killed import KILLER, kill_before, steps_of
 from lab import wait_until
 from loader_host import COMMAND, CONFIG, INTERFACES, MASQUERADE, PUBLISH, host, sh  # noqa: F401
@@ -298,21 +299,6 @@ def test_each_sentence_has_its_scene():
 def scraped(host):  # noqa: F811
     """What `run` serves."""
     return sh("ip", "netns", "exec", host.netns, "curl", "-sS", "http://127.0.0.1:9821/metrics").stdout
-
-
-@pytest.fixture
-def run(host):  # noqa: F811
-    from test_status_sentences import Run
-    started = []
-
-    def start(config):
-        started.append(Run(host, config))
-        return started[-1]
-
-    yield start
-    for service in started:
-        if service.process.poll() is None:
-            service.end()
 
 
 def said(host, *verb):  # noqa: F811

@@ -5,11 +5,11 @@ import json
 import os
 import re
 import signal
-import subprocess
 import time
 
 import pytest
 
+from host_service import RUN_DIR, Run, run  # noqa: F401
 from lab import wait_until
 from loader_host import COMMAND, CONFIG, INTERFACES, MASQUERADE, PUBLISH, host, refused, sh
 from map_entries import ACK, RST, SYN, TOLD, put_connection
@@ -19,7 +19,6 @@ pytestmark = pytest.mark.ftpnat
 METRICS = 'metrics: {listen: "127.0.0.1:9821"}\n'
 HEALTH = PUBLISH + "    health: {}\n"
 SERVERS = ("10.9.0.10", "10.9.0.11")
-RUN_DIR = "/run/ftpnat"
 
 
 @pytest.fixture(autouse=True)
@@ -207,50 +206,7 @@ def test_guards_are_shown(host):
 
 # ---- what only run does ----
 
-class Run:
-    """`ftpnat-load run` in the background."""
-
-    def __init__(self, host, config):
-        self.log = open(os.path.join(host.dir, "run.log"), "w+")
-        self.path = os.path.join(host.dir, "run.yaml")
-        self.write(config)
-        self.process = subprocess.Popen([COMMAND, "-n", host.netns, "-p", host.pin, "-c", self.path, "run"],
-                                        stderr=self.log)
-        wait_until(lambda: host.load("status").returncode != 1 and self.files(host), "run is up")
-
-    def write(self, config):
-        with open(self.path, "w") as file:
-            file.write(config)
-
-    @staticmethod
-    def files(host):
-        return [name for name in os.listdir(RUN_DIR) if name == "run" + host.pin.replace("/", "-")]
-
-    def said(self):
-        self.log.seek(0)
-        return self.log.read()
-
-    def end(self, number=signal.SIGTERM):
-        self.process.send_signal(number)
-        self.process.wait(timeout=30)
-        self.log.close()
-
-
-@pytest.fixture
-def run(host):
-    started = []
-
-    def start(config):
-        started.append(Run(host, config))
-        return started[-1]
-
-    yield start
-    for service in started:
-        if service.process.poll() is None:
-            service.end()
-
-
-def test_servers_that_fail_their_health_checks(host, run):
+def test_servers_that_fail_their_health_checks(host, run):  # noqa: F811
     run(INTERFACES + HEALTH.replace("{}", "{interval: 1s, timeout: 1s, fall: 1}"))
     wait_until(lambda: len(host.status()["degraded"]) == 3, "both servers are down")
     left, *failing = sorted(degraded(host))
@@ -272,7 +228,7 @@ def test_health_and_metrics_need_run(host, run, config, words):
     wait_until(lambda: words in " ".join(host.status()["degraded"]), "run is missed")
 
 
-def test_last_reload_of_run_failed(host, run):
+def test_last_reload_of_run_failed(host, run):  # noqa: F811
     service = run(CONFIG)
     assert degraded(host) == []
     service.write("interfaces: [nowhere]\n")
@@ -285,7 +241,7 @@ def test_last_reload_of_run_failed(host, run):
     assert degraded(host) == []
 
 
-def test_run_says_what_it_serves(host, run):
+def test_run_says_what_it_serves(host, run):  # noqa: F811
     service = run(CONFIG)
     wait_until(lambda: "masquerade lan" in service.said(), "the rules are named")
     lines = [line.partition("ftpnat-load: ")[2] for line in service.said().splitlines()]
@@ -293,7 +249,7 @@ def test_run_says_what_it_serves(host, run):
         "publish files: 192.0.2.10:2121 to 10.9.0.10:21 and others", "masquerade lan: clients of 192.168.5.0/24"]
 
 
-def test_second_run_says_so(host, run):
+def test_second_run_says_so(host, run):  # noqa: F811
     service = run(CONFIG)
     done = host.load("run")
     refused(done, 1, "already serves", f"process {service.process.pid}", "--pin")
@@ -311,7 +267,7 @@ def test_no_file_of_run_stays(host, run, number, left):
     assert not Run.files(host)
 
 
-def test_no_file_of_run_stays_after_down_under_it(host, run):
+def test_no_file_of_run_stays_after_down_under_it(host, run):  # noqa: F811
     service = run(CONFIG)
     host.load("down")
     assert service.process.wait(timeout=30) == 0

@@ -93,6 +93,28 @@ static struct ftpnat_session session_of(const struct talk *talk)
 	return session;
 }
 
+/* The flawed segment leaves the session as it is; `action` and the reasons are as they should be. */
+static bool changes_nothing(const struct talk *talk, enum end from,
+			    const struct flaw *row, const char *line, int action,
+			    enum ftpnat_reason reason, const enum ftpnat_reason *also)
+{
+	struct ftpnat_session was = session_of(talk), is;
+	struct counters counters;
+	struct packet packet;
+	struct run run;
+	bool good;
+
+	flawed(&packet, talk, from, row, line);
+	dataplane_counters(&counters);
+	dataplane_run(&run, INGRESS, talk_side(talk, from), &packet, 0);
+	good = run.action == action;
+	good &= dataplane_counted(row->says, &counters, reason, also);
+	good &= !dataplane_copy(&packet);
+	is = session_of(talk);
+	assert_memory_equal(&was, &is, sizeof(was));
+	return good;
+}
+
 static void test_line(void **state)
 {
 	static const struct step before[] = {
@@ -109,27 +131,16 @@ static void test_line(void **state)
 
 	for (size_t i = 0; i < SCENES_ROUTED; i++) {
 		for (enum end from = CLIENT; from <= SERVER; from++) {
-			struct ftpnat_session was, is;
-			struct counters counters;
-			struct packet packet;
 			struct talk talk;
-			struct run run;
 
 			if (!flaw_exists(row, scenes_routed[i]))
 				continue;
 			talk_begin(&talk, scenes_routed[i]);
 			good &= talk_steps(&talk, row->says, before);
-			was = session_of(&talk);
-			flawed(&packet, &talk, from, row,
-			       from == CLIENT ? "PASV\r\n" : "500 no\r\n");
-			dataplane_counters(&counters);
-			dataplane_run(&run, INGRESS, talk_side(&talk, from), &packet, 0);
-			good &= run.action == TC_SHOT;
-			good &= dataplane_counted(row->says, &counters, row->reason,
-						  NULL);
-			good &= !dataplane_copy(&packet);
-			is = session_of(&talk);
-			assert_memory_equal(&was, &is, sizeof(was));
+			good &= changes_nothing(&talk, from, row,
+						from == CLIENT ? "PASV\r\n" :
+								 "500 no\r\n",
+						TC_SHOT, row->reason, NULL);
 			good &= talk_steps(&talk, row->says, after);
 			assert_int_equal(dataplane_expectations(), 1);
 		}
@@ -145,26 +156,15 @@ static void test_no_line(void **state)
 
 	for (size_t i = 0; i < SCENES_ROUTED; i++) {
 		for (enum end from = CLIENT; from <= SERVER; from++) {
-			struct ftpnat_session was, is;
-			struct counters counters;
-			struct packet packet;
 			struct talk talk;
-			struct run run;
 
 			if (row->reason == FTPNAT_BAD_WINDOW || row->bad_ip_checksum ||
 			    (row->bad_checksum && !(row->flags & FIN)))
 				continue;
 			talk_begin(&talk, scenes_routed[i]);
 			good &= talk_step(&talk, row->says, &(struct step)C("NOOP\r\n"));
-			was = session_of(&talk);
-			flawed(&packet, &talk, from, row, NULL);
-			dataplane_counters(&counters);
-			dataplane_run(&run, INGRESS, talk_side(&talk, from), &packet, 0);
-			good &= run.action == TC_REDIRECT;
-			good &= dataplane_counted(row->says, &counters, FTPNAT_FORWARDED,
-						  ignored);
-			is = session_of(&talk);
-			assert_memory_equal(&was, &is, sizeof(was));
+			good &= changes_nothing(&talk, from, row, NULL, TC_REDIRECT,
+						FTPNAT_FORWARDED, ignored);
 			good &= talk_step(&talk, row->says,
 					  &(struct step)S("200 ok\r\n"));
 		}
@@ -191,25 +191,14 @@ static void test_late_fin(void **state)
 	(void)state;
 	for (size_t i = 0; i < SCENES_ROUTED; i++) {
 		for (enum end from = CLIENT; from <= SERVER; from++) {
-			struct ftpnat_session was, is;
-			struct counters counters;
-			struct packet packet;
 			struct talk talk;
-			struct run run;
 
 			talk_begin(&talk, scenes_routed[i]);
 			good &= talk_step(&talk, late.says, &(struct step)C("NOOP\r\n"));
 			good &= talk_step(&talk, late.says,
 					  &(struct step)S("200 ok\r\n"));
-			was = session_of(&talk);
-			flawed(&packet, &talk, from, &late, NULL);
-			dataplane_counters(&counters);
-			dataplane_run(&run, INGRESS, talk_side(&talk, from), &packet, 0);
-			good &= run.action == TC_SHOT;
-			good &= dataplane_counted(late.says, &counters, late.reason,
-						  NULL);
-			is = session_of(&talk);
-			assert_memory_equal(&was, &is, sizeof(was));
+			good &= changes_nothing(&talk, from, &late, NULL, TC_SHOT,
+						late.reason, NULL);
 			good &= talk_steps(&talk, "it comes again", ends);
 		}
 	}

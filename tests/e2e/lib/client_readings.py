@@ -14,7 +14,7 @@ import subprocess
 import threading
 
 from clients import Curl, Lftp, Session, Tnftp
-from lab import DEADLINE, SLOWER
+from lab import DEADLINE, SLOWER, stop_listening
 from readings import NONE, UNCLEAR, Sniffer, unescape
 from servers import TOP
 
@@ -132,10 +132,7 @@ class Script:
             threading.Thread(target=self.serve, args=[listener], daemon=True).start()
 
     def close(self):
-        for listener in self.listeners:
-            with contextlib.suppress(OSError):
-                listener.shutdown(socket.SHUT_RDWR)
-            listener.close()
+        stop_listening(self.listeners)
 
     def serve(self, listener):
         with contextlib.suppress(OSError):

@@ -8,11 +8,9 @@ server's next hop, 10.2.1.1. The gateways talk to each other on p0 (10.99.0.N).
 """
 
 import os
-import shutil
-import tempfile
 
 from gateways import FtpnatGateway
-from lab import Node, Process, _scratch, remove_namespaces, run, wait_until
+from lab import Namespaces, Node, Process, run, wait_until
 from service import Service
 
 VIP4, VIP6 = "192.0.2.10", "2001:db8::10"
@@ -139,16 +137,12 @@ class Member:
         self.gw.alive = False
 
 
-class ClusterLab:
+class ClusterLab(Namespaces):
     """Client -- bridge -- gateways -- bridge -- server. Close it."""
 
     def __init__(self, name, members=2, token=1000, config=None, **cluster):
-        self.name = f"ftpnat-{name}"
-        self.processes, self.closers = [], []
+        super().__init__(name)
         self.cluster, self.config = cluster, config or {}
-        remove_namespaces(self.name)
-        self.dir = tempfile.mkdtemp(prefix=f"{self.name}.", dir=_scratch())
-        os.chmod(self.dir, 0o755)
         try:
             self.switch = Node(self, "sw")
             for bridge in ("bc", "bs", "bp"):
@@ -170,12 +164,6 @@ class ClusterLab:
             self.close()
             raise
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.close()
-
     def plug(self, node, interface, bridge, port, ip4, ip6):
         """Connects a node to a bridge."""
         run(["ip", "link", "add", interface, "netns", node.name, "type", "veth",
@@ -196,24 +184,3 @@ class ClusterLab:
         members = members or self.members
         wait_until(lambda: all(member.synced_with(len(members)) for member in members),
                    lambda: "synced: " + "\n".join(member.status().stdout for member in members))
-
-    def file(self, name):
-        return os.path.join(self.dir, name)
-
-    def report(self):
-        parts = []
-        for process in self.processes:
-            state = "" if process.alive() else f" (ended, exit {process.popen.returncode})"
-            parts.append(f"--- {process.log}{state}\n{process.output()[-3000:]}")
-        return "\n".join(parts)
-
-    def close(self):
-        for process in reversed(self.processes):
-            process.stop()
-        for closer in reversed(self.closers):
-            try:
-                closer()
-            except Exception:  # noqa: BLE001: what can't be closed goes with its namespace
-                pass
-        remove_namespaces(self.name)
-        shutil.rmtree(self.dir, ignore_errors=True)

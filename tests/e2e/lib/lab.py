@@ -12,6 +12,7 @@ import ctypes
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -202,22 +203,63 @@ class Node:
         return any(line.split()[3] == f"{host}:{port}" for line in output.splitlines())
 
 
-class Lab:
-    """The namespaces and all that was started in them. Close it."""
+def stop_listening(listeners):
+    """accept() in another thread ends, too."""
+    for listener in listeners:
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+class Namespaces:
+    """Namespaces, a directory, and all that was started in them. Close it."""
+
+    def __init__(self, name):
+        self.name = f"ftpnat-{name}"
+        self.processes = []
+        self.closers = []  # called first of all when it closes
+        remove_namespaces(self.name)
+        self.dir = tempfile.mkdtemp(prefix=f"{self.name}.", dir=_scratch())
+        os.chmod(self.dir, 0o755)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+    def file(self, name):
+        return os.path.join(self.dir, name)
+
+    def report(self):
+        """What the processes said: the part of a failure's story that only they know."""
+        parts = []
+        for process in self.processes:
+            state = "" if process.alive() else f" (ended, exit {process.popen.returncode})"
+            parts.append(f"--- {process.log}{state}\n{process.output()[-6000:]}")
+        return "\n".join(parts)
+
+    def close(self):
+        for closer in reversed(self.closers):
+            with contextlib.suppress(Exception):
+                closer()
+        for process in reversed(self.processes):
+            process.stop()
+        remove_namespaces(self.name)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Lab(Namespaces):
+    """Clients -- gateway -- servers. Close it."""
 
     def __init__(self, name, clients=1, servers=1, vip="own", route_back=True,
                  neighbours="dynamic", tun=(), tun_kind=ARPHRD_NONE, links=None):
-        self.name = f"ftpnat-{name}"
+        super().__init__(name)
         self.vip = vip
         self.neighbours = neighbours
         self.tun = tun  # of "clients", "servers": their links have no Ethernet header
         self.tun_kind = tun_kind
         self.links = links or {}  # {"clients" or "servers": kind of link, see links.py}
-        self.processes = []
-        self.closers = []  # called first of all when the lab closes
-        remove_namespaces(self.name)
-        self.dir = tempfile.mkdtemp(prefix=f"{self.name}.", dir=_scratch())
-        os.chmod(self.dir, 0o755)
         try:
             self.gw = Node(self, "gw")
             self.gw.sysctl("net/ipv4/ip_forward", 1)
@@ -229,12 +271,6 @@ class Lab:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.close()
 
     @property
     def client(self):
@@ -298,26 +334,6 @@ class Lab:
             self.gw.ip(f"addr replace {vip4}/32 dev {interface}",
                        f"addr replace {vip6}/128 dev {interface} nodad")
         return vip4, vip6
-
-    def file(self, name):
-        return os.path.join(self.dir, name)
-
-    def report(self):
-        """What the processes said: the part of a failure's story that only they know."""
-        parts = []
-        for process in self.processes:
-            state = "" if process.alive() else f" (ended, exit {process.popen.returncode})"
-            parts.append(f"--- {process.name}{state}\n{process.output()[-6000:]}")
-        return "\n".join(parts)
-
-    def close(self):
-        for closer in reversed(self.closers):
-            with contextlib.suppress(Exception):
-                closer()
-        for process in reversed(self.processes):
-            process.stop()
-        remove_namespaces(self.name)
-        shutil.rmtree(self.dir, ignore_errors=True)
 
 
 def pids_of(namespace):

@@ -461,32 +461,24 @@ const enum ftpnat_reason data_opens[] = { FTPNAT_DATA_OPENED, FTPNAT_REASON_MAX 
 /* Sequence numbers of the first byte, which soon wrap. */
 static const uint32_t data_first[2] = { 0xffffff00, 0x7fffff00 };
 
-static void data_numbers(struct packet_spec *spec, enum end from)
+static struct packet_spec data_packet(struct packet_spec spec, enum end from)
 {
-	spec->seq = data_first[from];
-	spec->ack = data_first[!from];
+	spec.seq = data_first[from];
+	spec.ack = data_first[!from];
+	spec.sport = from == CLIENT ? DATA_PORT : 2570;
+	spec.dport = from == CLIENT ? 2570 : DATA_PORT;
+	spec.flags = ACK;
+	return spec;
 }
 
 struct packet_spec data_sent(const struct talk *talk, enum end from)
 {
-	struct packet_spec spec = talk_sent(talk, from);
-
-	data_numbers(&spec, from);
-	spec.sport = from == CLIENT ? DATA_PORT : 2570;
-	spec.dport = from == CLIENT ? 2570 : DATA_PORT;
-	spec.flags = ACK;
-	return spec;
+	return data_packet(talk_sent(talk, from), from);
 }
 
 struct packet_spec data_heard(const struct talk *talk, enum end from)
 {
-	struct packet_spec spec = talk_heard(talk, from);
-
-	data_numbers(&spec, from);
-	spec.sport = from == CLIENT ? DATA_PORT : 2570;
-	spec.dport = from == CLIENT ? 2570 : DATA_PORT;
-	spec.flags = ACK;
-	return spec;
+	return data_packet(talk_heard(talk, from), from);
 }
 
 void data_announce(struct talk *talk)
