@@ -124,6 +124,12 @@ static int set_servers(struct options *options, int argc, char **argv)
 {
 	bool drain = !strcmp(argv[1], "drain");
 
+	if (!drain && one_slip_apart(argv[1], "drain"))
+		return err_r(EXIT_USAGE, "servers %s, did you mean drain? " SEE_HELP,
+			     argv[1]);
+	if (one_slip_apart(argv[1], "resume"))
+		return err_r(EXIT_USAGE, "servers %s, did you mean resume? " SEE_HELP,
+			     argv[1]);
 	if (argc != 4 || (!drain && strcmp(argv[1], "resume")))
 		return err_r(
 			EXIT_USAGE,

@@ -157,6 +157,18 @@ def test_interface_of_another_kind_is_refused(host, verb):
         os.close(tunnel)
 
 
+@pytest.mark.parametrize("verb", ["up", "reload"])
+def test_loopback_without_a_publish_rule_is_refused(host, verb):
+    host.up()
+    if verb == "up":
+        host.load("down")
+    before = host.everything()
+    refused(host.load(verb, config="interfaces: [v0, lo]\n" + MASQUERADE), 1, "ftpnat.yaml:1:18",
+            "lo has only what this host sends to itself", "remove it from interfaces")
+    assert host.everything() == before
+    assert host.load(verb, config=CONFIG.replace("v1", "lo")).returncode == 0
+
+
 def test_interfaces_without_ethernet_header_have_their_own_programs(host):
     host.ip("tuntap", "add", "t0", "mode", "tun")
     with_tun = CONFIG.replace("v1", "t0")
@@ -491,6 +503,8 @@ def test_program_that_the_verifier_refuses(host):
     (["upp"], "unknown verb upp, did you mean up?"),
     (["chekc"], "unknown verb chekc, did you mean check?"),
     (["statu"], "unknown verb statu, did you mean status?"),
+    (["servers", "drian", "files", "10.9.0.10"], "servers drian, did you mean drain?"),
+    (["servers", "resum", "files", "10.9.0.10"], "servers resum, did you mean resume?"),
     (["flaws"], "unknown verb flaws, did you mean flows?"),
     (["nonsense"], "unknown verb nonsense: see"),
     (["up", "now"], "no argument now"),

@@ -171,6 +171,14 @@ int netdev_header(const char *name)
 	}
 }
 
+bool netdev_is_loopback(const char *name)
+{
+	struct ifreq ifr = { 0 };
+
+	return !if_ioctl(name, SIOCGIFHWADDR, &ifr) &&
+	       ifr.ifr_hwaddr.sa_family == ARPHRD_LOOPBACK;
+}
+
 int netdev_mac(const char *name, __u8 mac[6])
 {
 	struct ifreq ifr = { 0 };

@@ -18,6 +18,9 @@ void netdev_driver(const char *name, char driver[NETDEV_DRIVER_LEN]);
 /* Is it a VLAN, macvlan or ipvlan on top of another device? */
 bool netdev_is_upper(const char *name);
 
+/* Is it `lo`? */
+bool netdev_is_loopback(const char *name);
+
 /* Is a VLAN of this network namespace on top of it? */
 bool netdev_has_vlan(const char *name);
 

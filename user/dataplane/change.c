@@ -45,6 +45,20 @@ static int find_header(const struct config *config, const struct config_interfac
 	return 0;
 }
 
+/* What the host sends to itself: FTP of this host to an address that it publishes, and no other. */
+static int check_loopback(const struct config *config,
+			  const struct config_interface *from)
+{
+	if (config->publish_n || !netdev_is_loopback(from->name))
+		return 0;
+	config_report_at(
+		config, from->at,
+		"%s has only what this host sends to itself, which no masquerade rule, track rule "
+		"or guard is about (a publish rule may be); remove it from interfaces",
+		from->name);
+	return -EINVAL;
+}
+
 /* The programs read lengths as the IP header has them. */
 static int check_largest_packet(const struct config *config,
 				const struct config_interface *from, __u32 ifindex)
@@ -89,7 +103,8 @@ static int find_interfaces(struct change *change)
 			ret = -ENODEV;
 			continue;
 		}
-		err = find_header(config, from, to) ?:
+		err = find_header(config, from, to)	   ?:
+			      check_loopback(config, from) ?:
 			      check_largest_packet(config, from, to->ifindex);
 		if (err) {
 			ret = err;
