@@ -52,6 +52,7 @@ def _bars(path, results, title, unit, divisor, measures):
         *blocks, f"set title '{title}'", f"set ylabel '{unit}'", "set yrange [0:*]",
         f"set xrange [-0.6:{len(shown) - 0.4}]", f"set xtics ({tics}) rotate by 20 right",
         "set grid ytics lc rgb '#dddddd'", "set errorbars lc rgb 'black'", "set key top left",
+        "set rmargin 3",  # the tics' texts lean to the left
         f"plot {', '.join(plots)}", ""]))
 
 
@@ -74,8 +75,8 @@ def _flows(path, results):
     if plots:
         _gnuplot(path, "\n".join([
             *blocks, "set title '64-byte frames, one core'", "set xlabel 'live data connections'",
-            "set ylabel 'Mpps'", "set logscale x", "set yrange [0:*]",
-            "set grid ytics lc rgb '#dddddd'", "set key outside right",
+            "set ylabel 'Mpps'", "set logscale x", "set format x '%.0s%c'", "set yrange [0:*]",
+            "set grid ytics lc rgb '#dddddd'", "set key outside right width -4",
             f"plot {', '.join(plots)}", ""]))
 
 
