@@ -374,6 +374,7 @@ OUT_OF_REACH = ["setpriv", "--bounding-set", "-sys_ptrace"]  # /proc/1/ns, since
 UNREADABLE = ["strace", "-qq", "-f", "-o", "/dev/null", "-P", "/proc/1/ns/mnt", "-P", "/proc/1/mountinfo",
               "-e", "inject=openat,readlinkat,newfstatat:error=EACCES"]
 EXEC = ["ip", "netns", "exec", "here"]
+SHELL = ["sh", "-c", '"$@" || exit', "sh"]  # it stays, and is the command's parent
 
 
 def up_in_a_machine_without_bpffs(host, before, wrap):
@@ -394,6 +395,13 @@ def test_bpffs_is_mounted_where_it_lasts(host, before, wrap):
     assert (done.returncode, done.stdout, done.stderr) == (0, "mounted\n", "")
 
 
+def test_bpffs_lasts_as_long_as_the_shell_of_a_private_namespace(host):
+    done = up_in_a_machine_without_bpffs(host, "", ["unshare", "--mount", "sh", "-c",
+                                         '"$@" && [ "$(stat -f -c %T /sys/fs/bpf)" = bpf_fs ] && echo inside', "sh"])
+    assert (done.returncode, done.stdout) == (0, "inside\n"), done.stderr
+    assert "in this mount namespace only: ftpnat ends when the last process in it does" in done.stderr
+
+
 def test_bpffs_where_nothing_can_be_known(host):
     done = up_in_a_machine_without_bpffs(host, "", NO_MOUNTINFO)
     assert (done.returncode, done.stdout) == (0, "mounted\n"), done.stderr
@@ -403,11 +411,14 @@ def test_bpffs_where_nothing_can_be_known(host):
 @pytest.mark.parametrize("before, wrap, words", [
     ("", EXEC, ["no bpffs", "ip netns exec", "--netns"]),
     ("", UNREADABLE + EXEC, ["no bpffs", "ip netns exec", "--netns"]),
+    ("", EXEC + SHELL, ["no bpffs", "ip netns exec", "--netns"]),
+    ("", UNREADABLE + EXEC + SHELL, ["no bpffs", "ip netns exec", "--netns"]),
     ("", ["unshare", "--mount"], ["no bpffs", "--netns"]),
     (SHARED, ["unshare", "--mount", "--propagation", "slave"], ["no bpffs", "--netns"]),
     (SHARED, EXEC, ["no bpffs", "--netns"]),
     (NO_SYS, [], ["mount -t sysfs sysfs /sys"]),
-], ids=["netns-exec", "netns-exec-pid-1-unreadable", "private", "slave", "netns-exec-shared", "no-sysfs"])
+], ids=["netns-exec", "netns-exec-pid-1-unreadable", "netns-exec-shell", "netns-exec-shell-pid-1-unreadable",
+        "private", "slave", "netns-exec-shared", "no-sysfs"])
 def test_bpffs_is_not_mounted_where_it_ends_with_the_command(host, before, wrap, words):
     done = up_in_a_machine_without_bpffs(host, before, wrap)
     refused(done, 1, *words)

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/util.h"
 
@@ -12,6 +13,7 @@ struct mount_entry {
 	unsigned long id;
 	unsigned long peers; /* group in which mounts propagate both ways; 0: private */
 	char point[PATH_MAX];
+	char source[NAME_MAX + 1];
 };
 
 static bool parse_entry(const char *line, struct mount_entry *entry)
@@ -22,6 +24,9 @@ static bool parse_entry(const char *line, struct mount_entry *entry)
 
 	entry->id = strtoul(line, NULL, 10);
 	entry->peers = 0;
+	entry->source[0] = '\0';
+	if (end)
+		sscanf(end + strlen(" - "), "%*s %255s", entry->source);
 	if (peers && end && peers < end)
 		entry->peers = strtoul(peers + strlen(shared), NULL, 10);
 	return sscanf(line, "%*s %*s %*s %*s %4095s", entry->point) == 1;
@@ -54,6 +59,15 @@ static bool find_mount_of(const char *dir, struct mount_entry *found)
 	return any;
 }
 
+/* `ip netns exec NAME` mounts a /sys of its own, and names the namespace as its source. */
+static bool is_of_netns_exec(const struct mount_entry *entry)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "/run/netns/%s", entry->source);
+	return entry->source[0] && !strchr(entry->source, '/') && !access(path, F_OK);
+}
+
 /* Does the process have this mount, or one to which mounts on it propagate? */
 static enum mount_life compare_with(const char *mountinfo, const struct mount_entry *own)
 {
@@ -82,8 +96,12 @@ enum mount_life mount_life(const char *dir)
 	if (!find_mount_of(dir, &own))
 		return MOUNT_UNKNOWN;
 	life = compare_with("/proc/1/mountinfo", &own);
-	if (life != MOUNT_UNKNOWN)
+	if (life == MOUNT_LASTS)
 		return life;
+	if (is_of_netns_exec(&own))
+		return MOUNT_ENDS;
 	snprintf(parent, sizeof(parent), "/proc/%d/mountinfo", (int)getppid());
-	return compare_with(parent, &own);
+	if (life == MOUNT_UNKNOWN)
+		return compare_with(parent, &own);
+	return compare_with(parent, &own) == MOUNT_LASTS ? MOUNT_OF_PARENT : MOUNT_ENDS;
 }

@@ -4,8 +4,9 @@
 #define FTPNAT_MOUNTS_H
 
 enum mount_life {
-	MOUNT_LASTS,   /* init or the parent process has it too */
-	MOUNT_ENDS,    /* it ends with this mount namespace */
+	MOUNT_LASTS, /* init has it too; or, if that can't be read, the parent process */
+	MOUNT_OF_PARENT, /* the parent process has it too, but not init: as in `unshare -m` */
+	MOUNT_ENDS,	 /* it ends with this command, or with `ip netns exec` */
 	MOUNT_UNKNOWN, /* there is no /proc to compare with */
 };
 

@@ -64,6 +64,11 @@ static int mount_bpffs(const char *dir)
 			     " failed: %s (try `mount -t "
 			     "bpf bpf " BPFFS "`)",
 			     dir, strerror(errno));
+	if (life == MOUNT_OF_PARENT)
+		pr_err("mounted bpffs on " BPFFS
+		       " in this mount namespace only: ftpnat ends when the last process in it "
+		       "does (to avoid that, first run `mount -t bpf bpf " BPFFS
+		       "` outside)");
 	if (life == MOUNT_UNKNOWN)
 		pr_err("mounted bpffs on " BPFFS
 		       "; without /proc/self/mountinfo it is unknown whether it outlives this command");
