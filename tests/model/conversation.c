@@ -274,7 +274,8 @@ static void make_config(struct conversation *c)
 		if (!v6 && random_chance(r, 15))
 			random_address(c, &config->data_address, 1, false);
 	}
-	if (has(c, FEATURE_ACROSS) && random_chance(&across, 20))
+	if (has(c, FEATURE_ALL_ACROSS) ||
+	    (has(c, FEATURE_ACROSS) && random_chance(&across, 20)))
 		make_across(c, &across);
 }
 

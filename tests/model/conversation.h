@@ -34,6 +34,7 @@ enum feature {
 	FEATURE_FORGED = 262144,   /* an attacker who writes in the name of both ends */
 	FEATURE_ACROSS = 524288,   /* client and server of different families */
 	FEATURE_ALL = 1048575,
+	FEATURE_ALL_ACROSS = 1048576, /* no others */
 };
 
 struct conversation {

@@ -48,6 +48,7 @@ static const struct {
 	{ "late", FEATURE_LATE },
 	{ "families", FEATURE_FAMILIES },
 	{ "across", FEATURE_ACROSS },
+	{ "all-across", FEATURE_ALL_ACROSS },
 	{ "prompt", FEATURE_PROMPT },
 	{ "keepalive", FEATURE_KEEPALIVE },
 };
