@@ -2,7 +2,8 @@
 /*
  * TCP behind IPv6 extension headers. Across families a translator ignores those that a
  * router need not look at (RFC 7915 section 5.1): they are taken out, and the packet is one
- * as any other. All else about such packets is the kernel's business.
+ * as any other. So is the fragment header of a packet that is whole (RFC 6946). All else
+ * about such packets is the kernel's business.
  */
 #ifndef FTPNAT_BPF_EXTENSIONS_H
 #define FTPNAT_BPF_EXTENSIONS_H
@@ -17,11 +18,34 @@
 
 #define ROUTING_SOURCE_ROUTE 0 /* obsolete: RFC 5095 */
 
+/* Of a fragment header: offset, and whether more follow; but for two reserved bits. */
+#define EXTENSION_OFF_PLACE 2
+#define FRAGMENT_PLACE	    0xfff9
+#define FRAGMENT_LEN	    8
+
+/* May the header be ignored? `b` has its first bytes. */
+static __always_inline bool extension_ignored(__u8 kind, const __u8 *b)
+{
+	switch (kind) {
+	case IPPROTO_HOPOPTS:
+	case IPPROTO_DSTOPTS:
+		return true;
+	case IPPROTO_ROUTING:
+		return !b[EXTENSION_OFF_LEFT] &&
+		       b[EXTENSION_OFF_TYPE] != ROUTING_SOURCE_ROUTE;
+	case IPPROTO_FRAGMENT:
+		return !((b[EXTENSION_OFF_PLACE] << 8 | b[EXTENSION_OFF_PLACE + 1]) &
+			 FRAGMENT_PLACE);
+	default:
+		return false;
+	}
+}
+
 /*
  * Offset of the TCP header behind extension headers that may be ignored; 0: there is no such
  * header, or another one.
  */
-static __always_inline __u32 tcp_behind(struct __sk_buff *skb, __u32 l3)
+__noinline __u32 tcp_behind(struct __sk_buff *skb, __u32 l3)
 {
 	__u32 at = l3 + sizeof(struct ipv6hdr), i;
 	__u8 next, b[4];
@@ -31,15 +55,10 @@ static __always_inline __u32 tcp_behind(struct __sk_buff *skb, __u32 l3)
 	for (i = 0; i < EXTENSIONS_MAX; i++) {
 		if (next == IPPROTO_TCP && i)
 			return at;
-		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING &&
-		    next != IPPROTO_DSTOPTS)
-			return 0;
 		if (bpf_skb_load_bytes(skb, at, b, sizeof(b)) ||
-		    (next == IPPROTO_ROUTING &&
-		     (b[EXTENSION_OFF_LEFT] ||
-		      b[EXTENSION_OFF_TYPE] == ROUTING_SOURCE_ROUTE)))
+		    !extension_ignored(next, b))
 			return 0;
-		at += ((__u32)b[1] + 1) * 8;
+		at += next == IPPROTO_FRAGMENT ? FRAGMENT_LEN : ((__u32)b[1] + 1) * 8;
 		next = b[0];
 	}
 	return 0;

@@ -8,6 +8,7 @@
 #include "conntrack_seen.h"
 #include "control.h"
 #include "extensions.h"
+#include "fragment.h"
 #include "guard.h"
 #include "mss.h"
 #include "open.h"
@@ -56,7 +57,8 @@ static __noinline enum ftpnat_reason parse_further(struct __sk_buff *skb, bool e
 	}
 	if (verdict == FTPNAT_TRUNCATED && !pull_headers(skb))
 		verdict = parse_packet(skb, l3, p);
-	if (verdict == FTPNAT_PASS && extensions_remove(skb, l3))
+	if ((verdict == FTPNAT_PASS || verdict == FTPNAT_FRAGMENT) &&
+	    extensions_remove(skb, l3))
 		verdict = parse_packet(skb, l3, p);
 	return verdict;
 }
@@ -96,6 +98,8 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 		verdict = parse_further(skb, egress, l3, p, verdict);
 		if (verdict == FTPNAT_PASS)
 			verdict = icmp_packet(skb, egress);
+		else if (verdict == FTPNAT_FRAGMENT && !egress)
+			verdict = fragment_packet(skb);
 		if (verdict == FTPNAT_PASS || verdict == FTPNAT_FRAGMENT)
 			return guard_hidden(skb, verdict);
 		if (verdict != GO_ON)

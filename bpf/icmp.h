@@ -8,6 +8,7 @@
 #ifndef FTPNAT_BPF_ICMP_H
 #define FTPNAT_BPF_ICMP_H
 
+#include "extensions.h"
 #include "icmp_xlat.h"
 #include "qos.h"
 #include "session.h"
@@ -68,10 +69,13 @@ static __always_inline enum ftpnat_reason parse_icmp(struct __sk_buff *skb,
 		addr_from_v6(&p->tuple.src, &ip6.saddr);
 		addr_from_v6(&p->tuple.dst, &ip6.daddr);
 		q->ip = p->l4 + ICMP_LEN;
-		if (bpf_skb_load_bytes(skb, q->ip, &ip6, sizeof(ip6)) ||
-		    ip6.nexthdr != IPPROTO_TCP)
+		if (bpf_skb_load_bytes(skb, q->ip, &ip6, sizeof(ip6)))
 			return FTPNAT_PASS;
-		q->l4 = q->ip + sizeof(ip6);
+		/* a router on the way may have put some in */
+		q->l4 = ip6.nexthdr == IPPROTO_TCP ? q->ip + sizeof(ip6) :
+						     tcp_behind(skb, q->ip);
+		if (!q->l4)
+			return FTPNAT_PASS;
 		addr_from_v6(&q->tuple.src, &ip6.saddr);
 		addr_from_v6(&q->tuple.dst, &ip6.daddr);
 		if (addr_is_v4(&q->tuple.src) || addr_is_v4(&q->tuple.dst))

@@ -211,7 +211,9 @@ static __always_inline long quoted_to_v4(struct __sk_buff *skb, struct scratch *
 	ip->version = 4;
 	ip->ihl = 5;
 	ip->tos = ipv6_traffic_class(*(__be32 *)&ip6);
-	ip->tot_len = bpf_htons((__u16)(bpf_ntohs(ip6.payload_len) + sizeof(*ip)));
+	/* extension headers are ignored as in packets: extensions.h */
+	ip->tot_len = bpf_htons((__u16)(bpf_ntohs(ip6.payload_len) + q->ip + sizeof(ip6) -
+					q->l4 + sizeof(*ip)));
 	ip->frag_off = bpf_htons(IP_DONT_FRAGMENT);
 	ip->ttl = ip6.hop_limit;
 	ip->protocol = IPPROTO_TCP;

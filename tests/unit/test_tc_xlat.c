@@ -84,6 +84,11 @@ static void test_extension_headers(void **state)
 		{ "a source route that is used up", { 43, 0xff }, 0, false, true },
 		{ "two of them", { 60, 0 }, 0, true, false },
 		{ "authentication", { 51, 0xff }, 0, false, false },
+		/* RFC 6946: whatever a sender makes of a small path MTU; type 0: offset 0 */
+		{ "a fragment header of what is whole", { 44, 0xff }, 0, true, true },
+		{ "the same behind options", { 44, 0 }, 0, true, true },
+		{ "a fragment header of a first fragment", { 44, 0xff }, 1, false, true },
+		{ "a fragment header of a later one", { 44, 0xff }, 8, false, true },
 	};
 	static const enum scene_id ids[] = { NAT64, MASQ64, FULL6 };
 	bool good = true;
@@ -92,6 +97,7 @@ static void test_extension_headers(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		for (size_t j = 0; j < ARRAY_SIZE(ids); j++) {
 			bool takes = rows[i].translated && ids[j] != FULL6;
+			bool fragment = rows[i].kind[0] == 44 && rows[i].kind[1] == 0xff;
 			struct packet packet, expected;
 			struct packet_spec in, out;
 			struct counters before;
@@ -116,7 +122,9 @@ static void test_extension_headers(void **state)
 			good &= packet_same(rows[i].says, takes ? &expected : &packet,
 					    &run.packet);
 			good &= dataplane_counted(rows[i].says, &before,
-						  takes ? FTPNAT_FORWARDED : FTPNAT_PASS,
+						  takes	   ? FTPNAT_FORWARDED :
+						  fragment ? FTPNAT_FRAGMENT :
+							     FTPNAT_PASS,
 						  NULL);
 		}
 	assert_true(good);

@@ -222,10 +222,92 @@ static void test_too_big(void **state)
 	}
 }
 
+/* Puts an extension header of 8 bytes behind the quoted IPv6 header of an error. */
+static void quoted_extend(struct packet *error, uint8_t kind, const uint8_t more[3])
+{
+	uint8_t *ip = error->byte + 14, *icmp = ip + 40, *quoted = icmp + 8;
+	size_t len = error->len - 14 - 40 - 8;
+
+	memmove(quoted + 48, quoted + 40, len - 40);
+	memcpy(quoted + 40, (uint8_t[8]){ quoted[6], more[0], more[1], more[2] }, 8);
+	quoted[6] = kind;
+	put16(quoted + 4, (uint16_t)(get16(quoted + 4) + 8));
+	put16(ip + 4, (uint16_t)(get16(ip + 4) + 8));
+	error->len += 8;
+	put16(icmp + 2, 0);
+	len = error->len - 14 - 40;
+	put16(icmp + 2, (uint16_t)~sum16(58 + (uint32_t)len, ip + 8, 32 + len));
+}
+
+/*
+ * A router on the IPv6 side may have put headers into what it quotes. They are ignored as
+ * in packets (RFC 7915 section 5.1), and an error that quotes anything else is not ours.
+ */
+static void test_quoted_extension_headers(void **state)
+{
+	static const struct {
+		const char *says;
+		uint8_t kind;
+		uint8_t more[3]; /* length, and two bytes */
+		bool ours;
+	} rows[] = {
+		{ "hop-by-hop options", 0, { 0, 1, 4 }, true },
+		{ "destination options", 60, { 0, 1, 4 }, true },
+		{ "a routing header that is used up", 43, { 0, 4, 0 }, true },
+		{ "a routing header in use", 43, { 0, 4, 1 }, false },
+		{ "a fragment header of what is whole", 44, { 0, 0, 0 }, true },
+		{ "a first fragment", 44, { 0, 0, 1 }, false },
+		{ "a later fragment", 44, { 0, 0, 8 }, false },
+		{ "a header beyond the end", 60, { 200, 1, 4 }, false },
+		{ "an unknown header", 135, { 0, 0, 0 }, false },
+	};
+	static const enum ftpnat_reason icmp[] = { FTPNAT_ICMP, FTPNAT_REASON_MAX };
+	static const struct icmp in = { 2, 0, 1400 }, out = { 3, 4, 1380 };
+	bool good = true;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct packet_spec outer = { .tos = 0xc0, .window = 1 }, about;
+		struct packet error, quoted, expected;
+		struct counters before;
+		struct talk talk;
+		struct run run;
+
+		talk_begin(&talk, NAT46);
+		about = talk_heard(&talk, CLIENT);
+		about.seq = talk.isn[CLIENT] + talk.heard[CLIENT];
+		about.flags = ACK;
+		packet_build(&quoted, &about);
+		packet_translated(&quoted, &quoted);
+		outer.src = "fd00:9::fe";
+		outer.dst = about.src;
+		outer.dst_mac = dataplane_mac(INNER);
+		icmp_build(&error, &outer, &in, &quoted);
+		quoted_extend(&error, rows[i].kind, rows[i].more);
+		dataplane_counters(&before);
+		dataplane_run(&run, INGRESS, INNER, &error, 0);
+		if (!rows[i].ours) {
+			good &= packet_same(rows[i].says, &error, &run.packet);
+			good &= dataplane_counted(rows[i].says, &before, FTPNAT_PASS,
+						  NULL);
+			continue;
+		}
+		outer.src = scene_get(NAT46)->dialled;
+		outer.dst = scene_get(NAT46)->client;
+		outer.ttl = 63;
+		quoted_build(&quoted, &talk, &run.packet);
+		icmp_build(&expected, &outer, &out, &quoted);
+		good &= packet_same(rows[i].says, &expected, &run.packet);
+		good &= dataplane_counted(rows[i].says, &before, FTPNAT_FORWARDED, icmp);
+	}
+	assert_true(good);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_icmp_errors),
+		cmocka_unit_test(test_quoted_extension_headers),
 		cmocka_unit_test(test_too_big),
 	};
 
