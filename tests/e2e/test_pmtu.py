@@ -10,6 +10,7 @@ Hosts and gateway have jumbo frames, one link on the way has not:
 """
 
 import contextlib
+import io
 import os
 import re
 import socket
@@ -182,6 +183,33 @@ def test_a_server_that_never_sets_df(scene, where):
             assert session.read("big") == content
             session.quit()
     assert lab.gateway.reason("too_big") == lab.gateway.reason("fragment") == 0
+
+
+@pytest.mark.ftpnat
+@pytest.mark.parametrize("where, kind, family", [
+    ("behind", "full", "v4"), ("behind", "masquerade", "v4"), ("behind", "across", "v6"),
+    ("before", "full", "v4"), ("before", "across", "v4")])
+def test_a_router_that_fragments(scene, where, kind, family):
+    """What its sender allows to be cut comes in fragments at first; told so, it sends shorter packets."""
+    lab, client, server, dial, seen = scene(where, kind, family, route_back=kind != "across")
+    sender = server.node if where == "behind" else client
+    sender.sysctl("net/ipv4/ip_no_pmtu_disc", 1)
+    content = os.urandom(MIB)
+    server.put("big", content)
+    with client.inside():
+        for method in ("EPSV", "PORT" if family == "v4" else "EPRT"):
+            forget(lab)
+            before = lab.gateway.reason("fragment"), lab.gateway.reason("too_big")
+            session = Session(method).open(Account(dial, server))
+            if where == "behind":
+                assert session.read("big") == content
+            else:
+                session.storbinary("STOR up", io.BytesIO(content))
+                with open(server.path("up"), "rb") as file:
+                    assert file.read() == content
+            session.quit()
+            assert lab.gateway.reason("fragment") > before[0]
+            assert lab.gateway.reason("too_big") > before[1]
 
 
 def check_path_mtu(where, lab, client, server, dial, seen, tells=None, mtu=NARROWS):
