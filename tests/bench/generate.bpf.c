@@ -42,13 +42,17 @@ static __always_inline __u32 flow_number(void)
 SEC("xdp")
 int generate(struct xdp_md *ctx)
 {
-	void *data = (void *)(long)ctx->data;
-	void *end = (void *)(long)ctx->data_end;
 	const struct bench_template *t;
 	__u32 flow, high, low, i;
 	__u16 sport, dport;
-	__u64 *words = data;
+	void *data, *end;
+	__u64 *words;
 
+	if (bpf_xdp_adjust_head(ctx, BENCH_ROOM))
+		return XDP_ABORTED;
+	data = (void *)(long)ctx->data;
+	end = (void *)(long)ctx->data_end;
+	words = data;
 	if (data + sizeof(t->header) > end)
 		return XDP_ABORTED;
 	i = turn;

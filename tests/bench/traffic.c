@@ -37,7 +37,7 @@
 
 #define MAX_CPUS  64
 #define MIN_FRAME 60   /* Ethernet pads shorter ones */
-#define MAX_FRAME 3400 /* a page less the headroom and tailroom that live frames need */
+#define MAX_FRAME 3336 /* a page less what live frames need around them, and BENCH_ROOM */
 #define PATIENCE  5    /* seconds that the first frame may take to arrive */
 #define LATE	  100  /* milliseconds that the last ones may take */
 
@@ -114,11 +114,11 @@ static int read_template(struct bench_template *t, const char *line, __u32 lengt
 
 static void *send_frames(void *argument)
 {
-	static const __u8 blank[MAX_FRAME];
+	static const __u8 blank[BENCH_ROOM + MAX_FRAME];
 	struct sender *s = argument;
-	struct xdp_md ctx = { .data_end = s->length,
-			      .ingress_ifindex = (__u32)s->ifindex };
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = blank, .data_size_in = s->length,
+	const __u32 size = BENCH_ROOM + s->length; /* the generator takes the room off */
+	struct xdp_md ctx = { .data_end = size, .ingress_ifindex = (__u32)s->ifindex };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = blank, .data_size_in = size,
 		    .ctx_in = &ctx, .ctx_size_in = sizeof(ctx),
 		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
 	cpu_set_t cpus;
