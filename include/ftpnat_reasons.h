@@ -33,8 +33,8 @@
 	  "TCP or IP header shorter than it claims", \
 	  "If it rises, look for a broken sender or a tunnel that truncates packets.") \
 	X(FRAGMENT, "fragment", \
-	  "IP fragment, unchanged", \
-	  "Control and data connections must not be fragmented: fix the path MTU (see too_big).") \
+	  "IP fragment, unchanged; if it begins a segment of a session, answered (see too_big)", \
+	  "Nothing: routers cut what senders allow to be cut. If transfers stall, check that ICMP errors reach the senders.") \
 	X(VLAN, "vlan", \
 	  "VLAN-tagged frame, unchanged", \
 	  "Give the VLAN an interface of its own (ip link add link ... type vlan) and list that one.") \
@@ -75,7 +75,7 @@
 	  "TTL or hop limit exceeded, answered with an ICMP error", \
 	  "Look for a routing loop, unless somebody runs traceroute.") \
 	X(TOO_BIG, "too_big", \
-	  "packet larger than the next link's MTU, answered with an ICMP error", \
+	  "packet larger than the next link's MTU or in fragments, answered with an ICMP error", \
 	  "Nothing: the sender reduces its packet size. If transfers stall, check that ICMP errors reach the sender.") \
 	X(WRITE, "write_failed", \
 	  "packet that could not be changed, dropped", \
