@@ -7,11 +7,12 @@ where that end's packets come from. It knows no sequence number.
 
 import random
 
-from attacks import ACCEPTANCE, attack
+from attacks import ACCEPTANCE, SOURCE, attack
 from forge import MD5, TCP_AO, option, timestamps
-from rawtcp import ACK, FIN, PSH, RST, SYN, WINDOW, parse_tcp
+from rawtcp import ACK, FIN, PSH, RST, SYN, WINDOW, packed, parse_tcp
+from ground import TRACK
 from scene import shown
-from sources import EVERY, GROW, GROW6, PUBLISH, PUBLISH6
+from sources import EVERY, FULL, GROW, GROW6, PUBLISH, PUBLISH6
 from world import Failed
 
 BLIND = "anywhere, blind: knows addresses and ports"
@@ -114,6 +115,23 @@ def discarded_fins(s, flaw):
     for tcp in (s.client, s.server):
         s.inject(tcp.wire, s.next(tcp, **{"flags": FIN | ACK, **flaw(tcp)}))
     unharmed(s, line, end, "two FINs that the ends discard")
+
+
+# ---- segments that the gateway's kernel discards ----
+
+ROUTED_SEGMENTS = {"RST": (RST, b""), "FIN": (FIN | ACK, b""), "QUIT": (PSH | ACK, b"QUIT\r\n"),
+                   "a line": (PSH | ACK, b"PORT 10,1,1,150,31,144\r\n")}
+
+
+@attack(SOURCE, "segment with a source route:", "the link of the end in whose name it writes, sees the session",
+        "What the gateway's kernel discards (accept_source_route) is no segment of the session.", (PUBLISH, FULL, GROW, TRACK),
+        {f"{route}, {what}, {how}": (end, kind, *segment) for route, kind in (("loose", 131), ("strict", 137))
+         for what, segment in ROUTED_SEGMENTS.items() for end, how in ENDS.items()})
+def source_routed_segment(s, name, kind, flags, payload):
+    line, end = s.pending()
+    tcp = end_of(s, name)
+    s.inject(tcp.wire, s.next(tcp, payload, flags=flags, ip_options=bytes([kind, 7, 4]) + packed("10.2.1.150")))
+    unharmed(s, line, end, "a segment that the gateway's kernel discards")
 
 
 # ---- segments with several fields wrong at once ----

@@ -16,7 +16,7 @@ from siege import Siege
 from world import Failed
 
 MODULES = ("sources", "acceptance", "hidden_lines", "handshakes", "options", "data_connections", "icmp_errors", "guards",
-           "policy", "readings_of_replies", "browsers", "sockets", "answers", "across", "families")
+           "policy", "readings_of_replies", "browsers", "sockets", "answers", "floods", "across", "families")
 FUZZER = "fuzz-packets"  # its name in `unmet`
 UNMET = os.path.join(os.path.dirname(os.path.abspath(__file__)), "unmet")
 
@@ -28,6 +28,7 @@ POLICY = "policy"
 BROWSER = "browser"
 SOCKETS = "host sockets"
 ANSWERS = "answers"
+FLOODS = "floods"
 TITLES = {
     SOURCE: "From where its sender is",
     ACCEPTANCE: "What its receiver would accept",
@@ -36,6 +37,7 @@ TITLES = {
     BROWSER: "Browsers as unwitting clients",
     SOCKETS: "The gateway's own sockets",
     ANSWERS: "Answers",
+    FLOODS: "Floods",
 }
 
 _attacks = []
@@ -54,6 +56,7 @@ class Attack:
     connect: bool = True  # the function begins with a session
     ours: bool = False  # asks for what the kernel's helper does not have
     xdp: str = "off"
+    limits: dict = None  # of ftpnat's tables, where they have to be small
 
     @property
     def name(self):
@@ -103,7 +106,7 @@ def chosen(text):
 
 def play(ground, entry):
     """(withstood, what was seen) of an attack."""
-    ground.switch(entry.xdp)
+    ground.switch(entry.xdp, entry.limits)
     ground.forget()
     siege = Siege(ground, entry.rule)
     try:

@@ -3,8 +3,7 @@
 
 from attacks import BROWSER, attack
 from hidden_lines import eprt, port
-from ground import TRACK
-from sources import GROW, GROW6, PUBLISH, WANTED_INSIDE, named
+from sources import EVERY, WANTED_INSIDE, named
 from scene import shown
 from world import CONTROL, FTP_DATA, Failed
 
@@ -26,7 +25,7 @@ SHAPES = {"in one segment": 0, "the line at a segment's start": 1, "after the gr
 
 @attack(BROWSER, "address line in the body of", "web page in the client's browser, and the server that it dials",
         "Who speaks no FTP opens nothing. Its bytes stay as they are; only on their way to a published server, "
-        "which might read the line all the same, the address is taken out.", (GROW, GROW6, PUBLISH, TRACK),
+        "which might read the line all the same, the address is taken out.", EVERY,
         {f"{name}, {shape}": (text, how) for name, text in OPENINGS.items() for shape, how in SHAPES.items()},
         lasts=False, connect=False)
 def slipstream(s, text, how):

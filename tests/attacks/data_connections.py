@@ -4,7 +4,7 @@
 from acceptance import BLIND, FLAWS, OFFSETS
 from attacks import ACCEPTANCE, SOURCE, attack
 from rawtcp import ACK, FIN, PSH, RST, SYN
-from sources import EVERY, GROW, GROW6, PUBLISH, PUBLISH6
+from sources import EVERY
 from world import Failed
 
 MODES = ("off", "generic", "native")
@@ -30,7 +30,7 @@ def _carries(s, pair, what):
 
 for _mode in MODES:
     @attack(ACCEPTANCE, f"data connection (xdp: {_mode}), RST", BLIND, "A RST counts only with the next sequence number.",
-            EVERY if _mode == "off" else (PUBLISH, GROW6), {f"by the {who}'s name, {where}": (index, offset)
+            EVERY, {f"by the {who}'s name, {where}": (index, offset)
                                                             for who, index in BOTH.items() for where, offset in SOME.items()}, xdp=_mode)
     def reset(s, index, offset):
         pair = _open(s)
@@ -39,7 +39,7 @@ for _mode in MODES:
         _carries(s, pair, "a RST that no end accepts")
 
     @attack(ACCEPTANCE, f"data connection (xdp: {_mode}), two FINs", BLIND, "A FIN counts only where its receiver accepts it.",
-            EVERY if _mode == "off" else (PUBLISH, GROW6), {where: (offset,) for where, offset in SOME.items() if "window" not in where},
+            EVERY, {where: (offset,) for where, offset in SOME.items() if "window" not in where},
             xdp=_mode)
     def fins(s, offset):
         pair = _open(s)
@@ -48,7 +48,7 @@ for _mode in MODES:
         _carries(s, pair, "two FINs that no end accepts")
 
     @attack(ACCEPTANCE, f"data connection (xdp: {_mode}), FINs that the ends discard,", "sees the session",
-            "A FIN counts only where its receiver accepts it.", (PUBLISH, PUBLISH6, GROW), {name: (flaw,) for name, flaw in FLAWS.items()},
+            "A FIN counts only where its receiver accepts it.", EVERY, {name: (flaw,) for name, flaw in FLAWS.items()},
             xdp=_mode)
     def flawed_fins(s, flaw):
         pair = _open(s)
@@ -57,7 +57,7 @@ for _mode in MODES:
         _carries(s, pair, "two FINs that the ends discard")
 
     @attack(ACCEPTANCE, f"data connection (xdp: {_mode}), RST and SYN", BLIND, "A living connection's ports are not given away.",
-            EVERY if _mode == "off" else (PUBLISH, GROW6), xdp=_mode)
+            EVERY, xdp=_mode)
     def reset_and_syn(s):
         pair = _open(s)
         tcp = pair[0]
@@ -66,7 +66,7 @@ for _mode in MODES:
         _carries(s, pair, "a RST and a SYN that no end accepts")
 
     @attack(SOURCE, f"data connection (xdp: {_mode}), segment in the opener's name by", "another link, sees the session",
-            "Each direction comes in where its sender is.", EVERY if _mode == "off" else (PUBLISH, GROW6),
+            "Each direction comes in where its sender is.", EVERY,
             {f"{link}, {what}": (link, flags, payload) for link in ("the other end's link", "a third link")
              for what, flags, payload in (("data", PSH | ACK, b"forged"), ("RST", RST, b""), ("FIN", FIN | ACK, b""))}, xdp=_mode)
     def elsewhere(s, link, flags, payload):

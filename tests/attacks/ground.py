@@ -124,10 +124,15 @@ class Ground(World):
             self.lab.gw.ip(*(f"neigh replace {address} lladdr {wire.mac} dev {node.gw_interface} "
                              "nud permanent" for address in new))
 
-    def switch(self, xdp):
-        """The path that data connections take: off (TC), generic or native."""
-        if self.is_ours and xdp != self.gateway.config.get("xdp"):
-            self.gateway.up({**configuration(self.lab), "xdp": xdp})
+    def switch(self, xdp, limits=None):
+        """The path that data connections take, off (TC), generic or native, and the size of the tables."""
+        if not self.is_ours:
+            return
+        if limits != self.gateway.config.get("limits"):
+            self.gateway.down()  # only then can they get another size
+        elif xdp == self.gateway.config.get("xdp"):
+            return
+        self.gateway.up({**configuration(self.lab), "xdp": xdp, **({"limits": limits} if limits else {})})
 
     def close(self):
         self.aside.close()

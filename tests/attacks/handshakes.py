@@ -87,7 +87,7 @@ def before_ack(s, forged):
 COOKIE = bytes(range(8))
 
 
-@attack(ACCEPTANCE, "TCP Fast Open", "nobody: a client that asks for it", "The session works.", (PUBLISH, PUBLISH6, GROW),
+@attack(ACCEPTANCE, "TCP Fast Open", "nobody: a client that asks for it", "The session works.", EVERY,
         {f"{what}, {then}": (cookie, data, takes) for what, cookie, data in
          (("a cookie asked for", b"", b""), ("data with a cookie", COOKIE, b"USER ftp\r\n"),
           ("data without", None, b"USER ftp\r\n"))

@@ -129,7 +129,7 @@ SPOOFED_REPLY = {
 
 
 @attack(SOURCE, "227 in the server's name,", "client's link, knows the session (its own)",
-        "A reply counts only from where the server is.", PUBLISHED,
+        "A reply counts only from where the server is.", (*PUBLISHED, *TRACKED),
         {f"{how}, by {link}": (fields, link) for how, fields in SPOOFED_REPLY.items()
          for link in ("near", "aside")}, lasts=False)
 def spoofed_reply(s, fields, link):
