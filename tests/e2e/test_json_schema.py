@@ -6,8 +6,6 @@ All tests check the documents that they read against it: loader_host.py, gateway
 
 import copy
 import json
-import struct
-import time
 
 import jsonschema
 import pytest
@@ -15,7 +13,7 @@ import pytest
 from json_schema import check, check_output, schema, verbs
 from loader_host import CONFIG, host  # noqa: F401
 from man_pages import help_text
-from map_entries import DATA, address, end, put, put_connection
+from map_entries import DATA, put_connection, put_expected
 
 WITHOUT_JSON = {"up", "reload", "down", "top", "run"}
 ENDS = ("198.51.100.7:40000", "192.0.2.10:2121", "198.51.100.7:40000", "10.9.0.11:21")
@@ -38,10 +36,8 @@ def full(host):  # noqa: F811
     put_connection(host, *ENDS)
     put_connection(host, "[2001:db8::7]:40000", "[2001:db8::10]:50000", "[2001:db8::7]:40000", "[fd00::9]:30000",
                    kind=DATA)
-    value = struct.pack("=16s16s2s2sIIHBB16sI4x", address("198.51.100.7"), address("10.9.0.11"), b"\0\0", b"\x11\x11",
-                        1, int(time.monotonic()), 0, 0, 0, address("198.51.100.7"), 0)
     assert host.load("ban", "198.51.100.99", "--for", "1h").returncode == 0
-    put(host, "ftpnat_expected", address("198.51.100.7") + b"".join(end("192.0.2.10:50000")) + b"\0\0", value)
+    put_expected(host, "198.51.100.7", "192.0.2.10:50000", "198.51.100.7:0", "10.9.0.11:4369")
     return host
 
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from loader_host import INTERFACES, PUBLISH, host, sh
-from map_entries import ACK, DATA, FIN, RST, SYN, address, end, put, put_connection, put_served, put_usage
+from map_entries import ACK, DATA, FIN, RST, SYN, put, put_connection, put_expected, put_served, put_usage
 
 
 def listing(host, *argv):
@@ -185,9 +185,8 @@ def test_long_names_and_addresses_fit_80_columns(wide):
 
 
 def test_expected_fits_80_columns(wide):
-    (peer, _), (dst, dport), (src, _), (real, port) = map(end, WIDE_ENDS)
-    value = struct.pack("=16x16s16s2s2sIIHBx24x", src, real, b"\0\0", port, 1, int(time.monotonic()), 0, 0)
-    put(wide, "ftpnat_expected", peer + dst + dport + b"\0\0", value)
+    client, public, source, real = WIDE_ENDS
+    put_expected(wide, client.rsplit(":", 1)[0].strip("[]"), public, source, real)
     lines = texts(wide, "expected")
     assert max(map(len, lines)) <= 80
     for shown in (LONG, WIDE_ENDS[0][1:-7], *WIDE_ENDS[1::2]):
@@ -236,12 +235,9 @@ def test_data_is_below_its_session(up):
     (None, [2, 1, 3]), ("age", [3, 1, 2]), ("client", [1, 3, 2]), ("server", [3, 2, 1]), ("rule", [2, 3, 1]),
 ])
 def test_expected_are_sorted(up, key, ports):
-    now = int(time.monotonic())
     for port, session, age, client, server, rule in ((1, 2, 20, 7, 12, 1), (2, 1, 10, 9, 11, 0), (3, 3, 30, 8, 10, 0)):
-        expected_key = address(f"198.51.100.{client}") + b"".join(end(f"192.0.2.10:5000{port}")) + b"\0\0"
-        value = struct.pack("=16x16s16s2s2sIIHBx24x", address(f"198.51.100.{client}"), address(f"10.9.0.{server}"),
-                            b"\0\0", b"\x11\x11", session, now - age, rule, 0)
-        put(up, "ftpnat_expected", expected_key, value)
+        put_expected(up, f"198.51.100.{client}", f"192.0.2.10:5000{port}", f"198.51.100.{client}:0",
+                     f"10.9.0.{server}:4369", session=session, age=age, rule=rule)
     found = listing(up, "expected", *(["--sort", key] if key else []))["expected"]
     assert [int(entry["public"][-1]) for entry in found] == ports
 
@@ -264,18 +260,14 @@ def test_many_flows_are_all_listed_once(up):
 ])
 def test_expected(up, mode, peer, destination, client, sport, source):
     public = "192.0.2.10:50000"
-    key = address(peer) + end(public)[0] + end(public)[1] + b"\0\0"
-    dst, dport = end(destination)
-    value = struct.pack("=16x16s16s2s2sIIHBx24x", address("10.9.0.1"), dst, sport.to_bytes(2, "big"), dport, 77,
-                        int(time.monotonic()) - 3, 0, mode)
-    put(up, "ftpnat_expected", key, value)
+    put_expected(up, peer, public, f"10.9.0.1:{sport}", destination, client=client, session=77, age=3, mode=mode)
     for argv, shown in ((["--client", client], 1), (["--client", "203.0.113.0/24"], 0), (["--rule", "lan"], 0),
                         (["--rule", "files"], 1), (["--port", "1"], 0), (["--port", "50000"], 1),
                         (["--server", "10.9.0.0/24"], 1), (["--server", "10.9.1.0/24"], 0),
                         (["--client", client, "--server", "10.9.1.0/24"], 0)):
         assert len(listing(up, "expected", *argv)["expected"]) == shown, argv
     (entry,) = listing(up, "expected")["expected"]
-    assert 3 <= entry.pop("age") <= 8
+    assert entry.pop("age") >= 3
     assert entry == {"rule": "files", "client": client, "public": public, "real": destination,
                      "source": source, "session": 77, "mode": ("passive", "active")[mode]}
 

@@ -5,6 +5,7 @@ import ipaddress
 import json
 import os
 import struct
+import time
 
 from loader_host import sh
 
@@ -46,6 +47,14 @@ def put_connection(host, client, public, source, real, *, out=(0, 0), back=(0, 0
              packets=out[0], size=out[1], **options)
     put_flow(host, (real, source), (public, client), flags=flags, tcp=tcp[1],
              packets=back[0], size=back[1], **options)
+
+
+def put_expected(host, peer, public, source, real, *, client=None, session=1, age=0, rule=0, mode=0):
+    """The peer may connect to `public`; it will reach `real` from `source`, port 0 where it may keep its own."""
+    (src, sport), (dst, dport) = end(source), end(real)
+    value = struct.pack("=16s16s2s2sIIHBB16sI4x", src, dst, sport, dport, session, int(time.monotonic()) - age,
+                        rule, mode, 0, address(client or peer), 0)
+    put(host, "ftpnat_expected", address(peer) + b"".join(end(public)) + b"\0\0", value)
 
 
 def put_served(host, server, present, opened, rule=0):
