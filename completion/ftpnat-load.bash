@@ -44,6 +44,17 @@ _ftpnat_load_servers() {
 	"$@" servers 2>/dev/null | awk -v rule="$rule" '$1 == rule { print $2 }'
 }
 
+# Of the options on standard input those that are not on the line yet, in either form.
+_ftpnat_load_missing() {
+	local option line=" $* "
+	local -A other=([-c]=--config [-p]=--pin [-n]=--netns [-j]=--json [-v]=--verbose [-h]=--help [-V]=--version
+		[-d]=--delay [--config]=-c [--pin]=-p [--netns]=-n [--json]=-j [--verbose]=-v [--help]=-h
+		[--version]=-V [--delay]=-d)
+	while read -r option; do
+		[[ $line == *" $option "* || $line == *" ${other[$option]-$option} "* ]] || printf '%s\n' "$option"
+	done
+}
+
 _ftpnat_load() {
 	local cur prev words cword
 	_init_completion -n : || return
@@ -99,8 +110,10 @@ _ftpnat_load() {
 	esac
 
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "$(_ftpnat_load_help "${words[0]}" -)
-			${verb:+$(_ftpnat_load_help "${words[0]}" "$verb")}" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "$({
+			_ftpnat_load_help "${words[0]}" -
+			[[ -z $verb ]] || _ftpnat_load_help "${words[0]}" "$verb"
+		} | _ftpnat_load_missing "${words[@]:1:cword-1}")" -- "$cur")
 	elif [[ -z $verb ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_ftpnat_load_help "${words[0]}")" -- "$cur")
 	elif [[ $verb == unban && ${#arguments[@]} == 0 ]]; then

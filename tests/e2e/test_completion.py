@@ -113,6 +113,15 @@ def test_options_of_the_verb_are_offered_with_it_only(complete):
         assert complete(f"{verb} --") == options | own, verb
 
 
+@pytest.mark.no_root
+@pytest.mark.parametrize("line", ["--json flows --", "-j flows --", "flows --json --", "flows --wide -j --"])
+def test_options_that_are_there_are_not_offered_again(complete, line):
+    offered = complete(line)
+    assert {"--pin", "--rule"} <= offered
+    assert not {"--json", "-j"} & offered
+    assert ("--wide" in offered) != ("--wide" in line)
+
+
 def test_rules_are_those_of_the_instance(complete, host):  # noqa: F811
     host.up(config=CONFIG.replace("2121", "2177"))
     chosen = f"-n {host.netns} --pin {host.pin}"
