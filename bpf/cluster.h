@@ -36,6 +36,20 @@ static __always_inline bool cluster_alive(const struct ftpnat_cluster *cluster)
 	return now - cluster->alive <= ftpnat_patience;
 }
 
+/* Are the peers told too late, so that nothing waits for them? */
+static __always_inline bool cluster_late(const struct ftpnat_cluster *cluster)
+{
+	return cluster->go_on && (cluster->late || !cluster_alive(cluster));
+}
+
+/* May nothing be announced now? */
+static __noinline bool cluster_refuses(void)
+{
+	struct ftpnat_cluster *cluster = cluster_get();
+
+	return cluster && cluster->refuse && cluster_late(cluster);
+}
+
 /* Is the port, host order, of this gateway's slice? */
 static __always_inline bool port_in_slice(__u16 port)
 {

@@ -38,6 +38,7 @@
 #define REFUSED_LONG	   26
 #define HIDDEN_220	   27
 #define HIDDEN_215	   28
+#define REFUSAL_PEERS	   29
 #define REFUSALS	   32 /* power of two */
 
 /*
@@ -78,6 +79,7 @@ static const char refusal_text[REFUSALS][64] = {
 	[REFUSED_LONG] = "/DENIED\r\n",
 	[HIDDEN_220] = "220 FTP server ready.\r\n",
 	[HIDDEN_215] = "215 UNIX Type: L8\r\n",
+	[REFUSAL_PEERS] = "425 A part of this service is away, try again later.\r\n",
 };
 
 static __always_inline __u32 refusal_index(enum ftpnat_reason why)
@@ -94,6 +96,8 @@ static __always_inline __u32 refusal_index(enum ftpnat_reason why)
 		return 2;
 	case FTPNAT_LINE_TLS:
 		return REFUSAL_TLS;
+	case FTPNAT_LINE_UNPROTECTED:
+		return REFUSAL_PEERS;
 	case FTPNAT_LINE_AMBIGUOUS:
 		return REFUSAL_AMBIGUOUS;
 	default:

@@ -120,22 +120,10 @@ static __always_inline bool control_ends_late(const struct scan *c,
 	return verdict == FTPNAT_BAD_TIMESTAMP && c->s->packet.flags & TH_FIN;
 }
 
-/*
- * Its packets come here, and not to the gateway that owned the session: it is ours. What
- * else was acknowledged meanwhile is not known, so neither are the exact windows.
- */
+/* Its packets come here, and not to the gateway that owned the session: it is ours. */
 static __noinline int control_claim(struct scan *c, const struct ftpnat_flow *flow)
 {
-	struct ftpnat_session *session = c->session;
-	__u32 i;
-
-	session->epoch = (session->epoch | (FTPNAT_SLOTS - 1)) + ftpnat_slot;
-	for (i = 0; i < FTPNAT_DIR_MAX; i++) {
-		struct ftpnat_stream *stream = &session->stream[i];
-
-		if (seq_before(stream->edge, stream->next + FTPNAT_KEPT_LEN))
-			stream->edge = stream->next + FTPNAT_KEPT_LEN;
-	}
+	replica_claim(c->session);
 	record_of_packet(c->s, flow);
 	replica_own(c->s, &c->s->segment.now);
 	c->s->record_has = FTPNAT_RECORD_CLAIMED;
@@ -285,6 +273,8 @@ __noinline enum ftpnat_reason control_packet(struct __sk_buff *skb,
 				record_of_packet(s, flow);
 				s->record_has = 0;
 				s->waits = record_waits(s, egress);
+				if (s->injected)
+					record_released();
 			}
 			if (logs_look(&c)) {
 				verdict = control_locked(&c, flow);

@@ -277,6 +277,8 @@ static __always_inline enum ftpnat_reason expectation_open(struct __sk_buff *skb
 	if (!s)
 		return FTPNAT_LINE_FULL;
 	expectation_close(session, id, FTPNAT_EXPECTED_REPLACED);
+	if (clustered() && cluster_refuses())
+		return FTPNAT_LINE_UNPROTECTED;
 	verdict = expectation_count(session);
 	if (verdict != GO_ON)
 		return verdict;

@@ -267,7 +267,8 @@ int ftpnat_replica(struct __sk_buff *skb)
 
 /*
  * The same: publishes the connection whose client's key is in ftpnat_inbox, for a gateway
- * that has just come. 0, or 1: not now.
+ * that has just come; with FTPNAT_RECORD_CLAIMED it is taken over. 0, or 1: not now, or not
+ * another's.
  */
 SEC("tc")
 int ftpnat_tell(struct __sk_buff *skb)
@@ -281,6 +282,8 @@ int ftpnat_tell(struct __sk_buff *skb)
 	if (!s || !r)
 		return 1;
 	s->record_key = r->key;
+	if (r->has & FTPNAT_RECORD_CLAIMED)
+		return !!replica_take();
 	return record_publish(false, 0) == -EAGAIN;
 }
 

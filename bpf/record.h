@@ -82,12 +82,34 @@ static __noinline int record_session(struct ftpnat_record *r,
 	return record_expected(r);
 }
 
+/* The connection of s->record_key goes on, and the peers don't know its newest change. */
+static __noinline int record_mark(void)
+{
+	struct scratch *s = scratch_get();
+	struct ftpnat_flow *flow;
+
+	flow = s ? bpf_map_lookup_elem(&ftpnat_flows, &s->record_key) : NULL;
+	if (flow)
+		flow->flags |= FTPNAT_FLOW_UNPROTECTED;
+	return 0;
+}
+
+/* A frame that waited goes on: do the peers know by now what it did? */
+static __noinline int record_released(void)
+{
+	struct ftpnat_cluster *cluster = cluster_get();
+
+	return cluster && cluster_late(cluster) ? record_mark() : 0;
+}
+
 /*
  * Publishes the connection of s->record_key, with its session if it has one; `locked`: the
  * caller has locked that. `has` may be FTPNAT_RECORD_CLAIMED. 0, or -errno: nobody was told.
+ * While the peers are on time it is no more unprotected by that.
  */
 __noinline int record_publish(bool locked, __u32 has)
 {
+	struct ftpnat_cluster *cluster = cluster_get();
 	struct ftpnat_record *r = record_get();
 	struct scratch *s = scratch_get();
 	struct ftpnat_session *session;
@@ -98,6 +120,8 @@ __noinline int record_publish(bool locked, __u32 has)
 	flow = bpf_map_lookup_elem(&ftpnat_flows, &s->record_key);
 	if (!flow || !(flow->flags & FTPNAT_FLOW_CLIENT))
 		return -ENOENT;
+	if (cluster && !cluster->late)
+		flow->flags &= (__u8)~FTPNAT_FLOW_UNPROTECTED;
 	r->type = FTPNAT_RECORD_CONNECTION;
 	r->has = has;
 	r->key = s->record_key;
@@ -204,7 +228,7 @@ static __noinline enum ftpnat_reason record_tell(struct __sk_buff *skb, __u32 se
 	if (cluster_alive(cluster) && !record_publish(locked, has)) {
 		if (!waits)
 			return GO_ON;
-		if (!record_park(skb, session))
+		if (!cluster_late(cluster) && !record_park(skb, session))
 			return FTPNAT_PARKED;
 	}
 	if (!waits)
@@ -212,6 +236,7 @@ static __noinline enum ftpnat_reason record_tell(struct __sk_buff *skb, __u32 se
 	if (!cluster->go_on)
 		return FTPNAT_UNCOMMITTED;
 	__sync_fetch_and_add(&cluster->unprotected, 1);
+	record_mark();
 	return GO_ON;
 }
 

@@ -32,6 +32,55 @@ static __noinline int replica_own(struct scratch *s, __u32 *seen)
 	return 0;
 }
 
+/* With the session locked: it is this gateway's from now on. */
+static __always_inline void replica_claim(struct ftpnat_session *session)
+{
+	__u32 i;
+
+	session->epoch = (session->epoch | (FTPNAT_SLOTS - 1)) + ftpnat_slot;
+	/* what else was acknowledged is not known, so neither are the exact windows */
+	for (i = 0; i < FTPNAT_DIR_MAX; i++) {
+		struct ftpnat_stream *stream = &session->stream[i];
+
+		if (seq_before(stream->edge, stream->next + FTPNAT_KEPT_LEN))
+			stream->edge = stream->next + FTPNAT_KEPT_LEN;
+	}
+}
+
+/*
+ * Takes the control connection of s->record_key over before a packet of it comes: 0, or
+ * -errno: it isn't another gateway's. Its data connections follow with their packets, whose
+ * numbers are needed for that.
+ */
+static __noinline int replica_take(void)
+{
+	struct ftpnat_record *r = record_get();
+	struct scratch *s = scratch_get();
+	struct ftpnat_session *session;
+	struct ftpnat_flow *flow;
+	__u32 now = now_seconds();
+	int rc = -ENOENT;
+
+	if (!s || !r)
+		return -ENOMEM;
+	flow = bpf_map_lookup_elem(&ftpnat_flows, &s->record_key);
+	if (!flow || flow->kind != FTPNAT_CONTROL ||
+	    (flow->flags & (FTPNAT_FLOW_REPLICA | FTPNAT_FLOW_CLIENT)) !=
+		    (FTPNAT_FLOW_REPLICA | FTPNAT_FLOW_CLIENT))
+		return -ENOENT;
+	r->session = flow->session;
+	session = session_of_client(r->session, &s->record_key);
+	if (!session || !session_lock(session, &r->session))
+		return -ENOENT; /* its handshake isn't over: its next packet does it */
+	if (flow->flags & FTPNAT_FLOW_REPLICA) {
+		replica_claim(session);
+		replica_own(s, &now);
+		rc = record_publish(true, FTPNAT_RECORD_CLAIMED);
+	}
+	session_unlock(session, &r->session);
+	return rc;
+}
+
 /*
  * The packet at hand belongs to a data connection of another gateway: its numbers are where
  * both directions are now.
@@ -318,6 +367,7 @@ static __always_inline void replica_update(struct ftpnat_flow *flow,
 	flow->ttl = new->ttl;
 	flow->seen = now;
 	flow->flags |= FTPNAT_FLOW_REPLICA;
+	flow->flags &= (__u8)~FTPNAT_FLOW_UNPROTECTED;
 	__sync_fetch_and_or(&flow->tcp, new->tcp &FTPNAT_TCP_ESTABLISHED);
 }
 
@@ -344,6 +394,7 @@ static __noinline enum ftpnat_applied replica_connection(struct ftpnat_record *r
 	bool own = false, claims = r->has & FTPNAT_RECORD_CLAIMED;
 
 	r->flow.flags |= FTPNAT_FLOW_REPLICA;
+	r->flow.flags &= (__u8)~FTPNAT_FLOW_UNPROTECTED;
 	r->other.flags |= FTPNAT_FLOW_REPLICA;
 	if (flow && (flow->session != r->flow.session || flow->kind != r->flow.kind)) {
 		if (!(flow->flags & FTPNAT_FLOW_REPLICA))

@@ -121,7 +121,7 @@ _ftpnat_load() {
 			"$("${instance[@]}" bans 2>/dev/null | awk 'NR > 1 && /^[0-9a-f]/ { print $1 }')" -- "$cur")
 		__ltrim_colon_completions "$cur"
 	elif [[ $verb == cluster && ${#arguments[@]} == 0 ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "status" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "status take drain resync" -- "$cur")
 	elif [[ $verb == servers ]]; then
 		case ${#arguments[@]} in
 		0) mapfile -t COMPREPLY < <(compgen -W "drain resume" -- "$cur") ;;

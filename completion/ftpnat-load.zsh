@@ -91,7 +91,7 @@ _ftpnat_load() {
 	verb) _describe verb verbs ;;
 	what)
 		[[ $verb == servers ]] && compadd -- drain resume
-		[[ $verb == cluster ]] && compadd -- status
+		[[ $verb == cluster ]] && compadd -- status take drain resync
 		[[ $verb == unban ]] && _ftpnat_load_bans
 		;;
 	rule) [[ $verb == servers ]] && _ftpnat_load_rules ;;

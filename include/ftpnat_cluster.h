@@ -30,6 +30,8 @@ struct ftpnat_cluster {
 	__u32 commit; /* ... and wait until peers know them */
 	__u32 alive;  /* second of CLOCK_MONOTONIC in which `run` was last seen */
 	__u32 go_on;  /* what can't wait goes on, unprotected */
+	__u32 late;   /* peers have not known a change for longer than commit_timeout */
+	__u32 refuse; /* while they don't, nothing new is announced */
 	__u64 lost; /* records for which the ring had no room; changed by the programs */
 	__u64 unprotected; /* frames that went on before a peer knew; the same */
 };
@@ -96,7 +98,7 @@ enum ftpnat_applied {
 
 #define FTPNAT_RECORDS_SIZE (8 << 20) /* of the ring, power of two and of pages */
 
-_Static_assert(sizeof(struct ftpnat_cluster) == 32, "layout 17");
+_Static_assert(sizeof(struct ftpnat_cluster) == 40, "layout 19");
 _Static_assert(sizeof(struct ftpnat_record_expected) == 48, "layout 17");
 _Static_assert(sizeof(struct ftpnat_parked) == 20, "layout 17");
 

@@ -19,6 +19,8 @@
 #define FTPNAT_FLOW_XLAT                                                                 \
 	0x04 /* its ends are of different families: headers are translated */
 #define FTPNAT_FLOW_REPLICA 0x08 /* another gateway of the cluster owns it */
+#define FTPNAT_FLOW_UNPROTECTED                                                          \
+	0x10 /* client's: went on while the peers did not know its newest change */
 #define FTPNAT_FLOW_SERVED  0x20 /* control: its server is in ftpnat_served */
 #define FTPNAT_FLOW_COUNTED 0x40 /* control, client's: its client is in ftpnat_clients */
 

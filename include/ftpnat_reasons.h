@@ -301,7 +301,10 @@
 	  "Nothing, if that gateway died or was drained.") \
 	X(RATE, "rate", \
 	  "data packet dropped: its rule or client is two seconds ahead of its `rate`", \
-	  "Nothing: TCP slows down. If the rate isn't reached, see fq in ftpnat-load status.")
+	  "Nothing: TCP slows down. If the rate isn't reached, see fq in ftpnat-load status.") \
+	X(LINE_UNPROTECTED, "line_unprotected", \
+	  "data connection refused because the other gateways of the cluster can't be told of it", \
+	  "Look at ftpnat-load cluster status: a peer, run or corosync is late or away. on_loss: wait and go_on refuse nothing.")
 enum ftpnat_reason {
 #define X(symbol, string, meaning, advice) FTPNAT_##symbol,
 	FTPNAT_REASONS(X)

@@ -48,8 +48,9 @@ static const struct verb {
 	  verb_events },
 	{ "top", "[-d | --delay SECONDS]",
 	  "live view of rules, servers, sessions and rates", verb_top },
-	{ "cluster", "[status]",
-	  "the members of the cluster, and whether this gateway is synced",
+	{ "cluster", "[status | take | drain | resync]",
+	  "the members of the cluster, and whether this gateway is synced; own all\n"
+	  "            sessions here; give all away; ask the other members for all",
 	  verb_cluster },
 	{ "metrics", "", "counters for Prometheus, once", verb_metrics },
 	{ "run", "",
@@ -141,6 +142,20 @@ static int set_servers(struct options *options, int argc, char **argv)
 	return 0;
 }
 
+static int set_cluster(struct options *options, int argc, char **argv)
+{
+	static const char *const orders[] = { "take", "drain", "resync" };
+
+	for (size_t i = 0; argc == 2 && i < ARRAY_SIZE(orders); i++)
+		if (!strcmp(argv[1], orders[i]))
+			options->cluster_order = orders[i];
+	if (options->cluster_order || (argc == 2 && !strcmp(argv[1], "status")))
+		return 0;
+	return err_r(
+		EXIT_USAGE,
+		"cluster takes nothing, `status`, `take`, `drain` or `resync`: " SEE_HELP);
+}
+
 static int set_ban(struct options *options, const char *text)
 {
 	char meant[FTPNAT_PREFIX_STRLEN];
@@ -185,9 +200,11 @@ static int run_verb(struct options *options, int argc, char **argv)
 		return err ?: end_output(verb_servers_drain(options));
 	}
 	if (argc > 1 && verb->run == verb_cluster) {
-		if (argc != 2 || strcmp(argv[1], "status"))
-			return err_r(EXIT_USAGE,
-				     "cluster takes nothing or `status`: " SEE_HELP);
+		err = set_cluster(options, argc, argv);
+		if (err || options->cluster_order)
+			return err					      ?:
+				       command_line_check(options, verb->run) ?:
+				       end_output(verb_cluster_order(options));
 		argc = 1;
 	}
 	if (verb->run == verb_ban || verb->run == verb_unban) {

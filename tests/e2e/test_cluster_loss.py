@@ -10,7 +10,7 @@ from cluster import VIP4, ClusterLab
 from lab import wait_until
 from prometheus import sample
 from servers import Pyftpdlib
-from test_cluster_takeover import Talk
+from test_cluster_takeover import Talk, read_all
 
 pytestmark = [pytest.mark.ftpnat, pytest.mark.slow, pytest.mark.xdist_group("test_cluster_loss")]
 
@@ -71,6 +71,65 @@ def test_go_on(make):
     assert talk.transfer("server-name").decode() == server.name
     assert sample(first.service.get()[1], "ftpnat_cluster_unprotected_total") >= 1
     go(second)
+
+
+def test_refuse(make):
+    lab, server = make(on_loss="refuse", commit="all")
+    first, second = lab.members
+    talk = Talk(lab).login()
+    announced = talk.passive()
+    stop(second)
+    wait_until(lambda: "answer late: new data connections are refused" in first.status().stdout,
+               lambda: first.status().stdout)
+    assert first.status().returncode == 3
+    assert sample(first.service.get()[1], "ftpnat_cluster_late") == 1
+    # what was announced before, and all other lines, go on
+    data = talk.dial(announced)
+    talk.say("RETR server-name", "1")
+    assert read_all(data).decode() == server.name
+    talk.reply("226")
+    before = first.gateway.reason("line_unprotected")
+    assert talk.say("PASV", "425").startswith("425 A part of this service is away")
+    assert talk.say("EPSV", "425").startswith("425 A part of this service is away")
+    assert talk.say("PORT 10,1,1,2,200,10", "425").startswith("425 A part of this service is away")
+    assert first.gateway.reason("line_unprotected") == before + 3
+    assert not first.gateway.expected()
+    talk.say("NOOP", "200")
+    assert first.document()["sessions"] == {"own": 1, "replica": 0, "unprotected": 1}
+    assert [flow["cluster"] for flow in first.gateway.flows() if flow["kind"] == "control"] == ["unprotected"]
+    go(second)
+    lab.wait_synced()
+    wait_until(lambda: first.document()["sessions"]["unprotected"] == 0, lambda: str(first.document()))
+    assert talk.transfer("server-name").decode() == server.name
+    assert sample(first.service.get()[1], "ftpnat_cluster_late") == 0
+    wait_until(lambda: [flow["cluster"] for flow in second.gateway.flows() if flow["kind"] == "control"] ==
+               ["replica"], lambda: f"{second.gateway.flows()}")
+    assert [flow["cluster"] for flow in first.gateway.flows() if flow["kind"] == "control"] == ["own"]
+
+
+def test_refuse_while_corosync_is_away(make):
+    lab, server = make(on_loss="refuse", commit="all")
+    first, _ = lab.members
+    talk = Talk(lab).login()
+    assert talk.transfer("server-name").decode() == server.name
+    first.corosync.popen.kill()
+    first.corosync.popen.wait()
+    wait_until(lambda: "corosync can't be reached" in first.status().stdout, lambda: first.status().stdout)
+    talk.say("EPSV", "425")
+    talk.say("NOOP", "200")
+    first.start_corosync()
+    lab.wait_synced()
+    assert talk.transfer("server-name").decode() == server.name
+
+
+def test_refuse_when_own_run_is_dead(make):
+    lab, _ = make(on_loss="refuse", commit="all")
+    first, _ = lab.members
+    talk = Talk(lab).login()
+    first.service.process.popen.kill()
+    first.service.process.popen.wait()
+    wait_until(lambda: talk.say("EPSV", "").startswith("425 A part"), "the programs notice")
+    talk.say("NOOP", "200")
 
 
 def test_own_run_is_dead(make):

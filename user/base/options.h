@@ -30,6 +30,8 @@ struct options {
 		const char *address;
 	} servers;
 
+	const char *cluster_order; /* take, drain, resync; NULL: status */
+
 	struct { /* ban, unban; `filter.rule` is the rule */
 		struct ftpnat_prefix prefix;
 		__u32 seconds; /* 0: for good */
@@ -59,6 +61,7 @@ int verb_bans(const struct options *options);
 int verb_events(const struct options *options);
 int verb_top(const struct options *options);
 int verb_cluster(const struct options *options);
+int verb_cluster_order(const struct options *options);
 int verb_metrics(const struct options *options);
 int verb_run(const struct options *options);
 

@@ -138,6 +138,8 @@ void exchange_order(const struct exchange *x, const struct ftpnat_cluster *order
 	now.tell = order->tell;
 	now.commit = order->commit;
 	now.go_on = order->go_on;
+	now.late = order->late;
+	now.refuse = order->refuse;
 	now.alive = now_seconds();
 	bpf_map_update_elem(x->cluster_fd, &zero, &now, BPF_ANY);
 }
@@ -241,15 +243,25 @@ static int run_on_inbox(const struct exchange *x, int prog_fd,
 	return run(prog_fd, frame, sizeof(frame), 0);
 }
 
-void exchange_tell(const struct exchange *x, const struct ftpnat_tuple *key)
+static int tell(const struct exchange *x, const struct ftpnat_tuple *key, __u32 has)
 {
-	struct ftpnat_record *record = calloc(1, sizeof(*record));
+	_cleanup_free_ struct ftpnat_record *record = calloc(1, sizeof(*record));
 
 	if (!record)
-		return;
+		return -ENOMEM;
 	record->key = *key;
-	run_on_inbox(x, x->tell_fd, record);
-	free(record);
+	record->has = has;
+	return run_on_inbox(x, x->tell_fd, record);
+}
+
+void exchange_tell(const struct exchange *x, const struct ftpnat_tuple *key)
+{
+	tell(x, key, 0);
+}
+
+bool exchange_take(const struct exchange *x, const struct ftpnat_tuple *key)
+{
+	return !tell(x, key, FTPNAT_RECORD_CLAIMED);
 }
 
 /* What the session's owner did not see through is the new owner's. */

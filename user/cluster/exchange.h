@@ -81,10 +81,12 @@ void exchange_put(const struct exchange *x, struct message_row *row,
 
 /* Publishes the connection with this client's key. */
 void exchange_tell(const struct exchange *x, const struct ftpnat_tuple *key);
+/* Takes over the control connection with this client's key. False: it is not another's. */
+bool exchange_take(const struct exchange *x, const struct ftpnat_tuple *key);
 
 /*
  * Lets go on all frames that waited for messages up to `known`, and those that came before
- * `usec`.
+ * `usec`; UINT64_MAX: all.
  */
 void exchange_release(struct exchange *x, uint64_t known, uint64_t usec);
 

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "cluster/member_note.h"
+#include "cluster/member_orders.h"
 #include "cluster/member_receive.h"
 #include "cluster/member_send.h"
 #include "cluster/member_view.h"
@@ -24,10 +25,7 @@ static int see_pulse(sd_event_source *source, uint64_t usec, void *arg)
 	struct member *member = arg;
 
 	(void)usec;
-	member_order(member);
-	if (member->config.on_loss == FTPNAT_ON_LOSS_GO_ON && member->exchange.first)
-		exchange_release(&member->exchange, 0,
-				 member_now() - member->config.commit_timeout * 1000ULL);
+	member_see_lateness(member);
 	return sd_event_source_set_time_relative(source, PULSE_USEC) ?:
 		       sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
@@ -68,6 +66,9 @@ static void leave(struct member *member)
 {
 	share_end(member->sharing);
 	member->sharing = NULL;
+	share_end(member->taking);
+	member->taking = NULL;
+	member->resyncing = false;
 	member->asked = 0;
 	if (member->engine)
 		member->kind->close(member->engine);
@@ -140,13 +141,14 @@ int member_configure(struct member *member, const struct config *config)
 		return err_r(-ENOMEM, "out of memory");
 	if (!stays && member->config.at.line) {
 		leave(member);
+		member_orders_close(member);
 		close_exchange(member);
 		cluster_note_remove(member->options->pin);
 	}
 	member->config = *now;
 	if (!now->at.line)
 		return 0;
-	if (open_exchange(member))
+	if (open_exchange(member) || member_orders_open(member))
 		return -EIO;
 	if (!stays)
 		return join(member);
@@ -165,6 +167,7 @@ void member_tend(struct member *member)
 		join(member);
 	else
 		member_say_hello(member);
+	member_orders_tend(member);
 	member_write_note(member);
 }
 
@@ -173,6 +176,7 @@ void member_close(struct member *member)
 	if (!member->options)
 		return;
 	leave(member);
+	member_orders_close(member);
 	close_exchange(member);
 	if (member->config.at.line)
 		cluster_note_remove(member->options->pin);

@@ -41,6 +41,18 @@ static json_t *wrong_of(const struct member *member)
 			config_engine_names[member->config.engine]);
 	for (size_t i = 0; i < member->peers; i++)
 		compare(member, &member->peer[i], wrong);
+	if (member->late && member->engine)
+		sentence(wrong,
+			 "The other members answer late: %s (`on_loss`). Look at their "
+			 "load and at the network between them.",
+			 member->config.on_loss == FTPNAT_ON_LOSS_REFUSE ?
+				 "new data connections are refused" :
+				 "lines go on before they know them");
+	if (member->drained && member_heir(member))
+		sentence(wrong,
+			 "This gateway is drained: its sessions are given to slot %u. "
+			 "`ftpnat-load cluster take` ends that.",
+			 member_heir(member)->slot);
 	if (member->engine && !member->synced && !json_array_size(wrong))
 		sentence(wrong, "Not synced yet: wait for the other members.");
 	return wrong;
@@ -56,8 +68,9 @@ static json_t *member_note(const struct member *member)
 		if (peer->known)
 			json_array_append_new(
 				members,
-				json_pack("{s:s, s:i, s:b, s:s, s:s}", "name", peer->name,
-					  "slot", (int)peer->slot, "synced", peer->synced,
+				json_pack("{s:s, s:i, s:b, s:b, s:s, s:s}", "name",
+					  peer->name, "slot", (int)peer->slot, "synced",
+					  peer->synced, "drained", peer->drained,
 					  "configuration", peer->form, "version",
 					  peer->version));
 	}

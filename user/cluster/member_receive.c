@@ -5,52 +5,10 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "cluster/member_orders.h"
 #include "cluster/member_send.h"
+#include "cluster/member_share.h"
 #include "cluster/member_view.h"
-#include "cluster/share.h"
-
-static bool is_busy(void *arg)
-{
-	const struct member *member = arg;
-
-	return member->row.len > 0;
-}
-
-static void flush(void *arg)
-{
-	member_send(arg);
-}
-
-static void see_shared(void *arg, uint32_t asked)
-{
-	struct member *member = arg;
-
-	for (uint32_t slot = 1; slot <= FTPNAT_SLOTS; slot++) {
-		if (!(asked & 1U << slot))
-			continue;
-		message_begin(&member->row, MESSAGE_ANSWERED, member_next_number(member));
-		message_put_u32(&member->row, TAG_SLOT, slot);
-		message_end(&member->row);
-	}
-	member_send(member);
-	share_end(member->sharing);
-	member->sharing = NULL;
-}
-
-/* The member with this slot has asked; if another one has, from the start for both. */
-static void share(struct member *member, uint32_t slot)
-{
-	const struct share_calls calls = { is_busy, flush, see_shared, member };
-	uint32_t asked = share_asked(member->sharing) | 1U << slot;
-
-	if (!member->exchange.dir)
-		return;
-	share_end(member->sharing);
-	member->sharing = share_begin(member->event, &member->exchange, &calls, asked);
-	if (!member->sharing)
-		pr_warn("cluster %s: can't copy the connections for slot %u",
-			member->config.group, slot);
-}
 
 static void see_asked(struct member *member, struct peer *peer,
 		      const struct message *message)
@@ -63,13 +21,14 @@ static void see_asked(struct member *member, struct peer *peer,
 		    member_is_self(member, peer))
 			continue;
 		if (message->type == MESSAGE_ASK) {
-			share(member, peer->slot);
+			member_share_all(member, peer->slot);
 		} else if (peer->id == member->asked) {
 			member->asked = 0;
 			member->synced = true;
 			pr_info("cluster %s: synced", member->config.group);
 			member_say_hello(member);
 			member_settle(member);
+			member_see_resynced(member);
 		}
 	}
 }
@@ -115,6 +74,10 @@ void member_see_message(void *arg, uint64_t from, const void *bytes, size_t len)
 		case MESSAGE_END:
 			if (!member_is_self(member, peer) && member->exchange.dir)
 				exchange_apply(&member->exchange, &message);
+			break;
+		case MESSAGE_GIVE:
+			if (!member_is_self(member, peer))
+				member_see_given(member, &message);
 			break;
 		case MESSAGE_ASK:
 		case MESSAGE_ANSWERED:

@@ -61,6 +61,18 @@ static int see_later(sd_event_source *source, uint64_t usec, void *arg)
 	return 0;
 }
 
+bool member_is_busy(void *arg)
+{
+	const struct member *member = arg;
+
+	return member->row.len > 0;
+}
+
+void member_flush(void *arg)
+{
+	member_send(arg);
+}
+
 uint64_t member_next_number(struct member *member)
 {
 	struct sent *sent = &member->sent[++member->number % MEMBER_SENT];
@@ -81,6 +93,7 @@ void member_say_hello(struct member *member)
 	message_put(row, TAG_NAME, name, strlen(name));
 	message_put(row, TAG_FORM, member->form, strlen(member->form));
 	message_put_u8(row, TAG_SYNCED, member->synced);
+	message_put_u8(row, TAG_DRAINED, member->drained);
 	message_put(row, TAG_VERSION, FTPNAT_VERSION, strlen(FTPNAT_VERSION));
 	message_end(row);
 	member_send(member);
@@ -163,13 +176,24 @@ void member_see_known(struct member *member)
 		exchange_release(&member->exchange, committed(member), 0);
 }
 
+/* Microseconds since the message behind this one went out; 0: there is none. */
+static uint64_t age_behind(const struct member *member, uint64_t known)
+{
+	const struct sent *sent = &member->sent[(known + 1) % MEMBER_SENT];
+
+	if (known >= member->number)
+		return 0;
+	if (sent->number != known + 1) /* so old that it is forgotten */
+		sent = &member->sent[(member->number + 1) % MEMBER_SENT];
+	return member_now() - sent->usec;
+}
+
+uint64_t member_waits(const struct member *member)
+{
+	return age_behind(member, committed(member));
+}
+
 double member_lag(const struct member *member)
 {
-	const struct sent *sent = &member->sent[(member->known + 1) % MEMBER_SENT];
-
-	if (member->known >= member->number)
-		return 0;
-	if (sent->number != member->known + 1) /* so old that it is forgotten */
-		sent = &member->sent[(member->number + 1) % MEMBER_SENT];
-	return (double)(member_now() - sent->usec) / 1e6;
+	return (double)age_behind(member, member->known) / 1e6;
 }

@@ -60,3 +60,17 @@ uint64_t member_now(void)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
+
+const struct peer *member_heir(const struct member *member)
+{
+	const struct peer *heir = NULL;
+
+	for (size_t i = 0; i < member->peers; i++) {
+		const struct peer *peer = &member->peer[i];
+
+		if (!member_is_self(member, peer) && peer->known && peer->synced &&
+		    !peer->drained && (!heir || peer->slot < heir->slot))
+			heir = peer;
+	}
+	return heir;
+}

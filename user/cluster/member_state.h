@@ -22,12 +22,14 @@ struct peer {
 	char name[MEMBER_NAME_LEN];
 	char form[CONFIG_FORM_LEN];
 	char version[16];
+	bool drained;	/* it gives its sessions away */
 	uint64_t got;	/* its newest message that was dealt with here */
 	uint64_t told;	/* ... as it was told */
 	uint64_t knows; /* the newest of ours that it has dealt with */
 };
 
-struct sharing; /* see share.h */
+struct sharing;	 /* see share.h */
+struct requests; /* see request.h */
 
 /* When a message went out, for the lag. */
 struct sent {
@@ -44,6 +46,7 @@ struct member_counts {
 	uint64_t sent;				/* messages */
 	uint64_t got;				/* of the others */
 	uint64_t engine_lost;			/* times that the engine went away */
+	uint64_t late;				/* times that the others were late */
 	uint64_t latency[MEMBER_LATENCIES + 1]; /* messages by the time until all knew */
 	uint64_t latency_usec;			/* of all of them */
 };
@@ -57,6 +60,7 @@ struct member {
 	struct engine *engine; /* NULL: not reached */
 	bool lost;	       /* the engine is to be closed */
 	bool synced;
+	bool late; /* what `on_loss` says is in force */
 	struct peer peer[ENGINE_MEMBERS];
 	size_t peers;
 	struct message_row row; /* to be sent */
@@ -69,7 +73,12 @@ struct member {
 	sd_event_source *published; /* by the programs */
 	sd_event_source *pulse;	    /* says to them that we live */
 	uint64_t asked; /* member that was asked for all that it knows; 0: none */
-	struct sharing *sharing; /* with members that have asked */
+	struct sharing *sharing;   /* with members that have asked */
+	struct requests *requests; /* orders from other commands */
+	bool drained;		   /* `cluster drain` */
+	struct sharing *taking;	   /* `cluster take` */
+	bool resyncing;		   /* `cluster resync` */
+	uint64_t applied;	   /* exchange.counts.applied when it began */
 };
 
 /* NULL: not in the view. */
@@ -79,6 +88,8 @@ bool member_is_self(const struct member *member, const struct peer *peer);
 bool member_has_peer(const struct member *member, bool synced);
 /* The synced member with the lowest slot, or the lowest of all; not this one. NULL: none. */
 struct peer *member_lowest(struct member *member, bool synced);
+/* The member that gets what this one gives away: synced, not drained, lowest slot; or NULL. */
+const struct peer *member_heir(const struct member *member);
 /* Has every member said who it is, and do no two say that they are the same? */
 bool member_is_settled(const struct member *member);
 uint64_t member_now(void); /* CLOCK_MONOTONIC, microseconds */

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "cluster/member_note.h"
 #include "cluster/member_send.h"
+#include "cluster/member_share.h"
 
 void member_order(struct member *member)
 {
@@ -13,11 +14,41 @@ void member_order(struct member *member)
 		.tell = member_has_peer(member, false),
 		.commit = member->config.commit != FTPNAT_COMMIT_NONE &&
 			  member_has_peer(member, true),
-		.go_on = member->config.on_loss == FTPNAT_ON_LOSS_GO_ON,
+		.go_on = member->config.on_loss != FTPNAT_ON_LOSS_WAIT,
+		.late = member->late,
+		.refuse = member->config.on_loss == FTPNAT_ON_LOSS_REFUSE,
 	};
 
 	if (member->exchange.dir)
 		exchange_order(&member->exchange, &order);
+}
+
+static bool is_late(const struct member *member)
+{
+	if (member->config.on_loss == FTPNAT_ON_LOSS_WAIT)
+		return false;
+	if (!member->engine || member->lost)
+		return true;
+	return member_has_peer(member, true) &&
+	       member_waits(member) > member->config.commit_timeout * 1000ULL;
+}
+
+void member_see_lateness(struct member *member)
+{
+	bool late = is_late(member);
+
+	if (late != member->late) {
+		member->late = late;
+		pr_warn("cluster %s: the other members %s", member->config.group,
+			late ? "are late, `on_loss` is in force" : "are on time again");
+		member->counts.late += late;
+		if (!late)
+			member_share_unprotected(member);
+		member_write_note(member);
+	}
+	member_order(member);
+	if (late)
+		exchange_release(&member->exchange, 0, UINT64_MAX);
 }
 
 /* Who isn't synced asks one that is; where none is, the lowest slot has what there is. */
@@ -103,6 +134,9 @@ void member_see_hello(struct peer *peer, const struct message *message)
 			break;
 		case TAG_SYNCED:
 			peer->synced = field.len == 1 && field.value[0];
+			break;
+		case TAG_DRAINED:
+			peer->drained = field.len == 1 && field.value[0];
 			break;
 		case TAG_VERSION:
 			message_text(&field, peer->version, sizeof(peer->version));

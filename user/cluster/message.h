@@ -19,6 +19,7 @@ enum message_type {
 	MESSAGE_END = 4,	/* a connection is gone */
 	MESSAGE_ASK = 5,	/* of the member in TAG_SLOT: all that it knows */
 	MESSAGE_ANSWERED = 6,	/* the member in TAG_SLOT has got all that it asked for */
+	MESSAGE_GIVE = 7,	/* the member in TAG_SLOT owns the sessions of TAG_KEY */
 };
 
 enum message_tag {
@@ -28,6 +29,8 @@ enum message_tag {
 	TAG_SYNCED = 4,	 /* it has all that the others have */
 	TAG_VERSION = 5, /* of its ftpnat */
 	TAG_SEEN = 6,	 /* member's number, its newest message */
+	TAG_KEY = 7,	 /* of a session: the client's tuple */
+	TAG_DRAINED = 8, /* it gives its sessions away */
 };
 
 struct message_header {

@@ -11,7 +11,9 @@
 struct sharing {
 	struct exchange *exchange;
 	struct share_calls calls;
+	enum share_what what;
 	uint32_t asked; /* bit per slot */
+	size_t number;
 	struct ftpnat_tuple *keys;
 	size_t n;
 	size_t size;
@@ -19,12 +21,38 @@ struct sharing {
 	sd_event_source *step;
 };
 
+static bool is_wanted(enum share_what what, const struct ftpnat_flow *flow)
+{
+	if (!(flow->flags & FTPNAT_FLOW_CLIENT))
+		return false;
+	switch (what) {
+	case SHARE_UNPROTECTED:
+		return flow->flags & FTPNAT_FLOW_UNPROTECTED;
+	case SHARE_TAKE:
+		return flow->flags & FTPNAT_FLOW_REPLICA && flow->kind == FTPNAT_CONTROL;
+	case SHARE_ALL:
+		break;
+	}
+	return true;
+}
+
+static void share_one(struct sharing *sharing, const struct ftpnat_tuple *key)
+{
+	bool done = true;
+
+	if (sharing->what == SHARE_TAKE)
+		done = exchange_take(sharing->exchange, key);
+	else
+		exchange_tell(sharing->exchange, key);
+	sharing->number += done;
+}
+
 static int see_flow(const void *key, const void *value, void *arg)
 {
 	const struct ftpnat_flow *flow = value;
 	struct sharing *sharing = arg;
 
-	if (!(flow->flags & FTPNAT_FLOW_CLIENT))
+	if (!is_wanted(sharing->what, flow))
 		return 0;
 	if (sharing->n == sharing->size) {
 		size_t size = 2 * sharing->size + 1024;
@@ -48,7 +76,7 @@ static int see_step(sd_event_source *source, uint64_t usec, void *arg)
 	(void)usec;
 	for (size_t i = 0; i < STEP && sharing->at < sharing->n; i++)
 		if (!calls->busy(calls->arg))
-			exchange_tell(sharing->exchange, &sharing->keys[sharing->at++]);
+			share_one(sharing, &sharing->keys[sharing->at++]);
 	exchange_consume(sharing->exchange);
 	calls->flush(calls->arg);
 	if (sharing->at == sharing->n) {
@@ -60,12 +88,14 @@ static int see_step(sd_event_source *source, uint64_t usec, void *arg)
 }
 
 struct sharing *share_begin(sd_event *event, struct exchange *exchange,
-			    const struct share_calls *calls, uint32_t asked)
+			    const struct share_calls *calls, enum share_what what,
+			    uint32_t asked)
 {
 	struct sharing *sharing = calloc(1, sizeof(*sharing));
 
 	if (!sharing)
 		return NULL;
+	sharing->what = what;
 	sharing->asked = asked;
 	sharing->exchange = exchange;
 	sharing->calls = *calls;
@@ -81,6 +111,11 @@ struct sharing *share_begin(sd_event *event, struct exchange *exchange,
 uint32_t share_asked(const struct sharing *sharing)
 {
 	return sharing ? sharing->asked : 0;
+}
+
+size_t share_number(const struct sharing *sharing)
+{
+	return sharing->number;
 }
 
 void share_end(struct sharing *sharing)

@@ -16,12 +16,20 @@ struct share_calls {
 
 struct sharing;
 
+enum share_what {
+	SHARE_ALL,	   /* publish all connections */
+	SHARE_UNPROTECTED, /* ... those that are unprotected */
+	SHARE_TAKE,	   /* take over the sessions of others */
+};
+
 /*
- * Begins to publish all connections, for the members with the slots of `asked` (a bit each);
- * NULL: it can't. done() is called at the end.
+ * Begins; `asked`: the slots that all are for, a bit each. NULL: it can't. done() is called
+ * at the end.
  */
 struct sharing *share_begin(sd_event *event, struct exchange *exchange,
-			    const struct share_calls *calls, uint32_t asked);
+			    const struct share_calls *calls, enum share_what what,
+			    uint32_t asked);
+size_t share_number(const struct sharing *sharing);  /* of connections so far */
 uint32_t share_asked(const struct sharing *sharing); /* 0 of NULL */
 void share_end(struct sharing *sharing);	     /* NULL is fine */
 

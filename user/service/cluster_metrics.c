@@ -88,6 +88,11 @@ void cluster_metrics(const struct member *member, json_t *families)
 	counter(families, "ftpnat_cluster_engine_lost_total",
 		"Times that the engine of the cluster could not be reached any more.",
 		member->counts.engine_lost);
+	gauge(families, "ftpnat_cluster_late",
+	      "1: the other members are late, what on_loss says is in force.",
+	      member->late);
+	counter(families, "ftpnat_cluster_late_total",
+		"Times that the other members were late.", member->counts.late);
 	family = metrics_family(families, "ftpnat_cluster_messages_total", "counter",
 				"Messages sent to the other members, and got from them.");
 	metrics_sample(family, json_pack("{s:s}", "direction", "sent"),

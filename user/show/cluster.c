@@ -60,6 +60,7 @@ static void print_text(const json_t *doc)
 struct sessions {
 	int own;
 	int replica;
+	int unprotected; /* of the own ones */
 };
 
 static int see_flow(const void *key, const void *value, void *arg)
@@ -74,6 +75,8 @@ static int see_flow(const void *key, const void *value, void *arg)
 		sessions->replica++;
 	else
 		sessions->own++;
+	if (flow->flags & FTPNAT_FLOW_UNPROTECTED)
+		sessions->unprotected++;
 	return 0;
 }
 
@@ -105,7 +108,8 @@ static json_t *document(const struct view *view, const json_t *note,
 	json_decref(degraded);
 	doc = json_pack("{s:i, s:{s:i, s:i, s:i}, s:o}", "schema", 1, "sessions", "own",
 			sessions->own, "replica", sessions->replica, "unprotected",
-			is_protected(note) ? 0 : sessions->own, "degraded", list);
+			is_protected(note) ? sessions->unprotected : sessions->own,
+			"degraded", list);
 	if (doc)
 		json_object_update_missing(doc, (json_t *)note);
 	return doc;

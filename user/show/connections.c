@@ -46,6 +46,16 @@ static __u32 seconds_since(__u32 then, __u32 now)
 	return now > then ? now - then : 0;
 }
 
+/* What other gateways know of it; `flow` is the client's entry. */
+static const char *cluster_of(const struct view *view, const struct ftpnat_flow *flow)
+{
+	if (!(view->config.service & FTPNAT_SERVICE_CLUSTER))
+		return NULL;
+	if (flow->flags & FTPNAT_FLOW_REPLICA)
+		return "replica";
+	return flow->flags & FTPNAT_FLOW_UNPROTECTED ? "unprotected" : "own";
+}
+
 static void describe(const struct reading *reading, const struct ftpnat_tuple *key,
 		     const struct ftpnat_flow *client, const struct ftpnat_flow *server,
 		     struct connection *c)
@@ -63,6 +73,7 @@ static void describe(const struct reading *reading, const struct ftpnat_tuple *k
 		.idle = seconds_since(seen, reading->now),
 		.rule = view_rule_name(reading->view, client->rule),
 		.state = state_of(client, server),
+		.cluster = cluster_of(reading->view, client),
 		.kind = client->kind == FTPNAT_CONTROL ? FTPNAT_CONTROL : FTPNAT_DATA,
 	};
 }

@@ -18,6 +18,7 @@ struct connection {
 	__u32 idle;
 	const char *rule;
 	const char *state;
+	const char *cluster; /* own, replica, unprotected; NULL: there is no cluster */
 	enum ftpnat_kind kind;
 };
 

@@ -29,13 +29,14 @@ static json_t *to_json(const struct connection *c)
 	struct ends ends;
 
 	ends_str(&ends, c);
-	return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o}",
+	return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o, "
+			 "s:s*}",
 			 "rule", c->rule, "kind", connection_kind(c), "session",
 			 (json_int_t)c->session, "client", ends.client, "public",
 			 ends.public, "real", ends.real, "source", ends.source, "state",
 			 c->state, "age", (json_int_t)c->age, "idle", (json_int_t)c->idle,
 			 "packets", view_both_ways(c->packets), "bytes",
-			 view_both_ways(c->bytes));
+			 view_both_ways(c->bytes), "cluster", c->cluster);
 }
 
 /* Entry by entry: the whole document may not fit the memory. */
@@ -95,6 +96,7 @@ static void print_row(struct table *table, const struct connection *c, bool belo
 	table_cell(table, "%s", c->state);
 	table_cell(table, "%s", human_time(age, c->age));
 	if (wide) {
+		table_cell(table, "%s", c->cluster ? c->cluster : "-");
 		table_cell(table, "%s", human_time(idle, c->idle));
 		table_cell(table, "%u", c->session);
 		cell_both(table, c->packets, true);
@@ -106,10 +108,11 @@ static void print_text(const struct connections *all, bool wide)
 {
 	static const char *const titles[] = { "RULE",  "KIND", "CLIENT", "REAL",
 					      "STATE", "AGE",  "OUT/IN", NULL };
-	static const char *const all_titles[] = {
-		"RULE", "KIND", "CLIENT",  "PUBLIC",  "REAL",		"SOURCE", "STATE",
-		"AGE",	"IDLE", "SESSION", "PACKETS", "BYTES (OUT/IN)", NULL
-	};
+	static const char *const all_titles[] = { "RULE",	    "KIND",    "CLIENT",
+						  "PUBLIC",	    "REAL",    "SOURCE",
+						  "STATE",	    "AGE",     "CLUSTER",
+						  "IDLE",	    "SESSION", "PACKETS",
+						  "BYTES (OUT/IN)", NULL };
 	const struct connection *head = NULL;
 	_cleanup_table_ struct table table;
 

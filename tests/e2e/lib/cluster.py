@@ -7,6 +7,7 @@ What moves from one gateway to another is the published address, 192.0.2.10, and
 server's next hop, 10.2.1.1. The gateways talk to each other on p0 (10.99.0.N).
 """
 
+import json
 import os
 
 from gateways import FtpnatGateway
@@ -100,7 +101,7 @@ class Member:
         return self.gateway.load("-j", "cluster", "status", check=False)
 
     def document(self):
-        return self.gateway.listing_of("cluster")
+        return json.loads(self.status().stdout)
 
     def synced_with(self, number):
         """Is it synced, with that many members?"""
