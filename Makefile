@@ -221,7 +221,7 @@ $(BUILD)/tests/kernel-load: tests/kernels/load.c $(BUILD)/.tools
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(USER_CFLAGS) $< $(LDFLAGS) -lbpf -o $@
 
-check-kernels: ## run chosen tests under Debian's kernels in qemu; writes README.md (root, half an hour)
+check-kernels: ## run chosen tests under Debian's kernels in qemu; writes README.md (root, an hour)
 	@scripts/deps build test kernels
 	@$(MAKE) --no-print-directory $(JOBS) all unit $(BUILD)/tests/kernel-load
 	@$(MAKE) --no-print-directory bpf BUILD=$(BUILD)/verifier/clang-19 BPF_CLANG=clang-19
