@@ -10,11 +10,13 @@
 #include "ftpnat_maps.h"
 #include "verifier.h"
 
+#define ADDR_BITS 128
+
 static __always_inline void addr_from_v4(struct ftpnat_addr *a, __be32 v4)
 {
 	a->w[0] = 0;
 	a->w[1] = 0;
-	a->w[2] = bpf_htonl(0xffff);
+	a->w[2] = bpf_htonl(FTPNAT_V4_MAPPED);
 	a->w[3] = v4;
 }
 
@@ -25,13 +27,13 @@ static __always_inline void addr_from_v6(struct ftpnat_addr *a, const struct in6
 
 static __always_inline bool addr_is_v4(const struct ftpnat_addr *a)
 {
-	return !a->w[0] && !a->w[1] && a->w[2] == bpf_htonl(0xffff);
+	return !a->w[0] && !a->w[1] && a->w[2] == bpf_htonl(FTPNAT_V4_MAPPED);
 }
 
 /* 0: it is IPv4. Without branches, each of which the verifier would follow. */
 static __always_inline __u32 addr_v4_diff(const struct ftpnat_addr *a)
 {
-	return a->w[0] | a->w[1] | (a->w[2] ^ bpf_htonl(0xffff));
+	return a->w[0] | a->w[1] | (a->w[2] ^ bpf_htonl(FTPNAT_V4_MAPPED));
 }
 
 static __always_inline bool addr_is_zero(const struct ftpnat_addr *a)

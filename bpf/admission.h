@@ -11,8 +11,6 @@
 #include "config.h"
 #include "verdict.h"
 
-#define ADDR_BITS 128
-
 /* By `clients` and `deny` of the rule. */
 static __always_inline bool lists_admit(struct scratch *s, const struct ftpnat_rule *rule,
 					__u16 id)

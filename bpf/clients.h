@@ -13,7 +13,8 @@
 #include "config.h"
 #include "count.h"
 
-#define CLIENT_TRIES 8 /* while another CPU deletes the entry */
+#define CLIENT_V6_BITS 64 /* of an IPv6 address, that tell clients apart */
+#define CLIENT_TRIES   8  /* while another CPU deletes the entry */
 
 /* Sets the key of the client with this address. */
 static __always_inline void client_of(struct scratch *s, const struct ftpnat_addr *addr,

@@ -9,8 +9,7 @@
 
 #include "config.h"
 
-#define ID_SLOT_SHIFT 27   /* of a session's id: the slot is in the bits above */
-#define PORT_FREE     1024 /* ports below are never chosen, only kept */
+#define ID_SLOT_SHIFT 27 /* of a session's id: the slot is in the bits above */
 
 const volatile __u32 ftpnat_slot = 0;	     /* 1..FTPNAT_SLOTS; 0: no cluster */
 const volatile __u32 ftpnat_inject_mark = 0; /* in skb->cb of frames that have waited */
@@ -53,7 +52,7 @@ static __noinline bool cluster_refuses(void)
 /* Is the port, host order, of this gateway's slice? */
 static __always_inline bool port_in_slice(__u16 port)
 {
-	return !clustered() || port < PORT_FREE ||
+	return !clustered() || port < PORT_UNPRIVILEGED ||
 	       (port & (FTPNAT_SLOTS - 1)) == ftpnat_slot - 1;
 }
 

@@ -60,7 +60,7 @@ static __always_inline bool ftp_feed_command(struct ftp_parser *p, __u8 c)
 	case FTP_STATE_START:
 		if (ftp_is_blank(c))
 			break;
-		if (c == 255) {
+		if (c == FTP_TELNET_IAC) {
 			p->state = FTP_STATE_IAC;
 			break;
 		}

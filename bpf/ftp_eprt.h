@@ -20,7 +20,7 @@ static __always_inline bool ftp_step_eprt(struct ftp_parser *p, __u8 c)
 		return ftp_odd(p, FTP_ENOUGH);
 	p->line.delimiter = c;
 	p->state = FTP_STATE_EPRT_PROTOCOL;
-	return c == 255 ? ftp_odd(p, FTP_ENOUGH) : true;
+	return c == FTP_TELNET_IAC ? ftp_odd(p, FTP_ENOUGH) : true;
 }
 
 /* The address that we write in the place of an IPv6 one might contain a hex letter. */
@@ -71,7 +71,8 @@ static __always_inline bool ftp_set_v6(struct ftp_parser *p)
 	for (i = 0; i < 4; i++)
 		p->line.addr[i] = bpf_htonl(ftp_group(p, 2 * i, gap, zeros) << 16 |
 					    ftp_group(p, 2 * i + 1, gap, zeros));
-	return p->line.addr[0] || p->line.addr[1] || p->line.addr[2] != bpf_htonl(0xffff);
+	return p->line.addr[0] || p->line.addr[1] ||
+	       p->line.addr[2] != bpf_htonl(FTPNAT_V4_MAPPED);
 }
 
 /* Not a number of an IPv4 address: no server takes it, except inside an IPv6 one. */
@@ -83,7 +84,7 @@ static __always_inline bool ftp_eprt_v4_bad(struct ftp_parser *p, __u8 delimiter
 /* The delimiter behind a dotted quad. False: malformed. */
 static __always_inline bool ftp_eprt_v4_end(struct ftp_parser *p)
 {
-	if (p->fields != 3 || p->number != FTP_NUMBER_DIGITS || p->value > 255)
+	if (p->fields != 3 || p->number != FTP_NUMBER_DIGITS || p->value > FTP_OCTET_MAX)
 		return ftp_eprt_v4_bad(p, 3);
 	p->octet[3] = (__u8)p->value;
 	ftp_number_start(p);
@@ -117,7 +118,7 @@ static __always_inline bool ftp_step_eprt_v4(struct ftp_parser *p, __u8 c)
 		return ftp_odd_byte(p, c, 2);
 	p->octet[p->fields & 3] = (__u8)p->value;
 	p->fields++;
-	if (p->value > 255)
+	if (p->value > FTP_OCTET_MAX)
 		return ftp_eprt_v4_bad(p, 2);
 	ftp_number_start(p);
 	return true;
@@ -141,7 +142,7 @@ static __always_inline bool ftp_embedded_v4(struct ftp_parser *p)
 	p->fields = 1;
 	ftp_number_start(p);
 	p->state = FTP_STATE_EPRT_V4;
-	return hundreds * 100 + tens * 10 + ones <= 255;
+	return hundreds * 100 + tens * 10 + ones <= FTP_OCTET_MAX;
 }
 
 static __always_inline bool ftp_step_colon(struct ftp_parser *p)
@@ -218,7 +219,7 @@ static __always_inline bool ftp_step_eprt_port(struct ftp_parser *p, __u8 c)
 			return false;
 		return ftp_number_space(p, c) || ftp_odd_byte(p, c, 3);
 	}
-	if (c == 255)
+	if (c == FTP_TELNET_IAC)
 		return ftp_odd(p, FTP_ENOUGH);
 	p->state = FTP_STATE_TAIL;
 	if (port > FTP_PORT_MAX) {

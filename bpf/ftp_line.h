@@ -11,6 +11,7 @@
 #define FTP_LINE_MAX   255   /* bytes of a 227 or 229, its end included */
 #define FTP_LENGTH_MAX 65535 /* bytes of a line that are counted */
 #define FTP_PORT_MAX   65535
+#define FTP_OCTET_MAX  255 /* of an address or port as decimal numbers */
 #define FTP_ENOUGH     255 /* separators: whatever follows */
 
 enum ftp_state {
@@ -45,7 +46,10 @@ enum ftp_state {
 	FTP_STATE_229_ODD,  /* the same as of 227; digits count */
 };
 
-#define FTP_TELNET_SB 250 /* RFC 854: a subnegotiation; WILL, WONT, DO, DONT behind it */
+/* Telnet commands (RFC 854); behind a subnegotiation come WILL, WONT, DO, DONT. */
+#define FTP_TELNET_FIRST 240
+#define FTP_TELNET_SB	 250
+#define FTP_TELNET_IAC	 255
 
 #define FTP_WORD(a, b, c, d) ((__u32)(a) << 24 | (b) << 16 | (c) << 8 | (d))
 
@@ -100,7 +104,7 @@ static __always_inline void ftp_set_v4(struct ftp_parser *p)
 {
 	p->line.addr[0] = 0;
 	p->line.addr[1] = 0;
-	p->line.addr[2] = bpf_htonl(0xffff);
+	p->line.addr[2] = bpf_htonl(FTPNAT_V4_MAPPED);
 	p->line.addr[3] = bpf_htonl((__u32)p->octet[0] << 24 | (__u32)p->octet[1] << 16 |
 				    (__u32)p->octet[2] << 8 | p->octet[3]);
 }
@@ -134,11 +138,11 @@ static __always_inline void ftp_step_iac_over(struct ftp_parser *p)
  */
 static __always_inline bool ftp_step_iac(struct ftp_parser *p, __u8 c)
 {
-	if (c < 240 || c == 255) {
+	if (c < FTP_TELNET_FIRST || c == FTP_TELNET_IAC) {
 		p->state = FTP_STATE_SKIP;
 		return false;
 	}
-	if (c > 250)
+	if (c > FTP_TELNET_SB)
 		p->state = FTP_STATE_IAC_OPTION;
 	else
 		ftp_step_iac_over(p);

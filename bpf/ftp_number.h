@@ -38,7 +38,7 @@ static __always_inline void ftp_step_odd(struct ftp_parser *p, __u8 c)
 	bool eprt = p->line.command == FTP_COMMAND_EPRT;
 	bool separator = eprt ? c == p->line.delimiter || c == '|' : c == ',';
 
-	if (c == 255)
+	if (c == FTP_TELNET_IAC)
 		p->separators = FTP_ENOUGH;
 	else if (separator && p->separators < FTP_ENOUGH)
 		p->separators++;

@@ -11,7 +11,7 @@
  */
 static __always_inline bool ftp_port_end(struct ftp_parser *p, __u8 c)
 {
-	if (c == 255)
+	if (c == FTP_TELNET_IAC)
 		return ftp_odd(p, FTP_ENOUGH);
 	p->state = FTP_STATE_TAIL;
 	ftp_set_v4(p);
@@ -48,7 +48,7 @@ static __always_inline bool ftp_step_port(struct ftp_parser *p, __u8 c)
 	if (c == ',' && p->number >= FTP_NUMBER_DIGITS) {
 		p->octet[p->fields & 7] = (__u8)p->value;
 		p->fields++;
-		if (p->value > 255)
+		if (p->value > FTP_OCTET_MAX)
 			return false;
 		ftp_number_start(p);
 		return true;

@@ -103,7 +103,7 @@ static __always_inline bool ftp_227_odd(const struct ftp_parser *p)
 	bool zero = (p->digits == 2 && p->value < 10) ||
 		    (p->digits == 3 && p->value < 100);
 
-	return !p->digits || p->digits > 3 || p->value > 255 ||
+	return !p->digits || p->digits > 3 || p->value > FTP_OCTET_MAX ||
 	       (zero && p->value > 7 && p->separators < 4);
 }
 
@@ -130,7 +130,7 @@ static __always_inline void ftp_step_227(struct ftp_parser *p, __u8 c)
 	bool blank = p->separators && !p->digits && ftp_is_blank(c);
 	bool sixth = p->separators == FTP_227_COMMAS && !(blank && p->gap);
 
-	if (c == 255) { /* a Telnet command, which some leave out */
+	if (c == FTP_TELNET_IAC) { /* a Telnet command, which some leave out */
 		p->state = FTP_STATE_227_ODD;
 	} else if (ftp_is_digit(c)) {
 		if (!p->separators && !p->digits)
@@ -211,7 +211,7 @@ static __always_inline void ftp_229_digits(struct ftp_parser *p, __u8 c)
 /* A byte that is not a digit, in front of the port. */
 static __always_inline void ftp_229_delimiter(struct ftp_parser *p, __u8 c)
 {
-	if (c == 255) { /* a Telnet command, which some leave out */
+	if (c == FTP_TELNET_IAC) { /* a Telnet command, which some leave out */
 		ftp_229_differs(p, c);
 		return;
 	}
@@ -271,7 +271,7 @@ static __always_inline void ftp_step_229_text(struct ftp_parser *p, __u8 c)
 {
 	if (c == '(')
 		ftp_229_parenthesis(p);
-	else if (c == 255)
+	else if (c == FTP_TELNET_IAC)
 		ftp_229_differs(p, c);
 }
 
@@ -292,7 +292,7 @@ static __always_inline bool ftp_feed_reply(struct ftp_parser *p, __u8 c)
 	switch (p->state) {
 	case FTP_STATE_START:
 		p->state = FTP_STATE_SKIP;
-		if (c == 255) {
+		if (c == FTP_TELNET_IAC) {
 			p->state = FTP_STATE_IAC;
 		} else if (c != '0' && ftp_is_digit(c)) {
 			p->state = FTP_STATE_CODE;

@@ -8,6 +8,7 @@
 
 #include <bpf/bpf_endian.h>
 
+#include "ftpnat_types.h"
 #include "types.h"
 
 #define FTP_TEXT_MAX                                                                     \
@@ -159,7 +160,7 @@ static __always_inline __u32 ftp_write_eprt(__u8 *buf, const __be32 *addr, __u16
 	struct ftp_text *text = (struct ftp_text *)buf;
 	__u32 at;
 
-	if (!addr[0] && !addr[1] && addr[2] == bpf_htonl(0xffff))
+	if (!addr[0] && !addr[1] && addr[2] == bpf_htonl(FTPNAT_V4_MAPPED))
 		at = ftp_put_octets(text, 0, addr[3], '.');
 	else
 		at = ftp_put_v6(text, 0, (const struct ftp_text_address *)addr);
@@ -194,7 +195,7 @@ FTP_GLOBAL int ftp_write_port_line(struct ftp_text *text,
 
 	if (!text || !addr)
 		return 0;
-	if (!addr->w[0] && !addr->w[1] && addr->w[2] == bpf_htonl(0xffff)) {
+	if (!addr->w[0] && !addr->w[1] && addr->w[2] == bpf_htonl(FTPNAT_V4_MAPPED)) {
 		at = ftp_begin(text, "PORT ");
 		at = ftp_put_port(text, at, addr->w, port);
 		return ftp_put_end(text, at);

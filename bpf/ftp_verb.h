@@ -189,7 +189,7 @@ static __always_inline void ftp_step_word(struct ftp_parser *p, __u8 c)
 /* proftpd ends a verb at NUL, too, and then sees no argument. */
 static __always_inline void ftp_step_verb(struct ftp_parser *p, __u8 c)
 {
-	if (c == 255) {
+	if (c == FTP_TELNET_IAC) {
 		p->state = FTP_STATE_IAC;
 		return;
 	}

@@ -50,7 +50,7 @@ static __always_inline __u8 shift_lowered(__u8 shift)
 static __always_inline __u16 window_units(__u32 bytes, __u8 shift)
 {
 	bytes >>= shift & 15;
-	return bytes < 0xffff ? (__u16)bytes : 0xffff;
+	return bytes < TCP_WINDOW_MAX ? (__u16)bytes : TCP_WINDOW_MAX;
 }
 
 /* Bytes of a window that the sender of direction `dir` has told. */

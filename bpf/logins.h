@@ -73,7 +73,8 @@ static __always_inline void login_ban(struct ftpnat_session *session, struct scr
 	key->addr = s->client_key.addr;
 	key->rule = session->rule;
 	key->family = addr_is_v4(&key->addr) ? FTPNAT_V4 : FTPNAT_V6;
-	key->len = FTPNAT_BAN_FIXED + (key->family == FTPNAT_V4 ? 128 : 64);
+	key->len = FTPNAT_BAN_FIXED +
+		   (key->family == FTPNAT_V4 ? ADDR_BITS : CLIENT_V6_BITS);
 	__builtin_memset(ban, 0, sizeof(*ban));
 	ban->since = s->segment.now;
 	ban->until = s->segment.now + rule->per_client.ban_time;

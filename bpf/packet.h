@@ -39,6 +39,7 @@
 
 #define IP_HEADER_MAX  60 /* four bits of 4 byte words */
 #define TCP_HEADER_MAX 60
+#define TCP_WINDOW_MAX 65535 /* in units of the shift: RFC 9293 section 3.1 */
 
 #define VLAN_ID_MASK 0x0fff /* of a tag; 0: a priority tag, no VLAN */
 

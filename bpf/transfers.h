@@ -162,7 +162,7 @@ static __noinline int transfer_collect(struct scan *c)
 	}
 	at = from - begin;
 	len = until - from;
-	t->argument_len = (__u16)(at + len < 65535 ? at + len : 65535);
+	t->argument_len = (__u16)(at + len < FTP_LENGTH_MAX ? at + len : FTP_LENGTH_MAX);
 	piece = piece_at(c, from - seg->start);
 	if (at >= FTPNAT_PATH_LEN || !piece)
 		return 0;

@@ -9,6 +9,8 @@
 
 #include <linux/types.h>
 
+#include "ftpnat_types.h"
+
 #define FTP_VERB_LEN 8 /* longest command that policy can name */
 
 #define FTP_FIRST_DATA_PORT 1024 /* RFC 2577 section 3: no data connection to one below */

@@ -19,6 +19,9 @@
 #define FTPNAT_MAX_HOPS	 4096 /* next hops remembered, power of two */
 #define FTPNAT_NAME_LEN	 32   /* rule name with its final NUL */
 
+#define FTPNAT_V4_MAPPED                                                                 \
+	0xffff /* third word of ::ffff:a.b.c.d: RFC 4291 section 2.5.5.2 */
+
 /* An IPv6 address, or an IPv4 one as ::ffff:a.b.c.d: one code path for both. */
 struct ftpnat_addr {
 	union {

@@ -8,8 +8,10 @@
 #include <string.h>
 
 /* ::ffff:0:0/96 */
-#define V4_MAPPED htonl(0xffff)
+#define V4_MAPPED htonl(FTPNAT_V4_MAPPED)
 #define V4_PREFIX 96
+#define V4_BITS	  32
+#define V6_BITS	  128
 
 bool ftpnat_addr_is_v4(const struct ftpnat_addr *a)
 {
@@ -42,6 +44,11 @@ bool ftpnat_addr_equal(const struct ftpnat_addr *a, const struct ftpnat_addr *b)
 enum ftpnat_family ftpnat_addr_family(const struct ftpnat_addr *a)
 {
 	return ftpnat_addr_is_v4(a) ? FTPNAT_V4 : FTPNAT_V6;
+}
+
+uint8_t ftpnat_addr_bits(const struct ftpnat_addr *a)
+{
+	return ftpnat_addr_is_v4(a) ? V4_BITS : V6_BITS;
 }
 
 const char *ftpnat_family_str(enum ftpnat_family family)
@@ -208,9 +215,9 @@ int ftpnat_prefix_parse(const char *text, struct ftpnat_prefix *out)
 	bool beyond = false;
 
 	if (parse_slice(text, len, FTPNAT_V4, &prefix.addr) == 0)
-		most = 32;
+		most = V4_BITS;
 	else if (parse_slice(text, len, FTPNAT_V6, &prefix.addr) == 0)
-		most = 128;
+		most = V6_BITS;
 	else
 		return -EINVAL;
 	bits = most;

@@ -47,6 +47,8 @@ bool ftpnat_addr_is_unicast(const struct ftpnat_addr *a);
 bool ftpnat_addr_equal(const struct ftpnat_addr *a, const struct ftpnat_addr *b);
 /* FTPNAT_V4 or FTPNAT_V6: index of the per-family arrays of the maps. */
 enum ftpnat_family ftpnat_addr_family(const struct ftpnat_addr *a);
+/* Bits of an address of its family: 32 or 128. */
+uint8_t ftpnat_addr_bits(const struct ftpnat_addr *a);
 /* "IPv4" or "IPv6" */
 const char *ftpnat_family_str(enum ftpnat_family family);
 

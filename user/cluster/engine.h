@@ -10,8 +10,7 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
-#define ENGINE_MEMBERS	   128	 /* of a group, at most */
-#define ENGINE_MESSAGE_MAX 65536 /* bytes of a message */
+#define ENGINE_MEMBERS 128 /* of a group, at most */
 
 struct engine_calls {
 	/* A message of a member, one's own included. */

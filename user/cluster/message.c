@@ -53,12 +53,6 @@ void message_put_u8(struct message_row *row, uint16_t tag, uint8_t value)
 	message_put(row, tag, &value, sizeof(value));
 }
 
-void message_put_u16(struct message_row *row, uint16_t tag, uint16_t value)
-{
-	value = htons(value);
-	message_put(row, tag, &value, sizeof(value));
-}
-
 void message_put_u32(struct message_row *row, uint16_t tag, uint32_t value)
 {
 	value = htonl(value);

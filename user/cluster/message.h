@@ -53,7 +53,6 @@ struct message_row {
 void message_begin(struct message_row *row, enum message_type type, uint64_t number);
 void message_put(struct message_row *row, uint16_t tag, const void *value, size_t len);
 void message_put_u8(struct message_row *row, uint16_t tag, uint8_t value);
-void message_put_u16(struct message_row *row, uint16_t tag, uint16_t value);
 void message_put_u32(struct message_row *row, uint16_t tag, uint32_t value);
 /* Fields within a field, until message_group_end() with what this returns. */
 size_t message_group(struct message_row *row, uint16_t tag);

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "ftpnat_ftp.h"
+
 #include "config/commands.h"
 #include "config/key.h"
 #include "config/per_client.h"
@@ -28,7 +30,7 @@ _Static_assert(CONFIG_MAX_WEIGHT == 1000, "as the key's text says");
 static const char *const foreign_names[] = { "deny", "allow" };
 static const char *const banner_names[] = { "pass", "hide" };
 
-static const struct ftpnat_ports default_data_ports = { 1024, 65535 };
+static const struct ftpnat_ports default_data_ports = { FTP_FIRST_DATA_PORT, UINT16_MAX };
 #define DEFAULT_MODES	     (1 << FTPNAT_PASSIVE | 1 << FTPNAT_ACTIVE)
 #define DEFAULT_CONTROL_PORT 21 /* RFC 959, 8 */
 

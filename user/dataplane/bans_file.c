@@ -38,7 +38,7 @@ static __u32 monotonic_of(time_t clock)
 static void address_str(char text[static FTPNAT_PREFIX_STRLEN],
 			const struct ftpnat_prefix *prefix)
 {
-	bool whole = prefix->len == (ftpnat_addr_is_v4(&prefix->addr) ? 32 : 128);
+	bool whole = prefix->len == ftpnat_addr_bits(&prefix->addr);
 
 	if (whole)
 		ftpnat_addr_str(text, &prefix->addr);

@@ -25,6 +25,4 @@ struct reset_sockets {
 int reset_send(struct reset_sockets *sockets, const struct reset *reset);
 void reset_close(struct reset_sockets *sockets);
 
-#define _cleanup_reset_ _cleanup_(reset_close)
-
 #endif

@@ -18,7 +18,8 @@ const struct ftpnat_transfer_event *event_transfer(const struct ftpnat_event *e)
 		       NULL;
 }
 
-const char *event_transfer_command(const struct ftpnat_transfer_event *t)
+/* RETR, STOR, ...; NULL: not known. */
+static const char *command_of(const struct ftpnat_transfer_event *t)
 {
 	static const char *const names[FTP_TRANSFER_MAX] = {
 		[FTP_TRANSFER_RETR] = "RETR",
@@ -128,7 +129,7 @@ void event_transfer_json(json_t *entry, const struct ftpnat_transfer_event *t)
 	ftpnat_endpoint_str(server, &t->event.server.dst, t->event.server.dport);
 	json_object_set_new(entry, "server", json_string(server));
 	json_object_set_new(entry, "user", argument_json(user));
-	json_object_set_new(entry, "command", text_json(event_transfer_command(t)));
+	json_object_set_new(entry, "command", text_json(command_of(t)));
 	json_object_set_new(entry, "path", argument_json(path));
 	json_object_set_new(entry, "cut", json_boolean(user.cut || path.cut));
 	json_object_set_new(entry, "mode", text_json(mode_of(t)));
@@ -156,7 +157,7 @@ static void print_argument(FILE *out, struct event_argument a)
 
 void event_transfer_print(FILE *out, const struct ftpnat_transfer_event *t)
 {
-	const char *command = event_transfer_command(t), *mode = mode_of(t);
+	const char *command = command_of(t), *mode = mode_of(t);
 	struct event_argument user = event_transfer_user(t);
 	struct event_argument path = event_transfer_path(t);
 	__u64 bytes, milliseconds = t->nanoseconds / MILLISECOND;

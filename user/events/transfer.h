@@ -12,9 +12,6 @@
 /* NULL: the event is another one. Events of a ring buffer have their whole size. */
 const struct ftpnat_transfer_event *event_transfer(const struct ftpnat_event *e);
 
-/* RETR, STOR, ...; NULL: not known. */
-const char *event_transfer_command(const struct ftpnat_transfer_event *t);
-
 /* An argument as the client wrote it, its end left out. */
 struct event_argument {
 	const char *byte;

@@ -16,7 +16,7 @@ static int end_sessions(const struct options *options, const struct servers_drai
 		.kind = "control",
 		.by_server = true,
 		.server = { .addr = drain->server.addr,
-			    .len = ftpnat_addr_is_v4(&drain->server.addr) ? 32 : 128 },
+			    .len = ftpnat_addr_bits(&drain->server.addr) },
 		.server_port = drain->server.port,
 	};
 	_cleanup_connections_ struct connections ended = { 0 };
