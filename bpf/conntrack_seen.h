@@ -37,6 +37,14 @@ static __always_inline void flow_ended(struct ftpnat_tuple *owner_key,
 		session_close(session, id);
 }
 
+/* What a turn of a data connection is for its transfer. */
+static __always_inline enum data_turn data_turned(const struct tcp_turn *turn)
+{
+	if (turn->opened)
+		return DATA_OPENED;
+	return turn->over || turn->closing ? DATA_OVER : DATA_FINISHES;
+}
+
 /* The TCP state of the connection with this client's entry has changed. */
 static __always_inline void flow_turned(struct ftpnat_tuple *key,
 					struct ftpnat_flow *owner,
@@ -44,10 +52,7 @@ static __always_inline void flow_turned(struct ftpnat_tuple *key,
 					const struct tcp_turn *turn)
 {
 	if (owner->kind == FTPNAT_DATA && (turn->opened || turn->ends) && transfers_on())
-		session_transfer(key, owner, peer,
-				 turn->opened		     ? DATA_OPENED :
-				 turn->over || turn->closing ? DATA_OVER :
-							       DATA_FINISHES);
+		session_transfer(key, owner, peer, data_turned(turn));
 	if (turn->lives_on && !turn->over)
 		flow_tell_again(key, owner);
 	if (turn->opened)

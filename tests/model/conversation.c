@@ -52,14 +52,13 @@ static void passive_exchange(struct conversation *c, struct text *command,
 	bool refused_ok = has(c, FEATURE_REFUSED_REPLIES);
 	bool server_v4 = alg_addr_is_v4(&c->config.server);
 	bool across = alg_across(&c->config), refused = false, is_227;
+	unsigned odd_227 = has(c, FEATURE_FAMILIES) ? 10 : 0; /* of an IPv6 server */
 	char argument;
 
 	if (across)
 		is_227 = random_chance(r, server_v4 ? 10 : 60);
 	else
-		is_227 = random_chance(r, server_v4		   ? 60 :
-					  has(c, FEATURE_FAMILIES) ? 10 :
-								     0);
+		is_227 = random_chance(r, server_v4 ? 60 : odd_227);
 	add_verb(c, command, is_227 ? "PASV" : "EPSV");
 	if (!is_227 && random_chance(r, 20)) {
 		argument = (char)('1' + random_below(r, 3));

@@ -295,9 +295,11 @@ static void says(struct line *line, enum end from, const char *text, size_t cut)
 	size_t len = strlen(text), piece;
 
 	for (size_t at = 0; at < len && line->good; at += piece) {
-		piece = cut == BYTEWISE ? 1 : at < cut ? cut : len - at;
-		if (piece > len - at)
-			piece = len - at;
+		piece = len - at;
+		if (cut == BYTEWISE)
+			piece = 1;
+		else if (at < cut && cut < piece)
+			piece = cut;
 		sends(line, from, text + at, piece);
 		sends(line, !from, NULL, 0);
 	}

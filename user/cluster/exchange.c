@@ -56,10 +56,11 @@ static void read_rules(struct exchange *x)
 
 int exchange_renew(struct exchange *x)
 {
-	int err = open_pin(x->dir, "ftpnat_replica", &x->replica_fd)   ?:
-			  open_pin(x->dir, "ftpnat_tell", &x->tell_fd) ?:
-			  open_pin(x->dir, "ftpnat_inject", &x->inject_fd);
+	int err = open_pin(x->dir, "ftpnat_replica", &x->replica_fd) ?:
+			  open_pin(x->dir, "ftpnat_tell", &x->tell_fd);
 
+	if (!err)
+		err = open_pin(x->dir, "ftpnat_inject", &x->inject_fd);
 	if (!err)
 		read_rules(x);
 	return err;
@@ -69,19 +70,27 @@ static int see_item(void *arg, void *data, size_t size);
 
 int exchange_open(struct exchange *x, const char *dir)
 {
-	int err;
+	const struct {
+		enum ftpnat_map map;
+		int *fd;
+	} maps[] = {
+		{ FTPNAT_MAP_CLUSTER, &x->cluster_fd },
+		{ FTPNAT_MAP_RECORDS, &x->records_fd },
+		{ FTPNAT_MAP_INBOX, &x->inbox_fd },
+		{ FTPNAT_MAP_FLOWS, &x->flows_fd },
+		{ FTPNAT_MAP_RULES, &x->rules_fd },
+		{ FTPNAT_MAP_CONFIG, &x->config_fd },
+	};
+	int err = 0;
 
 	x->dir = dir;
 	x->cluster_fd = x->records_fd = x->inbox_fd = x->flows_fd = -1;
 	x->rules_fd = x->config_fd = x->replica_fd = x->tell_fd = x->inject_fd = -1;
 	x->ring_fd = -1;
-	err = open_pin(dir, map_name(FTPNAT_MAP_CLUSTER), &x->cluster_fd)	  ?:
-		      open_pin(dir, map_name(FTPNAT_MAP_RECORDS), &x->records_fd) ?:
-		      open_pin(dir, map_name(FTPNAT_MAP_INBOX), &x->inbox_fd)	  ?:
-		      open_pin(dir, map_name(FTPNAT_MAP_FLOWS), &x->flows_fd)	  ?:
-		      open_pin(dir, map_name(FTPNAT_MAP_RULES), &x->rules_fd)	  ?:
-		      open_pin(dir, map_name(FTPNAT_MAP_CONFIG), &x->config_fd)	  ?:
-		      exchange_renew(x);
+	for (size_t i = 0; !err && i < ARRAY_SIZE(maps); i++)
+		err = open_pin(dir, map_name(maps[i].map), maps[i].fd);
+	if (!err)
+		err = exchange_renew(x);
 	if (err)
 		return err;
 	x->ring_fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "ftpnat_ring", 0, 0,

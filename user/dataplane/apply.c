@@ -169,10 +169,10 @@ static int put_interfaces(const struct slot *slot)
 
 static int fill_slot(struct slot *slot, const struct ftpnat_config *now)
 {
-	int err = begin_ids(slot, now)	      ?:
-			  clear_listens(slot) ?:
-			  commands_clear(slot->dataplane, slot->number);
+	int err = begin_ids(slot, now) ?: clear_listens(slot);
 
+	if (!err)
+		err = commands_clear(slot->dataplane, slot->number);
 	if (err)
 		return err_r(err, "can't read the maps in force: %s", strerror(-err));
 	clear_guards(slot);

@@ -111,9 +111,9 @@ static int compare(const void *one, const void *two)
 	int order =
 		v4 ?: memcmp(&a->prefix.addr, &b->prefix.addr, sizeof(a->prefix.addr));
 
-	return order					       ?:
-		       (int)a->prefix.len - (int)b->prefix.len ?:
-		       strcmp(a->rule_name, b->rule_name);
+	if (!order)
+		order = (int)a->prefix.len - (int)b->prefix.len;
+	return order ?: strcmp(a->rule_name, b->rule_name);
 }
 
 int bans_read(const struct view *view, struct bans *bans)

@@ -103,9 +103,9 @@ static int find_interfaces(struct change *change)
 			ret = -ENODEV;
 			continue;
 		}
-		err = find_header(config, from, to)	   ?:
-			      check_loopback(config, from) ?:
-			      check_largest_packet(config, from, to->ifindex);
+		err = find_header(config, from, to) ?: check_loopback(config, from);
+		if (!err)
+			err = check_largest_packet(config, from, to->ifindex);
 		if (err) {
 			ret = err;
 			continue;

@@ -40,8 +40,12 @@ static size_t half_character(const char *byte, size_t len)
 		tail++;
 	if (tail < len && (__u8)byte[len - 1 - tail] >= 0xc0) {
 		__u8 lead = (__u8)byte[len - 1 - tail];
-		size_t whole = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+		size_t whole = 2; /* RFC 3629 section 3 */
 
+		if (lead >= 0xf0)
+			whole = 4;
+		else if (lead >= 0xe0)
+			whole = 3;
 		return whole > tail + 1 ? tail + 1 : 0;
 	}
 	return 0;

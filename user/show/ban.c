@@ -33,9 +33,10 @@ static int banning_begin(struct banning *banning, const struct options *options)
 {
 	__u64 device;
 
-	return pin_lock(options->pin, &banning->lock_fd, &device) ?:
-		       view_open(&banning->view, options)	  ?:
-		       view_check_rule(&banning->view, options->filter.rule);
+	int err = pin_lock(options->pin, &banning->lock_fd, &device) ?:
+			  view_open(&banning->view, options);
+
+	return err ?: view_check_rule(&banning->view, options->filter.rule);
 }
 
 static int rule_id(const struct view *view, const char *name)

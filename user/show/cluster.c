@@ -150,5 +150,7 @@ int verb_cluster(const struct options *options)
 		err = view_print_json(json_incref(doc));
 	else
 		print_text(doc);
-	return err ?: synced ? 0 : EXIT_DEGRADED;
+	if (err)
+		return err;
+	return synced ? 0 : EXIT_DEGRADED;
 }

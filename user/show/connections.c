@@ -167,12 +167,18 @@ static int by_bytes(const void *one, const void *two)
 		       by_session(one, two);
 }
 
+static int by_end(const struct ftpnat_addr *one, __be16 one_port,
+		  const struct ftpnat_addr *two, __be16 two_port)
+{
+	return memcmp(one, two, sizeof(*one)) ?:
+		       sort_numbers(ntohs(one_port), ntohs(two_port));
+}
+
 static int by_client(const void *one, const void *two)
 {
 	const struct connection *a = one, *b = two;
 
-	return memcmp(&a->client.src, &b->client.src, sizeof(a->client.src))	    ?:
-		       sort_numbers(ntohs(a->client.sport), ntohs(b->client.sport)) ?:
+	return by_end(&a->client.src, a->client.sport, &b->client.src, b->client.sport) ?:
 		       by_session(one, two);
 }
 
@@ -202,8 +208,7 @@ static int by_server(const void *one, const void *two)
 {
 	const struct connection *a = one, *b = two;
 
-	return memcmp(&a->server.dst, &b->server.dst, sizeof(a->server.dst))	    ?:
-		       sort_numbers(ntohs(a->server.dport), ntohs(b->server.dport)) ?:
+	return by_end(&a->server.dst, a->server.dport, &b->server.dst, b->server.dport) ?:
 		       by_session(one, two);
 }
 

@@ -233,5 +233,7 @@ int verb_status(const struct options *options)
 		err = view_print_json(to_json(&status));
 	else
 		print_text(&status);
-	return err ?: json_array_size(status.degraded) ? EXIT_DEGRADED : 0;
+	if (err)
+		return err;
+	return json_array_size(status.degraded) ? EXIT_DEGRADED : 0;
 }
