@@ -53,7 +53,8 @@ static __always_inline bool fragment_first_v6(struct __sk_buff *skb, struct pack
 	p->ip_len = sizeof(ip6) + bpf_ntohs(ip6.payload_len);
 	addr_from_v6(&p->tuple.src, &ip6.saddr);
 	addr_from_v6(&p->tuple.dst, &ip6.daddr);
-	return true;
+	/* as in parse_frame() */
+	return !addr_is_v4(&p->tuple.src) && !addr_is_v4(&p->tuple.dst);
 }
 
 /*

@@ -201,6 +201,27 @@ static void test_others(void **state)
 	assert_true(good);
 }
 
+/* An IPv6 packet with the addresses that we use for IPv4 is of no flow (RFC 4038). */
+static void test_mapped(void **state)
+{
+	struct packet_spec spec;
+	char src[64], dst[64];
+	struct packet packet;
+	struct talk talk;
+
+	(void)state;
+	data_open(&talk, FULL4);
+	spec = data_sent(&talk, CLIENT);
+	snprintf(src, sizeof(src), "::ffff:%s", spec.src);
+	snprintf(dst, sizeof(dst), "::ffff:%s", spec.dst);
+	spec.src = src;
+	spec.dst = dst;
+	spec.payload = "x";
+	packet_build(&packet, &spec);
+	fragment(&packet, 0, true);
+	assert_true(unchanged("mapped", OUTER, INGRESS, &packet));
+}
+
 /* What is only watched is the kernel's to put together. */
 static void test_tracked(void **state)
 {
