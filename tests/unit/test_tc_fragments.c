@@ -294,8 +294,11 @@ static void test_flood(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_first_fragments), cmocka_unit_test(test_others),
-		cmocka_unit_test(test_tracked),		cmocka_unit_test(test_spoofed),
+		cmocka_unit_test(test_first_fragments),
+		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_mapped),
+		cmocka_unit_test(test_tracked),
+		cmocka_unit_test(test_spoofed),
 		cmocka_unit_test(test_flood), /* last: nothing is left */
 	};
 
