@@ -161,6 +161,7 @@ static __always_inline enum ftpnat_reason handle(struct xdp_md *ctx, bool across
 	struct ethhdr *eth = data;
 	struct ftpnat_flow *flow;
 	struct ftpnat_hop *hop;
+	enum ftpnat_reason verdict;
 	struct packet p;
 	__u32 now, rule;
 	__s32 dscp;
@@ -168,9 +169,12 @@ static __always_inline enum ftpnat_reason handle(struct xdp_md *ctx, bool across
 
 	if ((void *)(eth + 1) > data_end || !for_this_host(eth))
 		return FTPNAT_XDP_PASS;
-	if (parse_frame(data, data_end, eth->h_proto, (__u32)bpf_xdp_get_buff_len(ctx), 0,
-			ETH_HLEN, &p) != GO_ON ||
-	    !front_plain(&p))
+	verdict = parse_frame(data, data_end, eth->h_proto, (__u32)(data_end - data), 0,
+			      ETH_HLEN, &p);
+	if (verdict == FTPNAT_TRUNCATED) /* in several pieces? */
+		verdict = parse_frame(data, data_end, eth->h_proto,
+				      (__u32)bpf_xdp_get_buff_len(ctx), 0, ETH_HLEN, &p);
+	if (verdict != GO_ON || !front_plain(&p))
 		return FTPNAT_XDP_PASS;
 	flow = bpf_map_lookup_elem(&ftpnat_flows, &p.tuple);
 	if (!flow || flow->kind != FTPNAT_DATA ||
