@@ -111,10 +111,10 @@
 	  "announced data connection that never arrived", \
 	  "If there are many: something between client and gateway drops data connections, or clients give up.") \
 	X(EXPECTED_REPLACED, "expected_replaced", \
-	  "announcement replaced by a newer one of the session", \
+	  "expectation replaced by a newer one of the session", \
 	  "Nothing: clients do so when they retry.") \
 	X(EXPECTED_CLOSED, "expected_closed", \
-	  "announcement removed with its session or by the server's refusal", \
+	  "expectation removed with its session or by the server's refusal", \
 	  "Nothing.") \
 	X(CONTROL_OPENED, "control_opened", \
 	  "control connection opened: both ends have answered", \
@@ -252,7 +252,7 @@
 	  "client that is not counted, because the table of clients is full: limits per client don't hold for it", \
 	  "Somebody dials from very many addresses: see half_open_reclaimed. Raise limits.control (needs down and up) if they are honest.") \
 	X(BANNED, "banned", \
-	  "connection or announcement refused: the client is banned", \
+	  "connection or expectation refused: the client is banned", \
 	  "Nothing; ftpnat-load bans lists the bans, unban takes one back.") \
 	X(CONTROL_UNANSWERED, "control_unanswered", \
 	  "attempt at a control connection that was reset or got no answer in time", \

@@ -24,7 +24,7 @@ def _each(name, must, kinds=KINDS, group=EXPECTATIONS):
     return enter
 
 
-@_each("second connection", "An announcement admits one connection.")
+@_each("second connection", "An expectation admits one connection.")
 def second(s, line, end):
     s.data(line, end)
     s.shut(line, end, "a second time")

@@ -9,7 +9,7 @@ GROUP = "commands and replies"
 
 
 def _port(s, line):
-    """Where a line that is not an announcement would have led, had it been one."""
+    """Where a line without an address would have led, had it been one."""
     return (s.rule.dial, line.port)
 
 

@@ -187,7 +187,7 @@ class Scene:
         return tcp, peer
 
     def opens(self, line, pieces=None, nagle=False):
-        """The whole life of an honest announcement."""
+        """The whole life of an honest data connection."""
         end = self.announce(line, pieces, nagle)
         self.data(line, end)
         if line.command is None:

@@ -64,7 +64,7 @@ def test_passive_ports_open_only_while_announced(make_lab, kind, family):
         assert scan(client, host) == {21, announced}
         assert lab.gateway.expected() == [], "the client's scan has used its expectation up"
         announced = [address_of(session.sendcmd("EPSV")).port for _ in range(5)]
-        assert scan(client, host) == {21, announced[-1]}, "a new announcement removes the previous one"
+        assert scan(client, host) == {21, announced[-1]}, "a new expectation removes the previous one"
         session.sendcmd("EPSV")
         session.quit()
     wait_until(lambda: not lab.gateway.expected(), "the expectation is removed with its session")

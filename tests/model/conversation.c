@@ -16,13 +16,13 @@ static void speak(struct script *s, unsigned wait, const struct text *t)
 struct dialogue {
 	struct conversation *c;
 	unsigned answered;
-	bool announcing; /* an announcement is in flight */
+	bool announcing; /* an address line is in flight */
 	bool patient;	 /* the next command waits for all replies */
 	bool flood;	 /* as many commands in flight as the gateway remembers */
 	unsigned flying;
 };
 
-/* Might the gateway refuse announcements of this kind? */
+/* Might the gateway refuse address lines of this kind? */
 static bool may_refuse(const struct conversation *c, bool active)
 {
 	return !(active ? c->config.active : c->config.passive) || !c->config.foreign ||

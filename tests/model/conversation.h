@@ -13,7 +13,7 @@
 enum feature {
 	FEATURE_REFUSED_REPLIES =
 		1,	       /* refused commands answered by replies of many lines */
-	FEATURE_PIPELINED = 2, /* several announcements in flight */
+	FEATURE_PIPELINED = 2, /* several address lines in flight */
 	FEATURE_OPAQUE = 4,    /* AUTH TLS */
 	FEATURE_GSO = 8,       /* segments above the MSS */
 	FEATURE_PARTIAL = 16,  /* last words without a line end */

@@ -401,7 +401,7 @@ static void test_two_servers(void **state)
 }
 
 /*
- * An announcement of one session stays valid when other sessions of the same client end.
+ * An expectation of one session stays valid when other sessions of the same client end.
  */
 static void test_many_sessions(void **state)
 {

@@ -173,7 +173,7 @@ static void test_data(void **state)
 		struct talk talk;
 
 		talk_begin(&talk, id);
-		assert_true(talk_steps(&talk, "announcement", announce[id]));
+		assert_true(talk_steps(&talk, "expectation", announce[id]));
 		good &= data_check("data SYN", &talk, CLIENT, SYN, NULL, data_arrives);
 		good &= data_check("SYN-ACK", &talk, SERVER, SYN | ACK, NULL, NULL);
 		good &= data_check("ACK", &talk, CLIENT, ACK, NULL, data_opens);

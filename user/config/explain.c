@@ -19,7 +19,7 @@ static void explain_tls_data(json_t *list, const struct config_ports *tls_data,
 		sentence(
 			list,
 			"A guard drops the data connections of sessions under TLS, because their "
-			"announcements can't be read: see tls_data_ports.");
+			"address lines can't be read: see tls_data_ports.");
 		return;
 	}
 	if (explain_begin(&s, list)) {

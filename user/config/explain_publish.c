@@ -154,7 +154,7 @@ static void explain_tls(json_t *list, const struct config_publish *publish)
 	if (!publish->tls_data.ports.min) {
 		sentence(
 			list,
-			"TLS passes, but announcements under TLS can't be read, and the data "
+			"TLS passes, but address lines under TLS can't be read, and the data "
 			"connections of such sessions fail: see tls_data_ports.");
 	} else {
 		if (explain_begin(&s, list)) {

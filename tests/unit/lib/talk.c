@@ -289,7 +289,7 @@ static bool check_step(struct talk *talk, const char *says, const struct step *s
 	enum ftpnat_reason also[2 * STEP_ALSO + 1];
 	size_t n = 0;
 
-	/* an announcement is also counted by its result */
+	/* an expectation is also counted by its result */
 	for (size_t i = 0; i < STEP_ALSO && step->also[i]; i++) {
 		also[n++] = step->also[i];
 		if (step->also[i] == FTPNAT_EXPECTED)
