@@ -191,6 +191,10 @@ def all_drained(host, run):  # noqa: F811
         host.load("servers", "drain", "files", server)
 
 
+def without_fq(host, run):  # noqa: F811
+    host.up(config=INTERFACES + PUBLISH + "    rate: {rule: 1Mbit}\n")
+
+
 def full(host, run):  # noqa: F811
     host.up()
     put_usage(host, expected=65536)
@@ -270,6 +274,7 @@ SCENES = {
     "NUMBER new sessions": no_answer,
     "Server SERVER of rule RULE has refused": refusing,
     "Rule RULE has no FAMILY server": all_drained,
+    "NAME has not the qdisc fq": without_fq,
     "Table NAME is full": full,
     "The last reload": reload_failed,
     "Nobody checks the servers": no_run_for_health,
