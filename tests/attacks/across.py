@@ -11,5 +11,9 @@ from world import PUBLISH, PUBLISH6
 SAME_FAMILY = ("227 in the server's name", "227 to what the client dialled", "227 with a foreign address", "hidden 227",
                "SACK of a line", "line damaged on its way")
 
+# An IPv6 server has no IPv4 options
+SERVER_OF_IPV4 = "segment with a source route"
+
 entered().extend([replace(entry, rule=NAT64 if entry.rule is PUBLISH6 else NAT46, ours=True) for entry in entered()
-                  if entry.rule in (PUBLISH, PUBLISH6) and not entry.group.startswith(SAME_FAMILY)])
+                  if entry.rule in (PUBLISH, PUBLISH6) and not entry.group.startswith(SAME_FAMILY)
+                  and not (entry.group.startswith(SERVER_OF_IPV4) and "server's name" in entry.variant)])

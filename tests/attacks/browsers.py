@@ -48,5 +48,6 @@ def slipstream(s, text, how):
         if s.led_to((s.rule.server, FTP_DATA), destination, WANTED_INSIDE):
             raise Failed(f"the server reads {shown(got[-60:])}, and port {WANTED_INSIDE} of the client is reached")
     s.expects(0, "a request that is no FTP")
-    if got != text + (b"PORT 0,0,0,0,0,0\r\n" if s.rule.publishes else line):
+    nobody = b"EPRT |2|::|0|\r\n" if s.six else b"PORT 0,0,0,0,0,0\r\n"
+    if got != text + (nobody if s.rule.publishes else line):
         raise Failed(f"the server reads {shown(got[-60:])}")
