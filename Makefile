@@ -49,7 +49,7 @@ LIBS_LDLIBS = $(eval LIBS_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIBS_L
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all bpf tools unit man deb deb-check fuzz soak soak-model check check-kernels demo compare attacks check-reproducible bench bench-pair bench-tools fuzz-packets lint format install uninstall \
+.PHONY: all cluster-sweep bpf tools unit man deb deb-check fuzz soak soak-model check check-kernels demo compare attacks check-reproducible bench bench-pair bench-tools fuzz-packets lint format install uninstall \
 	clean help
 
 all: $(PROGRAM) ## build ./ftpnat-load (default)
@@ -118,7 +118,7 @@ $(BUILD)/man/%: docs/man/%.scd $(BUILD)/man/reasons.scd
 unit: $(UNIT) $(BUILD)/tests/test_conversations $(LOADERS) $(BUILD)/tests/killer.so ## build the unit tests (build/tests/test_*)
 
 # For the end-to-end tests.
-unit: $(BUILD)/e2e/lib/quick_syn.bpf.o $(BUILD)/e2e/lib/priority_tag.bpf.o $(BUILD)/e2e/lib/lacking.so $(BUILD)/e2e/lib/no_timers.so
+unit: $(BUILD)/e2e/lib/quick_syn.bpf.o $(BUILD)/e2e/lib/priority_tag.bpf.o $(BUILD)/e2e/lib/power_cut.bpf.o $(BUILD)/e2e/lib/lacking.so $(BUILD)/e2e/lib/no_timers.so
 
 $(BUILD)/e2e/lib/%.so: tests/e2e/lib/%.c $(BUILD)/.tools
 	$(say) CC $@
@@ -177,6 +177,10 @@ soak: all $(BUILD)/tests/test_conversations ## real sessions under disturbances 
 	$(if $(ROUND),,@$(BUILD)/tests/test_conversations --count 10000)
 	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/soak/soak.py $(if $(MINUTES),--minutes $(MINUTES)) \
 		$(if $(SEED),--seed $(SEED)) $(if $(ROUND),--round $(ROUND))
+
+cluster-sweep: all $(BUILD)/e2e/lib/power_cut.bpf.o ## power-off of a gateway before and after each packet of sessions of all kinds: hours (root)
+	@scripts/deps build test
+	@FTPNAT_SWEEP=all PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -p no:cacheprovider -q tests/e2e/test_cluster_sweep.py
 
 soak-model: $(BUILD)/tests/test_conversations ## random FTP conversations with simulated hosts, until interrupted (root)
 	@$< --count 0

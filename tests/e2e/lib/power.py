@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Power-off of a cluster's gateway at a certain packet, and its return."""
+
+import json
+import os
+import struct
+import threading
+
+from lab import run, wait_until
+from servers import TOP
+
+PROGRAM = os.path.join(TOP, "build", "e2e", "lib", "power_cut.bpf.o")
+CUT = struct.Struct("=QQII")  # struct cut
+
+
+class Power:
+    """Of one gateway: its ports at the switch are cut when the time has come."""
+
+    def __init__(self, member):
+        self.member = member
+        self.pins = f"/sys/fs/bpf/{member.name}-power"
+        run(["bpftool", "prog", "loadall", PROGRAM, self.pins, "pinmaps", self.pins])
+        member.lab.closers.append(lambda: run(["rm", "-r", self.pins], check=False))
+        for interface, program in (("c1", "power_counted"), ("s1", "power_counted"), ("p0", "power_peers")):
+            port = f"{interface}-{member.number}"
+            # not tc -n, which would hide the pins
+            tc = ["nsenter", f"--net=/run/netns/{member.lab.switch.name}", "tc"]
+            run([*tc, "qdisc", "add", "dev", port, "clsact"])
+            for direction in ("ingress", "egress"):
+                run([*tc, "filter", "add", "dev", port, direction, "bpf", "da", "pinned", f"{self.pins}/{program}"])
+
+    def set(self, at=0, after=False):
+        """Counts from 1; 0: never."""
+        run(["bpftool", "map", "update", "pinned", f"{self.pins}/power_cut", "key", "hex", "00", "00", "00", "00",
+             "value", "hex", *CUT.pack(at, 0, after, 0).hex(" ").split()])
+
+    def get(self):
+        """TCP packets seen, and whether its links are cut."""
+        value = json.loads(run(["bpftool", "-j", "map", "lookup", "pinned", f"{self.pins}/power_cut",
+                                "key", "hex", "00", "00", "00", "00"]).stdout)["value"]
+        _, seen, _, done = CUT.unpack(bytes(int(byte, 16) for byte in value))
+        return seen, bool(done)
+
+
+class Watch(threading.Thread):
+    """As soon as the links are cut, the processes are killed and the other gateway gets the addresses."""
+
+    def __init__(self, power, other):
+        super().__init__(daemon=True)
+        self.power, self.other = power, other
+        self.ended = threading.Event()
+        self.failed = None
+        self.happened = False
+
+    def run(self):
+        try:
+            while not self.ended.wait(0.01):
+                if self.power.get()[1]:
+                    self.power.member.power_off()
+                    self.other.take_addresses()
+                    self.happened = True
+                    return
+        except Exception as error:  # noqa: BLE001: told by whoever waits for it
+            self.failed = error
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.ended.set()
+        self.join()
+        if self.failed and not exc[0]:
+            raise self.failed
+
+
+def power_on(power):
+    """It starts as after a boot: without any state; returns when it is synced."""
+    member, lab = power.member, power.member.lab
+    member.gateway.down()
+    member.drop_addresses()
+    power.set()
+    for interface in ("c1", "s1", "p0"):
+        member.gw.ip(f"link set {interface} up")
+        for family, addr in (("4", {"c1": f"10.1.1.1{member.number}/24", "s1": f"10.2.1.1{member.number}/24",
+                                    "p0": f"10.99.0.{member.number}/24"}[interface]),
+                             ("6", {"c1": f"fd00:1:1::1{member.number}/64", "s1": f"fd00:2:1::1{member.number}/64",
+                                    "p0": f"fd00:99::{member.number}/64"}[interface])):
+            member.gw.ip(f"addr replace {addr} dev {interface}" + (" nodad" if family == "6" else ""))
+    member.gw.alive = True
+    member.start()
+    wait_until(lambda: all(other.synced_with(len(lab.members)) for other in lab.members),
+               lambda: "\n".join(other.status().stdout for other in lab.members))

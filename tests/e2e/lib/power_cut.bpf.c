@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * On the switch's ports of a gateway: with TCP packet number `at` that goes to it or comes
+ * from it, all its links are cut.
+ */
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/pkt_cls.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+struct cut {
+	__u64 at;    /* 0: never */
+	__u64 seen;  /* TCP packets */
+	__u32 after; /* that packet still passes */
+	__u32 done;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cut);
+} power_cut SEC(".maps");
+
+static int is_tcp(struct __sk_buff *skb)
+{
+	__u8 protocol = 0;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		bpf_skb_load_bytes(skb,
+				   ETH_HLEN + __builtin_offsetof(struct iphdr, protocol),
+				   &protocol, 1);
+	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
+		bpf_skb_load_bytes(skb,
+				   ETH_HLEN + __builtin_offsetof(struct ipv6hdr, nexthdr),
+				   &protocol, 1);
+	return protocol == IPPROTO_TCP;
+}
+
+/* Its links to clients and servers. */
+SEC("tc")
+int power_counted(struct __sk_buff *skb)
+{
+	__u32 zero = 0;
+	struct cut *cut = bpf_map_lookup_elem(&power_cut, &zero);
+
+	if (!cut)
+		return TC_ACT_OK;
+	if (cut->done)
+		return TC_ACT_SHOT;
+	if (!is_tcp(skb) || __sync_fetch_and_add(&cut->seen, 1) + 1 != cut->at)
+		return TC_ACT_OK;
+	cut->done = 1;
+	return cut->after ? TC_ACT_OK : TC_ACT_SHOT;
+}
+
+/* Its link to the other gateways. */
+SEC("tc")
+int power_peers(struct __sk_buff *skb)
+{
+	__u32 zero = 0;
+	struct cut *cut = bpf_map_lookup_elem(&power_cut, &zero);
+
+	(void)skb;
+	return cut && cut->done ? TC_ACT_SHOT : TC_ACT_OK;
+}
+
+char LICENSE[] SEC("license") = "GPL";
