@@ -39,6 +39,7 @@
 #define HIDDEN_220	   27
 #define HIDDEN_215	   28
 #define REFUSAL_PEERS	   29
+#define REFUSAL_DEFAULT	   30
 #define REFUSALS	   32 /* power of two */
 
 /*
@@ -80,6 +81,7 @@ static const char refusal_text[REFUSALS][64] = {
 	[HIDDEN_220] = "220 FTP server ready.\r\n",
 	[HIDDEN_215] = "215 UNIX Type: L8\r\n",
 	[REFUSAL_PEERS] = "425 A part of this service is away, try again later.\r\n",
+	[REFUSAL_DEFAULT] = "425 Use PASV or EPSV first.\r\n",
 };
 
 static __always_inline __u32 refusal_index(enum ftpnat_reason why)
@@ -232,6 +234,13 @@ static __always_inline __u8 reply_names(__u16 code)
 	}
 }
 
+/* Is it a transfer over the default data port? Its expectation ends with it. */
+static __always_inline bool command_is_default(__u8 command)
+{
+	return (command & (COMMAND_EXPECTS | COMMAND_REFUSED)) == COMMAND_EXPECTS &&
+	       ftp_transfers(command & (__u8) ~(COMMAND_EXPECTS | COMMAND_ALONE));
+}
+
 /* Does the code refuse the command? */
 static __always_inline bool reply_refuses(__u16 code)
 {
@@ -254,7 +263,8 @@ static __always_inline bool command_fits(__u8 command, __u16 code)
 	if (!reply_refuses(code))
 		return !is_passive(command) && command != FTP_COMMAND_AUTH;
 	return !reply_on_no_address(code) || (command & COMMAND_ALONE) ||
-	       !(command & (COMMAND_EXPECTS | COMMAND_REFUSED));
+	       !(command & (COMMAND_EXPECTS | COMMAND_REFUSED)) ||
+	       command_is_default(command);
 }
 
 /*
@@ -382,6 +392,13 @@ __noinline int command_take(struct ftpnat_session *session, __u8 command)
 	return s->command_search.found;
 }
 
+/* Is it a transfer that waits for its reply? */
+static __always_inline bool command_transfers(__u8 command)
+{
+	return !(command & COMMAND_REFUSED) &&
+	       ftp_transfers(command & (__u8) ~(COMMAND_EXPECTS | COMMAND_ALONE));
+}
+
 /*
  * While a transfer runs, some servers answer what comes after it at once: that they don't
  * know a command (RFC 959 section 4.2) then answers one that `commands` or `tls` refused,
@@ -389,18 +406,29 @@ __noinline int command_take(struct ftpnat_session *session, __u8 command)
  */
 static __always_inline __u8 reply_overtakes(struct ftpnat_session *session, __u16 code)
 {
-	__u32 i = bounded(session->first, FTPNAT_MAX_COMMANDS);
-	__u8 command = session->command[i];
-	__u16 ahead = session->ahead[i];
+	__u32 i = bounded(session->first, FTPNAT_MAX_COMMANDS), transfer = i;
+	__u8 behind = command_transfers(session->command[i]), command;
+	__u16 ahead;
 
-	if ((code != 500 && code != 502) || session->commands <= session->late ||
+	i = bounded(i + behind, FTPNAT_MAX_COMMANDS);
+	command = session->command[i];
+	ahead = session->ahead[i];
+	if ((code != 500 && code != 502) ||
+	    session->commands <= session->late + (__u32)behind ||
 	    !(command & COMMAND_REFUSED) ||
-	    (command & (__u8) ~(COMMAND_REFUSED | COMMAND_ALONE)) < REFUSAL_TLS_FIRST)
+	    (command & (__u8) ~(COMMAND_REFUSED | COMMAND_ALONE)) < REFUSAL_TLS_FIRST ||
+	    (command & (__u8)~COMMAND_ALONE) == (COMMAND_REFUSED | REFUSAL_DEFAULT))
 		return FTP_COMMAND_NONE;
-	session->ahead[i] = 0;
-	command_pop(session);
-	if (session->commands)
-		session->ahead[bounded(session->first, FTPNAT_MAX_COMMANDS)] += ahead;
+	if (behind) { /* the transfer itself still waits, in its place */
+		session->command[i] = session->command[transfer];
+		session->ahead[i] = session->ahead[transfer];
+	}
+	session->awaiting--;
+	session->first++;
+	session->commands--;
+	if (session->commands > behind)
+		session->ahead[bounded(session->first + behind, FTPNAT_MAX_COMMANDS)] +=
+			ahead;
 	else
 		session->others += ahead;
 	return command & (__u8)~COMMAND_ALONE;

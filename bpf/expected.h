@@ -84,6 +84,34 @@ static __always_inline void expectation_close(struct ftpnat_session *session, __
 		expectation_remove(&s->closed_expectation, why);
 }
 
+/* Has what the session announced still to come? */
+static __always_inline bool expectation_stands(const struct ftpnat_session *session,
+					       __u32 id)
+{
+	struct scratch *s = scratch_get();
+	struct ftpnat_expected *e;
+
+	if (!s || !(session->flags & FTPNAT_SESSION_EXPECTS))
+		return false;
+	s->due_expectation = session->expectation;
+	e = bpf_map_lookup_elem(&ftpnat_expected, &s->due_expectation);
+	return e && e->session == id;
+}
+
+/*
+ * Another data connection is announced. What a transfer has expected from the default data
+ * port is closed at once, since nothing may come from there any more.
+ */
+static __noinline int expectation_of_port(struct ftpnat_session *session, __u32 id)
+{
+	struct scratch *s = scratch_get();
+
+	if (s && expectation_stands(session, id) &&
+	    session->expectation.dport == session->server.sport)
+		expectation_close(session, id, FTPNAT_EXPECTED_REPLACED);
+	return 0;
+}
+
 /*
  * The session is due, and locked: its expectation is closed if its time is over. True: it
  * has one whose time is still to come.

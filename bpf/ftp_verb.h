@@ -21,6 +21,29 @@ static __always_inline __u8 ftp_transfer(__u32 verb)
 	}
 }
 
+/* Does the command open a data connection? */
+static __always_inline bool ftp_transfers(__u8 command)
+{
+	return command == FTP_COMMAND_TRANSFER || command == FTP_COMMAND_LISTING;
+}
+
+/* Does the command say where the next data connection goes? */
+static __always_inline bool ftp_announces(__u8 command)
+{
+	switch (command) {
+	case FTP_COMMAND_PORT:
+	case FTP_COMMAND_EPRT:
+	case FTP_COMMAND_PASV:
+	case FTP_COMMAND_EPSV:
+	case FTP_COMMAND_LPRT:
+	case FTP_COMMAND_LPSV:
+	case FTP_COMMAND_EPSV_AS_PASV:
+	case FTP_COMMAND_PASV_AS_EPSV:
+		return true;
+	}
+	return false;
+}
+
 /* Commands whose argument matters, but none of its bytes. */
 static __always_inline bool ftp_has_argument(__u8 command)
 {
@@ -127,6 +150,11 @@ static __always_inline void ftp_verb(struct ftp_parser *p)
 	case FTP_WORD('A', 'P', 'P', 'E'):
 		command = FTP_COMMAND_TRANSFER;
 		p->line.delimiter = ftp_transfer(p->value);
+		break;
+	case FTP_WORD('L', 'I', 'S', 'T'):
+	case FTP_WORD('N', 'L', 'S', 'T'):
+	case FTP_WORD('M', 'L', 'S', 'D'):
+		command = FTP_COMMAND_LISTING;
 		break;
 	case FTP_WORD('S', 'I', 'T', 'E'):
 	case FTP_WORD('M', 'D', 'T', 'M'):

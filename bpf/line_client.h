@@ -23,6 +23,7 @@ static __always_inline enum ftpnat_reason expect_active(struct __sk_buff *skb,
 	struct ftpnat_expected_key *key = &s->expectation.key;
 	const struct ftpnat_addr *named = (const struct ftpnat_addr *)line->addr;
 	bool keep = addr_equal(&session->client.src, &session->server.src);
+	__u16 min = line->port, max = line->port;
 	enum ftpnat_reason verdict;
 
 	if (!(rule->modes & (1 << FTPNAT_ACTIVE)) || session->flags & FTPNAT_SESSION_EPSV)
@@ -43,13 +44,14 @@ static __always_inline enum ftpnat_reason expect_active(struct __sk_buff *skb,
 	expectation_fill(session, s, FTPNAT_ACTIVE, line->port);
 	if (keep) {
 		key->dst = *named;
-		verdict = expect(skb, session, s, line->port, line->port);
 	} else if (rule->kind == FTPNAT_PUBLISH) {
-		verdict = expect(skb, session, s, FTP_FIRST_DATA_PORT, PORT_MAX);
+		min = FTP_FIRST_DATA_PORT;
+		max = PORT_MAX;
 	} else {
-		verdict =
-			expect(skb, session, s, rule->data_port_min, rule->data_port_max);
+		min = rule->data_port_min;
+		max = rule->data_port_max;
 	}
+	verdict = expect(skb, session, s, min, max);
 	if (verdict != GO_ON)
 		return verdict;
 	if (addr_equal(&key->dst, named) && key->dport == e->dport)
@@ -70,6 +72,81 @@ static __always_inline enum ftpnat_reason expect_active(struct __sk_buff *skb,
 }
 
 /*
+ * A transfer that no line has announced a data connection for (RFC 959 section 3.2): the
+ * server will connect to the port of the client's control connection. The client, which
+ * dialled port L, sees it come from L-1, whatever the server's port is: inetutils' ftpd
+ * takes any, as servers do behind PORT. GO_ON, PASS where there is nothing to do, else why not.
+ */
+static __always_inline enum ftpnat_reason expect_default(struct __sk_buff *skb,
+							 struct ftpnat_session *session,
+							 struct scratch *s)
+{
+	struct ftpnat_rule *rule;
+	struct ftpnat_expected *e;
+	enum ftpnat_reason verdict;
+	__u16 port;
+
+	if (session->flags & FTPNAT_SESSION_NOT_FTP || session->closing ||
+	    bpf_ntohs(session->client.dport) < 2)
+		return FTPNAT_PASS;
+	/* or the one before, which was announced, is about to begin */
+	if (session->announced == FTPNAT_ANNOUNCED_USED &&
+	    expectation_stands(session, s->segment.session))
+		return FTPNAT_PASS;
+	rule = rule_get(s, session->rule);
+	if (!rule)
+		return FTPNAT_PASS;
+	verdict = default_port_is_refused(session, rule);
+	if (verdict != GO_ON)
+		return session->announced == FTPNAT_ANNOUNCED_NEVER ? verdict : FTPNAT_PASS;
+	s->expectation.key.peer = session->server.dst;
+	s->expectation.key.dst = session->server.src;
+	e = (struct ftpnat_expected *)s->expectation.value;
+	e->src = session->client.dst;
+	e->sport = session->flags & FTPNAT_SESSION_TRACKED ?
+			   0 :
+			   bpf_htons(bpf_ntohs(session->client.dport) - 1);
+	e->dst = session->client.src;
+	expectation_fill(session, s, FTPNAT_ACTIVE, bpf_ntohs(session->client.sport));
+	port = bpf_ntohs(session->server.sport);
+	s->expectation.key.dport = session->server.sport;
+	return expect(skb, session, s, port, port);
+}
+
+/*
+ * A transfer: the command as it waits for its reply. One for which the server can't connect
+ * is replaced, as far as its start is still here.
+ */
+static __always_inline __u8 transfer_begins(struct __sk_buff *skb,
+					    struct ftpnat_session *session,
+					    struct scratch *s, __u8 command)
+{
+	const struct scanning *scan = &s->segment.scan;
+	enum ftpnat_reason verdict;
+
+	if (session->announced == FTPNAT_ANNOUNCED) {
+		session->announced = FTPNAT_ANNOUNCED_USED;
+		return command;
+	}
+	verdict = expect_default(skb, session, s);
+	if (verdict == FTPNAT_PASS)
+		return command;
+	line_is(s, verdict == GO_ON ? FTPNAT_LINE_DEFAULT : verdict);
+	if (verdict == GO_ON)
+		return command | COMMAND_EXPECTS;
+	if (session->flags & FTPNAT_SESSION_TRACKED ||
+	    session->announced != FTPNAT_ANNOUNCED_NEVER ||
+	    (!scan->releasing && seq_before(scan->line, scan->fresh)))
+		return command;
+	refusal_write(&s->segment, REFUSED_ADDRESS);
+	s->segment.outcome.drops = true;
+	return (__u8)(COMMAND_REFUSED |
+		      (verdict == FTPNAT_LINE_MODE || verdict == FTPNAT_LINE_PRIVILEGED ?
+			       REFUSAL_DEFAULT :
+			       refusal_index(verdict)));
+}
+
+/*
  * The client speaks another protocol: a browser, say, that a web page makes write an
  * address line (NAT slipstreaming). Nothing is opened for it any more. What it says to a
  * server outside isn't read either; on its way to a published server an address line
@@ -82,7 +159,7 @@ static __always_inline void not_ftp(struct ftpnat_session *session, struct scrat
 	line_is(s, FTPNAT_NOT_FTP);
 	session->flags |= FTPNAT_SESSION_NOT_FTP;
 	expectation_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
-	if ((rule && rule->kind == FTPNAT_PUBLISH) || s->policy.has)
+	if ((rule && rule->kind == FTPNAT_PUBLISH) || s->policy.has & ~POLICY_ANNOUNCE)
 		return;
 	session->stream[FTPNAT_FROM_CLIENT].tls = FTPNAT_TLS_LOST;
 	session->stream[FTPNAT_FROM_SERVER].tls = FTPNAT_TLS_LOST;
@@ -136,8 +213,16 @@ static __always_inline void client_line_refuse(struct ftpnat_session *session,
 {
 	const struct ftp_parser *p = &session->stream[FTPNAT_FROM_CLIENT].parser;
 
-	line_is(s, refusal == REFUSAL_TLS_FIRST ? FTPNAT_LINE_TLS_FIRST :
-						  FTPNAT_LINE_COMMAND);
+	if (refusal == REFUSAL_TLS_FIRST)
+		line_is(s, FTPNAT_LINE_TLS_FIRST);
+	else if (refusal == REFUSAL_DEFAULT)
+		line_is(s, session->flags & FTPNAT_SESSION_EPSV ||
+					   bpf_ntohs(session->client.sport) >=
+						   FTP_FIRST_DATA_PORT ?
+				   FTPNAT_LINE_MODE :
+				   FTPNAT_LINE_PRIVILEGED);
+	else
+		line_is(s, FTPNAT_LINE_COMMAND);
 	/* as a file name, if its start has left */
 	refusal_write(&s->segment,
 		      refusal == REFUSAL_LONG ? REFUSED_LONG : REFUSED_ADDRESS);
@@ -202,16 +287,39 @@ static __always_inline bool client_line(struct __sk_buff *skb,
 								 FTPNAT_LINE_UNCHANGED);
 		}
 	}
-	if (ftp_has_argument(command)) {
+	if (ftp_announces(command & (__u8)~COMMAND_EXPECTS) &&
+	    !(command & COMMAND_REFUSED)) {
+		session->announced = FTPNAT_ANNOUNCED;
+		if (!(command & COMMAND_EXPECTS))
+			expectation_of_port(session, s->segment.session);
+	}
+	if (ftp_transfers(command))
+		return false; /* session_transfer_line() is next */
+	if (command == FTP_COMMAND_USER) {
 		if (transfers_on())
 			transfer_line(session);
-		if (command != FTP_COMMAND_TRANSFER || !transfers_on())
-			command = FTP_COMMAND_OTHER;
+		command = FTP_COMMAND_OTHER;
 	}
 	if (command == FTP_COMMAND_PASS && !logins_counted(session))
 		command = FTP_COMMAND_OTHER;
 	command_push(session, command);
 	return whole;
+}
+
+/* The line that client_line() has looked at is a transfer. Returns as that. */
+static __always_inline bool client_transfer(struct __sk_buff *skb,
+					    struct ftpnat_session *session,
+					    struct scratch *s, __u8 command)
+{
+	bool file = command == FTP_COMMAND_TRANSFER && transfers_on();
+
+	command = transfer_begins(skb, session, s, command);
+	if (!(command & COMMAND_REFUSED) && file)
+		transfer_line(session);
+	else if (ftp_transfers(command))
+		command = FTP_COMMAND_OTHER;
+	command_push(session, command);
+	return s->segment.outcome.drops;
 }
 
 /*

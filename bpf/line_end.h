@@ -120,6 +120,8 @@ static __always_inline void line_end(struct scan *c)
 		transfer_collect(c);
 	whole = client ? session_client_line(c->skb, c->session) :
 			 session_server_line(c->skb, c->session);
+	if (client && ftp_transfers(line->command) && !seg->outcome.drops)
+		whole = session_transfer_line(c->skb, c->session);
 	line_replace(c, whole);
 }
 

@@ -199,6 +199,30 @@ static __noinline void stray_address(const struct ftpnat_session *session,
 		refusal_write(&s->segment, REFUSED_TEXT);
 }
 
+/* The final reply to a command: what was announced may be over with it. */
+__noinline int announcement_answered(struct ftpnat_session *session, __u8 command,
+				     __u16 code)
+{
+	struct scratch *s = scratch_get();
+	bool over = command & COMMAND_EXPECTS && !(command & COMMAND_REFUSED) &&
+		    (reply_refuses(code) || command_is_default(command));
+
+	if (!session || !s)
+		return 0;
+	if (command == FTP_COMMAND_EPSV_ALL && code < 300)
+		session->flags |= FTPNAT_SESSION_EPSV; /* RFC 2428 section 4 */
+	if (command == FTP_COMMAND_REIN && code < 300) {
+		/* RFC 959: as right after the connection was made */
+		session->flags &= ~FTPNAT_SESSION_EPSV;
+		session->announced = FTPNAT_ANNOUNCED_NEVER;
+		transfer_forget_user();
+		over = true;
+	}
+	if (over)
+		expectation_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
+	return 0;
+}
+
 /*
  * A complete line of the server. Sets segment.outcome.text; the return value says
  * whether it replaces the whole line or only the address.
@@ -253,24 +277,14 @@ static __always_inline bool server_line(struct __sk_buff *skb,
 		refusal_write(&s->segment, command);
 		return true;
 	}
-	if (command == FTP_COMMAND_TRANSFER)
+	if ((command & (__u8)~COMMAND_EXPECTS) == FTP_COMMAND_TRANSFER)
 		transfer_reply(line->code);
 	if (command == FTP_COMMAND_AUTH && line->code == 234) {
 		transfer_forget_user();
 		tls_begin(session);
 		line_is(s, FTPNAT_OPAQUE);
 	}
-	if (command == FTP_COMMAND_EPSV_ALL && line->code < 300)
-		session->flags |= FTPNAT_SESSION_EPSV; /* RFC 2428 section 4 */
-	if (command == FTP_COMMAND_REIN && line->code < 300) {
-		/* RFC 959: as right after the connection was made */
-		session->flags &= ~FTPNAT_SESSION_EPSV;
-		transfer_forget_user();
-		expectation_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
-	}
-	if (command & COMMAND_EXPECTS && !(command & COMMAND_REFUSED) &&
-	    reply_refuses(line->code))
-		expectation_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
+	announcement_answered(session, command, line->code);
 	if (line->code != 227 && line->code != 229)
 		return false;
 	if (line->form == FTP_FORM_MALFORMED) {

@@ -60,6 +60,19 @@ __noinline bool session_client_line(struct __sk_buff *skb, struct ftpnat_session
 	return whole;
 }
 
+/* After it, where the line is a transfer that is not refused, see client_transfer(). */
+__noinline bool session_transfer_line(struct __sk_buff *skb,
+				      struct ftpnat_session *session)
+{
+	struct scratch *s = scratch_get();
+
+	if (!session || !s)
+		return false;
+	return client_transfer(
+		skb, session, s,
+		session->stream[FTPNAT_FROM_CLIENT].parser.line.command);
+}
+
 /*
  * `tls: deny`, and the client begins with TLS: a line instead of what has come of it, which
  * an FTP server answers and a TLS server takes for a broken record.

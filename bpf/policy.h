@@ -15,6 +15,7 @@
 #define POLICY_TLS_FIRST 0x02
 #define POLICY_NO_TLS	 0x04
 #define POLICY_HIDE	 0x08
+#define POLICY_ANNOUNCE	 0x10 /* no transfer over the default data port */
 #define POLICY_VERBS	 (POLICY_COMMANDS | POLICY_TLS_FIRST)
 
 /*
@@ -30,6 +31,21 @@
 
 #define VERB(a, b, c, d)                                                                 \
 	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24)
+
+/*
+ * May the server connect from its default data port to the port of the client's control
+ * connection, with this rule? GO_ON, or why not.
+ */
+static __always_inline enum ftpnat_reason
+default_port_is_refused(const struct ftpnat_session *session,
+			const struct ftpnat_rule *rule)
+{
+	if (!(rule->modes & (1 << FTPNAT_ACTIVE)) || session->flags & FTPNAT_SESSION_EPSV)
+		return FTPNAT_LINE_MODE;
+	if (bpf_ntohs(session->client.sport) < FTP_FIRST_DATA_PORT)
+		return FTPNAT_LINE_PRIVILEGED;
+	return GO_ON;
+}
 
 /* Sets s->policy for the session of the segment at hand, which has this rule. */
 static __always_inline void policy_take(struct scratch *s,
@@ -47,6 +63,9 @@ static __always_inline void policy_take(struct scratch *s,
 			has |= POLICY_NO_TLS;
 		if (rule->flags & FTPNAT_RULE_HIDE_BANNER)
 			has |= POLICY_HIDE;
+		if (session->announced == FTPNAT_ANNOUNCED_NEVER &&
+		    default_port_is_refused(session, rule) != GO_ON)
+			has |= POLICY_ANNOUNCE;
 		s->policy.key.list = rule->commands;
 		s->policy.key.slot = (__u16)s->slot;
 	}
@@ -135,18 +154,12 @@ static __always_inline bool policy_is_odd(const struct ftpnat_session *session,
 	return p->odd & FTP_ODD_VERB && !(hello && p->line.command == FTP_COMMAND_BINARY);
 }
 
-/* What policy says of the client's line at hand, finished or not: POLICY_* or the refusal. */
-__noinline __u32 policy_asks(struct ftpnat_session *session)
+/* The same of the rule's lists and `tls: require`. */
+static __always_inline __u32 policy_of_verb(const struct ftpnat_session *session,
+					    struct scratch *s, const struct ftp_parser *p)
 {
-	struct scratch *s = scratch_get();
-	const struct ftp_parser *p;
 	bool odd;
 
-	if (!session || !s || !(s->policy.has & POLICY_VERBS))
-		return POLICY_PASSES;
-	p = &session->stream[FTPNAT_FROM_CLIENT].parser;
-	if (!p->length)
-		return POLICY_PASSES;
 	if (ftp_verb_is_open(p))
 		return POLICY_WAITS;
 	if (p->line.command == FTP_COMMAND_NONE)
@@ -165,13 +178,47 @@ __noinline __u32 policy_asks(struct ftpnat_session *session)
 	return odd ? REFUSAL_502 : policy_listed(s, p);
 }
 
+/*
+ * A transfer that nothing was announced for, where the server may not connect from its
+ * default data port.
+ */
+static __always_inline __u32 policy_of_transfer(const struct ftpnat_session *session,
+						const struct ftp_parser *p)
+{
+	if (session->announced != FTPNAT_ANNOUNCED_NEVER ||
+	    session->flags & (FTPNAT_SESSION_HELLO | FTPNAT_SESSION_NOT_FTP))
+		return POLICY_PASSES;
+	if (ftp_verb_is_open(p) && p->state != FTP_STATE_WORD)
+		return p->length < FTPNAT_HELD_LEN ? POLICY_WAITS : POLICY_PASSES;
+	return ftp_transfers(p->line.command) ? REFUSAL_DEFAULT : POLICY_PASSES;
+}
+
+/* What policy says of the client's line at hand, finished or not: POLICY_* or the refusal. */
+__noinline __u32 policy_asks(struct ftpnat_session *session)
+{
+	struct scratch *s = scratch_get();
+	const struct ftp_parser *p;
+	__u32 asked = POLICY_PASSES;
+
+	if (!session || !s)
+		return POLICY_PASSES;
+	p = &session->stream[FTPNAT_FROM_CLIENT].parser;
+	if (!p->length)
+		return POLICY_PASSES;
+	if (s->policy.has & POLICY_VERBS)
+		asked = policy_of_verb(session, s, p);
+	if (asked == POLICY_PASSES && s->policy.has & POLICY_ANNOUNCE)
+		asked = policy_of_transfer(session, p);
+	return asked;
+}
+
 /* With which text is the client's line refused that is complete? 0: it is not. */
 static __always_inline __u32 policy_refuses(struct ftpnat_session *session,
 					    const struct scratch *s)
 {
 	__u32 asked;
 
-	if (!(s->policy.has & POLICY_VERBS))
+	if (!(s->policy.has & (POLICY_VERBS | POLICY_ANNOUNCE)))
 		return 0;
 	asked = policy_asks(session);
 	if (asked > POLICY_WAITS)

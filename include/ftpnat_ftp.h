@@ -41,6 +41,7 @@ enum ftp_command {
 	/* across families: what the client said, as what the server reads (RFC 6384) */
 	FTP_COMMAND_EPSV_AS_PASV,
 	FTP_COMMAND_PASV_AS_EPSV,
+	FTP_COMMAND_LISTING, /* LIST, NLST, MLSD: a transfer without a file */
 	FTP_COMMAND_MAX
 };
 

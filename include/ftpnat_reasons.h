@@ -304,7 +304,10 @@
 	  "Nothing: TCP slows down. If the rate isn't reached, see fq in ftpnat-load status.") \
 	X(LINE_UNPROTECTED, "line_unprotected", \
 	  "data connection refused because the other gateways of the cluster can't be told of it", \
-	  "Look at ftpnat-load cluster status: a peer, run or corosync is late or away. on_loss: wait and go_on refuse nothing.")
+	  "Look at ftpnat-load cluster status: a peer, run or corosync is late or away. on_loss: wait and go_on refuse nothing.") \
+	X(LINE_DEFAULT, "line_default", \
+	  "transfer without PORT or PASV: the server may connect from its default data port (RFC 959 section 3.2)", \
+	  "Nothing.")
 enum ftpnat_reason {
 #define X(symbol, string, meaning, advice) FTPNAT_##symbol,
 	FTPNAT_REASONS(X)

@@ -117,6 +117,13 @@ struct ftpnat_logs {
 #define FTPNAT_SESSION_NOT_FTP                                                           \
 	0x80 /* the client speaks another protocol: opens nothing */
 
+/* Has a line announced where data connections go (PORT, PASV and the like)? */
+enum ftpnat_announced {
+	FTPNAT_ANNOUNCED_NEVER, /* since login or REIN */
+	FTPNAT_ANNOUNCED,       /* for the next transfer */
+	FTPNAT_ANNOUNCED_USED,  /* for one before */
+};
+
 struct ftpnat_session {
 	__u32 lock; /* 0, or the id while a CPU works on it, see bpf/session.h */
 	__u32 id;
@@ -140,7 +147,9 @@ struct ftpnat_session {
 	__u8 told[FTPNAT_DIR_MAX];   /* ... and as the other end knows it */
 	__u8 late; /* newest of `commands`, younger than the server's present line */
 	__u8 gone; /* about to be removed */
-	__u8 untranslated; /* ALGS DISABLE64: lines stay in the client's family */
+	__u8 untranslated : 1; /* ALGS DISABLE64: lines stay in the client's family */
+	__u8 announced : 2;    /* enum ftpnat_announced */
+	__u8 pad : 5;
 	__u16 others;	   /* commands in flight that don't matter, behind all of them */
 	__u16 mss[FTPNAT_DIR_MAX];  /* largest segment that each sender takes itself */
 	struct ftpnat_tuple client; /* client -> what it dialled */

@@ -25,7 +25,8 @@ static bool suits(const struct alg_command *command, unsigned code)
 {
 	bool named = command->verb == PASV || command->verb == EPSV ||
 		     command->verb == AUTH;
-	bool matters = command->expectation || command->refusal != REFUSE_NONE;
+	bool matters = (command->expectation && !command->transfer) ||
+		       command->refusal != REFUSE_NONE;
 
 	if (code < 400)
 		return !named;

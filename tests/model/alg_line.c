@@ -106,6 +106,7 @@ int verb_of(const uint8_t *s, size_t len, size_t *args)
 		{ "GET", ALIEN }, { "HEAD", ALIEN }, { "POST", ALIEN }, { "PUT", ALIEN },
 		{ "PRI", ALIEN }, { "PASS", PASS },  { "ALGS", ALGS },	{ "USER", USER },
 		{ "RETR", RETR }, { "STOR", STOR },  { "STOU", STOU },	{ "APPE", APPE },
+		{ "LIST", LISTING }, { "NLST", LISTING }, { "MLSD", LISTING },
 	};
 	size_t at = skip_telnet(s, len, true), all, all_end;
 	char word[VERB_MAX + 1];

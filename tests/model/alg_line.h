@@ -30,6 +30,7 @@ enum {
 	STOR,
 	STOU,
 	APPE,
+	LISTING, /* LIST, NLST, MLSD */
 	ALIEN,	/* of another protocol */
 	BINARY, /* of none that is text */
 	CUT,	/* ended by what proftpd takes for a Telnet option: its verb goes on */

@@ -23,6 +23,7 @@ static const char *const refusals[] = {
 	[REFUSE_NO_CONNECT] = "425 Data connections to another host are refused.\r\n",
 	[ANSWER_ALGS_ON] = "216 EPSVEPRT translated.\r\n",
 	[ANSWER_ALGS_OFF] = "216 NONE translated.\r\n",
+	[REFUSE_NOTHING_ANNOUNCED] = "425 Use PASV or EPSV first.\r\n",
 };
 
 bool alg_across(const struct alg_config *config)
@@ -152,6 +153,48 @@ static void passive_across(struct alg_model *m, size_t args, struct place *p,
 	}
 }
 
+/* RFC 959 section 3.2: nothing has said where data go. */
+static void transfer(struct alg_model *m, struct place *p, struct alg_command *command,
+		     char *text)
+{
+	const struct alg_config *c = &m->config;
+	bool possible = c->active && !m->epsv_only;
+
+	if (m->announced == ANNOUNCED) {
+		m->announced = USED;
+		return;
+	}
+	if (m->alien || (possible && m->dialled_port < 2) ||
+	    (m->announced == USED && (m->expecting || !possible)))
+		return;
+	if (!possible) {
+		refuse(command, REFUSE_NOTHING_ANNOUNCED, p, m->stream[ALG_CLIENT].line_len, text);
+		return;
+	}
+	for (unsigned i = 0; i < m->commands; i++)
+		m->command[i].expectation = false;
+	m->expecting = false;
+	if (c->no_room) { /* refused, unless its start has left */
+		m->stream[ALG_CLIENT].unknown = true;
+		m->stream[ALG_SERVER].unknown = true;
+		return;
+	}
+	m->expecting = true;
+	m->expectation = (struct alg_expectation){
+		.peer = c->server,
+		.public = c->seen,
+		.public_port = m->seen_port,
+		.to_src = c->dialled,
+		.to_sport = (uint16_t)(m->dialled_port - 1),
+		.to_dst = c->client,
+		.to_dport = m->client_port,
+		.active = true,
+	};
+	command->expectation = true;
+	command->transfer = true;
+	command->matters = true;
+}
+
 static void client_line(struct alg_model *m, struct alg_stream *stream)
 {
 	const uint8_t *s = stream->line;
@@ -183,6 +226,16 @@ static void client_line(struct alg_model *m, struct alg_stream *stream)
 		if (alg_across(&m->config) &&
 		    (verb == PASV || verb == EPSV || verb == EPSV_ALL || verb == ALGS))
 			passive_across(m, args, &p, command, text);
+		if (verb == RETR || verb == STOR || verb == STOU || verb == APPE ||
+		    verb == LISTING)
+			transfer(m, &p, command, text);
+		if ((verb == PORT || verb == EPRT || verb == PASV || verb == EPSV ||
+		     verb == LPRT || verb == LPSV) &&
+		    command->refusal == REFUSE_NONE) {
+			m->announced = ANNOUNCED;
+			if (!command->expectation && m->expectation.public_port == m->seen_port)
+				m->expecting = false;
+		}
 	}
 	say_changed(stream, &p, text);
 }
@@ -281,7 +334,7 @@ static void server_line(struct alg_model *m, struct alg_stream *stream)
 		m->greeted = true;
 	if (code >= 400)
 		refusal = command.refusal;
-	if (command.expectation && code >= 400)
+	if (command.expectation && (code >= 400 || command.transfer))
 		m->expecting = false;
 	if (command.verb == AUTH && code == 234 && command.number <= m->commands_before)
 		m->opaque = true;
@@ -290,6 +343,7 @@ static void server_line(struct alg_model *m, struct alg_stream *stream)
 	if (command.verb == REIN && code < 300) { /* all over again */
 		m->epsv_only = false;
 		m->expecting = false;
+		m->announced = NEVER;
 	}
 	if (((command.verb == PASV && code == 227) ||
 	     (command.verb == EPSV && code == 229)) &&
@@ -333,6 +387,7 @@ void alg_init(struct alg_model *m, const struct alg_config *config, alg_port_fn 
 	m->epsv_only = false;
 	m->untranslated = false;
 	m->expecting = false;
+	m->announced = NEVER;
 	m->port_told = port_told;
 	m->arg = arg;
 }

@@ -76,6 +76,7 @@ enum alg_refusal {
 	REFUSE_NO_CONNECT,
 	ANSWER_ALGS_ON,
 	ANSWER_ALGS_OFF,
+	REFUSE_NOTHING_ANNOUNCED,
 };
 
 struct alg_command {
@@ -84,6 +85,7 @@ struct alg_command {
 	enum alg_refusal refusal; /* that the client has to read */
 	unsigned number;	  /* which command of the session */
 	bool expectation;	  /* the expectation that stands open is this one's */
+	bool transfer;		  /* over the default data port */
 	bool alone;		  /* it was sent when no reply was missing */
 	bool matters;		  /* something is done when its reply comes */
 };

@@ -187,6 +187,9 @@ static void run_model(void)
 	uint32_t fed[2] = { 0 };
 
 	alg_init(&model, &conversation.config, told_port, NULL);
+	model.client_port = conversation.client_port;
+	model.dialled_port = conversation.dialled_port;
+	model.seen_port = wire.seen_port;
 	for (unsigned i = 0; i < wire.events; i++) {
 		const struct wire_event *e = &wire.event[i];
 

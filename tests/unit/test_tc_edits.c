@@ -233,8 +233,8 @@ static const struct row told[] = {
 	/* ---- loss ---- */
 	{ "a segment ahead of a lost one is left to retransmission",
 	  IN(KEEP4) | IN(MASQ6),
-	  .steps = { C("LIST\r\n", .reason = FTPNAT_AHEAD, .seq = 7), C("NOOP\r\n"),
-		     C("LIST\r\n"),
+	  .steps = { C("STAT\r\n", .reason = FTPNAT_AHEAD, .seq = 7), C("NOOP\r\n"),
+		     C("STAT\r\n"),
 		     S("220 x\r\n", .reason = FTPNAT_AHEAD, .seq = 2,
 		       .also = { FTPNAT_ACK_PASSED }) } },
 	{ "a keepalive probe is not a segment ahead", IN(KEEP4) | IN(GROW4),

@@ -24,6 +24,7 @@ static void begin(struct talk *talk)
 {
 	talk_begin(talk, KEEP4);
 	records(true);
+	data_announce(talk); /* or they would go over the default data port */
 }
 
 /* The entry of the only session; false: there is none. */
@@ -74,6 +75,7 @@ static void test_without_records_nothing_is_kept(void **state)
 
 	(void)state;
 	talk_begin(&talk, KEEP4);
+	data_announce(&talk);
 	steps(&talk, all);
 	assert_false(transfer_get(&t));
 }
@@ -241,7 +243,9 @@ static void test_under_tls_the_user_is_forgotten(void **state)
 
 static void test_after_rein_nobody_is_logged_in(void **state)
 {
-	static const struct step rein[] = { C("REIN\r\n"), S("220 hello\r\n"), { 0 } };
+	static const struct step rein[] = { C("REIN\r\n"),
+					S("220 hello\r\n", DEFAULT_OVER),
+					{ 0 } };
 	struct talk talk;
 
 	(void)state;
@@ -276,7 +280,6 @@ static void begin_with_data(struct talk *talk)
 	static const struct step retr[] = { C("RETR a\r\n"), S("150 here\r\n"), { 0 } };
 
 	begin(talk);
-	data_announce(talk);
 	data(talk, CLIENT, SYN, NULL, data_arrives);
 	data(talk, SERVER, SYN | ACK, NULL, NULL);
 	data(talk, CLIENT, ACK, NULL, data_opens);

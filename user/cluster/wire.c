@@ -154,7 +154,7 @@ static const struct wire_field session_fields[] = {
 	ARRAY(12, T, wscale),
 	ARRAY(13, T, told),
 	NUMBER(14, T, late),
-	NUMBER(15, T, untranslated),
+	BITS(15, T, gone, others),
 	NUMBER(16, T, others),
 	ARRAY(17, T, mss),
 	BYTES(18, T, client),

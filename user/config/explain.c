@@ -78,7 +78,9 @@ static void explain_masquerade(json_t *list, const struct config_masquerade *mas
 	if (masquerade->modes & 1 << FTPNAT_ACTIVE && explain_begin(&s, list)) {
 		fputs("Active mode: the server is told one of ", s.out);
 		explain_put_ports(s.out, &masquerade->data_ports);
-		fputs(" of that address, which is open once, for this server only.",
+		fputs(" of that address, which is open once, for this server only. Without "
+		      "PORT or PASV before a transfer, the server reaches the client at the "
+		      "port of its control connection (RFC 959 section 3.2).",
 		      s.out);
 		explain_end(&s);
 	}

@@ -193,7 +193,9 @@ void explain_publish(json_t *list, const struct config_publish *publish)
 		sentence(
 			list,
 			"Active mode: servers reach the clients from port 20 of the address "
-			"that they dialled.");
+			"that they dialled; without PORT or PASV before a transfer, from the "
+			"port below the dialled one, at the port of the control connection "
+			"(RFC 959 section 3.2).");
 	explain_refused(list, publish->modes, publish->foreign_data);
 	explain_tls(list, publish);
 	explain_commands(list, &publish->commands, publish->tls);

@@ -97,6 +97,7 @@ static int priority_of(__u32 reason)
 	case FTPNAT_DATA_CLOSED:
 	case FTPNAT_LINE_REWRITTEN:
 	case FTPNAT_LINE_UNCHANGED:
+	case FTPNAT_LINE_DEFAULT:
 	case FTPNAT_TRANSFER_DONE:
 		return LOG_INFO;
 	default:

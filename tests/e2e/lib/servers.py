@@ -219,4 +219,24 @@ class Pureftpd(Server):
                          "-C", "100"], address)
 
 
+class Inetutils(Server):
+    """BSD's server, the only one that knows the default data port. Its greeting doesn't name it."""
+
+    kind = "inetutils-ftpd"
+    binary = "usr/sbin/ftpd"
+
+    def prepare(self):
+        self.files = []
+        for name, entry in (("passwd", f"{OWNER}:{OWNER}::{self.root}:/bin/sh"),
+                            ("shadow", "19000:0:99999:7:::")):
+            with open(f"/etc/{name}") as file:
+                known = file.read()
+            self.files.append(self.write(name, f"{known}{self.user}:{hashed(self.password)}:{entry}\n"))
+
+    def launch(self, address):
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "inetd.py")
+        return self.run(["unshare", "--mount", "/usr/bin/python3", script, address, self.port,
+                         *self.files, _unpacked(self.binary), "-a", "default"], address)
+
+
 SERVERS = {server.kind: server for server in (Vsftpd, Proftpd, Pureftpd, Pyftpdlib)}

@@ -95,6 +95,10 @@ struct talk {
 
 #define STEP_ALSO 6
 
+/* A transfer that nothing was announced for: the server may connect from L-1. */
+#define DEFAULT_PORT .also = { FTPNAT_LINE_DEFAULT, FTPNAT_EXPECTED }
+#define DEFAULT_OVER .also = { FTPNAT_EXPECTED_CLOSED }
+
 /* One packet. Offsets count as the sender (seq) and the receiver (to_seq) see them. */
 struct step {
 	char from;			    /* 'c' or 's' */
