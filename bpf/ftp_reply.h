@@ -256,9 +256,7 @@ static __always_inline void ftp_step_229(struct ftp_parser *p, __u8 c)
 			ftp_229_digits(p, c);
 	} else if (!p->digits) {
 		ftp_229_delimiter(p, c);
-	} else if (c != p->line.delimiter) {
-		ftp_229_digits(p, c);
-	} else if (!ftp_set_port(p, p->value, p->length)) {
+	} else if (c != p->line.delimiter || !ftp_set_port(p, p->value, p->length)) {
 		ftp_229_digits(p, c);
 	} else {
 		p->separators = FTP_ENOUGH;

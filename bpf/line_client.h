@@ -77,9 +77,8 @@ static __always_inline enum ftpnat_reason expect_active(struct __sk_buff *skb,
  * dialled port L, sees it come from L-1, whatever the server's port is: inetutils' ftpd
  * takes any, as servers do behind PORT. GO_ON, PASS where there is nothing to do, else why not.
  */
-static __always_inline enum ftpnat_reason expect_default(struct __sk_buff *skb,
-							 struct ftpnat_session *session,
-							 struct scratch *s)
+static __always_inline enum ftpnat_reason
+expect_default(struct __sk_buff *skb, struct ftpnat_session *session, struct scratch *s)
 {
 	struct ftpnat_rule *rule;
 	struct ftpnat_expected *e;
@@ -98,7 +97,8 @@ static __always_inline enum ftpnat_reason expect_default(struct __sk_buff *skb,
 		return FTPNAT_PASS;
 	verdict = default_port_is_refused(session, rule);
 	if (verdict != GO_ON)
-		return session->announced == FTPNAT_ANNOUNCED_NEVER ? verdict : FTPNAT_PASS;
+		return session->announced == FTPNAT_ANNOUNCED_NEVER ? verdict :
+								      FTPNAT_PASS;
 	s->expectation.key.peer = session->server.dst;
 	s->expectation.key.dst = session->server.src;
 	e = (struct ftpnat_expected *)s->expectation.value;

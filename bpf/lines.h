@@ -68,9 +68,8 @@ __noinline bool session_transfer_line(struct __sk_buff *skb,
 
 	if (!session || !s)
 		return false;
-	return client_transfer(
-		skb, session, s,
-		session->stream[FTPNAT_FROM_CLIENT].parser.line.command);
+	return client_transfer(skb, session, s,
+			       session->stream[FTPNAT_FROM_CLIENT].parser.line.command);
 }
 
 /*

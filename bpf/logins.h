@@ -36,7 +36,7 @@ static __always_inline bool login_decides(__u16 code)
 __noinline bool login_refused(struct ftpnat_session *session, __u8 command, __u16 code)
 {
 	struct scratch *s = scratch_get();
-	__s32 owed;
+	__s8 owed;
 
 	if (!session || !s)
 		return false;

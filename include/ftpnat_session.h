@@ -120,8 +120,8 @@ struct ftpnat_logs {
 /* Has a line announced where data connections go (PORT, PASV and the like)? */
 enum ftpnat_announced {
 	FTPNAT_ANNOUNCED_NEVER, /* since login or REIN */
-	FTPNAT_ANNOUNCED,       /* for the next transfer */
-	FTPNAT_ANNOUNCED_USED,  /* for one before */
+	FTPNAT_ANNOUNCED,	/* for the next transfer */
+	FTPNAT_ANNOUNCED_USED,	/* for one before */
 };
 
 struct ftpnat_session {
@@ -150,7 +150,7 @@ struct ftpnat_session {
 	__u8 untranslated : 1; /* ALGS DISABLE64: lines stay in the client's family */
 	__u8 announced : 2;    /* enum ftpnat_announced */
 	__u8 pad : 5;
-	__u16 others;	   /* commands in flight that don't matter, behind all of them */
+	__u16 others; /* commands in flight that don't matter, behind all of them */
 	__u16 mss[FTPNAT_DIR_MAX];  /* largest segment that each sender takes itself */
 	struct ftpnat_tuple client; /* client -> what it dialled */
 	struct ftpnat_tuple server; /* the same connection as the server sees it */

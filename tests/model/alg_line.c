@@ -100,12 +100,14 @@ int verb_of(const uint8_t *s, size_t len, size_t *args)
 		const char *word;
 		int verb;
 	} verbs[] = {
-		{ "PORT", PORT }, { "EPRT", EPRT },  { "PASV", PASV },	{ "EPSV", EPSV },
-		{ "AUTH", AUTH }, { "REIN", REIN },  { "ABOR", ABOR },	{ "LPRT", LPRT },
-		{ "LPSV", LPSV }, { "CCC", CCC },    { "STAT", STAT },	{ "QUIT", QUIT },
-		{ "GET", ALIEN }, { "HEAD", ALIEN }, { "POST", ALIEN }, { "PUT", ALIEN },
-		{ "PRI", ALIEN }, { "PASS", PASS },  { "ALGS", ALGS },	{ "USER", USER },
-		{ "RETR", RETR }, { "STOR", STOR },  { "STOU", STOU },	{ "APPE", APPE },
+		{ "PORT", PORT },    { "EPRT", EPRT },	  { "PASV", PASV },
+		{ "EPSV", EPSV },    { "AUTH", AUTH },	  { "REIN", REIN },
+		{ "ABOR", ABOR },    { "LPRT", LPRT },	  { "LPSV", LPSV },
+		{ "CCC", CCC },	     { "STAT", STAT },	  { "QUIT", QUIT },
+		{ "GET", ALIEN },    { "HEAD", ALIEN },	  { "POST", ALIEN },
+		{ "PUT", ALIEN },    { "PRI", ALIEN },	  { "PASS", PASS },
+		{ "ALGS", ALGS },    { "USER", USER },	  { "RETR", RETR },
+		{ "STOR", STOR },    { "STOU", STOU },	  { "APPE", APPE },
 		{ "LIST", LISTING }, { "NLST", LISTING }, { "MLSD", LISTING },
 	};
 	size_t at = skip_telnet(s, len, true), all, all_end;

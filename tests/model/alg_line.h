@@ -31,9 +31,9 @@ enum {
 	STOU,
 	APPE,
 	LISTING, /* LIST, NLST, MLSD */
-	ALIEN,	/* of another protocol */
-	BINARY, /* of none that is text */
-	CUT,	/* ended by what proftpd takes for a Telnet option: its verb goes on */
+	ALIEN,	 /* of another protocol */
+	BINARY,	 /* of none that is text */
+	CUT,	 /* ended by what proftpd takes for a Telnet option: its verb goes on */
 };
 
 bool blank(uint8_t c);

@@ -168,7 +168,8 @@ static void transfer(struct alg_model *m, struct place *p, struct alg_command *c
 	    (m->announced == USED && (m->expecting || !possible)))
 		return;
 	if (!possible) {
-		refuse(command, REFUSE_NOTHING_ANNOUNCED, p, m->stream[ALG_CLIENT].line_len, text);
+		refuse(command, REFUSE_NOTHING_ANNOUNCED, p,
+		       m->stream[ALG_CLIENT].line_len, text);
 		return;
 	}
 	for (unsigned i = 0; i < m->commands; i++)
@@ -233,7 +234,8 @@ static void client_line(struct alg_model *m, struct alg_stream *stream)
 		     verb == LPRT || verb == LPSV) &&
 		    command->refusal == REFUSE_NONE) {
 			m->announced = ANNOUNCED;
-			if (!command->expectation && m->expectation.public_port == m->seen_port)
+			if (!command->expectation &&
+			    m->expectation.public_port == m->seen_port)
 				m->expecting = false;
 		}
 	}

@@ -20,13 +20,13 @@ static void no_active(struct ftpnat_rule *rule)
 	rule->modes = 1 << FTPNAT_PASSIVE;
 }
 
-#define CROSSED	    (IN(NAT64) | IN(NAT46) | IN(MASQ64))
-#define ONE	    (IN(KEEP4) | IN(FULL6) | IN(MASQ4) | IN(GROW4))
-#define FROM_20	    "$S > $P 40000 = $D 20 > $C 40000 active"
-#define DENIED	    "DENIED\r\n"
-#define ANSWER	    S("500 What?\r\n", "425 Use PASV or EPSV first.\r\n")
-#define NOT_HERE    .also = { FTPNAT_LINE_MODE }
-#define HELD	    .reason = FTPNAT_ANSWERED
+#define CROSSED	 (IN(NAT64) | IN(NAT46) | IN(MASQ64))
+#define ONE	 (IN(KEEP4) | IN(FULL6) | IN(MASQ4) | IN(GROW4))
+#define FROM_20	 "$S > $P 40000 = $D 20 > $C 40000 active"
+#define DENIED	 "DENIED\r\n"
+#define ANSWER	 S("500 What?\r\n", "425 Use PASV or EPSV first.\r\n")
+#define NOT_HERE .also = { FTPNAT_LINE_MODE }
+#define HELD	 .reason = FTPNAT_ANSWERED
 
 static const struct row told[] = {
 	/* ---- it is opened ---- */
@@ -73,7 +73,7 @@ static const struct row told[] = {
 	{ "not with the replies to what came before", ONE, .expectation = FROM_20,
 	  .steps = { C("NOOP\r\nSIZE a\r\nRETR a\r\n", DEFAULT_PORT), S("200 ok\r\n"),
 		     S("550 no\r\n"), S("150 go\r\n") } },
-	{ "with PASV, before its answer", ONE & IN_V4,
+	{ "with PASV, before its answer", ONE &IN_V4,
 	  .steps = { C("RETR a\r\n", DEFAULT_PORT), S("150 go\r\n"),
 		     C("PASV\r\n", .also = { FTPNAT_EXPECTED_REPLACED }) } },
 	{ "with EPSV", IN(FULL6),
@@ -85,8 +85,8 @@ static const struct row told[] = {
 		       .also = { FTPNAT_EXPECTED_REPLACED, FTPNAT_EXPECTED }),
 		     S("226 of RETR\r\n") } },
 	{ "with REIN", IN(KEEP4),
-	  .steps = { C("RETR a\r\n", DEFAULT_PORT), C("REIN\r\n"), S("226 x\r\n", DEFAULT_OVER),
-		     S("220 hi\r\n") } },
+	  .steps = { C("RETR a\r\n", DEFAULT_PORT), C("REIN\r\n"),
+		     S("226 x\r\n", DEFAULT_OVER), S("220 hi\r\n") } },
 
 	/* ---- it is not opened ---- */
 	{ "behind PORT", IN(KEEP4), .expectation = ACTIVE_PUBLISH,
@@ -123,14 +123,16 @@ static const struct row told[] = {
 		     C("NOOP\r\n"), S("200 ok\r\n") } },
 	{ "a verb that only begins like one goes on", ONE, no_active,
 	  .steps = { C("ST", HELD), C("AT x\r\n", "STAT x\r\n"), S("211 ok\r\n") } },
-	{ "what is announced is not refused", IN(KEEP4), no_active, .expectation = PASSIVE,
+	{ "what is announced is not refused", IN(KEEP4), no_active,
+	  .expectation = PASSIVE,
 	  .steps = { C("PASV\r\n"), S("227 ($s,10,10)\r\n", "227 ($d,10,10)\r\n", OPENS),
 		     C("RETR a\r\n"), S("550 no\r\n"), C("RETR b\r\n") } },
 	{ "in one segment with PASV neither", IN(KEEP4), no_active,
 	  .steps = { C("PASV\r\nRETR a\r\n") } },
 	{ "after EPSV ALL", IN(KEEP4) | IN(FULL6) | IN(MASQ6),
-	  .steps = { C("EPSV ALL\r\n"), S("200 ok\r\n"), C("RETR a\r\n", DENIED, NOT_HERE),
-		     ANSWER, C("NOOP\r\n"), S("200 ok\r\n") } },
+	  .steps = { C("EPSV ALL\r\n"), S("200 ok\r\n"),
+		     C("RETR a\r\n", DENIED, NOT_HERE), ANSWER, C("NOOP\r\n"),
+		     S("200 ok\r\n") } },
 };
 
 #define SERVER_PORT 45481 /* of the data connection */
@@ -186,8 +188,8 @@ static void test_who_may_come(void **state)
 		stranger = in;
 		stranger.dport++;
 		good &= check_packet("the server to the port beside", INGRESS,
-				     scene->server_side, &stranger, &stranger, FTPNAT_PASS,
-				     NULL);
+				     scene->server_side, &stranger, &stranger,
+				     FTPNAT_PASS, NULL);
 		stranger = in;
 		stranger.flags = ACK;
 		good &= check_packet("no SYN", INGRESS, scene->server_side, &stranger,
@@ -246,7 +248,8 @@ static void test_again(void **state)
 		out.dport = SERVER_PORT;
 		in.seq = out.seq = 1001;
 		in.ack = out.ack = 2002;
-		good &= check_from("FIN", &talk, CLIENT, &in, &out, FTPNAT_FORWARDED, NULL);
+		good &= check_from("FIN", &talk, CLIENT, &in, &out, FTPNAT_FORWARDED,
+				   NULL);
 		good &= talk_steps(&talk, scene_name(routed[i]), next);
 		good &= data_packet("SYN again", &talk, SERVER, SYN, again);
 		good &= data_packet("SYN-ACK again", &talk, CLIENT, SYN | ACK, NULL);

@@ -244,8 +244,8 @@ static void test_under_tls_the_user_is_forgotten(void **state)
 static void test_after_rein_nobody_is_logged_in(void **state)
 {
 	static const struct step rein[] = { C("REIN\r\n"),
-					S("220 hello\r\n", DEFAULT_OVER),
-					{ 0 } };
+					    S("220 hello\r\n", DEFAULT_OVER),
+					    { 0 } };
 	struct talk talk;
 
 	(void)state;

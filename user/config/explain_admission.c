@@ -146,9 +146,10 @@ void explain_refused(json_t *list, uint8_t modes, bool foreign)
 		sentence(list,
 			 "Passive mode is refused: the reply to PASV and EPSV is 500.");
 	if (!(modes & 1 << FTPNAT_ACTIVE))
-		sentence(list,
-			 "Active mode is refused: the reply to PORT and EPRT is 500, and to a "
-			 "transfer without PASV or EPSV before it 425.");
+		sentence(
+			list,
+			"Active mode is refused: the reply to PORT and EPRT is 500, and to a "
+			"transfer without PASV or EPSV before it 425.");
 	if (foreign)
 		sentence(
 			list,

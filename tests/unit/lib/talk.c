@@ -292,7 +292,8 @@ static bool check_step(struct talk *talk, const char *says, const struct step *s
 	/* an expectation is also counted by its result */
 	for (size_t i = 0; i < STEP_ALSO && step->also[i]; i++) {
 		also[n++] = step->also[i];
-		if (step->also[i] == FTPNAT_EXPECTED && !step_counts(step, FTPNAT_LINE_DEFAULT))
+		if (step->also[i] == FTPNAT_EXPECTED &&
+		    !step_counts(step, FTPNAT_LINE_DEFAULT))
 			also[n++] = rewritten ? FTPNAT_LINE_REWRITTEN :
 						FTPNAT_LINE_UNCHANGED;
 	}
