@@ -23,7 +23,7 @@ static const char *const refusals[] = {
 	[REFUSE_NO_CONNECT] = "425 Data connections to another host are refused.\r\n",
 	[ANSWER_ALGS_ON] = "216 EPSVEPRT translated.\r\n",
 	[ANSWER_ALGS_OFF] = "216 NONE translated.\r\n",
-	[REFUSE_NOTHING_ANNOUNCED] = "425 Use PASV or EPSV first.\r\n",
+	[REFUSE_NO_ADDRESS] = "425 Use PASV or EPSV first.\r\n",
 };
 
 bool alg_across(const struct alg_config *config)
@@ -160,16 +160,16 @@ static void transfer(struct alg_model *m, struct place *p, struct alg_command *c
 	const struct alg_config *c = &m->config;
 	bool possible = c->active && !m->epsv_only;
 
-	if (m->announced == ANNOUNCED) {
-		m->announced = USED;
+	if (m->address == ADDRESS_SAID) {
+		m->address = ADDRESS_USED;
 		return;
 	}
 	if (m->alien || (possible && m->dialled_port < 2) ||
-	    (m->announced == USED && (m->expecting || !possible)))
+	    (m->address == ADDRESS_USED && (m->expecting || !possible)))
 		return;
 	if (!possible) {
-		refuse(command, REFUSE_NOTHING_ANNOUNCED, p,
-		       m->stream[ALG_CLIENT].line_len, text);
+		refuse(command, REFUSE_NO_ADDRESS, p, m->stream[ALG_CLIENT].line_len,
+		       text);
 		return;
 	}
 	for (unsigned i = 0; i < m->commands; i++)
@@ -233,7 +233,7 @@ static void client_line(struct alg_model *m, struct alg_stream *stream)
 		if ((verb == PORT || verb == EPRT || verb == PASV || verb == EPSV ||
 		     verb == LPRT || verb == LPSV) &&
 		    command->refusal == REFUSE_NONE) {
-			m->announced = ANNOUNCED;
+			m->address = ADDRESS_SAID;
 			if (!command->expectation &&
 			    m->expectation.public_port == m->seen_port)
 				m->expecting = false;
@@ -345,7 +345,7 @@ static void server_line(struct alg_model *m, struct alg_stream *stream)
 	if (command.verb == REIN && code < 300) { /* all over again */
 		m->epsv_only = false;
 		m->expecting = false;
-		m->announced = NEVER;
+		m->address = ADDRESS_NEVER;
 	}
 	if (((command.verb == PASV && code == 227) ||
 	     (command.verb == EPSV && code == 229)) &&
@@ -389,7 +389,7 @@ void alg_init(struct alg_model *m, const struct alg_config *config, alg_port_fn 
 	m->epsv_only = false;
 	m->untranslated = false;
 	m->expecting = false;
-	m->announced = NEVER;
+	m->address = ADDRESS_NEVER;
 	m->port_told = port_told;
 	m->arg = arg;
 }

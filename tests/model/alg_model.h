@@ -61,6 +61,13 @@ struct alg_stream {
 	bool unknown; /* from out_len on */
 };
 
+/* Has a line said where data go? */
+enum alg_address {
+	ADDRESS_NEVER,
+	ADDRESS_SAID,
+	ADDRESS_USED,
+};
+
 /* What the client reads instead of the reply to its command. */
 enum alg_refusal {
 	REFUSE_NONE = -1, /* as it came */
@@ -76,7 +83,7 @@ enum alg_refusal {
 	REFUSE_NO_CONNECT,
 	ANSWER_ALGS_ON,
 	ANSWER_ALGS_OFF,
-	REFUSE_NOTHING_ANNOUNCED,
+	REFUSE_NO_ADDRESS,
 };
 
 struct alg_command {
@@ -108,6 +115,8 @@ struct alg_model {
 	bool alien;	   /* the client speaks another protocol */
 	bool epsv_only;	   /* EPSV ALL was accepted */
 	bool untranslated; /* ALGS DISABLE64 */
+	enum alg_address address;
+	uint16_t client_port, dialled_port, seen_port; /* of the control connection */
 	bool expecting;
 	struct alg_expectation expectation;
 	alg_port_fn port_told;
