@@ -137,6 +137,17 @@ __noinline enum ftpnat_reason control_unacceptable(const struct control_offer *o
 	return GO_ON;
 }
 
+/* Would the session be another one after it? A bare ACK that repeats what was said isn't summed. */
+static __always_inline bool control_says_news(const struct scan *c, __u32 tsval)
+{
+	const struct packet *p = &c->s->packet;
+	const struct ftpnat_stream *other = other_stream(c);
+
+	return p->len || p->flags & (TH_FIN | TH_RST) || p->ack != other->acked ||
+	       bpf_htons(p->window) != other->window ||
+	       (c->s->options.timestamp && tsval != c->stream->ts_recent);
+}
+
 /* GO_ON, or the reason for which the receiver discards the segment. */
 static __noinline enum ftpnat_reason control_check(struct scan *c)
 {
@@ -153,14 +164,15 @@ static __noinline enum ftpnat_reason control_check(struct scan *c)
 		.is_signed = o->is_signed,
 	};
 	enum ftpnat_reason verdict;
+
 	if (p->len && pieces_load(c))
 		return FTPNAT_WRITE;
-	if ((p->len || p->flags & (TH_FIN | TH_RST)) && !control_csum(c))
+	if (o->timestamp)
+		offer.tsval = bpf_ntohl(option_get32(o, o->timestamp - 1 + 2));
+	if (control_says_news(c, offer.tsval) && !control_csum(c))
 		return FTPNAT_BAD_CHECKSUM;
 	if (p->flags & TH_RST)
 		return GO_ON;
-	if (o->timestamp)
-		offer.tsval = bpf_ntohl(option_get32(o, o->timestamp - 1 + 2));
 	offer.said = stream_said(other_stream(c), c->other_log);
 	verdict = control_unacceptable(&offer, session, dir);
 	if (verdict != GO_ON || !p->len)

@@ -117,6 +117,15 @@ def discarded_fins(s, flaw):
     unharmed(s, line, end, "two FINs that the ends discard")
 
 
+@attack(ACCEPTANCE, "closed window in an ACK with", "sees the session", "What its receiver discards closes no window.", EVERY,
+        {f"{flaw}, {how}": (end, FLAWS[flaw]) for end, how in ENDS.items()
+         for flaw in ("a bad checksum", "an ACK of what was never sent", "an old timestamp", "the MD5 option")})
+def closed_by_nobody(s, name, flaw):
+    tcp = end_of(s, name)
+    s.inject(tcp.wire, s.next(tcp, **{"flags": ACK, "window": 0, **flaw(tcp)}))
+    s.in_step()
+
+
 # ---- segments that the gateway's kernel discards ----
 
 ROUTED_SEGMENTS = {"RST": (RST, b""), "FIN": (FIN | ACK, b""), "QUIT": (PSH | ACK, b"QUIT\r\n"),
