@@ -11,8 +11,8 @@
 #include "ftpnat_types.h"
 #include "types.h"
 
-#define FTP_TEXT_MAX                                                                     \
-	64 /* power of two; the longest text is 56: an EPRT with an IPv6 address */
+/* Power of two; the longest text is 56: an EPRT with an IPv6 address. */
+#define FTP_TEXT_MAX 64
 
 /*
  * The verifier takes a global function by itself and its result as unknown, so

@@ -12,8 +12,8 @@
 #include "maps.h"
 #include "options.h"
 
-#define PAYLOAD_LEN                                                                      \
-	16384 /* of a piece, power of two: a map's value per CPU is 32 KiB at most */
+/* Of a piece, a power of two: a map's value per CPU is 32 KiB at most. */
+#define PAYLOAD_LEN 16384
 
 /* State of the search for an unused key of a map. */
 enum search { SEARCH_ON, SEARCH_FOUND, SEARCH_NO_MEMORY };

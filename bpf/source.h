@@ -22,8 +22,8 @@
  */
 #define SOURCE_TRIES 32
 
-#define SOURCE_DST_BITS                                                                  \
-	0xff /* of the dialled address, varied for the hash: within a /24 */
+/* Of the dialled address, varied for the hash: within a /24. */
+#define SOURCE_DST_BITS 0xff
 
 #define IPOPT_LIST_END 0
 #define IPOPT_NO_OP    1

@@ -98,7 +98,7 @@ static __always_inline void transfer_to_reader(const struct ftpnat_transfer *t,
 		event_lost(slot);
 }
 
-/* Tells of the transfer of s->transfer that is pending. Of two CPUs, one does. */
+/* The event of the transfer of s->transfer that is pending. Of two CPUs, one writes it. */
 __noinline int transfer_tell(void)
 {
 	struct scratch *s = scratch_get();

@@ -93,7 +93,9 @@ _ftpnat_load() {
 		return
 		;;
 	--kind)
-		mapfile -t COMPREPLY < <(compgen -W "control data transfer_done" -- "$cur")
+		local kinds='control data'
+		[[ $verb == flows ]] || kinds+=' transfer_done'
+		mapfile -t COMPREPLY < <(compgen -W "$kinds" -- "$cur")
 		return
 		;;
 	--state)

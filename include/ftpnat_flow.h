@@ -11,18 +11,18 @@
 /* ---- ftpnat_flows: tuple as a packet shows it -> what becomes of the packet ---- */
 
 /* ftpnat_flow.flags */
-#define FTPNAT_FLOW_CLIENT                                                               \
-	0x01 /* packets from the FTP client; removing this entry ends the connection */
+/* Packets from the FTP client; removing this entry ends the connection. */
+#define FTPNAT_FLOW_CLIENT 0x01
 #define FTPNAT_FLOW_ACTIVE 0x02 /* data connection that the server opened */
-#define FTPNAT_FLOW_TRACKED                                                              \
-	0x80 /* of a track rule: nothing is translated, the stack sends it on */
-#define FTPNAT_FLOW_XLAT                                                                 \
-	0x04 /* its ends are of different families: headers are translated */
+/* Of a track rule: nothing is translated, the stack sends it on. */
+#define FTPNAT_FLOW_TRACKED 0x80
+/* Its ends are of different families: headers are translated. */
+#define FTPNAT_FLOW_XLAT    0x04
 #define FTPNAT_FLOW_REPLICA 0x08 /* another gateway of the cluster owns it */
-#define FTPNAT_FLOW_UNPROTECTED                                                          \
-	0x10 /* client's: went on while the peers did not know its newest change */
-#define FTPNAT_FLOW_SERVED  0x20 /* control: its server is in ftpnat_served */
-#define FTPNAT_FLOW_COUNTED 0x40 /* control, client's: its client is in ftpnat_clients */
+/* Client's: went on while the peers did not know its newest change. */
+#define FTPNAT_FLOW_UNPROTECTED 0x10
+#define FTPNAT_FLOW_SERVED	0x20 /* control: its server is in ftpnat_served */
+#define FTPNAT_FLOW_COUNTED	0x40 /* control, client's: its client is in ftpnat_clients */
 
 /* ftpnat_flow.offers */
 #define FTPNAT_OFFERS_SHIFT	 0x0f /* of its windows, where both offer it (RFC 7323) */
@@ -72,8 +72,8 @@ enum ftpnat_xdp_state { FTPNAT_XDP_UNKNOWN, FTPNAT_XDP_YES, FTPNAT_XDP_NO };
 
 /* ---- ftpnat_expiry[0], ftpnat_queue: connections by the time to look at them ---- */
 
-#define FTPNAT_EXPIRY_BLOCK                                                              \
-	100 /* entries; an element then fits a page, with its headers */
+/* Entries; an element then fits a page, with its headers. */
+#define FTPNAT_EXPIRY_BLOCK 100
 
 struct ftpnat_expiry_entry {
 	/*

@@ -60,8 +60,8 @@ enum ftp_algs { FTP_ALGS_UNKNOWN, FTP_ALGS_STATUS, FTP_ALGS_ENABLE, FTP_ALGS_DIS
 
 #define FTP_EPSV_OTHER '?' /* an argument of EPSV that is longer than a character */
 /* ftp_parser.odd of a client's line: a word that servers may read in different ways */
-#define FTP_ODD_VERB                                                                     \
-	1 /* other than FTP_VERB_LEN letters and digits, or a Telnet command */
+/* Other than FTP_VERB_LEN letters and digits, or a Telnet command. */
+#define FTP_ODD_VERB 1
 #define FTP_ODD_WORD 2 /* of SITE, its first argument */
 
 enum ftp_form {

@@ -16,8 +16,8 @@ enum ftpnat_source { FTPNAT_SOURCE_KEEP, FTPNAT_SOURCE_ADDRESS };
 #define FTPNAT_RULE_FOREIGN 0x02 /* foreign_data: allow */
 #define FTPNAT_RULE_NO_TLS  0x04 /* tls: deny */
 #define FTPNAT_RULE_HEALTH  0x08 /* its servers are checked by `run` */
-#define FTPNAT_RULE_FALLBACK                                                             \
-	0x10 /* its last server, without a weight, is for when none is left */
+/* Its last server, without a weight, is for when none is left. */
+#define FTPNAT_RULE_FALLBACK	0x10
 #define FTPNAT_RULE_TLS_FIRST	0x20 /* tls: require */
 #define FTPNAT_RULE_HIDE_BANNER 0x40 /* banner: hide */
 
@@ -31,11 +31,11 @@ enum ftpnat_balance {
 
 /* ftpnat_rule.admission: who may open a control connection, and how a SYN is refused */
 #define FTPNAT_ADMIT_LISTS 0x0001 /* ftpnat_lists has a trie for it: `clients`, `deny` */
-#define FTPNAT_ADMIT_DEFAULT                                                             \
-	0x0002 /* clients that are not in it may come in: there is no `clients` */
-#define FTPNAT_ADMIT_RESET 0x0004 /* refuse: reset */
-#define FTPNAT_ADMIT_RESET_NO_SERVER                                                     \
-	0x0008 /* reset when no server is left: unless refuse: drop */
+/* Clients that are not in it may come in: there is no `clients`. */
+#define FTPNAT_ADMIT_DEFAULT 0x0002
+#define FTPNAT_ADMIT_RESET   0x0004 /* refuse: reset */
+/* Reset when no server is left: unless refuse: drop. */
+#define FTPNAT_ADMIT_RESET_NO_SERVER 0x0008
 
 /* What one client (an IPv4 address, an IPv6 /64) may have or do of a rule; 0: no limit. */
 struct ftpnat_per_client {
@@ -65,8 +65,8 @@ struct ftpnat_qos {
 	__u64 client_rate; /* the same of each client */
 };
 
-#define FTPNAT_MAX_PACES                                                                 \
-	16384 /* clients whose departure times are kept, of each direction */
+/* Clients whose departure times are kept, of each direction. */
+#define FTPNAT_MAX_PACES 16384
 
 /* ftpnat_rules[slot * FTPNAT_MAX_RULES + id]; an all-zero name is an unused id */
 struct ftpnat_rule {

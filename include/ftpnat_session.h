@@ -13,12 +13,12 @@
 
 #define FTPNAT_MAX_EDITS 32   /* unacknowledged edits of one direction, power of two */
 #define FTPNAT_TEXT_LEN	 1024 /* their replacement bytes, ring, power of two */
-#define FTPNAT_KEPT_LEN                                                                  \
-	2048 /* unacknowledged bytes of one direction, ring, power of two */
-#define FTPNAT_HELD_LEN                                                                  \
-	256 /* longest start of an address line that is held back, power of two */
-#define FTPNAT_KEPT_SHIFT                                                                \
-	10 /* of windows: most, so that one unit is within what is kept */
+/* Unacknowledged bytes of one direction, ring, power of two. */
+#define FTPNAT_KEPT_LEN 2048
+/* Longest start of an address line that is held back, power of two. */
+#define FTPNAT_HELD_LEN 256
+/* Of windows: most, so that one unit is within what is kept. */
+#define FTPNAT_KEPT_SHIFT 10
 
 /* The sender's bytes [start, start + old_len) became new_len bytes of the text ring. */
 struct ftpnat_edit {
@@ -83,8 +83,8 @@ struct ftpnat_log {
 	__u8 text[FTPNAT_TEXT_LEN];
 };
 
-#define FTPNAT_LOGS_SPARE                                                                \
-	128 /* kept for the next sessions, at most; `up` makes so many: bursts need memory */
+/* Kept for the next sessions, at most; `up` makes so many: bursts need memory. */
+#define FTPNAT_LOGS_SPARE 128
 
 /*
  * ftpnat_logs: any number -> the logs of a session, which it has from its first byte that is
@@ -96,8 +96,8 @@ struct ftpnat_logs {
 	struct ftpnat_log log[FTPNAT_DIR_MAX];
 };
 
-#define FTPNAT_MAX_COMMANDS                                                              \
-	32 /* in flight that matter, power of two; others are counted */
+/* In flight that matter, power of two; others are counted. */
+#define FTPNAT_MAX_COMMANDS 32
 
 /* ftpnat_session.command: enum ftp_command, with */
 #define COMMAND_REFUSED 0x80 /* it was changed so that the server refuses it */
@@ -109,13 +109,10 @@ struct ftpnat_logs {
 #define FTPNAT_SESSION_OPAQUE  0x02 /* TLS: not parsed */
 #define FTPNAT_SESSION_EPSV    0x04 /* EPSV ALL was accepted: no other mode from now on */
 #define FTPNAT_SESSION_SPOKEN  0x08 /* the client has sent something */
-#define FTPNAT_SESSION_TRACKED                                                           \
-	0x10 /* of a track rule: lines are read, never changed nor held back */
-#define FTPNAT_SESSION_HELLO                                                             \
-	0x20 /* the client began with a ClientHello, the server hasn't answered yet */
-#define FTPNAT_SESSION_LINES 0x40 /* the client has said a line */
-#define FTPNAT_SESSION_NOT_FTP                                                           \
-	0x80 /* the client speaks another protocol: opens nothing */
+#define FTPNAT_SESSION_TRACKED 0x10 /* of a track rule: read, never changed or held */
+#define FTPNAT_SESSION_HELLO   0x20 /* the client's ClientHello has no answer yet */
+#define FTPNAT_SESSION_LINES   0x40 /* the client has said a line */
+#define FTPNAT_SESSION_NOT_FTP 0x80 /* the client speaks another protocol */
 
 /* Has a line announced where data connections go (PORT, PASV and the like)? */
 enum ftpnat_announced {

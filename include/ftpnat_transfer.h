@@ -14,8 +14,8 @@
 #define FTPNAT_PATH_LEN 256 /* of a path, power of two */
 
 /* ftpnat_transfer_event.flags */
-#define FTPNAT_TRANSFER_DATA                                                             \
-	0x01 /* it had a data connection: figures and mode are there */
+/* It had a data connection: figures and mode are there. */
+#define FTPNAT_TRANSFER_DATA   0x01
 #define FTPNAT_TRANSFER_OPAQUE 0x02 /* under TLS: neither command nor user is known */
 
 /*

@@ -13,14 +13,14 @@
 #define FTPNAT_MAX_LISTENS	1024 /* of all publish rules together */
 #define FTPNAT_MAX_CLASSES	1024 /* of data_address_for of all rules together */
 #define FTPNAT_MAX_CLOSED	16384 /* ended connections remembered for reuse, of each kind */
-#define FTPNAT_MAX_HALF_OPEN                                                             \
-	16384 /* newest control connections, of which some are half open */
-#define FTPNAT_MAX_LINKS 1024 /* interfaces that the loader describes */
-#define FTPNAT_MAX_HOPS	 4096 /* next hops remembered, power of two */
-#define FTPNAT_NAME_LEN	 32   /* rule name with its final NUL */
+/* Newest control connections, of which some are half open. */
+#define FTPNAT_MAX_HALF_OPEN 16384
+#define FTPNAT_MAX_LINKS     1024 /* interfaces that the loader describes */
+#define FTPNAT_MAX_HOPS	     4096 /* next hops remembered, power of two */
+#define FTPNAT_NAME_LEN	     32	  /* rule name with its final NUL */
 
-#define FTPNAT_V4_MAPPED                                                                 \
-	0xffff /* third word of ::ffff:a.b.c.d: RFC 4291 section 2.5.5.2 */
+/* Third word of ::ffff:a.b.c.d: RFC 4291 section 2.5.5.2. */
+#define FTPNAT_V4_MAPPED 0xffff
 
 /* An IPv6 address, or an IPv4 one as ::ffff:a.b.c.d: one code path for both. */
 struct ftpnat_addr {

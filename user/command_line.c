@@ -294,6 +294,10 @@ int command_line_check(const struct options *options, int (*verb)(const struct o
 			     "expected and events: " SEE_HELP);
 	if (filter->kind && !flows && !events)
 		return err_r(EXIT_USAGE, "--kind belongs to flows and events: " SEE_HELP);
+	if (flows && filter->kind && !strcmp(filter->kind, "transfer_done"))
+		return err_r(EXIT_USAGE,
+			     "--kind transfer_done belongs to events; flows are control "
+			     "or data");
 	if (filter->state && !flows)
 		return err_r(EXIT_USAGE, "--state belongs to flows: " SEE_HELP);
 	if (filter->reason && !events)

@@ -47,7 +47,7 @@ def slipstream(s, text, how):
     for destination in {(s.rule.seen, WANTED_INSIDE)} | ({end} if end else set()):
         if s.led_to((s.rule.server, FTP_DATA), destination, WANTED_INSIDE):
             raise Failed(f"the server reads {shown(got[-60:])}, and port {WANTED_INSIDE} of the client is reached")
-    s.expects(0, "a request that is no FTP")
+    s.expects(0, "a request that is not FTP")
     nobody = b"EPRT |2|::|0|\r\n" if s.six else b"PORT 0,0,0,0,0,0\r\n"
     if got != text + (nobody if s.rule.publishes else line):
         raise Failed(f"the server reads {shown(got[-60:])}")

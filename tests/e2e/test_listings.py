@@ -113,6 +113,7 @@ def test_flows_are_filtered(up, argv, ports):
     (["flows", "--client", "10.0.0"], "--client 10.0.0: an address or prefix"),
     (["flows", "--port", "0"], "--port 0: a number"),
     (["flows", "--kind", "both"], "--kind both: one of control, data"),
+    (["flows", "--kind", "transfer_done"], "--kind transfer_done belongs to events"),
     (["flows", "--state", "old"], "--state old: one of new, established, closing, closed"),
     (["flows", "--reason", "no_port"], "--reason belongs to events"),
     (["events", "--reason", "none_such"], "not a reason, see REASONS"),

@@ -203,7 +203,7 @@ static const struct row told[] = {
 		     C(",66,7,208\r\n", "PORT 0,0,0,0,0,0\r\n",
 		       .also = { FTPNAT_LINE_FOREIGN }) } },
 
-	/* ---- what is no FTP ---- */
+	/* ---- what is not FTP ---- */
 	{ "HTTP from a masqueraded client opens nothing (NAT slipstreaming)", IN(GROW4),
 	  .steps = { C("POST / HTTP/1.1\r\nHost: x:21\r\n\r\nPORT $c,7,208\r\n",
 		       .also = { FTPNAT_NOT_FTP }),

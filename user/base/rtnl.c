@@ -34,7 +34,7 @@ static int open_rtnl(void)
 	return TAKE_FD(fd);
 }
 
-/* Messages of one datagram. 1: the dump continues, 0: it ended. */
+/* Messages of one datagram. 0: the dump ended, -EAGAIN: it continues, or another -errno. */
 static int take_messages(const struct nlmsghdr *msg, unsigned int len, message_fn each,
 			 void *arg, int *verdict)
 {
@@ -49,7 +49,7 @@ static int take_messages(const struct nlmsghdr *msg, unsigned int len, message_f
 			NLMSG_DATA(msg),
 			(int)(msg->nlmsg_len - NLMSG_LENGTH(sizeof(struct tcmsg))), arg);
 	}
-	return 1;
+	return -EAGAIN;
 }
 
 static int dump(__u16 type, int ifindex, __u32 parent, message_fn each, void *arg)
@@ -64,13 +64,13 @@ static int dump(__u16 type, int ifindex, __u32 parent, message_fn each, void *ar
 	};
 	_cleanup_free_ char *answer = malloc(ANSWER_LEN);
 	_cleanup_close_ int fd = open_rtnl();
-	int verdict = 0, err = 1;
+	int verdict = 0, err = -EAGAIN;
 
 	if (!answer || fd < 0)
 		return answer ? fd : -ENOMEM;
 	if (send(fd, &request, sizeof(request), 0) < 0)
 		return -errno;
-	while (err > 0) {
+	while (err == -EAGAIN) {
 		ssize_t n = recv(fd, answer, ANSWER_LEN, 0);
 
 		if (n < 0)

@@ -349,8 +349,8 @@ static void inject(void *arg, uint8_t *piece, size_t len)
 	run(injection->exchange->inject_fd, piece, len, injection->ifindex);
 }
 
-#define LONGEST_FRAME                                                                    \
-	1400 /* payload of a segment; a test run takes no more than a page */
+/* Payload of a segment; a test run takes no more than a page. */
+#define LONGEST_FRAME 1400
 
 void exchange_release(struct exchange *x, uint64_t known, uint64_t usec)
 {

@@ -13,8 +13,8 @@
 #include "cluster/note.h"
 #include "cluster/share.h"
 
-#define PULSE_USEC                                                                       \
-	20000 /* between looks at frames that wait too long, and signs of life */
+/* Between looks at frames that wait too long, and signs of life. */
+#define PULSE_USEC 20000
 
 static const struct engine_kind *const kinds[CONFIG_ENGINE_MAX] = {
 	[CONFIG_ENGINE_COROSYNC] = &engine_corosync,

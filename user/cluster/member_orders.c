@@ -13,8 +13,8 @@
 #include "dataplane/map_walk.h"
 
 #define KEYS_A_MESSAGE 512
-#define IDLE_SECONDS                                                                     \
-	2 /* without a packet here: its packets go elsewhere, or it has none */
+/* Without a packet here: its packets go elsewhere, or it has none. */
+#define IDLE_SECONDS 2
 
 static void answer(struct member *member, json_t *answer)
 {

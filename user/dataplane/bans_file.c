@@ -126,7 +126,7 @@ static int rule_id(const struct view *view, const char *name)
 	return -ENOENT;
 }
 
-/* 1: it is over, or its rule is gone */
+/* 0, -EINVAL: not a ban, -ESTALE: it is over, or its rule is gone. */
 static int from_file(const struct view *view, json_t *entry, struct ban *ban)
 {
 	const char *address, *rule = NULL, *why;
@@ -149,7 +149,7 @@ static int from_file(const struct view *view, json_t *entry, struct ban *ban)
 	if (rule)
 		id = rule_id(view, rule);
 	if (id < 0 || (json_is_integer(until) && json_integer_value(until) <= time(NULL)))
-		return 1;
+		return -ESTALE;
 	ban->rule = (__u16)id;
 	ban->since = monotonic_of((time_t)since);
 	if (json_is_integer(until)) {
@@ -183,7 +183,7 @@ static int restore(const struct view *view, json_t *list, const char *path)
 		if (err)
 			break;
 		ret = from_file(view, entry, &ban);
-		if (ret < 0)
+		if (ret == -EINVAL)
 			pr_warn("%s: entry %zu is not a ban: left out", path, i + 1);
 		if (!ret && !is_there(&there, &ban))
 			err = bans_put(view, &ban);

@@ -159,15 +159,15 @@ static void enqueue(struct ipfix_export *ex, const struct ipfix_message *m)
 	ex->queued++;
 }
 
-/* 1: all of it left; 0: the rest has to wait; -errno. */
+/* 0: all of it left; -EAGAIN: the rest has to wait; or another -errno. */
 static int send_rest(struct ipfix_export *ex, const struct ipfix_message *m)
 {
 	ssize_t done = send(ex->fd, m->byte + ex->sent, m->len - ex->sent, MSG_NOSIGNAL);
 
 	if (done < 0)
-		return errno == EAGAIN ? 0 : -errno;
+		return -errno;
 	ex->sent += (size_t)done;
-	return ex->sent == m->len;
+	return ex->sent == m->len ? 0 : -EAGAIN;
 }
 
 /* Templates go first in each connection; they are not part of the queue. */
@@ -177,27 +177,27 @@ static int send_stream_templates(struct ipfix_export *ex)
 	ssize_t done;
 
 	if (ex->templates_at)
-		return 1;
+		return 0;
 	ipfix_add_templates(&m, ex->destinations);
 	ipfix_finish(&m, (__u32)time(NULL), 0);
 	done = send(ex->fd, m.byte, m.len, MSG_NOSIGNAL);
 	if (done != (ssize_t)m.len) /* into an empty buffer */
 		return done < 0 ? -errno : -EIO;
 	ex->templates_at = seconds_now();
-	return 1;
+	return 0;
 }
 
 static void send_queue(struct ipfix_export *ex)
 {
 	int rc = send_stream_templates(ex);
 
-	while (rc > 0 && ex->queued) {
+	while (!rc && ex->queued) {
 		struct ipfix_message *m = &ex->queue[ex->first];
 
 		if (!ex->sent)
 			ipfix_finish(m, (__u32)time(NULL), ex->sequence);
 		rc = send_rest(ex, m);
-		if (rc <= 0)
+		if (rc)
 			break;
 		ex->sequence += m->records;
 		ex->written += m->records;
@@ -205,7 +205,7 @@ static void send_queue(struct ipfix_export *ex)
 		ex->first = (ex->first + 1) % QUEUE;
 		ex->queued--;
 	}
-	if (rc < 0) {
+	if (rc && rc != -EAGAIN) {
 		fails(ex, -rc);
 		disconnect(ex);
 	} else if (!ex->queued) {
