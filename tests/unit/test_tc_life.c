@@ -345,6 +345,9 @@ static void test_session_with_the_same_id_of_another_connection(void **state)
 					      .also = { FTPNAT_CONTROL_CLOSED })));
 	assert_true(talk_step(&talk, "another's",
 			      &(struct step)C("NOOP\r\n", .reason = FTPNAT_NO_SESSION)));
+	assert_true(
+		talk_step(&talk, "another's, of the server",
+			  &(struct step)S("250 no\r\n", .reason = FTPNAT_NO_SESSION)));
 	assert_true(dataplane_session(id, &session));
 	assert_false(session.closing);
 
