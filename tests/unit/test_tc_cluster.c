@@ -17,16 +17,14 @@
 #include <cmocka.h>
 
 #include "base/util.h"
-#include "lib/cluster.h"
+#include "lib/cluster_talk.h"
 
 #define SLOT_OF(port)  (((port) & (FTPNAT_SLOTS - 1)) + 1u)
 #define SLOT_OF_ID(id) (((id) >> 27) + 1)
 #define OPENS	       .also = { FTPNAT_EXPECTED }
 #define MINE	       .also = { FTPNAT_TAKEN_OVER }
 #define LINES	       4
-#define NOT_ALIVE      (1U << 31) /* of ftpnat_cluster.alive */
-#define FIRST_PORT     2560	  /* of the slice of slot 1 */
-#define SECOND_CLIENT  41009	  /* of the slice of slot 2 */
+#define SECOND_CLIENT  41009 /* of the slice of slot 2 */
 
 static const enum ftpnat_reason taken_over[] = { FTPNAT_TAKEN_OVER, FTPNAT_REASON_MAX };
 
@@ -35,46 +33,12 @@ static bool order_is_right(void)
 	return SLOT_OF(FIRST_PORT) == FIRST && SLOT_OF(SECOND_CLIENT) == SECOND;
 }
 
-/* ---- data connections ---- */
-
-struct data {
-	bool active;
-	uint16_t port[2];  /* of the client and of the server, the same for both */
-	uint32_t first[2]; /* sequence number of the first byte */
-};
-
-static struct packet_spec data_ports(const struct data *data, struct packet_spec spec,
-				     enum end from)
-{
-	spec.sport = data->port[from];
-	spec.dport = data->port[!from];
-	spec.seq = data->first[from];
-	spec.ack = data->first[!from];
-	return spec;
-}
-
-static bool data_packet(const char *says, const struct talk *talk, struct data *data,
-			enum end from, uint8_t flags, const char *payload,
-			const enum ftpnat_reason *also)
-{
-	struct packet_spec in = data_ports(data, talk_sent(talk, from), from);
-	struct packet_spec out = data_ports(data, talk_heard(talk, from), from);
-
-	in.flags = out.flags = flags;
-	in.payload = out.payload = payload;
-	if (!(flags & ACK))
-		in.ack = out.ack = 0;
-	data->first[from] += (payload ? (uint32_t)strlen(payload) : 0) + !!(flags & SYN) +
-			     !!(flags & FIN);
-	return check_from(says, talk, from, &in, &out, talk_reason(talk), also);
-}
-
 /* From another port of the announced peer: nobody expects it. */
 static bool data_again_refused(const char *says, const struct talk *talk,
 			       const struct data *data)
 {
 	enum end from = data->active ? SERVER : CLIENT;
-	struct packet_spec in = data_ports(data, talk_sent(talk, from), from);
+	struct packet_spec in = cluster_data_ports(data, talk_sent(talk, from), from);
 
 	in.sport += FTPNAT_SLOTS;
 	in.flags = SYN;
@@ -120,36 +84,6 @@ static const struct takeover {
 	  .data = { false, { SECOND_CLIENT, FIRST_PORT } } },
 };
 
-/* The session, in what a replica has of it. An expectation that was used may be forgotten. */
-static void compare_sessions(__u32 id, bool expects)
-{
-	struct ftpnat_session first, second;
-
-	cluster_go_to(FIRST);
-	assert_true(dataplane_session(id, &first));
-	cluster_go_to(SECOND);
-	assert_true(dataplane_session(id, &second));
-	second.queued = first.queued;
-	second.log = first.log;
-	second.logged = first.logged;
-	if (!expects) {
-		first.flags &= (__u8)~FTPNAT_SESSION_EXPECTS;
-		second.flags &= (__u8)~FTPNAT_SESSION_EXPECTS;
-	}
-	assert_memory_equal(&first, &second, sizeof(first));
-}
-
-static __u32 session_id(const struct talk *talk)
-{
-	const struct packet_spec syn = talk_sent(talk, CLIENT);
-	const struct ftpnat_tuple key = tuple(syn.src, syn.sport, syn.dst, syn.dport);
-	struct ftpnat_flow flow;
-
-	assert_true(dataplane_flow(&key, &flow));
-	assert_true(flow.session);
-	return flow.session;
-}
-
 /* The announcing line once more, as if the receiver had not got it. */
 static bool repeat(struct talk *talk, const struct step *line)
 {
@@ -188,7 +122,7 @@ static void test_takeover(void **state)
 	assert_true(passed.result[FTPNAT_APPLIED] > 0);
 	assert_int_equal(passed.result[FTPNAT_APPLIED_STALE], 0);
 	assert_int_equal(passed.result[FTPNAT_APPLIED_FULL], 0);
-	compare_sessions(session_id(&talk), true);
+	cluster_compare(cluster_session(&talk), true);
 
 	/* the same port is open there */
 	assert_string_equal(talk_expectation(), expectation);
@@ -197,16 +131,17 @@ static void test_takeover(void **state)
 	if (row->reply)
 		assert_true(talk_step(&talk, "its reply", &(struct step)S(row->reply)));
 	assert_true(
-		data_packet("data SYN", &talk, &data, opener, SYN, NULL, data_arrives));
+		cluster_data("data SYN", &talk, &data, opener, SYN, NULL, data_arrives));
 	assert_true(data_again_refused("again", &talk, &data));
 
 	/* ... and here no more */
 	passed = cluster_pass(FIRST);
 	assert_int_equal(passed.result[FTPNAT_APPLIED_DEMOTED], 1);
 	assert_int_equal(passed.result[FTPNAT_APPLIED_FULL], 0);
-	assert_true(data_packet("SYN-ACK", &talk, &data, !opener, SYN | ACK, NULL, NULL));
-	assert_true(data_packet("ACK", &talk, &data, opener, ACK, NULL, data_opens));
-	assert_true(data_packet("data", &talk, &data, opener, ACK | PSH, "abc", NULL));
+	assert_true(
+		cluster_data("SYN-ACK", &talk, &data, !opener, SYN | ACK, NULL, NULL));
+	assert_true(cluster_data("ACK", &talk, &data, opener, ACK, NULL, data_opens));
+	assert_true(cluster_data("data", &talk, &data, opener, ACK | PSH, "abc", NULL));
 	passed = cluster_pass(FIRST);
 	assert_int_equal(passed.result[FTPNAT_APPLIED_FULL], 0);
 	cluster_go_to(FIRST);
@@ -218,16 +153,16 @@ static void test_takeover(void **state)
 	assert_int_equal(usage.flows[FTPNAT_DATA], 1);
 
 	/* back again, in the middle of the transfer */
-	assert_true(data_packet("data", &talk, &data, !opener, ACK | PSH, "defg",
-				taken_over));
-	assert_true(data_packet("data", &talk, &data, opener, ACK | PSH, "hi", NULL));
+	assert_true(cluster_data("data", &talk, &data, !opener, ACK | PSH, "defg",
+				 taken_over));
+	assert_true(cluster_data("data", &talk, &data, opener, ACK | PSH, "hi", NULL));
 	assert_true(
 		talk_step(&talk, "on the first", &(struct step)S("150 ok\r\n", MINE)));
 	assert_true(talk_step(&talk, "client", &(struct step)C("NOOP\r\n")));
 	passed = cluster_pass(SECOND);
 	assert_int_equal(passed.result[FTPNAT_APPLIED_DEMOTED], 2);
 	assert_int_equal(passed.result[FTPNAT_APPLIED_FULL], 0);
-	compare_sessions(session_id(&talk), false);
+	cluster_compare(cluster_session(&talk), false);
 }
 
 /* ---- old records ---- */
@@ -254,7 +189,7 @@ static void test_old_records(void **state)
 
 	(void)state;
 	cluster_begin(&talk, MASQ4);
-	id = session_id(&talk);
+	id = cluster_session(&talk);
 	assert_true(talk_step(&talk, "a line", &(struct step)C("NOOP\r\n")));
 	newest_record(old);
 	assert_true(talk_step(&talk, "a line", &(struct step)C("SYST\r\n")));
@@ -285,7 +220,7 @@ static void test_old_records(void **state)
 	newest_record(old);
 	assert_true(old->has & FTPNAT_RECORD_CLAIMED);
 	assert_int_equal(cluster_apply(FIRST, old), FTPNAT_APPLIED_DEMOTED);
-	compare_sessions(id, false);
+	cluster_compare(id, false);
 	assert_int_equal(cluster_apply(FIRST, line), FTPNAT_APPLIED_STALE);
 	assert_true(talk_step(&talk, "goes on", &(struct step)S("215 UNIX\r\n")));
 	free(old);
@@ -347,316 +282,6 @@ static void test_end(void **state)
 	free(end);
 }
 
-/* ---- what waits for the peers ---- */
-
-/* The frame that waited comes in again: does the other end get `text`? */
-static bool injected(const char *says, struct talk *talk, enum end from,
-		     const struct published *waited, const char *text,
-		     enum ftpnat_reason reason, const enum ftpnat_reason *also)
-{
-	struct packet_spec out = talk_heard(talk, from);
-	struct counters before;
-	struct packet expected;
-	struct run run;
-	bool good;
-
-	out.flags = PSH | ACK;
-	out.seq = talk->isn[from] + talk->heard[from];
-	out.ack = talk->isn[!from] + talk->sent[!from];
-	out.payload = talk_text(talk, text);
-	option_timestamps(&out.options, talk->clock[from], talk->clock[!from]);
-	packet_build(&expected, &out);
-	dataplane_counters(&before);
-	assert_int_equal(waited->record.type, FTPNAT_RECORD_FRAME);
-	assert_int_equal(waited->ifindex, dataplane_ifindex(talk_side(talk, from)));
-	assert_int_equal(dataplane_try(&run, talk_hook(talk, from), talk_side(talk, from),
-				       &waited->frame, 0, INJECT_MARK),
-			 0);
-	good = dataplane_counted(says, &before, reason, also);
-	if (reason != FTPNAT_FORWARDED)
-		return good && run.action == TC_SHOT;
-	memcpy(run.packet.byte, expected.byte, 12); /* by whichever next hop */
-	talk->heard[from] += (uint32_t)strlen(out.payload);
-	talk->unheard[from][0] = '\0';
-	return good && run.action == TC_REDIRECT &&
-	       packet_same(says, &expected, &run.packet);
-}
-
-/* The last that was published is a frame, and before it the record that it waits for. */
-static const struct published *one_waits(void)
-{
-	const struct published *published;
-	size_t n = cluster_published(&published);
-
-	assert_true(n >= 2);
-	assert_int_equal(published[n - 1].record.type, FTPNAT_RECORD_FRAME);
-	for (size_t i = 0; i < n - 1; i++) {
-		assert_int_equal(published[i].record.type, FTPNAT_RECORD_CONNECTION);
-		assert_in_range(cluster_apply(SECOND, &published[i].record), 0,
-				FTPNAT_APPLIED_STALE);
-	}
-	return &published[n - 1];
-}
-
-static void test_waits(void **state)
-{
-	const struct published *waited;
-	struct ftpnat_cluster told;
-	char expectation[512];
-	struct talk talk;
-
-	(void)state;
-	cluster_begin(&talk, KEEP4);
-	cluster_order(&(struct ftpnat_cluster){ .tell = 1, .commit = FTPNAT_COMMIT_ALL });
-
-	/* a command, then its reply that is rewritten */
-	assert_true(talk_step(&talk, "command",
-			      &(struct step)C("PASV\r\n", .reason = FTPNAT_PARKED)));
-	waited = one_waits();
-	assert_true(injected("command", &talk, CLIENT, waited, "PASV\r\n",
-			     FTPNAT_FORWARDED, NULL));
-	assert_true(talk_step(&talk, "reply",
-			      &(struct step)S("227 ($s,10,0)\r\n", "227 ($d,10,0)\r\n",
-					      OPENS, .reason = FTPNAT_PARKED)));
-	snprintf(expectation, sizeof(expectation), "%s", talk_expectation());
-	waited = one_waits();
-	cluster_go_to(SECOND);
-	assert_string_equal(talk_expectation(), expectation); /* before anybody sees it */
-	cluster_go_to(FIRST);
-	assert_true(injected("reply", &talk, SERVER, waited, "227 ($d,10,0)\r\n",
-			     FTPNAT_FORWARDED, NULL));
-
-	/* what acknowledges needs not wait */
-	assert_true(talk_step(&talk, "ack", &(struct step)C(NULL, .flags = ACK)));
-	told = cluster_told();
-	assert_int_equal(told.lost, 0);
-	assert_int_equal(told.unprotected, 0);
-}
-
-/* The start of a line is held; what completes it waits, and so does the answer to the start. */
-static void test_held_waits(void **state)
-{
-	static const enum ftpnat_reason passed[] = { FTPNAT_ACK_PASSED,
-						     FTPNAT_REASON_MAX };
-	const struct published *waited;
-	struct counters before;
-	struct packet copy;
-	struct talk talk;
-	struct run run;
-
-	(void)state;
-	cluster_begin(&talk, MASQ4);
-	cluster_order(&(struct ftpnat_cluster){ .tell = 1, .commit = FTPNAT_COMMIT_ALL });
-	assert_true(talk_step(&talk, "start",
-			      &(struct step)C("PORT $c,", .reason = FTPNAT_PARKED)));
-	waited = one_waits();
-	dataplane_counters(&before);
-	assert_int_equal(dataplane_try(&run, INGRESS, talk_side(&talk, CLIENT),
-				       &waited->frame, 0, INJECT_MARK),
-			 0);
-	assert_int_equal(run.action, TC_REDIRECT); /* back to the client */
-	assert_true(dataplane_counted("start", &before, FTPNAT_ANSWERED, passed));
-	assert_true(dataplane_copy(&copy));
-	assert_true(talk_step(&talk, "rest",
-			      &(struct step)C("10,0\r\n", OPENS, .becomes = "10,0\r\n",
-					      .reason = FTPNAT_PARKED)));
-	waited = one_waits();
-	assert_true(injected("line", &talk, CLIENT, waited, "PORT $p,10,0\r\n",
-			     FTPNAT_FORWARDED, NULL));
-}
-
-/* Nobody can be told: what waits is dropped, and comes again; or goes on and is counted. */
-static void test_nobody_listens(void **state)
-{
-	struct ftpnat_cluster order = { .tell = 1,
-					.commit = FTPNAT_COMMIT_ALL,
-					.alive = NOT_ALIVE };
-	const struct published *published;
-	struct talk talk;
-
-	(void)state;
-	cluster_begin(&talk, KEEP4);
-	cluster_published(&published);
-	cluster_order(&order);
-	assert_true(talk_step(&talk, "a line",
-			      &(struct step)C("PASV\r\n", .reason = FTPNAT_UNCOMMITTED)));
-	assert_int_equal(cluster_published(&published), 0);
-	order.go_on = 1;
-	cluster_order(&order);
-	assert_true(talk_step(&talk, "again",
-			      &(struct step)C("PASV\r\n", .seq = 1, .to_seq = 1)));
-	assert_int_equal(cluster_published(&published), 0);
-	assert_int_equal(cluster_told().unprotected, 1);
-	/* no peer: nothing waits, nobody is told */
-	talk.heard[CLIENT] = talk.sent[CLIENT];
-	cluster_order(&(struct ftpnat_cluster){ 0 });
-	assert_true(talk_step(&talk, "alone",
-			      &(struct step)S("227 ($s,10,0)\r\n", "227 ($d,10,0)\r\n",
-					      OPENS)));
-	assert_int_equal(cluster_published(&published), 0);
-}
-
-/* ---- the peers are late ---- */
-
-static bool is_unprotected(const struct talk *talk)
-{
-	const struct packet_spec syn = talk_sent(talk, CLIENT);
-	const struct ftpnat_tuple key = tuple(syn.src, syn.sport, syn.dst, syn.dport);
-	struct ftpnat_flow flow;
-
-	assert_true(dataplane_flow(&key, &flow));
-	return flow.flags & FTPNAT_FLOW_UNPROTECTED;
-}
-
-/* As a timer of the programs, or `run`, has it published; FTPNAT_RECORD_CLAIMED: taken over. */
-static __u32 tell(const struct talk *talk, __u32 has)
-{
-	struct ftpnat_record *record = calloc(1, sizeof(*record));
-	const struct packet_spec syn = talk_sent(talk, CLIENT);
-	uint8_t frame[64] = { 0 };
-	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame,
-		    .data_size_in = sizeof(frame));
-	__u32 zero = 0;
-
-	record->key = tuple(syn.src, syn.sport, syn.dst, syn.dport);
-	record->has = has;
-	assert_int_equal(bpf_map_update_elem(dataplane_fd("ftpnat_inbox"), &zero, record,
-					     BPF_ANY),
-			 0);
-	assert_int_equal(bpf_prog_test_run_opts(dataplane_program("ftpnat_tell"), &run),
-			 0);
-	free(record);
-	return run.retval;
-}
-
-#define AWAY "425 A part of this service is away, try again later.\r\n"
-
-/* `order`: why the peers aren't told. */
-static void refuses(const struct ftpnat_cluster *order)
-{
-	static const struct step refused[] = {
-		C("PORT $c,10,0\r\n", "PORT 0,0,0,0,0,0\r\n",
-		  .also = { FTPNAT_LINE_UNPROTECTED }),
-		S("501 Bad.\r\n", AWAY),
-		C("EPSV\r\n"),
-		S("229 (|||2560|)\r\n", AWAY, .also = { FTPNAT_LINE_UNPROTECTED }),
-		C("NOOP\r\n"),
-		S("200 ok\r\n"),
-		{ 0 },
-	};
-	static const struct step again[] = {
-		C("EPSV\r\n"),
-		S("229 (|||2560|)\r\n", OPENS),
-		{ 0 },
-	};
-	struct data data = { .active = true, .port = { FIRST_PORT, 20 } };
-	struct talk talk, second;
-
-	cluster_begin(&talk, MASQ4);
-	talk_init(&second, scene_get(MASQ4));
-	second.client_port = second.seen_port = CLIENT_PORT + FTPNAT_SLOTS;
-	talk_open(&second);
-	assert_true(talk_step(&talk, "announced before",
-			      &(struct step)C("PORT $c,10,0\r\n", "PORT $p,10,0\r\n",
-					      OPENS)));
-	assert_false(is_unprotected(&talk));
-	cluster_order(order);
-	/* what is announced stays so, all other lines go on */
-	assert_true(talk_step(&talk, "lives", &(struct step)S("200 ok\r\n")));
-	assert_true(
-		data_packet("announced", &talk, &data, SERVER, SYN, NULL, data_arrives));
-	assert_true(talk_steps(&second, "refused", refused));
-	assert_string_equal(talk_expectation(), "none");
-	assert_true(is_unprotected(&talk));
-	assert_true(is_unprotected(&second));
-	assert_true(cluster_told().unprotected >= 7);
-
-	/* on time again: what has not changed since is told by `run` */
-	cluster_order(&(struct ftpnat_cluster){
-		.tell = 1, .commit = FTPNAT_COMMIT_ALL, .go_on = 1, .refuse = 1 });
-	assert_int_equal(tell(&talk, 0), 0);
-	assert_false(is_unprotected(&talk));
-	cluster_order(&(struct ftpnat_cluster){ .tell = 1 });
-	assert_true(talk_steps(&second, "as before", again));
-	assert_false(is_unprotected(&second));
-	cluster_pass(SECOND);
-	compare_sessions(session_id(&second), true);
-}
-
-static void test_refuse_while_late(void **state)
-{
-	(void)state;
-	refuses(&(struct ftpnat_cluster){ .tell = 1,
-					  .commit = FTPNAT_COMMIT_ALL,
-					  .go_on = 1,
-					  .late = 1,
-					  .refuse = 1 });
-}
-
-static void test_refuse_without_run(void **state)
-{
-	(void)state;
-	refuses(&(struct ftpnat_cluster){ .tell = 1,
-					  .commit = FTPNAT_COMMIT_ALL,
-					  .go_on = 1,
-					  .refuse = 1,
-					  .alive = NOT_ALIVE });
-}
-
-/* on_loss: go_on */
-static void test_late_and_goes_on(void **state)
-{
-	struct talk talk;
-
-	(void)state;
-	cluster_begin(&talk, MASQ4);
-	cluster_order(&(struct ftpnat_cluster){
-		.tell = 1, .commit = FTPNAT_COMMIT_ALL, .go_on = 1, .late = 1 });
-	assert_true(talk_step(&talk, "announced",
-			      &(struct step)C("PORT $c,10,0\r\n", "PORT $p,10,0\r\n",
-					      OPENS)));
-	assert_true(is_unprotected(&talk));
-	assert_int_equal(cluster_told().unprotected, 1);
-	/* told nevertheless; a replica is not what is unprotected */
-	assert_true(cluster_pass(SECOND).result[FTPNAT_APPLIED] >= 1);
-	compare_sessions(session_id(&talk), true);
-	assert_false(is_unprotected(&talk));
-}
-
-/* ---- cluster take ---- */
-
-/* Before a packet of it comes, with its data connection, which follows with its packets. */
-static void test_take(void **state)
-{
-	struct data data = { .active = false, .port = { 41008, FIRST_PORT } };
-	struct talk talk;
-
-	(void)state;
-	cluster_begin(&talk, MASQ4);
-	assert_true(talk_step(&talk, "asked", &(struct step)C("EPSV\r\n")));
-	assert_true(talk_step(&talk, "announced",
-			      &(struct step)S("229 (|||2560|)\r\n", OPENS)));
-	assert_true(
-		data_packet("data SYN", &talk, &data, CLIENT, SYN, NULL, data_arrives));
-	assert_true(data_packet("SYN-ACK", &talk, &data, SERVER, SYN | ACK, NULL, NULL));
-	assert_true(data_packet("ACK", &talk, &data, CLIENT, ACK, NULL, data_opens));
-	assert_int_equal(cluster_pass(SECOND).result[FTPNAT_APPLIED_FULL], 0);
-
-	/* its own can't be taken */
-	assert_int_equal(tell(&talk, FTPNAT_RECORD_CLAIMED), 1);
-	cluster_go_to(SECOND);
-	assert_int_equal(tell(&talk, FTPNAT_RECORD_CLAIMED), 0);
-	assert_int_equal(tell(&talk, FTPNAT_RECORD_CLAIMED), 1);
-	assert_int_equal(cluster_pass(FIRST).result[FTPNAT_APPLIED_DEMOTED], 1);
-	compare_sessions(session_id(&talk), false);
-	assert_true(talk_step(&talk, "there", &(struct step)S("150 ok\r\n")));
-	assert_true(
-		data_packet("data", &talk, &data, SERVER, ACK | PSH, "abc", taken_over));
-	assert_true(data_packet("data", &talk, &data, CLIENT, ACK, NULL, NULL));
-	assert_int_equal(cluster_pass(FIRST).result[FTPNAT_APPLIED_FULL], 0);
-	compare_sessions(session_id(&talk), false);
-}
-
 /* ---- slices ---- */
 
 /* A port that the gateway at hand chooses for what the server announces. */
@@ -697,7 +322,7 @@ static void test_slices(void **state)
 			cluster_go_to(slot);
 			talk_init(&talk, scene);
 			talk_open(&talk);
-			assert_int_equal(SLOT_OF_ID(session_id(&talk)), slot);
+			assert_int_equal(SLOT_OF_ID(cluster_session(&talk)), slot);
 			assert_true(
 				talk_step(&talk, "asked", &(struct step)C("EPSV\r\n")));
 			/* 50001 is of slot 2 */
@@ -773,7 +398,7 @@ static void test_mutated_records(void **state)
 			      &(struct step)C("PORT $c,10,1\r\n", "PORT $p,10,1\r\n",
 					      OPENS)));
 	snprintf(expectation, sizeof(expectation), "%s", talk_expectation());
-	id = session_id(&own);
+	id = cluster_session(&own);
 
 	cluster_go_to(FIRST);
 	assert_true(talk_step(&theirs, "theirs",
@@ -805,7 +430,7 @@ static void test_mutated_records(void **state)
 	assert_true(results[1 + FTPNAT_APPLIED] > 100);
 	assert_true(results[1 + FTPNAT_APPLIED_STALE] > 10);
 	assert_int_equal(halves(), 0);
-	assert_int_equal(session_id(&own), id);
+	assert_int_equal(cluster_session(&own), id);
 	assert_int_equal(results[1 + FTPNAT_APPLIED_DEMOTED], 0);
 	assert_true(talk_step(&own, "goes on", &(struct step)S("200 ok\r\n")));
 	assert_true(talk_step(
@@ -819,17 +444,10 @@ static void test_mutated_records(void **state)
 
 int main(void)
 {
-	struct CMUnitTest test[ARRAY_SIZE(takeovers) + 16];
+	struct CMUnitTest test[ARRAY_SIZE(takeovers) + 5];
 	const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_old_records),
 		cmocka_unit_test(test_end),
-		cmocka_unit_test(test_waits),
-		cmocka_unit_test(test_held_waits),
-		cmocka_unit_test(test_nobody_listens),
-		cmocka_unit_test(test_refuse_while_late),
-		cmocka_unit_test(test_refuse_without_run),
-		cmocka_unit_test(test_late_and_goes_on),
-		cmocka_unit_test(test_take),
 		cmocka_unit_test(test_slices),
 		cmocka_unit_test(test_no_port_of_the_slice),
 		cmocka_unit_test(test_mutated_records),

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "cluster_talk.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct packet_spec cluster_data_ports(const struct data *data, struct packet_spec spec,
+				      enum end from)
+{
+	spec.sport = data->port[from];
+	spec.dport = data->port[!from];
+	spec.seq = data->first[from];
+	spec.ack = data->first[!from];
+	return spec;
+}
+
+bool cluster_data(const char *says, const struct talk *talk, struct data *data,
+		  enum end from, uint8_t flags, const char *payload,
+		  const enum ftpnat_reason *also)
+{
+	struct packet_spec in = cluster_data_ports(data, talk_sent(talk, from), from);
+	struct packet_spec out = cluster_data_ports(data, talk_heard(talk, from), from);
+
+	in.flags = out.flags = flags;
+	in.payload = out.payload = payload;
+	if (!(flags & ACK))
+		in.ack = out.ack = 0;
+	data->first[from] += (payload ? (uint32_t)strlen(payload) : 0) + !!(flags & SYN) +
+			     !!(flags & FIN);
+	return check_from(says, talk, from, &in, &out, talk_reason(talk), also);
+}
+
+__u32 cluster_session(const struct talk *talk)
+{
+	const struct packet_spec syn = talk_sent(talk, CLIENT);
+	const struct ftpnat_tuple key = tuple(syn.src, syn.sport, syn.dst, syn.dport);
+	struct ftpnat_flow flow;
+
+	assert_true(dataplane_flow(&key, &flow));
+	assert_true(flow.session);
+	return flow.session;
+}
+
+void cluster_compare(__u32 id, bool expects)
+{
+	struct ftpnat_session first, second;
+
+	cluster_go_to(FIRST);
+	assert_true(dataplane_session(id, &first));
+	cluster_go_to(SECOND);
+	assert_true(dataplane_session(id, &second));
+	second.queued = first.queued;
+	second.log = first.log;
+	second.logged = first.logged;
+	if (!expects) {
+		first.flags &= (__u8)~FTPNAT_SESSION_EXPECTS;
+		second.flags &= (__u8)~FTPNAT_SESSION_EXPECTS;
+	}
+	assert_memory_equal(&first, &second, sizeof(first));
+}

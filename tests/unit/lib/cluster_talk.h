@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What sessions of two gateways do in several tests: their data connections, comparing them. */
+#ifndef FTPNAT_TEST_CLUSTER_TALK_H
+#define FTPNAT_TEST_CLUSTER_TALK_H
+
+#include "cluster.h"
+
+#define FIRST_PORT 2560 /* of the slice of slot 1 */
+
+struct data {
+	bool active;
+	uint16_t port[2];  /* of the client and of the server, the same for both */
+	uint32_t first[2]; /* sequence number of the first byte */
+};
+
+/* The packet as it is sent, of this data connection. */
+struct packet_spec cluster_data_ports(const struct data *data, struct packet_spec spec,
+				      enum end from);
+/* A packet of it, which goes through; `data` counts on. */
+bool cluster_data(const char *says, const struct talk *talk, struct data *data,
+		  enum end from, uint8_t flags, const char *payload,
+		  const enum ftpnat_reason *also);
+
+/* The id of the session of this conversation. */
+__u32 cluster_session(const struct talk *talk);
+/* Both gateways have the same of it; an expectation that was used may be forgotten. */
+void cluster_compare(__u32 id, bool expects);
+
+#endif
