@@ -122,7 +122,7 @@ static void ref_command(struct seen *l, const char *line, size_t len)
 		[CUT] = FTP_COMMAND_OTHER,	   [ALGS] = FTP_COMMAND_ALGS,
 		[USER] = FTP_COMMAND_USER,	   [RETR] = FTP_COMMAND_TRANSFER,
 		[STOR] = FTP_COMMAND_TRANSFER,	   [STOU] = FTP_COMMAND_TRANSFER,
-		[APPE] = FTP_COMMAND_TRANSFER,
+		[APPE] = FTP_COMMAND_TRANSFER,	   [LISTING] = FTP_COMMAND_LISTING,
 	};
 	static const char transfers[] = {
 		[RETR] = FTP_TRANSFER_RETR,
