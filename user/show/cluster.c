@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* cluster: the members of the cluster, and what they know of each other. */
+#include "show/cluster.h"
+
 #include <errno.h>
 
 #include "base/log.h"
@@ -121,6 +123,16 @@ static json_t *empty_note(void)
 			 "synced", 0, "members", "lag", 0.0, "commit", "on_loss");
 }
 
+int cluster_needed(const struct view *view)
+{
+	if (view->config.service & FTPNAT_SERVICE_CLUSTER)
+		return 0;
+	return err_r(-ENOENT,
+		     "%s belongs to no cluster: add `cluster:` to its configuration "
+		     "and reload",
+		     view->instance.dir);
+}
+
 int verb_cluster(const struct options *options)
 {
 	_cleanup_view_ struct view view;
@@ -133,11 +145,8 @@ int verb_cluster(const struct options *options)
 
 	if (err)
 		return EXIT_RUNTIME;
-	if (!(view.config.service & FTPNAT_SERVICE_CLUSTER))
-		return err_r(EXIT_RUNTIME,
-			     "%s belongs to no cluster: add `cluster:` to its "
-			     "configuration and reload",
-			     view.instance.dir);
+	if (cluster_needed(&view))
+		return EXIT_RUNTIME;
 	service_look(view.instance.dir, &service);
 	if (service.running) /* else it is old, perhaps */
 		note = cluster_note_read(view.instance.dir);

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "cluster/request.h"
 #include "dataplane/service_files.h"
-#include "show/sentences.h"
+#include "show/cluster.h"
 
 #define LOOKS	  100 /* at what is left, while sessions leave */
 #define LOOK_USEC 50000
@@ -92,11 +92,8 @@ int verb_cluster_order(const struct options *options)
 
 	if (view_open(&view, options))
 		return EXIT_RUNTIME;
-	if (!(view.config.service & FTPNAT_SERVICE_CLUSTER))
-		return err_r(EXIT_RUNTIME,
-			     "%s belongs to no cluster: add `cluster:` to its "
-			     "configuration and reload",
-			     view.instance.dir);
+	if (cluster_needed(&view))
+		return EXIT_RUNTIME;
 	err = request_make(view.instance.dir, order, &answer);
 	if (err)
 		return explain(order, view.instance.dir, err);
