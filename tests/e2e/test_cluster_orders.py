@@ -48,6 +48,8 @@ def test_take_and_drain(lab, server):
     ports = [talk.passive() for talk in talks]
     has(second, 0, 3)
     assert len(second.gateway.expected()) == 3
+    # a late ACK would bring its session back to the first
+    wait_until(lambda: "unacked" not in run(server.node.command(["ss", "-Htin"])).stdout, "the clients acknowledge")
 
     # before a packet comes there
     assert order(second, "take") == {"schema": 1, "done": "take", "sessions": 3}
