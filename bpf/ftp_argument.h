@@ -11,19 +11,19 @@
 static __always_inline void ftp_site_end(struct ftp_parser *p)
 {
 	p->state = FTP_STATE_SKIP;
-	if (p->verb[0] != 'M') {
+	if (p->line.verb[0] != 'M') {
 		if (p->groups > FTP_VERB_LEN)
 			p->odd |= FTP_ODD_WORD;
 		return;
 	}
 	p->odd &= (__u8)~FTP_ODD_WORD;
-	__builtin_memset(p->site, 0, sizeof(p->site));
+	__builtin_memset(p->line.site, 0, sizeof(p->line.site));
 	if (p->groups != FTP_TIME_LEN || p->digits != FTP_TIME_LEN)
 		return;
-	p->site[0] = 'T';
-	p->site[1] = 'I';
-	p->site[2] = 'M';
-	p->site[3] = 'E';
+	p->line.site[0] = 'T';
+	p->line.site[1] = 'I';
+	p->line.site[2] = 'M';
+	p->line.site[3] = 'E';
 }
 
 static __always_inline void ftp_step_site(struct ftp_parser *p, __u8 c)
@@ -36,7 +36,7 @@ static __always_inline void ftp_step_site(struct ftp_parser *p, __u8 c)
 	if (!ftp_is_plain(c))
 		p->odd |= FTP_ODD_WORD;
 	else if (p->groups < FTP_VERB_LEN)
-		p->site[p->groups & (FTP_VERB_LEN - 1)] = ftp_upper(c);
+		p->line.site[p->groups & (FTP_VERB_LEN - 1)] = ftp_upper(c);
 	if (p->groups < FTP_ENOUGH)
 		p->groups++;
 	if (ftp_is_digit(c) && p->digits < FTP_ENOUGH)
@@ -68,12 +68,12 @@ static __always_inline bool ftp_argument_begins(const struct ftp_parser *p,
 	__u8 differs = 0;
 	__u32 i;
 
-	for (i = 0; i < sizeof(p->octet); i++)
-		differs |= p->octet[i] ^ (__u8)word[i];
+	for (i = 0; i < sizeof(p->line.site); i++)
+		differs |= p->line.site[i] ^ (__u8)word[i];
 	return !differs;
 }
 
-/* What the argument asks for: its first eight characters are in `octet`. */
+/* What the argument asks for: its first eight characters are in `site`. */
 static __always_inline __u8 ftp_algs(const struct ftp_parser *p)
 {
 	if (p->digits == 8 && ftp_argument_begins(p, "STATUS64"))
@@ -88,8 +88,8 @@ static __always_inline __u8 ftp_algs(const struct ftp_parser *p)
 static __always_inline void ftp_step_algs(struct ftp_parser *p, __u8 c)
 {
 	if (!ftp_is_blank(c)) {
-		if (p->digits < sizeof(p->octet))
-			p->octet[p->digits & 7] = ftp_upper(c);
+		if (p->digits < sizeof(p->line.site))
+			p->line.site[p->digits & (FTP_VERB_LEN - 1)] = ftp_upper(c);
 		p->value = ftp_upper(c);
 		if (p->digits < 10)
 			p->digits++;

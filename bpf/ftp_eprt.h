@@ -42,17 +42,17 @@ static __always_inline bool ftp_step_eprt_protocol(struct ftp_parser *p, __u8 c)
 	return ftp_number_space(p, c) || ftp_odd_byte(p, c, 1);
 }
 
-static __always_inline __u32 ftp_group(const struct ftp_parser *p, __u32 i, __u32 gap,
+static __always_inline __be16 ftp_group(const struct ftp_parser *p, __u32 i, __u32 gap,
 				       __u32 zeros)
 {
 	if (i < gap)
-		return p->group[i & 7];
-	return i < gap + zeros ? 0 : p->group[(i - zeros) & 7];
+		return p->line.group[i & 7];
+	return i < gap + zeros ? 0 : p->line.group[(i - zeros) & 7];
 }
 
 static __always_inline void ftp_group_add(struct ftp_parser *p, __u16 group)
 {
-	p->group[p->groups & 7] = group;
+	p->line.group[p->groups & 7] = bpf_htons(group);
 	p->groups++;
 }
 
@@ -68,9 +68,8 @@ static __always_inline bool ftp_set_v6(struct ftp_parser *p)
 
 	if (p->groups > 8 || !p->gap != !zeros)
 		return false;
-	for (i = 0; i < 4; i++)
-		p->line.addr[i] = bpf_htonl(ftp_group(p, 2 * i, gap, zeros) << 16 |
-					    ftp_group(p, 2 * i + 1, gap, zeros));
+	for (i = 8; i--;) /* from the end, since each moves there */
+		p->line.group[i] = ftp_group(p, i, gap, zeros);
 	return p->line.addr[0] || p->line.addr[1] ||
 	       p->line.addr[2] != bpf_htonl(FTPNAT_V4_MAPPED);
 }
@@ -86,15 +85,16 @@ static __always_inline bool ftp_eprt_v4_end(struct ftp_parser *p)
 {
 	if (p->fields != 3 || p->number != FTP_NUMBER_DIGITS || p->value > FTP_OCTET_MAX)
 		return ftp_eprt_v4_bad(p, 3);
-	p->octet[3] = (__u8)p->value;
+	*ftp_octet(p, 3) = (__u8)p->value;
 	ftp_number_start(p);
 	p->state = FTP_STATE_EPRT_PORT;
 	if (p->protocol == 1) {
 		ftp_set_v4(p);
 		return true;
 	}
-	ftp_group_add(p, (__u16)(p->octet[0] << 8 | p->octet[1]));
-	ftp_group_add(p, (__u16)(p->octet[2] << 8 | p->octet[3]));
+	/* group 6 and 7 are where the octets are, and no address has eight and a quad */
+	ftp_group_add(p, (__u16)(*ftp_octet(p, 0) << 8 | *ftp_octet(p, 1)));
+	ftp_group_add(p, (__u16)(*ftp_octet(p, 2) << 8 | *ftp_octet(p, 3)));
 	return ftp_set_v6(p) || ftp_odd(p, 3);
 }
 
@@ -116,7 +116,7 @@ static __always_inline bool ftp_step_eprt_v4(struct ftp_parser *p, __u8 c)
 		return ftp_eprt_v4_end(p);
 	if (c != '.' || !number || p->fields >= 3)
 		return ftp_odd_byte(p, c, 2);
-	p->octet[p->fields & 3] = (__u8)p->value;
+	*ftp_octet(p, p->fields & 3) = (__u8)p->value;
 	p->fields++;
 	if (p->value > FTP_OCTET_MAX)
 		return ftp_eprt_v4_bad(p, 2);
@@ -138,7 +138,7 @@ static __always_inline bool ftp_embedded_v4(struct ftp_parser *p)
 		needs = 2;
 	if (p->digits != needs) /* a leading zero, say */
 		return false;
-	p->octet[0] = (__u8)(hundreds * 100 + tens * 10 + ones);
+	*ftp_octet(p, 0) = (__u8)(hundreds * 100 + tens * 10 + ones);
 	p->fields = 1;
 	ftp_number_start(p);
 	p->state = FTP_STATE_EPRT_V4;

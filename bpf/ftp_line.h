@@ -100,13 +100,18 @@ static __always_inline void ftp_number_start(struct ftp_parser *p)
 	p->number = 0;
 }
 
+/* Octet i of PORT, 227 or a dotted quad; the first four are where addr[3] has them. */
+static __always_inline __u8 *ftp_octet(struct ftp_parser *p, __u32 i)
+{
+	return &p->line.octet[(i + 4) & 7];
+}
+
+/* The address of the first four octets. */
 static __always_inline void ftp_set_v4(struct ftp_parser *p)
 {
 	p->line.addr[0] = 0;
 	p->line.addr[1] = 0;
 	p->line.addr[2] = bpf_htonl(FTPNAT_V4_MAPPED);
-	p->line.addr[3] = bpf_htonl((__u32)p->octet[0] << 24 | (__u32)p->octet[1] << 16 |
-				    (__u32)p->octet[2] << 8 | p->octet[3]);
 }
 
 /* The address ends before byte `end` of the line. */
@@ -120,11 +125,13 @@ static __always_inline bool ftp_set_port(struct ftp_parser *p, __u32 port, __u32
 	return true;
 }
 
-/* h1,h2,h3,h4,p1,p2 of PORT and 227 */
-static __always_inline bool ftp_set_octets(struct ftp_parser *p, __u32 end)
+/* h1,h2,h3,h4,p1 have been read: the address, and a port of p1 and p2. */
+static __always_inline bool ftp_set_octets(struct ftp_parser *p, __u32 p2, __u32 end)
 {
+	__u32 port = ((__u32)*ftp_octet(p, 4) << 8) + p2;
+
 	ftp_set_v4(p);
-	return ftp_set_port(p, (__u32)p->octet[4] << 8 | p->octet[5], end);
+	return ftp_set_port(p, port, end);
 }
 
 static __always_inline void ftp_step_iac_over(struct ftp_parser *p)
@@ -164,7 +171,6 @@ static __always_inline bool ftp_line_end(struct ftp_parser *p)
 	    p->line.command != FTP_COMMAND_TRANSFER)
 		p->line.delimiter = 0;
 	p->line.port = 0;
-	__builtin_memset(p->line.addr, 0, sizeof(p->line.addr));
 	return true;
 }
 
@@ -177,8 +183,8 @@ static __always_inline bool ftp_skips(const struct ftp_parser *p)
 /* `last` is the last one of the bytes. */
 static __always_inline void ftp_skip(struct ftp_parser *p, __u32 bytes, __u8 last)
 {
-	p->length = p->length + bytes < FTP_LENGTH_MAX ? p->length + bytes :
-							 FTP_LENGTH_MAX;
+	p->length = (__u16)(p->length + bytes < FTP_LENGTH_MAX ? p->length + bytes :
+								 FTP_LENGTH_MAX);
 	p->unended = (__u16)(p->unended + bytes < FTP_LENGTH_MAX ? p->unended + bytes :
 								   FTP_LENGTH_MAX);
 	p->word = last;

@@ -14,8 +14,7 @@ static __always_inline bool ftp_port_end(struct ftp_parser *p, __u8 c)
 	if (c == FTP_TELNET_IAC)
 		return ftp_odd(p, FTP_ENOUGH);
 	p->state = FTP_STATE_TAIL;
-	ftp_set_v4(p);
-	return ftp_set_port(p, ((__u32)p->octet[4] << 8) + p->value, p->length);
+	return ftp_set_octets(p, p->value, p->length);
 }
 
 /*
@@ -46,7 +45,7 @@ static __always_inline bool ftp_step_port(struct ftp_parser *p, __u8 c)
 	if (p->fields == 5 && c == '\n')
 		return ftp_odd(p, FTP_ENOUGH); /* atoi() reads blanks as 0 */
 	if (c == ',' && p->number >= FTP_NUMBER_DIGITS) {
-		p->octet[p->fields & 7] = (__u8)p->value;
+		*ftp_octet(p, p->fields) = (__u8)p->value;
 		p->fields++;
 		if (p->value > FTP_OCTET_MAX)
 			return false;

@@ -110,10 +110,9 @@ static __always_inline bool ftp_227_odd(const struct ftp_parser *p)
 /* After the sixth number. */
 static __always_inline void ftp_227_address(struct ftp_parser *p, __u8 c)
 {
-	p->octet[5] = (__u8)p->value;
 	p->state = p->gap ? FTP_STATE_227_TAIL : FTP_STATE_SKIP;
 	if (p->odd || ftp_227_odd(p) || (p->gap && c == ',') ||
-	    !ftp_set_octets(p, p->length))
+	    !ftp_set_octets(p, p->value, p->length))
 		ftp_227_differs(p);
 }
 
@@ -143,7 +142,7 @@ static __always_inline void ftp_step_227(struct ftp_parser *p, __u8 c)
 		ftp_227_address(p, c);
 	} else if (c == ',' && (p->separators || p->digits)) {
 		p->odd |= ftp_227_odd(p);
-		p->octet[p->separators & 7] = (__u8)p->value;
+		*ftp_octet(p, p->separators) = (__u8)p->value;
 		p->separators++;
 		ftp_number_start(p);
 	} else if (blank) {

@@ -69,21 +69,12 @@ static __always_inline bool ftp_is_plain(__u8 c)
 /* A byte of the first word, for policy. */
 static __always_inline void ftp_verb_add(struct ftp_parser *p, __u8 c)
 {
-	if (!p->fields)
-		__builtin_memset(p->verb, 0, sizeof(p->verb));
 	if (!ftp_is_plain(c) || p->fields >= FTP_VERB_LEN) {
 		p->odd |= FTP_ODD_VERB;
 		return;
 	}
-	p->verb[p->fields & (FTP_VERB_LEN - 1)] = ftp_upper(c);
+	p->line.verb[p->fields & (FTP_VERB_LEN - 1)] = ftp_upper(c);
 	p->fields++;
-}
-
-/* The argument of SITE or MDTM is next. */
-static __always_inline void ftp_site_begin(struct ftp_parser *p)
-{
-	__builtin_memset(p->site, 0, sizeof(p->site));
-	p->state = FTP_STATE_SITE;
 }
 
 /* The whole verb is in p->value. */
@@ -158,7 +149,7 @@ static __always_inline void ftp_verb(struct ftp_parser *p)
 		break;
 	case FTP_WORD('S', 'I', 'T', 'E'):
 	case FTP_WORD('M', 'D', 'T', 'M'):
-		ftp_site_begin(p);
+		p->state = FTP_STATE_SITE;
 		break;
 	case FTP_WORD(0, 'G', 'E', 'T'):
 	case FTP_WORD('H', 'E', 'A', 'D'):

@@ -5,6 +5,7 @@
 
 #include "edit.h"
 #include "events.h"
+#include "policy.h"
 
 /* Byte i of the line at seg->scan.line, for its event. */
 static long shown_byte(__u32 i, struct scan *c)
@@ -22,12 +23,13 @@ static long shown_byte(__u32 i, struct scan *c)
 static __always_inline void event_verb_only(struct ftpnat_line_event *e,
 					    const struct ftp_parser *parser)
 {
+	__u64 verb = policy_verb(parser);
 	__u32 i, len = 0;
 
 	__builtin_memset(e->line, 0, sizeof(e->line));
 	for (i = 0; i < FTP_VERB_LEN; i++) {
-		e->line[i] = parser->verb[i];
-		if (parser->verb[i])
+		e->line[i] = (__u8)(verb >> 8 * i);
+		if (e->line[i])
 			len = i + 1;
 	}
 	e->line_from = 0;

@@ -78,10 +78,13 @@ static __always_inline __u64 policy_verb(const struct ftp_parser *p)
 	__u64 verb = 0;
 	__u32 i;
 
-	if (p->line.command == FTP_COMMAND_EPRT) /* its address is there */
+	/* their addresses are there */
+	if (p->line.command == FTP_COMMAND_PORT)
+		return VERB('P', 'O', 'R', 'T');
+	if (p->line.command == FTP_COMMAND_EPRT)
 		return VERB('E', 'P', 'R', 'T');
 	for (i = 0; i < FTP_VERB_LEN; i++)
-		verb |= (__u64)p->verb[i] << 8 * i;
+		verb |= (__u64)p->line.verb[i] << 8 * i;
 	return verb;
 }
 
@@ -136,7 +139,7 @@ static __always_inline __u32 policy_listed(struct scratch *s, const struct ftp_p
 		return POLICY_WAITS;
 	if (p->odd & FTP_ODD_WORD)
 		return REFUSAL_550;
-	__builtin_memcpy(key->word, p->site, sizeof(key->word));
+	__builtin_memcpy(key->word, p->line.site, sizeof(key->word));
 	with_word = bpf_map_lookup_elem(&ftpnat_commands, key);
 	return policy_refusal(with_word ? with_word : command);
 }

@@ -205,6 +205,7 @@ static __always_inline void hello_refuse(struct scan *c)
 {
 	struct ftpnat_stream *stream = c->stream;
 	struct segment *seg = &c->s->segment;
+	__u32 len = seg->end - stream->next;
 
 	session_hello_refuse(c->session);
 	seg->edit.text_len = seg->outcome.text_len;
@@ -218,7 +219,7 @@ static __always_inline void hello_refuse(struct scan *c)
 	keep(c, seg->scan.fresh);
 	/* what follows is of no interest */
 	stream->parser.state = FTP_STATE_SKIP;
-	stream->parser.length = seg->end - seg->scan.fresh;
+	stream->parser.length = (__u16)(len < FTP_LENGTH_MAX ? len : FTP_LENGTH_MAX);
 }
 
 /* The first bytes of the client. True: they are refused, and done with. */

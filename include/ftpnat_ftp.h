@@ -85,8 +85,20 @@ struct ftp_line {
 	 */
 	__u16 span_start;
 	__u16 span_len;
-	__u16 port;	/* host order */
-	__be32 addr[4]; /* IPv4 as ::ffff:a.b.c.d; 229: not set */
+	__u16 port; /* host order */
+	union {
+		__be32 addr[4]; /* FTP_FORM_ADDRESS: IPv4 as ::ffff:a.b.c.d; 229: not set */
+		/* before, and of all other lines, private to the grammar and to policy */
+		__be16 group[8];		 /* EPRT */
+		struct {			 /* in upper case, the rest zero */
+			__u8 verb[FTP_VERB_LEN]; /* of commands but PORT and EPRT */
+			union {
+				/* the first argument of SITE, MDTM and ALGS, see ftp_step_site() */
+				__u8 site[FTP_VERB_LEN];
+				__u8 octet[8]; /* see ftp_octet() */
+			};
+		};
+	};
 };
 
 /*
@@ -95,9 +107,9 @@ struct ftp_line {
  */
 struct ftp_parser {
 	struct ftp_line line;
-	__u32 length; /* bytes of the line so far, 0 at a line's start, saturating at 65535 */
 	__u32 value; /* number, IPv6 group or verb being read */
 	__u32 word;  /* commands: the last four bytes, in capitals; outlives the line */
+	__u16 length; /* bytes of the line so far, 0 at a line's start, saturating at 65535 */
 	__u16 reply; /* code of the multi-line reply that is open, outlives the line; 0: none */
 	__u16 unended; /* commands: bytes since the last CR LF, as `length`; outlives the line */
 	__u8 state;
@@ -110,18 +122,9 @@ struct ftp_parser {
 	__u8 colons;	 /* colons since the last IPv6 group */
 	__u8 separators; /* commas or delimiters; PORT, EPRT: once something odd was seen */
 	__u8 odd; /* 227: clients differ in the numbers at hand; 229: '(' was seen; FTP_ODD_* */
-	__u8 pad[2];
-	__u8 octet[8];
-	union {
-		__u16 group[8]; /* EPRT */
-		struct {	/* of all other commands, in upper case, the rest zero */
-			__u8 verb[FTP_VERB_LEN];
-			__u8 site[FTP_VERB_LEN]; /* SITE, MDTM: the first argument, see ftp_step_site() */
-		};
-	};
 };
 
 _Static_assert(sizeof(struct ftp_line) == 28, "no padding");
-_Static_assert(sizeof(struct ftp_parser) == 80, "no padding, and at most 128 of it");
+_Static_assert(sizeof(struct ftp_parser) == 52, "no padding");
 
 #endif

@@ -42,7 +42,7 @@ static void exchange(struct dialogue *d, const struct text *command,
 }
 
 /* No client sends more than the gateway remembers (FTPNAT_MAX_COMMANDS). */
-#define COMMANDS_IN_FLIGHT 30
+#define COMMANDS_IN_FLIGHT 14
 
 /* PASV or EPSV, and the reply of a server of its family. */
 static void passive_exchange(struct conversation *c, struct text *command,

@@ -66,7 +66,7 @@ static void fill_record(struct ftpnat_record *record)
 	record->state.client = record->key;
 	record->state.server = record->flow.to;
 	record->state.expectation.dport = htons(50002);
-	record->state.ahead[31] = 0x1234;
+	record->state.ahead[15] = 0x1234;
 	fill(record->state.command, sizeof(record->state.command), 5);
 	for (int dir = 0; dir < FTPNAT_DIR_MAX; dir++) {
 		struct ftpnat_stream *stream = &record->state.stream[dir];
@@ -81,9 +81,8 @@ static void fill_record(struct ftpnat_record *record)
 		stream->kept_len = 240;
 		stream->held_len = 9;
 		stream->parser.length = 9;
-		stream->parser.group[7] = 0xabcd;
 		stream->parser.line.port = 21;
-		stream->parser.octet[3] = 9;
+		fill(stream->parser.line.addr, sizeof(stream->parser.line.addr), 8);
 		stream->clocked = 1;
 		stream->parser.word = 0x50415356;
 		stream->parser.unended = 4;

@@ -88,7 +88,7 @@ static const struct row rows[] = {
 	{ "a longer ftpnat_line_event", "/^struct ftpnat_line_event {/a __u64 more;",
 	  "sizeof(struct ftpnat_line_event)" },
 	{ "a session that takes more while it is idle",
-	  "s/\\(#define FTPNAT_MAX_COMMANDS\\) 32/\\1 64/",
+	  "s/\\(#define FTPNAT_MAX_COMMANDS\\) 16/\\1 64/",
 	  "sizeof(struct ftpnat_session)" },
 	{ "a longer ftp_line", "/^struct ftp_line {/a __u32 more;",
 	  "sizeof(struct ftp_line)" },

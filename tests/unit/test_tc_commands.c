@@ -577,10 +577,44 @@ static const struct row rows[] = {
 	  { C("PASV\r\n"), S("227 ($s,10,10)\r\n", "227 ($d,10,10)\r\n", OPENS) } },
 };
 
+/* The event of a line that may have a password: its verb, where an address was read, too. */
+static void test_event_without_argument(void **state)
+{
+	static const struct {
+		struct step step;
+		const char *verb;
+	} lines[] = {
+		{ C("PASS y\r\n", DENIED, FIRST), "PASS" },
+		{ C("EP\xff\xf1RT |2|2001:db8::1|2000|\r\n", DENIED, FIRST), "EPRT" },
+		{ C("PO\xff\xf1RT 10,1,2,3,7,208\r\n", DENIED, FIRST), "PORT" },
+	};
+	const struct scene *scene = scene_get(KEEP4);
+	struct ftpnat_rule rule = scene_rule(scene);
+
+	(void)state;
+	tls_first(&rule);
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		const struct ftpnat_line_event *event;
+		__u8 shown[sizeof(event->line)] = { 0 };
+		struct talk talk;
+
+		scene_configure(scene, &rule);
+		talk_init(&talk, scene);
+		talk_open(&talk);
+		dataplane_readers(1 << 0);
+		assert_true(talk_step(&talk, lines[i].verb, &lines[i].step));
+		assert_int_equal(dataplane_events(0, &event), 1);
+		memcpy(shown, lines[i].verb, strlen(lines[i].verb));
+		assert_memory_equal(event->line, shown, sizeof(shown));
+	}
+}
+
 int main(void)
 {
-	static struct CMUnitTest tests[ARRAY_SIZE(rows)];
+	static struct CMUnitTest tests[ARRAY_SIZE(rows) + 1];
 	size_t n = rows_as_tests(tests, rows, ARRAY_SIZE(rows), sizeof(*rows), test_row);
+
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_event_without_argument);
 
 	return _cmocka_run_group_tests("tc_commands", tests, n, dataplane_setup,
 				       dataplane_teardown);
