@@ -11,7 +11,7 @@ from clients import Account, CLIENTS
 from fast import modes, prepare, switch
 from lab import wait_until
 from old_setups import iptables, listen, reaches
-from scenes import exchange, login, masquerade, need, pick, publish
+from scenes import exchange, login, masquerade, need, needs_another_kernel, pick, publish
 from servers import Vsftpd
 
 METHODS = [("v4", "PASV"), ("v4", "PORT"), ("v6", "EPSV"), ("v6", "EPRT")]
@@ -64,7 +64,7 @@ table inet rest {
 }
 """)
     if "No such file" in made.stdout or "not supported" in made.stdout:
-        pytest.skip("this kernel has no flowtable")
+        pytest.skip(needs_another_kernel("this kernel has no flowtable"))
     vips = lab.vips()
     lab.gateway.up({"publish": [publish("files", vips, [server])]})
     transfer(lab, lab.client, server, vips)
@@ -77,7 +77,7 @@ def add_interface(node, kind, below, name, *addresses):
     made = node.run(["ip", "link", "add", "link", below, "name", name, "type", kind,
                      *(("id", "7") if kind == "vlan" else ("mode", "private"))], check=False)
     if "Unknown device type" in made.stdout:
-        pytest.skip(f"this kernel has no {kind}")
+        pytest.skip(needs_another_kernel(f"this kernel has no {kind}"))
     node.ip(*(f"addr add {address} dev {name}{' nodad' if ':' in address else ''}" for address in addresses),
             f"link set {name} up")
 

@@ -12,7 +12,7 @@ import pytest
 import links
 from clients import CLIENTS, Account, Session
 from lab import run, wait_until
-from scenes import exchange, login, masquerade, need, pick, single
+from scenes import exchange, login, masquerade, need, needs_another_kernel, pick, single
 from servers import Vsftpd
 from service import Service
 
@@ -23,7 +23,7 @@ METHODS = [("v4", "PASV"), ("v4", "EPSV"), ("v4", "PORT"), ("v4", "EPRT"), ("v6"
 LACKING = {kind: None if os.environ.get("FTPNAT_ALL_LINKS") else links.lacking(kind, run) for kind in links.FAMILIES}
 VIRTIO = None if os.environ.get("FTPNAT_ALL_LINKS") else links.lacking("virtio", run)
 KINDS = [kind for kind in LACKING if not LACKING[kind]] or [
-    pytest.param("none", marks=pytest.mark.skip(reason="; ".join(LACKING.values())))]
+    pytest.param("none", marks=pytest.mark.skip(reason=needs_another_kernel("; ".join(LACKING.values()))))]
 BOTH_FAMILIES = [kind for kind in KINDS if kind not in ("ipip", "sit")]
 pytestmark = pytest.mark.ftpnat
 
@@ -105,7 +105,7 @@ def test_tunnel_without_a_remote_address_is_refused(make_lab, kind):
     assert done.returncode == 1 and "of the kind of t0, a tunnel without a remote address" in done.stdout, done.stdout
 
 
-@pytest.mark.skipif(bool(VIRTIO), reason=str(VIRTIO))
+@pytest.mark.skipif(bool(VIRTIO), reason=needs_another_kernel(VIRTIO))
 @pytest.mark.parametrize("rule", ["keep", "masquerade"])
 @pytest.mark.xdist_group("virtio")  # there is one set of cards
 def test_native_xdp_on_virtio(make_lab, rule):

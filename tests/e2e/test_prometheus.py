@@ -85,6 +85,20 @@ def test_every_name_in_a_query_is_exported(scene):
     assert {name for row in rows for name in re.findall(r"ftpnat_\w+", row)} == names, "the documented ones"
 
 
+def test_panels_stand_beside_each_other_with_units():
+    panels = dashboard()["panels"]
+    cells = [(x, y) for place in (panel["gridPos"] for panel in panels)
+             for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])]
+    assert len(cells) == len(set(cells)) and max(x for x, _ in cells) < 24
+    assert len({panel["id"] for panel in panels}) == len({panel["title"] for panel in panels}) == len(panels)
+    assert all(panel["fieldConfig"]["defaults"]["unit"] for panel in panels if panel["type"] != "table")
+
+
+def legend(panel, labels):
+    """As Grafana writes it; a label that the series lacks is a fault."""
+    return re.sub(r"{{(\w+)}}", lambda match: labels[match[1]], panel["targets"][0]["legendFormat"])
+
+
 class Prometheus:
     """The server in the gateway's namespace, with the configuration of the documents, but quicker."""
 
@@ -147,6 +161,11 @@ def test_queries_get_answers_from_prometheus_under_load(scene):
 
     wait_until(lambda: answered() or not prometheus.process.alive(), f"answers to {left}", 60)
     assert not left
+    for panel in dashboard()["panels"]:
+        if panel["type"] == "timeseries":  # of two gateways, too, each series has a legend of its own
+            found = [dict(series["metric"], instance=gateway) if "instance" in series["metric"] else series["metric"]
+                     for series in prometheus.query(concrete(panel["targets"][0]["expr"])) for gateway in "ab"]
+            assert len({legend(panel, labels) for labels in found}) == len({json.dumps(labels) for labels in found})
     assert not prometheus.query("ftpnat_no_such_metric")
     values = {title: float(prometheus.query(concrete(query))[0]["value"][1])
               for title, query in dashboard_queries().items() if title in ("Degraded", "Failed reload")}

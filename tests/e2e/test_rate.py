@@ -8,7 +8,7 @@ import time
 import pytest
 
 from lab import run
-from scenes import login, single
+from scenes import login, needs_another_kernel, single
 from servers import Vsftpd
 
 pytestmark = pytest.mark.ftpnat
@@ -53,7 +53,7 @@ def test_transfers_work_without_fq(make_lab):
 def test_data_has_the_rate_within_a_tenth(make_lab, rates):
     lab, server, vips = single(make_lab, Vsftpd, rule={"rate": rates})
     if not has_fq(lab):
-        pytest.skip("the kernel has no sch_fq")
+        pytest.skip(needs_another_kernel("this kernel has no sch_fq"))
     assert not sentences(lab)
     sizes = (SIZE // 4, SIZE + SIZE // 4)
     for size in sizes:

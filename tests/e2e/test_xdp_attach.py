@@ -7,6 +7,7 @@ import os
 import pytest
 
 from loader_host import BPFFS, CONFIG, host, sh
+from scenes import needs_another_kernel
 
 PASS = "/usr/lib/x86_64-linux-gnu/bpf/xdp-dispatcher.o"  # of libxdp; it has a program xdp_pass
 REFUSED = "no room for another"
@@ -237,7 +238,7 @@ def test_two_instances(host):
 def test_chained_beside_another(host):
     host.up(config=config("native"))
     if not sees_chaining(host):
-        pytest.skip("this kernel refuses freplace, so libxdp can't chain programs")
+        pytest.skip(needs_another_kernel("this kernel refuses freplace, so libxdp can't chain programs"))
     assert sh("nsenter", f"--net=/run/netns/{host.netns}", "xdp-loader", "load", "v0", PASS,
               "-n", "xdp_pass").returncode == 0
     assert "1 other" in shown(host)["v0"][1]

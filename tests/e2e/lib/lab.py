@@ -236,7 +236,11 @@ class Namespaces:
         parts = []
         for process in self.processes:
             state = "" if process.alive() else f" (ended, exit {process.popen.returncode})"
-            parts.append(f"--- {process.log}{state}\n{process.output()[-6000:]}")
+            try:
+                said = process.output()[-6000:]
+            except FileNotFoundError as error:  # an error here would end the whole run
+                said = str(error)
+            parts.append(f"--- {process.log}{state}\n{said}")
         return "\n".join(parts)
 
     def close(self):

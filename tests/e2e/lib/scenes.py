@@ -23,6 +23,11 @@ def need(cls):
     return cls
 
 
+def needs_another_kernel(lack):
+    """The reason of a skip for what other kernels have; test_kernels.py sees that they run the test."""
+    return f"{lack}: `make check-kernels` runs this under kernels that have it"
+
+
 def ends(addresses, port=21):
     return [endpoint(address, port) for address in addresses]
 
