@@ -4,12 +4,12 @@
 import json
 import os
 import signal
-import subprocess
 
 import pytest
 
+from host_service import run  # noqa: F401
 from lab import wait_until
-from loader_host import COMMAND, CONFIG, INTERFACES, host, refused  # noqa: F401
+from loader_host import CONFIG, INTERFACES, host, refused  # noqa: F401
 
 pytestmark = pytest.mark.ftpnat
 
@@ -79,22 +79,13 @@ def test_success_leaves_the_document_alone(host):  # noqa: F811
     assert "error" not in json.loads(done.stdout) and done.stderr == ""
 
 
-def test_run_logs_its_errors_as_json(host):  # noqa: F811
-    path = host.write(CONFIG)
-    log = open(os.path.join(host.dir, "run.log"), "w+")
-    process = subprocess.Popen([COMMAND, "-n", host.netns, "-p", host.pin, "-c", path, "-j", "run"], stderr=log)
-    wait_until(lambda: os.path.exists(host.pin) and host.load("status").returncode != 1, "run is up")
-    host.write(INTERFACES)
+def test_run_logs_its_errors_as_json(run):  # noqa: F811
+    service = run(CONFIG, "-j")
+    service.write(INTERFACES)
 
     def errors():
-        log.seek(0)
-        documents = [json.loads(line) for line in log if line.startswith("{")]
+        documents = [json.loads(line) for line in service.said().split("\n")[:-1] if line.startswith("{")]
         return [document["error"] for document in documents if "error" in document]
 
-    try:
-        wait_until(lambda: process.send_signal(signal.SIGHUP) or errors(), "the error is logged")
-        assert "no rule" in errors()[0]["message"]
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-        log.close()
+    wait_until(lambda: service.process.send_signal(signal.SIGHUP) or errors(), "the error is logged")
+    assert "no rule" in errors()[0]["message"]

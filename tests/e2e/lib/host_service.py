@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from lab import wait_until
+from lab import BUSY, DEADLINE, wait_until
 from loader_host import COMMAND, host  # noqa: F401
 
 RUN_DIR = "/run/ftpnat"
@@ -16,13 +16,17 @@ RUN_DIR = "/run/ftpnat"
 class Run:
     """`ftpnat-load run` in the background."""
 
-    def __init__(self, host, config):
+    def __init__(self, host, config, *options):
         self.log = open(os.path.join(host.dir, "run.log"), "w+")
         self.path = os.path.join(host.dir, "run.yaml")
         self.write(config)
-        self.process = subprocess.Popen([COMMAND, "-n", host.netns, "-p", host.pin, "-c", self.path, "run"],
-                                        stderr=self.log)
-        wait_until(lambda: host.load("status").returncode != 1 and self.files(host), "run is up")
+        self.process = subprocess.Popen([COMMAND, "-n", host.netns, "-p", host.pin, "-c", self.path, *options,
+                                         "run"], stderr=self.log)
+        try:
+            wait_until(lambda: host.load("status").returncode != 1 and self.files(host), "run is up")
+        except BaseException:
+            self.end(signal.SIGKILL)
+            raise
 
     def write(self, config):
         with open(self.path, "w") as file:
@@ -38,7 +42,7 @@ class Run:
 
     def end(self, number=signal.SIGTERM):
         self.process.send_signal(number)
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=DEADLINE * BUSY)
         self.log.close()
 
 
@@ -46,8 +50,8 @@ class Run:
 def run(host):  # noqa: F811
     started = []
 
-    def start(config):
-        started.append(Run(host, config))
+    def start(config, *options):
+        started.append(Run(host, config, *options))
         return started[-1]
 
     yield start

@@ -26,6 +26,7 @@ NETNS_DIR = "/run/netns"
 BPFFS = "/sys/fs/bpf"
 DEADLINE = 30.0  # seconds that a condition may take to come true, on a busy machine too
 SLOWER = int(os.environ.get("FTPNAT_SLOWER", 1))  # times that all may take longer, as in an emulation
+BUSY = 4  # times that a condition may take longer beside much other work: at a load of 20, `up` takes 40 s
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -35,9 +36,9 @@ class LabError(Exception):
     """A part of the lab did not do what it is there for."""
 
 
-def wait_until(condition, what, deadline=DEADLINE):
+def wait_until(condition, what, deadline=None):
     """Polls until condition() is true and returns its value."""
-    deadline *= SLOWER
+    deadline = deadline * SLOWER if deadline else DEADLINE * max(SLOWER, BUSY)
     end = time.monotonic() + deadline
     pause = 0.002
     while True:
