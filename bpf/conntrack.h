@@ -32,30 +32,39 @@ __noinline int control_left(__u16 rule, bool counted, bool half_open)
 }
 
 /*
- * Removes a connection, given its client's entry. 0, or -errno if it is still there or
- * already gone.
+ * Removes the connection whose client's entry is s->removing. 0, or -errno if it is still
+ * there or already gone.
  */
-static __always_inline long flow_remove(struct ftpnat_tuple *key,
-					struct ftpnat_flow *flow)
+__noinline int removing_remove(void)
 {
 	struct ftpnat_usage *usage = usage_get();
 	struct scratch *s = scratch_get();
-	struct ftpnat_flow *peer;
-	bool counted = flow->flags & FTPNAT_FLOW_COUNTED, half_open;
-	__u32 created = flow->created;
-	__u16 rule = flow->rule;
-	__u8 kind = flow->kind, flags = flow->flags;
-	long rc;
+	struct ftpnat_flow *flow, *peer;
+	struct ftpnat_tuple *key;
+	bool counted, half_open;
+	__u32 created;
+	__u16 rule;
+	__u8 kind, flags;
+	int rc;
 
 	if (!s || !usage)
 		return -ENOMEM;
+	key = &s->removing;
+	flow = bpf_map_lookup_elem(&ftpnat_flows, key);
+	if (!flow)
+		return -ENOENT;
+	counted = flow->flags & FTPNAT_FLOW_COUNTED;
+	created = flow->created;
+	rule = flow->rule;
+	kind = flow->kind;
+	flags = flow->flags;
 	tuple_swap(&s->removed, &flow->to);
 	s->removed_session = flow->session;
 	peer = bpf_map_lookup_elem(&ftpnat_flows, &s->removed);
 	flow_tell_end(key, flow, peer);
 	if (kind == FTPNAT_DATA && transfers_on())
 		session_transfer(key, flow, peer, DATA_OVER);
-	rc = bpf_map_delete_elem(&ftpnat_flows, key);
+	rc = (int)bpf_map_delete_elem(&ftpnat_flows, key);
 	if (rc)
 		return rc;
 	bpf_map_delete_elem(&ftpnat_flows, &s->removed);
@@ -78,12 +87,23 @@ static __always_inline long flow_remove(struct ftpnat_tuple *key,
 	return 0;
 }
 
+/* The same, given its key. */
+static __always_inline int flow_remove(const struct ftpnat_tuple *key)
+{
+	struct scratch *s = scratch_get();
+
+	if (!s)
+		return -ENOMEM;
+	s->removing = *key;
+	return removing_remove();
+}
+
 /* Removes a connection that has come to nothing: it is not told of. */
-static __always_inline long flow_forget(struct ftpnat_tuple *key,
-					struct ftpnat_flow *flow)
+static __always_inline int flow_forget(const struct ftpnat_tuple *key,
+				       struct ftpnat_flow *flow)
 {
 	flow_told(flow);
-	return flow_remove(key, flow);
+	return flow_remove(key);
 }
 
 /* Whose: the packet's at hand, or that of the replies to the connection about to be opened. */
@@ -112,9 +132,9 @@ __noinline bool flow_makes_room(enum flow_tuple whose)
 	if (!other || !flow_closing(flow->tcp, other->tcp))
 		return false;
 	if (flow->flags & FTPNAT_FLOW_CLIENT)
-		flow_remove(key, flow);
+		flow_remove(key);
 	else
-		flow_remove(other_key, other);
+		flow_remove(other_key);
 	return true;
 }
 

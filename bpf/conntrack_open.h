@@ -114,7 +114,7 @@ static long try_reclaim(__u32 i, struct flow_new **reclaim)
 	other = bpf_map_lookup_elem(&ftpnat_flows, &new->closed_other);
 	if (other && !flow_closing(flow->tcp, other->tcp))
 		return 0; /* its tuple lives again */
-	flow_remove(&new->closed, flow);
+	flow_remove(&new->closed);
 	return 1;
 }
 
@@ -135,7 +135,7 @@ static __always_inline bool half_open_end(struct flow_new *new)
 	other = bpf_map_lookup_elem(&ftpnat_flows, &new->closed_other);
 	if (other && flow_established(flow->tcp, other->tcp))
 		return false;
-	if (flow_remove(&new->closed, flow))
+	if (flow_remove(&new->closed))
 		return false;
 	count(FTPNAT_HALF_OPEN_RECLAIMED);
 	return true;

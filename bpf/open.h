@@ -79,15 +79,20 @@ __noinline int data_banned(void)
  * GO_ON when opened, PASS when nothing was expected, else the reason of the refusal.
  * outbound: every filter has accepted it, and it is about to leave unchanged.
  */
-static __noinline enum ftpnat_reason data_open(struct __sk_buff *skb, struct scratch *s,
-					       bool egress, bool outbound)
+__noinline enum ftpnat_reason data_open(struct __sk_buff *skb, bool egress, bool outbound)
 {
-	struct ftpnat_expected_key *key = &s->expected_key;
-	const struct packet *p = &s->packet;
-	struct flow_new *new = &s->flow;
+	struct scratch *s = scratch_get();
+	struct ftpnat_expected_key *key;
+	const struct packet *p;
+	struct flow_new *new;
 	struct ftpnat_expected *e;
 	enum ftpnat_reason verdict;
 
+	if (!s)
+		return FTPNAT_PASS;
+	key = &s->expected_key;
+	p = &s->packet;
+	new = &s->flow;
 	key->peer = p->tuple.src;
 	key->dst = p->tuple.dst;
 	key->dport = p->tuple.dport;
@@ -156,15 +161,19 @@ static __noinline enum ftpnat_reason data_open(struct __sk_buff *skb, struct scr
  * A SYN without flow or expectation: opens a control connection if a rule matches. GO_ON
  * if it did, PASS if no rule matches, else the reason of the refusal.
  */
-static __noinline enum ftpnat_reason control_open(struct __sk_buff *skb,
-						  struct scratch *s, bool egress)
+__noinline enum ftpnat_reason control_open(struct __sk_buff *skb, bool egress)
 {
-	const struct packet *p = &s->packet;
-	struct flow_new *new = &s->flow;
+	struct scratch *s = scratch_get();
+	const struct packet *p;
+	struct flow_new *new;
 	struct ftpnat_rule *rule;
 	__u32 id;
 	enum ftpnat_reason verdict;
 
+	if (!s)
+		return FTPNAT_PASS;
+	p = &s->packet;
+	new = &s->flow;
 	if (!ifaddr_get(s, skb->ifindex))
 		return FTPNAT_PASS;
 	new->key = p->tuple;
@@ -245,13 +254,13 @@ __noinline enum ftpnat_reason flow_begin(struct __sk_buff *skb, bool egress)
 	p = &s->packet;
 	if (egress && already_translated(p))
 		return FTPNAT_SEEN;
-	verdict = data_open(skb, s, egress, false);
+	verdict = data_open(skb, egress, false);
 	if (verdict == FTPNAT_PASS)
-		verdict = control_open(skb, s, egress);
+		verdict = control_open(skb, egress);
 	if (verdict == FTPNAT_PASS)
 		verdict = guard_syn(skb);
 	if (verdict == FTPNAT_PASS && egress)
-		verdict = data_open(skb, s, egress, true);
+		verdict = data_open(skb, egress, true);
 	if (verdict == GO_ON || verdict == FTPNAT_PASS || verdict == FTPNAT_GUARDED)
 		return verdict;
 	if (verdict == FTPNAT_SPOOFED || verdict == FTPNAT_MARTIAN) {

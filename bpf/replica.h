@@ -399,7 +399,7 @@ static __noinline enum ftpnat_applied replica_connection(struct ftpnat_record *r
 	if (flow && (flow->session != r->flow.session || flow->kind != r->flow.kind)) {
 		if (!(flow->flags & FTPNAT_FLOW_REPLICA))
 			return FTPNAT_APPLIED_STALE;
-		flow_remove(&r->key, flow);
+		flow_remove(&r->key);
 		flow = NULL;
 	}
 	if (!flow) {
@@ -448,7 +448,7 @@ static __always_inline int replica_apply(void)
 		    (FTPNAT_FLOW_REPLICA | FTPNAT_FLOW_CLIENT))
 		return FTPNAT_APPLIED_STALE;
 	flow_told(flow);
-	flow_remove(&r->key, flow);
+	flow_remove(&r->key);
 	return FTPNAT_APPLIED;
 }
 

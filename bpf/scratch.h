@@ -309,7 +309,8 @@ struct scratch {
 	struct ftpnat_tls_key tls_claimed;   /* tls_claim() */
 	struct ftpnat_addr left;	     /* control_left(): the client */
 	struct ftpnat_tuple queued_session;  /* expiry_put_session() */
-	struct ftpnat_tuple removed;	     /* flow_remove(): the other direction, ... */
+	struct ftpnat_tuple removing;	     /* removing_remove(): the client's direction, ... */
+	struct ftpnat_tuple removed;	     /* ... the other one, ... */
 	__u32 removed_session;		     /* ... and the id */
 	struct ftpnat_tuple undo;	     /* flow_undo(): the other direction */
 	struct ftpnat_tuple changed;	     /* flow_change(): the other direction */

@@ -65,7 +65,7 @@ static __noinline int flow_visit(struct ftpnat_tuple *key, __u32 since, __u32 no
 	if (idle >= limit && !flow_closing(flow->tcp, other) && flow_has_data(key, flow))
 		idle = 0; /* it lives as long as its transfers */
 	if (idle >= limit) {
-		rc = (int)flow_remove(key, flow);
+		rc = flow_remove(key);
 		return rc == -ENOENT ? 0 : rc;
 	}
 	if (flow->kind == FTPNAT_CONTROL)
@@ -155,7 +155,7 @@ static long end_one(__u32 i, struct sweep *sweep)
 	flow = bpf_map_lookup_elem(&ftpnat_flows, &ending.key);
 	if (flow && flow->flags & FTPNAT_FLOW_CLIENT && flow->created == ending.created &&
 	    flow->session == ending.session)
-		flow_remove(&ending.key, flow);
+		flow_remove(&ending.key);
 	return 0;
 }
 
