@@ -19,6 +19,7 @@ static __always_inline bool ban_found(struct scratch *s, __u16 rule)
 	key->len = FTPNAT_BAN_FIXED + 8 * sizeof(key->addr);
 	key->rule = rule;
 	key->family = addr_is_v4(&key->addr) ? FTPNAT_V4 : FTPNAT_V6;
+#pragma clang loop unroll(disable) /* each lookup is one more piece of code */
 	for (i = 0; i < BAN_LEVELS; i++) {
 		ban = bpf_map_lookup_elem(&ftpnat_bans, key);
 		if (!ban)

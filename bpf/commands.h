@@ -107,10 +107,12 @@ static __always_inline __u32 refusal_index(enum ftpnat_reason why)
 	}
 }
 
-static __noinline void refusal_write(struct segment *seg, __u32 index)
+__noinline int refusal_write(struct segment *seg, __u32 index)
 {
 	__u32 i;
 
+	if (!seg)
+		return 0;
 	for (i = 0; i < sizeof(refusal_text[0]); i++) {
 		char c = refusal_text[index & (REFUSALS - 1)][i];
 
@@ -119,6 +121,7 @@ static __noinline void refusal_write(struct segment *seg, __u32 index)
 		seg->outcome.text[i] = c;
 	}
 	seg->outcome.text_len = i;
+	return 0;
 }
 
 /* Does the reply to this command name where to connect? */

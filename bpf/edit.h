@@ -67,13 +67,14 @@ static __always_inline void edit_add(struct scan *c)
 }
 
 /* Takes back the edits of a line that has to come again. */
-static __noinline int edit_undo(struct scan *c)
+__noinline int edit_undo(struct ftpnat_stream *stream, struct ftpnat_log *log)
 {
-	struct ftpnat_stream *stream = c->stream;
 	__u32 i;
 
+	if (!stream || !log)
+		return 0;
 	for (i = 0; i < FTPNAT_MAX_EDITS && stream->edits; i++) {
-		struct ftpnat_edit *e = edit_at(stream, c->log, stream->edits - 1U);
+		struct ftpnat_edit *e = edit_at(stream, log, stream->edits - 1U);
 
 		if (!seq_before(stream->next, e->start + e->old_len))
 			break;

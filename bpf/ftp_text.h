@@ -115,13 +115,16 @@ static __always_inline __u32 ftp_put_octets(struct ftp_text *text, __u32 at, __b
 	return ftp_put_number(text, at, host & 255);
 }
 
-static __always_inline __u32 ftp_put_v6(struct ftp_text *text, __u32 at,
-					const struct ftp_text_address *addr)
+/* IPv6, in the form of RFC 5952 */
+FTP_GLOBAL int ftp_put_v6(struct ftp_text *text, __u32 at,
+			  const struct ftp_text_address *addr)
 {
 	__u32 zeros = ftp_zero_groups(addr);
 	__u32 first = zeros & 15, end = zeros >> 4 & 15;
 	__u32 i;
 
+	if (!text || !addr)
+		return 0;
 	for (i = 0; i < 8; i++) {
 		if (i >= first && i < end) {
 			if (i == first) {
@@ -188,13 +191,12 @@ static __always_inline __u32 ftp_put_end(struct ftp_text *text, __u32 at)
 }
 
 /* PORT, or EPRT if addr is IPv6 */
-FTP_GLOBAL int ftp_write_port_line(struct ftp_text *text,
-				   const struct ftp_text_address *addr, __u16 port)
+static __always_inline __u32 ftp_write_port_line(struct ftp_text *text,
+						 const struct ftp_text_address *addr,
+						 __u16 port)
 {
 	__u32 at;
 
-	if (!text || !addr)
-		return 0;
 	if (!addr->w[0] && !addr->w[1] && addr->w[2] == bpf_htonl(FTPNAT_V4_MAPPED)) {
 		at = ftp_begin(text, "PORT ");
 		at = ftp_put_port(text, at, addr->w, port);

@@ -26,11 +26,12 @@ static __always_inline struct ftpnat_guard *guard_get(struct __sk_buff *skb,
 }
 
 /* Is it to port `dport` or from port 20, and are these in the list? */
-static __always_inline bool guard_has(const struct ftpnat_guard *guard, __u16 sport,
-				      __u16 dport)
+__noinline bool guard_has(const struct ftpnat_guard *guard, __u16 sport, __u16 dport)
 {
 	__u32 i;
 
+	if (!guard)
+		return false;
 	for (i = 0; i < FTPNAT_MAX_GUARD_PORTS; i++) {
 		__u16 min = guard->ports[i].min, max = guard->ports[i].max;
 

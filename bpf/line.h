@@ -23,16 +23,24 @@ static __always_inline void count_line(__u16 rule, enum ftpnat_line line)
 		stats->lines[line & 3] += 1;
 }
 
+/* Replies to earlier commands do not concern a new expectation. */
+__noinline int replies_expect_nothing(struct ftpnat_session *session)
+{
+	__u32 i;
+
+	if (!session)
+		return 0;
+	for (i = 0; i < FTPNAT_MAX_COMMANDS; i++)
+		session->command[i] &= (__u8)~COMMAND_EXPECTS;
+	return 0;
+}
+
 /* Opens the expectation described in s->expectation; the port found is in its key. */
 static __always_inline enum ftpnat_reason expect(struct __sk_buff *skb,
 						 struct ftpnat_session *session,
 						 struct scratch *s, __u16 min, __u16 max)
 {
-	__u32 i;
-
-	/* replies to earlier commands do not concern the new expectation */
-	for (i = 0; i < FTPNAT_MAX_COMMANDS; i++)
-		session->command[i] &= (__u8)~COMMAND_EXPECTS;
+	replies_expect_nothing(session);
 	s->expectation.port_min = min;
 	s->expectation.port_max = max;
 	return expectation_open(skb, session, s->segment.session, &s->expectation);

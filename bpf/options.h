@@ -103,7 +103,7 @@ static __always_inline __u8 options_offered(const struct tcp_options *o)
 }
 
 /* An option at `at`, one more than where it stands, becomes NOPs. */
-static __noinline int option_forget(struct tcp_options *o, __u32 at, __u32 len)
+__noinline int option_forget(struct tcp_options *o, __u32 at, __u32 len)
 {
 	__u32 i;
 

@@ -102,14 +102,14 @@ static __noinline enum ftpnat_reason line_repeat(struct scan *c)
 		stream->parser = seg->scan.before;
 		stream->held_len = seg->scan.held_len;
 		stream->next = seg->scan.fresh;
-		edit_undo(c);
+		edit_undo(c->stream, c->log);
 		return FTPNAT_LOG_FULL;
 	}
 	ftp_line_start(&stream->parser);
 	stream->parser.reply = stream->reply;
 	stream->next = seg->scan.line;
 	seg->end = seg->scan.line;
-	edit_undo(c);
+	edit_undo(c->stream, c->log);
 	if (!seq_before(seg->start, seg->end))
 		return FTPNAT_LOG_FULL;
 	count(FTPNAT_LOG_FULL); /* of its end */
