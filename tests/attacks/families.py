@@ -1,17 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """IPv6 clients dial IPv4 servers behind prefix64 (RFC 6052): what no IPv4 host would send is made of nothing."""
 
-import ipaddress
-
 from attacks import SOURCE, attack
-from ground import CLIENT64, GROW6, PREFIX64, PUBLISH
+from ground import CLIENT64, GROW6, PUBLISH, behind
 from hidden_lines import CLIENT
 from world import CONTROL, Failed
-
-
-def behind(address):
-    """The IPv4 address as IPv6 clients dial it."""
-    return str(ipaddress.ip_address(int(ipaddress.ip_address(PREFIX64.split("/")[0])) + int(ipaddress.ip_address(address))))
 
 
 HOSTS = {"this network": "0.0.0.0", "0/8": "0.1.2.3", "the host itself": "127.0.0.1", "127/8": "127.9.9.9", "multicast": "224.0.0.1",

@@ -7,6 +7,8 @@ client's link writes on `near`, one on the server's link on `far`, one anywhere 
 on `aside`.
 """
 
+import ipaddress
+
 from world import CONTROL, FULL, GROW, GROW6, PUBLISH, PUBLISH6, Rule, World, end
 
 from ends import Link, StrictTcp
@@ -22,9 +24,21 @@ CAUTIOUS = Rule("publish, passive, TLS", "10.1.1.32", "192.0.2.14", "10.2.1.10",
 # client and server of different families
 NAT64 = Rule("publish IPv6 to IPv4", "fd00:1:1::61", "2001:db8::11", "10.2.1.21", "10.2.1.1")
 NAT46 = Rule("publish IPv4 to IPv6", "10.1.1.61", "192.0.2.13", "fd00:2:1::21", "fd00:2:1::1")
-RULES = (GROW, GROW6, PUBLISH, PUBLISH6, FULL, TRACK, TRACK6, LIMITED, CAUTIOUS, NAT64, NAT46)
-
 CLIENT64, PREFIX64 = "fd00:1:1::64", "fd00:64::/96"  # dials IPv4 servers behind the prefix
+
+
+def behind(address):
+    """The IPv4 address as IPv6 clients dial it."""
+    return str(ipaddress.ip_network(PREFIX64)[int(ipaddress.ip_address(address))])
+
+
+class Masquerade64(Rule):
+    publishes = False
+
+
+MASQ64 = Masquerade64("masquerade IPv6 to IPv4", CLIENT64, behind("10.2.1.21"), "10.2.1.21", GROW.seen)
+RULES = (GROW, GROW6, PUBLISH, PUBLISH6, FULL, TRACK, TRACK6, LIMITED, CAUTIOUS, NAT64, NAT46, MASQ64)
+
 ASIDE = {"v4": "10.1.2.7", "v6": "fd00:1:2::7"}  # a host on the third link
 GUARDED = [20, "1024-65535"]
 
@@ -48,7 +62,7 @@ def configuration(lab):
                  "source": "gateway"} for name, rule in (("nat64", NAT64), ("nat46", NAT46))]
     masquerade = [{"name": name, "clients": f"{rule.client}/{128 if ':' in rule.client else 32}",
                    "to": rule.seen} for name, rule in (("lan4", GROW), ("lan6", GROW6))]
-    masquerade.append({"name": "lan64", "clients": f"{CLIENT64}/128", "to": GROW.seen, "prefix64": PREFIX64})
+    masquerade.append({"name": "lan64", "clients": f"{CLIENT64}/128", "to": MASQ64.seen, "prefix64": PREFIX64})
     track = [{"name": "routed", "clients": [f"{TRACK.client}/32", f"{TRACK6.client}/128"]}]
     guard = [{"interface": lab.client.gw_interface, "ports": GUARDED}]
     return {"xdp": "off", "publish": publish, "masquerade": masquerade, "track": track, "guard": guard}
@@ -110,7 +124,7 @@ class Ground(World):
             lab.gw.sysctl(f"net/ipv4/conf/{name}/rp_filter", 1)
         super().__init__(lab)
         self.aside = self._wire(lab.clients[1], set(ASIDE.values()))
-        self._add(self.near, lab.client, addresses_of(RULES, "client") | {CLIENT64})
+        self._add(self.near, lab.client, addresses_of(RULES, "client"))
         self._add(self.far, lab.server, addresses_of(RULES, "server"))
         for node in (lab.client, lab.server):
             prepare_end(node, "eth0")  # for native XDP
