@@ -118,7 +118,7 @@ $(BUILD)/man/%: docs/man/%.scd $(BUILD)/man/reasons.scd
 unit: $(UNIT) $(BUILD)/tests/test_conversations $(LOADERS) $(BUILD)/tests/killer.so ## build the unit tests (build/tests/test_*)
 
 # For the end-to-end tests.
-unit: $(BUILD)/e2e/lib/quick_syn.bpf.o $(BUILD)/e2e/lib/priority_tag.bpf.o $(BUILD)/e2e/lib/power_cut.bpf.o $(BUILD)/e2e/lib/lacking.so $(BUILD)/e2e/lib/no_timers.so
+unit: $(BUILD)/e2e/lib/quick_syn.bpf.o $(BUILD)/e2e/lib/priority_tag.bpf.o $(BUILD)/e2e/lib/power_cut.bpf.o $(BUILD)/e2e/lib/spray.bpf.o $(BUILD)/e2e/lib/lacking.so $(BUILD)/e2e/lib/no_timers.so
 
 $(BUILD)/e2e/lib/%.so: tests/e2e/lib/%.c $(BUILD)/.tools
 	$(say) CC $@

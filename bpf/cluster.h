@@ -49,6 +49,15 @@ static __noinline bool cluster_refuses(void)
 	return cluster && cluster->refuse && cluster_late(cluster);
 }
 
+/* Does the gateway with this slot, another one, go on with its sessions, and can it be told? */
+static __always_inline bool cluster_has(__u32 slot)
+{
+	struct ftpnat_cluster *cluster = cluster_get();
+
+	return cluster && slot && cluster->others >> ((slot - 1) & 31) & 1 &&
+	       cluster_alive(cluster) && !cluster->late;
+}
+
 /* Is the port, host order, of this gateway's slice? */
 static __always_inline bool port_in_slice(__u16 port)
 {

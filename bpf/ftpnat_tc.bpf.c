@@ -63,6 +63,22 @@ static __noinline enum ftpnat_reason parse_further(struct __sk_buff *skb, bool e
 	return verdict;
 }
 
+/*
+ * Have the other gateways of the cluster to know what this packet did? Both SYNs: the answer
+ * may come to another gateway. Of data connections that they are open, and each end's end.
+ */
+static __always_inline bool packet_tells(const struct scratch *s,
+					 const struct ftpnat_flow *flow)
+{
+	const struct packet *p = &s->packet;
+
+	if (p->flags & TH_SYN)
+		return !(p->flags & TH_ACK) == !(flow->tcp & FTPNAT_TCP_ACK);
+	return flow->kind == FTPNAT_DATA &&
+	       (s->record_has || s->turn.opened || s->turn.closing ||
+		(p->flags & TH_FIN && !(flow->flags & FTPNAT_FLOW_REPLICA)));
+}
+
 static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egress,
 						 __u32 l3)
 {
@@ -85,7 +101,11 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 	p = &s->packet;
 	if (cluster) {
 		s->injected = !egress && skb->cb[4] == ftpnat_inject_mark;
-		if (s->injected)
+		s->sent_on = !egress && skb->cb[4] == ftpnat_inject_mark + 1;
+		s->shared = false;
+		s->record_has = 0;
+		s->turn.opened = s->turn.closing = false;
+		if (s->injected || s->sent_on)
 			skb->cb[4] = 0;
 	}
 	if (!egress && skb->pkt_type != PACKET_HOST)
@@ -117,6 +137,11 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 		if (verdict != GO_ON)
 			return verdict;
 	}
+	if (cluster && !egress && flow && flow->flags & FTPNAT_FLOW_REPLICA) {
+		verdict = replica_packet(skb, flow);
+		if (verdict != GO_ON)
+			return verdict;
+	}
 	if (!flow || (is_syn(p) && flow_makes_room(TUPLE_OF_PACKET))) {
 		verdict = flow_none(skb, p, egress);
 		if (verdict != GO_ON)
@@ -133,21 +158,22 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 			return verdict;
 	}
 	now = clock_seconds(&s->clock);
-	if (cluster && flow->flags & FTPNAT_FLOW_REPLICA && flow->kind == FTPNAT_DATA)
-		replica_data(skb, s, flow);
+	if (cluster && flow->flags & FTPNAT_FLOW_REPLICA && flow->kind == FTPNAT_DATA &&
+	    !s->shared)
+		replica_data(s, flow);
 	fresh = flow->seen == now;
 	if (!cluster || !s->injected) {
 		flow->packets++;
 		flow->bytes += p->ip_len;
 	}
-	if (flow->kind == FTPNAT_DATA || p->flags & TH_SYN ||
+	if ((flow->kind == FTPNAT_DATA && !(cluster && s->shared)) || p->flags & TH_SYN ||
 	    !(flow->tcp & FTPNAT_TCP_ACK))
 		flow_seen(skb, s, flow, now);
-	if (cluster && (p->flags & (TH_SYN | TH_ACK)) == (TH_SYN | TH_ACK) &&
-	    flow->tcp & FTPNAT_TCP_ACK && !s->injected) {
+	if (cluster && !s->injected && packet_tells(s, flow)) {
 		record_of_packet(s, flow);
-		verdict = record_tell(skb, flow->session, false, record_waits(s, egress),
-				      0);
+		verdict = record_tell(skb, flow->session, false,
+				      p->flags & TH_SYN && record_waits(s, egress),
+				      s->record_has);
 		if (verdict != GO_ON)
 			return verdict;
 	}
@@ -289,15 +315,16 @@ int ftpnat_tell(struct __sk_buff *skb)
 
 /*
  * The same: the frame comes in once more, by the interface in cb[0]: what it did is known to
- * the peers now.
+ * the peers now; or, with 1 in cb[1], another gateway has sent it on.
  */
 SEC("tc")
 int ftpnat_inject(struct __sk_buff *skb)
 {
-	__u32 ifindex = skb->cb[0];
+	__u32 ifindex = skb->cb[0], mark = ftpnat_inject_mark + skb->cb[1];
 
 	skb->cb[0] = 0;
-	skb->cb[4] = ftpnat_inject_mark;
+	skb->cb[1] = 0;
+	skb->cb[4] = mark;
 	return !!bpf_clone_redirect(skb, ifindex, BPF_F_INGRESS);
 }
 

@@ -178,7 +178,8 @@ static __always_inline enum ftpnat_reason handle(struct xdp_md *ctx, bool across
 		return FTPNAT_XDP_PASS;
 	flow = bpf_map_lookup_elem(&ftpnat_flows, &p.tuple);
 	if (!flow || flow->kind != FTPNAT_DATA ||
-	    flow->flags & FTPNAT_FLOW_TRACKED) /* the stack sends it on */
+	    /* the stack sends it on; TC sees to another gateway's */
+	    flow->flags & (FTPNAT_FLOW_TRACKED | FTPNAT_FLOW_REPLICA))
 		return FTPNAT_XDP_PASS;
 	if (!across && flow->flags & FTPNAT_FLOW_XLAT)
 		return FTPNAT_XDP_PASS;

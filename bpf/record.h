@@ -132,6 +132,10 @@ __noinline int record_publish(bool locked, __u32 has)
 	if (!flow)
 		return -ENOENT;
 	r->other = *flow;
+	if (!(r->flow.flags & FTPNAT_FLOW_REPLICA)) {
+		r->flow.tcp |= ftpnat_slot << FTPNAT_TCP_OWNER_SHIFT;
+		r->other.tcp |= ftpnat_slot << FTPNAT_TCP_OWNER_SHIFT;
+	}
 	if (r->flow.kind == FTPNAT_CONTROL) {
 		session = session_of_client(r->session, &r->key);
 		if (session && locked) {
@@ -182,8 +186,11 @@ static __always_inline void record_of_packet(struct scratch *s,
 		tuple_swap(&s->record_key, &flow->to);
 }
 
-/* The frame as it came, to be injected when the records before it are known. 0 or -errno. */
-static __noinline int record_park(struct __sk_buff *skb, __u32 session)
+/*
+ * The frame as it came: to be injected when the records before it are known, or, with an
+ * `owner`, at that gateway. 0 or -errno.
+ */
+static __noinline int record_frame(struct __sk_buff *skb, __u32 session, __u32 owner)
 {
 	struct payload *room = payload_out();
 	struct ftpnat_parked *parked = (struct ftpnat_parked *)room;
@@ -192,7 +199,8 @@ static __noinline int record_park(struct __sk_buff *skb, __u32 session)
 
 	if (!room || !ring || !len || len > FTPNAT_PARKED_LEN)
 		return -E2BIG;
-	parked->type = FTPNAT_RECORD_FRAME;
+	parked->type = owner ? FTPNAT_RECORD_SENT_ON : FTPNAT_RECORD_FRAME;
+	parked->owner = owner;
 	parked->ifindex = skb->ifindex;
 	parked->session = session;
 	parked->gso = skb->gso_size;
@@ -228,7 +236,7 @@ static __noinline enum ftpnat_reason record_tell(struct __sk_buff *skb, __u32 se
 	if (cluster_alive(cluster) && !record_publish(locked, has)) {
 		if (!waits)
 			return GO_ON;
-		if (!cluster_late(cluster) && !record_park(skb, session))
+		if (!cluster_late(cluster) && !record_frame(skb, session, 0))
 			return FTPNAT_PARKED;
 	}
 	if (!waits)

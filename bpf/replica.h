@@ -21,12 +21,14 @@ static __noinline int replica_own(struct scratch *s, __u32 *seen)
 		return 0;
 	flow->flags &= (__u8)~FTPNAT_FLOW_REPLICA;
 	flow->seen = *seen;
+	__sync_fetch_and_and(&flow->tcp, ~FTPNAT_TCP_OWNER);
 	__sync_fetch_and_or(&flow->tcp, FTPNAT_TCP_ESTABLISHED | FTPNAT_TCP_OPENED);
 	tuple_swap(&s->looked, &flow->to);
 	other = bpf_map_lookup_elem(&ftpnat_flows, &s->looked);
 	if (!other)
 		return 0;
 	other->flags &= (__u8)~FTPNAT_FLOW_REPLICA;
+	__sync_fetch_and_and(&other->tcp, ~FTPNAT_TCP_OWNER);
 	__sync_fetch_and_or(&other->tcp, FTPNAT_TCP_ESTABLISHED);
 	count(FTPNAT_TAKEN_OVER);
 	return 0;
@@ -81,12 +83,70 @@ static __noinline int replica_take(void)
 	return rc;
 }
 
+/* ---- packets of another gateway that lives ---- */
+
+/* Seconds in which a data connection changes hands at most once. */
+#define REPLICA_SHARED 4
+
+/* Needs the packet at hand, of another's data connection, nothing but its translation? */
+static __always_inline bool replica_shares(const struct scratch *s,
+					   const struct ftpnat_flow *flow)
+{
+	return flow->kind == FTPNAT_DATA &&
+	       (flow->tcp & ~(FTPNAT_TCP_OPENED | FTPNAT_TCP_OWNER)) ==
+		       FTPNAT_TCP_ESTABLISHED &&
+	       (s->packet.flags & (TH_SYN | TH_FIN | TH_RST | TH_ACK)) == TH_ACK &&
+	       seconds_since(flow->seen, now_seconds()) < REPLICA_SHARED;
+}
+
+/*
+ * Has the packet come here before? Then its owner has not made much of it, and it is taken
+ * over. Of replicas `end` says where those were that were sent on.
+ */
+static __always_inline bool replica_again(const struct packet *p,
+					  struct ftpnat_flow *flow)
+{
+	__u32 end = p->seq + p->len + !!(p->flags & TH_SYN) + !!(p->flags & TH_FIN);
+	bool known = flow->tcp & FTPNAT_TCP_SYN;
+
+	if (end == p->seq || !known)
+		return false;
+	if (!seq_before(flow->end, end))
+		return true;
+	flow->end = end;
+	return false;
+}
+
+/*
+ * The packet at hand, which came in by a card, is another gateway's. While that one lives, it
+ * gets the packets of control connections, of handshakes and resets; data connections run
+ * here as well as there. GO_ON: it is this gateway's turn.
+ */
+static __noinline enum ftpnat_reason replica_packet(struct __sk_buff *skb,
+						    struct ftpnat_flow *flow)
+{
+	struct scratch *s = scratch_get();
+	__u32 owner;
+
+	if (!s || !flow)
+		return GO_ON;
+	owner = (flow->tcp & FTPNAT_TCP_OWNER) >> FTPNAT_TCP_OWNER_SHIFT;
+	if (s->injected || s->sent_on || !s->packet.l3 || !cluster_has(owner))
+		return GO_ON;
+	s->shared = replica_shares(s, flow);
+	if (s->shared ||
+	    (flow->kind == FTPNAT_DATA && flow->tcp & FTPNAT_TCP_ACK &&
+	     (s->packet.flags & (TH_SYN | TH_RST | TH_ACK)) == TH_ACK) ||
+	    replica_again(&s->packet, flow))
+		return GO_ON;
+	return record_frame(skb, flow->session, owner) ? GO_ON : FTPNAT_SENT_ON;
+}
+
 /*
  * The packet at hand belongs to a data connection of another gateway: its numbers are where
- * both directions are now.
+ * both directions are now. Whoever calls this tells the others.
  */
-static __noinline int replica_data(struct __sk_buff *skb, struct scratch *s,
-				   struct ftpnat_flow *flow)
+static __noinline int replica_data(struct scratch *s, struct ftpnat_flow *flow)
 {
 	const struct packet *p = &s->packet;
 	__u32 now = now_seconds();
@@ -104,7 +164,7 @@ static __noinline int replica_data(struct __sk_buff *skb, struct scratch *s,
 	other->end = p->ack;
 	other->ack = p->seq;
 	replica_own(s, &now);
-	record_tell(skb, flow->session, false, false, FTPNAT_RECORD_CLAIMED);
+	s->record_has = FTPNAT_RECORD_CLAIMED;
 	return 0;
 }
 
@@ -353,22 +413,40 @@ static __noinline enum ftpnat_applied replica_enter(struct ftpnat_record *r, __u
 	return FTPNAT_APPLIED;
 }
 
+/* What a replica is told of the TCP state. */
+#define REPLICA_TCP                                                                      \
+	(FTPNAT_TCP_ESTABLISHED | FTPNAT_TCP_FIN | FTPNAT_TCP_RST | FTPNAT_TCP_PEER |    \
+	 FTPNAT_TCP_FINISHED)
+
 /* One entry of a connection that is known becomes what the record says. */
 static __always_inline void replica_update(struct ftpnat_flow *flow,
 					   const struct ftpnat_flow *new, __u32 now)
 {
-	if (seq_before(flow->end, new->end))
+	bool answered = flow->tcp & FTPNAT_TCP_ACK;
+
+	if (!answered || seq_before(flow->end, new->end))
 		flow->end = new->end;
-	if (seq_before(flow->ack, new->ack))
+	if (!answered || seq_before(flow->ack, new->ack))
 		flow->ack = new->ack;
 	flow->mss = new->mss;
 	flow->wscale = new->wscale;
 	flow->offers = new->offers;
 	flow->ttl = new->ttl;
+	flow->hop = 0; /* not of this second */
+	flow->xdp = FTPNAT_XDP_UNKNOWN;
 	flow->seen = now;
 	flow->flags |= FTPNAT_FLOW_REPLICA;
 	flow->flags &= (__u8)~FTPNAT_FLOW_UNPROTECTED;
-	__sync_fetch_and_or(&flow->tcp, new->tcp &FTPNAT_TCP_ESTABLISHED);
+	__sync_fetch_and_or(&flow->tcp, new->tcp &REPLICA_TCP);
+	__sync_fetch_and_xor(&flow->tcp, (flow->tcp ^ new->tcp) & FTPNAT_TCP_OWNER);
+}
+
+/* Both ends' ends are known, of which no gateway may have seen both, nor who acknowledged. */
+static __always_inline void replica_ends(struct ftpnat_flow *flow,
+					 struct ftpnat_flow *other)
+{
+	if (flow->kind == FTPNAT_DATA && flow->tcp & other->tcp & FTPNAT_TCP_FIN)
+		__sync_fetch_and_or(&flow->tcp, FTPNAT_TCP_FINISHED);
 }
 
 /* Both ends have answered, as the record says for the first time. */
@@ -384,6 +462,21 @@ static __always_inline void replica_opened(struct ftpnat_flow *flow, __u32 tcp)
 		served_change(flow, 0, 1);
 }
 
+/* Has another connection taken the place of this gateway's one, which is over? */
+static __noinline bool replica_replaces(const struct ftpnat_flow *flow)
+{
+	struct scratch *s = scratch_get();
+	struct ftpnat_flow *other;
+
+	if (!s || !flow)
+		return false;
+	if (flow->flags & FTPNAT_FLOW_REPLICA)
+		return true;
+	tuple_swap(&s->looked, &flow->to);
+	other = bpf_map_lookup_elem(&ftpnat_flows, &s->looked);
+	return other && flow_closing(flow->tcp, other->tcp);
+}
+
 static __noinline enum ftpnat_applied replica_connection(struct ftpnat_record *r)
 {
 	struct ftpnat_flow *flow = bpf_map_lookup_elem(&ftpnat_flows, &r->key);
@@ -397,7 +490,7 @@ static __noinline enum ftpnat_applied replica_connection(struct ftpnat_record *r
 	r->flow.flags &= (__u8)~FTPNAT_FLOW_UNPROTECTED;
 	r->other.flags |= FTPNAT_FLOW_REPLICA;
 	if (flow && (flow->session != r->flow.session || flow->kind != r->flow.kind)) {
-		if (!(flow->flags & FTPNAT_FLOW_REPLICA))
+		if (!replica_replaces(flow))
 			return FTPNAT_APPLIED_STALE;
 		flow_remove(&r->key);
 		flow = NULL;
@@ -422,6 +515,7 @@ static __noinline enum ftpnat_applied replica_connection(struct ftpnat_record *r
 		replica_opened(flow, r->flow.tcp);
 		replica_update(flow, &r->flow, now);
 		replica_update(other, &r->other, now);
+		replica_ends(flow, other);
 	}
 	if (r->flow.kind == FTPNAT_CONTROL && r->has & FTPNAT_RECORD_SESSION)
 		applied = replica_session(r, own);

@@ -327,6 +327,8 @@ struct scratch {
 	__u32 record_has;				/* control_claim() */
 	bool waits;    /* the packet at hand goes on only when others know */
 	bool injected; /* the packet at hand has waited for the peers already */
+	bool sent_on;  /* another gateway has sent it on to this one */
+	bool shared;   /* it is another gateway's, and goes on here all the same */
 };
 
 struct payload {

@@ -32,6 +32,8 @@ struct ftpnat_cluster {
 	__u32 go_on;  /* what can't wait goes on, unprotected */
 	__u32 late;   /* peers have not known a change for longer than commit_timeout */
 	__u32 refuse; /* while they don't, nothing new is announced */
+	__u32 others; /* bit slot - 1: another member that goes on with its sessions */
+	__u32 pad;
 	__u64 lost; /* records for which the ring had no room; changed by the programs */
 	__u64 unprotected; /* frames that went on before a peer knew; the same */
 };
@@ -41,6 +43,7 @@ enum ftpnat_record_type {
 	FTPNAT_RECORD_CONNECTION, /* a connection, as it is now */
 	FTPNAT_RECORD_END,   /* a connection is gone; only `key` and `session` are set */
 	FTPNAT_RECORD_FRAME, /* struct ftpnat_parked: waits for the records before it */
+	FTPNAT_RECORD_SENT_ON, /* the same, for the gateway that owns its connection */
 };
 
 /* ftpnat_record.has */
@@ -78,12 +81,13 @@ struct ftpnat_record {
 
 #define FTPNAT_PARKED_LEN 16000 /* of the longest frame that waits */
 
-/* A frame that came in by `ifindex` and waits, unchanged, until peers know what it did. */
+/* A frame that came in by `ifindex`, unchanged. */
 struct ftpnat_parked {
-	__u32 type; /* FTPNAT_RECORD_FRAME */
+	__u32 type; /* FTPNAT_RECORD_FRAME or _SENT_ON */
 	__u32 ifindex;
 	__u32 session; /* id */
 	__u32 gso;     /* payload of a segment, where it has several; 0: it is one */
+	__u32 owner;   /* slot, of FTPNAT_RECORD_SENT_ON */
 	__u32 len;
 	__u8 frame[];
 };
@@ -98,8 +102,8 @@ enum ftpnat_applied {
 
 #define FTPNAT_RECORDS_SIZE (8 << 20) /* of the ring, power of two and of pages */
 
-_Static_assert(sizeof(struct ftpnat_cluster) == 40, "layout 19");
+_Static_assert(sizeof(struct ftpnat_cluster) == 48, "layout 22");
 _Static_assert(sizeof(struct ftpnat_record_expected) == 48, "layout 17");
-_Static_assert(sizeof(struct ftpnat_parked) == 20, "layout 17");
+_Static_assert(sizeof(struct ftpnat_parked) == 24, "layout 22");
 
 #endif

@@ -39,6 +39,9 @@
 #define FTPNAT_TCP_TOLD	       0x40 /* client's: that the connection is over was told */
 #define FTPNAT_TCP_OPENED      0x80 /* client's: that both ends have answered was told */
 #define FTPNAT_TCP_ESTABLISHED (FTPNAT_TCP_SYN | FTPNAT_TCP_ACK)
+/* In records and of replicas: the slot of the gateway that owns it; 0: not known. */
+#define FTPNAT_TCP_OWNER_SHIFT 8
+#define FTPNAT_TCP_OWNER       0x1f00
 
 /*
  * One entry per direction; the other direction's key is `to` with its ends

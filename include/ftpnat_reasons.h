@@ -307,7 +307,10 @@
 	  "Look at ftpnat-load cluster status: a peer, run or corosync is late or away. on_loss: wait and go_on refuse nothing.") \
 	X(LINE_DEFAULT, "line_default", \
 	  "transfer without PORT or PASV: the server may connect from its default data port (RFC 959 section 3.2)", \
-	  "Nothing.")
+	  "Nothing.") \
+	X(SENT_ON, "sent_on", \
+	  "packet of a connection of another gateway of the cluster, sent on to that gateway", \
+	  "Nothing where packets come to any gateway. After a move of the addresses, ftpnat-load cluster take moves the sessions, too.")
 enum ftpnat_reason {
 #define X(symbol, string, meaning, advice) FTPNAT_##symbol,
 	FTPNAT_REASONS(X)

@@ -26,39 +26,6 @@ static const enum ftpnat_reason taken_over[] = { FTPNAT_TAKEN_OVER, FTPNAT_REASO
 
 /* ---- what waits for the peers ---- */
 
-/* The frame that waited comes in again: does the other end get `text`? */
-static bool injected(const char *says, struct talk *talk, enum end from,
-		     const struct published *waited, const char *text,
-		     enum ftpnat_reason reason, const enum ftpnat_reason *also)
-{
-	struct packet_spec out = talk_heard(talk, from);
-	struct counters before;
-	struct packet expected;
-	struct run run;
-	bool good;
-
-	out.flags = PSH | ACK;
-	out.seq = talk->isn[from] + talk->heard[from];
-	out.ack = talk->isn[!from] + talk->sent[!from];
-	out.payload = talk_text(talk, text);
-	option_timestamps(&out.options, talk->clock[from], talk->clock[!from]);
-	packet_build(&expected, &out);
-	dataplane_counters(&before);
-	assert_int_equal(waited->record.type, FTPNAT_RECORD_FRAME);
-	assert_int_equal(waited->ifindex, dataplane_ifindex(talk_side(talk, from)));
-	assert_int_equal(dataplane_try(&run, talk_hook(talk, from), talk_side(talk, from),
-				       &waited->frame, 0, INJECT_MARK),
-			 0);
-	good = dataplane_counted(says, &before, reason, also);
-	if (reason != FTPNAT_FORWARDED)
-		return good && run.action == TC_SHOT;
-	memcpy(run.packet.byte, expected.byte, 12); /* by whichever next hop */
-	talk->heard[from] += (uint32_t)strlen(out.payload);
-	talk->unheard[from][0] = '\0';
-	return good && run.action == TC_REDIRECT &&
-	       packet_same(says, &expected, &run.packet);
-}
-
 /* The last that was published is a frame, and before it the record that it waits for. */
 static const struct published *one_waits(void)
 {
@@ -90,8 +57,8 @@ static void test_waits(void **state)
 	assert_true(talk_step(&talk, "command",
 			      &(struct step)C("PASV\r\n", .reason = FTPNAT_PARKED)));
 	waited = one_waits();
-	assert_true(injected("command", &talk, CLIENT, waited, "PASV\r\n",
-			     FTPNAT_FORWARDED, NULL));
+	assert_true(cluster_injected("command", &talk, CLIENT, waited, "PASV\r\n",
+				     FTPNAT_FORWARDED, NULL));
 	assert_true(talk_step(&talk, "reply",
 			      &(struct step)S("227 ($s,10,0)\r\n", "227 ($d,10,0)\r\n",
 					      OPENS, .reason = FTPNAT_PARKED)));
@@ -100,8 +67,8 @@ static void test_waits(void **state)
 	cluster_go_to(SECOND);
 	assert_string_equal(talk_expectation(), expectation); /* before anybody sees it */
 	cluster_go_to(FIRST);
-	assert_true(injected("reply", &talk, SERVER, waited, "227 ($d,10,0)\r\n",
-			     FTPNAT_FORWARDED, NULL));
+	assert_true(cluster_injected("reply", &talk, SERVER, waited, "227 ($d,10,0)\r\n",
+				     FTPNAT_FORWARDED, NULL));
 
 	/* what acknowledges needs not wait */
 	assert_true(talk_step(&talk, "ack", &(struct step)C(NULL, .flags = ACK)));
@@ -138,8 +105,8 @@ static void test_held_waits(void **state)
 			      &(struct step)C("10,0\r\n", OPENS, .becomes = "10,0\r\n",
 					      .reason = FTPNAT_PARKED)));
 	waited = one_waits();
-	assert_true(injected("line", &talk, CLIENT, waited, "PORT $p,10,0\r\n",
-			     FTPNAT_FORWARDED, NULL));
+	assert_true(cluster_injected("line", &talk, CLIENT, waited, "PORT $p,10,0\r\n",
+				     FTPNAT_FORWARDED, NULL));
 }
 
 /* Nobody can be told: what waits is dropped, and comes again; or goes on and is counted. */

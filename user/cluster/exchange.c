@@ -3,8 +3,13 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "base/log.h"
@@ -149,6 +154,7 @@ void exchange_order(const struct exchange *x, const struct ftpnat_cluster *order
 	now.go_on = order->go_on;
 	now.late = order->late;
 	now.refuse = order->refuse;
+	now.others = order->others;
 	now.alive = now_seconds();
 	bpf_map_update_elem(x->cluster_fd, &zero, &now, BPF_ANY);
 }
@@ -200,9 +206,16 @@ static int see_item(void *arg, void *data, size_t size)
 	const struct ftpnat_parked *parked = data;
 	struct exchange *x = arg;
 
-	if (size >= sizeof(*parked) && parked->type == FTPNAT_RECORD_FRAME) {
-		if (size >= sizeof(*parked) + parked->len)
+	if (parked->type == FTPNAT_RECORD_FRAME ||
+	    parked->type == FTPNAT_RECORD_SENT_ON) {
+		if (size < sizeof(*parked) || size < sizeof(*parked) + parked->len)
+			return 0;
+		if (parked->type == FTPNAT_RECORD_FRAME) {
 			wait_frame(x, parked);
+		} else {
+			x->counts.sent_on++;
+			x->sent_on(x->arg, parked);
+		}
 		return 0;
 	}
 	memset(&x->record, 0, sizeof(x->record));
@@ -232,9 +245,9 @@ void exchange_put(const struct exchange *x, struct message_row *row,
 
 /* ---- running their programs ---- */
 
-static int run(int prog_fd, void *frame, size_t len, __u32 ifindex)
+static int run(int prog_fd, void *frame, size_t len, __u32 ifindex, bool sent_on)
 {
-	struct __sk_buff context = { .cb = { ifindex } };
+	struct __sk_buff context = { .cb = { ifindex, sent_on } };
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = (__u32)len,
 		    .ctx_in = ifindex ? &context : NULL,
 		    .ctx_size_in = ifindex ? sizeof(context) : 0);
@@ -249,7 +262,7 @@ static int run_on_inbox(const struct exchange *x, int prog_fd,
 
 	if (bpf_map_update_elem(x->inbox_fd, &zero, record, BPF_ANY))
 		return -errno;
-	return run(prog_fd, frame, sizeof(frame), 0);
+	return run(prog_fd, frame, sizeof(frame), 0, false);
 }
 
 static int tell(const struct exchange *x, const struct ftpnat_tuple *key, __u32 has)
@@ -335,29 +348,37 @@ void exchange_apply(struct exchange *x, const struct message *message)
 	}
 }
 
-/* ---- frames that waited ---- */
+/* ---- frames that come in again ---- */
 
 struct injection {
 	const struct exchange *exchange;
 	__u32 ifindex;
+	bool sent_on; /* by another gateway */
 };
 
 static void inject(void *arg, uint8_t *piece, size_t len)
 {
 	const struct injection *injection = arg;
 
-	run(injection->exchange->inject_fd, piece, len, injection->ifindex);
+	run(injection->exchange->inject_fd, piece, len, injection->ifindex,
+	    injection->sent_on);
 }
 
 /* Payload of a segment; a test run takes no more than a page. */
 #define LONGEST_FRAME 1400
 
+static void inject_all(struct injection *injection, uint32_t gso, const uint8_t *frame,
+		       size_t len)
+{
+	frame_cut(frame, len, gso && gso < LONGEST_FRAME ? gso : LONGEST_FRAME, inject,
+		  injection);
+}
+
 void exchange_release(struct exchange *x, uint64_t known, uint64_t usec)
 {
 	while (x->first && (x->first->number <= known || x->first->usec < usec)) {
 		struct waiting *waiting = x->first;
-		struct injection injection = { x, waiting->frame.ifindex };
-		__u32 gso = waiting->frame.gso;
+		struct injection injection = { x, waiting->frame.ifindex, false };
 
 		if (waiting->number > known)
 			x->counts.unprotected++;
@@ -366,9 +387,36 @@ void exchange_release(struct exchange *x, uint64_t known, uint64_t usec)
 		if (!x->first)
 			x->last = NULL;
 		x->waiting--;
-		frame_cut(waiting->frame.frame, waiting->frame.len,
-			  gso && gso < LONGEST_FRAME ? gso : LONGEST_FRAME, inject,
-			  &injection);
+		inject_all(&injection, waiting->frame.gso, waiting->frame.frame,
+			   waiting->frame.len);
 		free(waiting);
 	}
+}
+
+/* It was for the other gateway's card. 0 or -errno. */
+static int address_to(const char *interface, uint8_t *frame)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = { 0 };
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", interface);
+	if (fd < 0 || ioctl(fd, SIOCGIFHWADDR, &request))
+		return -errno;
+	memcpy(frame, request.ifr_hwaddr.sa_data, ETH_ALEN);
+	return 0;
+}
+
+void exchange_inject(struct exchange *x, const char *interface, uint32_t gso,
+		     const uint8_t *frame, size_t len)
+{
+	struct injection injection = { x, if_nametoindex(interface), true };
+	_cleanup_free_ uint8_t *copy = malloc(len);
+
+	if (!injection.ifindex || !copy || len < ETH_HLEN)
+		return; /* its sender repeats it, and then it is taken over */
+	memcpy(copy, frame, len);
+	if (address_to(interface, copy))
+		return;
+	x->counts.injected++;
+	inject_all(&injection, gso, copy, len);
 }

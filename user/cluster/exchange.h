@@ -29,6 +29,8 @@ struct exchange_counts {
 	uint64_t demoted;     /* connections that another gateway has taken over */
 	uint64_t released;    /* frames */
 	uint64_t unprotected; /* frames released before the peers knew */
+	uint64_t sent_on;     /* frames, to the owner of their connection */
+	uint64_t injected;    /* ... of others, to this gateway */
 };
 
 struct exchange {
@@ -52,6 +54,8 @@ struct exchange {
 	struct exchange_counts counts;
 	/* a record, or a frame, was published */
 	void (*record_seen)(void *arg, const struct ftpnat_record *record);
+	/* a frame is for the gateway that owns its connection */
+	void (*sent_on)(void *arg, const struct ftpnat_parked *frame);
 	uint64_t (*number)(void *arg); /* of the newest message */
 	void *arg;
 };
@@ -89,6 +93,10 @@ bool exchange_take(const struct exchange *x, const struct ftpnat_tuple *key);
  * `usec`; UINT64_MAX: all.
  */
 void exchange_release(struct exchange *x, uint64_t known, uint64_t usec);
+
+/* A frame that another gateway has sent on comes in by this interface. */
+void exchange_inject(struct exchange *x, const char *interface, uint32_t gso,
+		     const uint8_t *frame, size_t len);
 
 /* Frames in the kernel's form become frames that a card could have received. */
 size_t frame_cut(const uint8_t *frame, size_t len, size_t most,

@@ -2,6 +2,7 @@
 #include "cluster/member.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -47,6 +48,23 @@ static void see_record(void *arg, const struct ftpnat_record *record)
 		      member_next_number(member));
 	exchange_put(&member->exchange, &member->row, record);
 	message_end(&member->row);
+}
+
+/* It is one of a row of messages; without a number, as nothing waits for it. */
+static void see_sent_on(void *arg, const struct ftpnat_parked *frame)
+{
+	struct member *member = arg;
+	struct message_row *row = &member->row;
+	char interface[IF_NAMESIZE];
+
+	if (!if_indextoname(frame->ifindex, interface))
+		return;
+	message_begin(row, MESSAGE_FRAME, 0);
+	message_put_u32(row, TAG_SLOT, frame->owner);
+	message_put(row, TAG_INTERFACE, interface, strlen(interface));
+	message_put_u32(row, TAG_GSO, frame->gso);
+	message_put(row, TAG_FRAME, frame->frame, frame->len);
+	message_end(row);
 }
 
 static int see_published(sd_event_source *source, int fd, uint32_t revents, void *arg)
@@ -112,6 +130,7 @@ static int open_exchange(struct member *member)
 	int err;
 
 	exchange->record_seen = see_record;
+	exchange->sent_on = see_sent_on;
 	exchange->number = newest;
 	exchange->arg = member;
 	if (exchange->dir)

@@ -2,6 +2,7 @@
 #include "cluster/member_receive.h"
 
 #include <endian.h>
+#include <net/if.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -51,6 +52,33 @@ static void see_seen(struct member *member, struct peer *peer,
 	member_see_known(member);
 }
 
+static void see_frame(struct member *member, const struct message *message)
+{
+	const uint8_t *at = message->fields, *end = at + message->len;
+	struct message_field field, frame = { 0 };
+	char interface[IF_NAMESIZE] = "";
+	uint32_t slot = 0, gso = 0;
+
+	while (message_field(&at, end, &field))
+		switch (field.tag) {
+		case TAG_SLOT:
+			slot = message_u32(&field);
+			break;
+		case TAG_INTERFACE:
+			message_text(&field, interface, sizeof(interface));
+			break;
+		case TAG_GSO:
+			gso = message_u32(&field);
+			break;
+		case TAG_FRAME:
+			frame = field;
+			break;
+		}
+	if (slot == member->config.slot && frame.len)
+		exchange_inject(&member->exchange, interface, gso, frame.value,
+				frame.len);
+}
+
 void member_see_message(void *arg, uint64_t from, const void *bytes, size_t len)
 {
 	const uint8_t *at = bytes, *end = at + len;
@@ -74,6 +102,10 @@ void member_see_message(void *arg, uint64_t from, const void *bytes, size_t len)
 		case MESSAGE_END:
 			if (!member_is_self(member, peer) && member->exchange.dir)
 				exchange_apply(&member->exchange, &message);
+			break;
+		case MESSAGE_FRAME:
+			if (!member_is_self(member, peer) && member->exchange.dir)
+				see_frame(member, &message);
 			break;
 		case MESSAGE_GIVE:
 			if (!member_is_self(member, peer))

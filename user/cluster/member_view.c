@@ -8,6 +8,21 @@
 #include "cluster/member_send.h"
 #include "cluster/member_share.h"
 
+/* The slots of those that go on with their sessions, and get what is sent on to them. */
+static uint32_t others(const struct member *member)
+{
+	uint32_t slots = 0;
+
+	for (size_t i = 0; i < member->peers; i++) {
+		const struct peer *peer = &member->peer[i];
+
+		if (!member_is_self(member, peer) && peer->known && peer->synced &&
+		    peer->slot != member->config.slot)
+			slots |= 1U << (peer->slot - 1);
+	}
+	return slots;
+}
+
 void member_order(struct member *member)
 {
 	struct ftpnat_cluster order = {
@@ -17,6 +32,7 @@ void member_order(struct member *member)
 		.go_on = member->config.on_loss != FTPNAT_ON_LOSS_WAIT,
 		.late = member->late,
 		.refuse = member->config.on_loss == FTPNAT_ON_LOSS_REFUSE,
+		.others = member->synced ? others(member) : 0,
 	};
 
 	if (member->exchange.dir)

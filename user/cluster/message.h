@@ -20,17 +20,21 @@ enum message_type {
 	MESSAGE_ASK = 5,	/* of the member in TAG_SLOT: all that it knows */
 	MESSAGE_ANSWERED = 6,	/* the member in TAG_SLOT has got all that it asked for */
 	MESSAGE_GIVE = 7,	/* the member in TAG_SLOT owns the sessions of TAG_KEY */
+	MESSAGE_FRAME = 8, /* a packet of a connection that the member in TAG_SLOT owns */
 };
 
 enum message_tag {
 	TAG_SLOT = 1,
 	TAG_NAME = 2,
-	TAG_FORM = 3,	 /* of its configuration, see config_form() */
-	TAG_SYNCED = 4,	 /* it has all that the others have */
-	TAG_VERSION = 5, /* of its ftpnat */
-	TAG_SEEN = 6,	 /* member's number, its newest message */
-	TAG_KEY = 7,	 /* of a session: the client's tuple */
-	TAG_DRAINED = 8, /* it gives its sessions away */
+	TAG_FORM = 3,	   /* of its configuration, see config_form() */
+	TAG_SYNCED = 4,	   /* it has all that the others have */
+	TAG_VERSION = 5,   /* of its ftpnat */
+	TAG_SEEN = 6,	   /* member's number, its newest message */
+	TAG_KEY = 7,	   /* of a session: the client's tuple */
+	TAG_DRAINED = 8,   /* it gives its sessions away */
+	TAG_INTERFACE = 9, /* by which the packet came in; name */
+	TAG_GSO = 10,	   /* payload of a segment, see struct ftpnat_parked */
+	TAG_FRAME = 11,
 };
 
 struct message_header {

@@ -113,9 +113,17 @@ class Member:
         for member in self.lab.members:
             if member is not self and member.gw.alive:
                 member.drop_addresses()
+        self.add_addresses()
+        self.answer_for_addresses()
+
+    def add_addresses(self):
+        """As each has them where all are active."""
         self.gw.ip(f"addr replace {VIP4}/32 dev c1", f"addr replace {VIP6}/128 dev c1 nodad",
                    f"addr replace {CLIENT_NEXT4}/24 dev c1", f"addr replace {CLIENT_NEXT6}/64 dev c1 nodad",
                    f"addr replace {NEXT4}/24 dev s1", f"addr replace {NEXT6}/64 dev s1 nodad")
+
+    def answer_for_addresses(self):
+        """The ends send to it."""
         for node, addresses in ((self.lab.client, (CLIENT_NEXT4, CLIENT_NEXT6)), (self.lab.server, (NEXT4, NEXT6))):
             interface = "c1" if node is self.lab.client else "s1"
             mac = self.gw.run(["ip", "-br", "link", "show", interface]).stdout.split()[2]

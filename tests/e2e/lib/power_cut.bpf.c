@@ -4,14 +4,11 @@
  * from it, all its links are cut.
  */
 #include <linux/bpf.h>
-#include <linux/if_ether.h>
-#include <linux/in.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
 #include <linux/pkt_cls.h>
 
-#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
+
+#include "is_tcp.h"
 
 struct cut {
 	__u64 at;    /* 0: never */
@@ -26,21 +23,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct cut);
 } power_cut SEC(".maps");
-
-static int is_tcp(struct __sk_buff *skb)
-{
-	__u8 protocol = 0;
-
-	if (skb->protocol == bpf_htons(ETH_P_IP))
-		bpf_skb_load_bytes(skb,
-				   ETH_HLEN + __builtin_offsetof(struct iphdr, protocol),
-				   &protocol, 1);
-	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
-		bpf_skb_load_bytes(skb,
-				   ETH_HLEN + __builtin_offsetof(struct ipv6hdr, nexthdr),
-				   &protocol, 1);
-	return protocol == IPPROTO_TCP;
-}
 
 /* Its links to clients and servers. */
 SEC("tc")

@@ -47,8 +47,10 @@ static int keep(void *arg, void *data, size_t size)
 
 	assert_true(member->n <= PUBLISHED);
 	memset(to, 0, sizeof(*to));
-	if (parked->type == FTPNAT_RECORD_FRAME) {
-		to->record.type = FTPNAT_RECORD_FRAME;
+	if (parked->type == FTPNAT_RECORD_FRAME ||
+	    parked->type == FTPNAT_RECORD_SENT_ON) {
+		to->record.type = parked->type;
+		to->owner = parked->owner;
 		to->record.session = parked->session;
 		to->ifindex = parked->ifindex;
 		assert_int_equal(size, sizeof(*parked) + parked->len);
@@ -211,7 +213,8 @@ struct passed cluster_pass(__u32 slot)
 	for (size_t i = 0; i < n; i++) {
 		int applied;
 
-		if (published[i].record.type == FTPNAT_RECORD_FRAME) {
+		if (published[i].record.type == FTPNAT_RECORD_FRAME ||
+		    published[i].record.type == FTPNAT_RECORD_SENT_ON) {
 			passed.frames++;
 			continue;
 		}

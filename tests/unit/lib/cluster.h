@@ -30,9 +30,10 @@ struct ftpnat_cluster cluster_told(void);
 
 /* What a gateway has published. */
 struct published {
-	struct ftpnat_record record; /* not of FTPNAT_RECORD_FRAME */
-	struct packet frame;	     /* of FTPNAT_RECORD_FRAME */
+	struct ftpnat_record record; /* of a frame only the type */
+	struct packet frame;	     /* of FTPNAT_RECORD_FRAME and _SENT_ON */
 	__u32 ifindex;
+	__u32 owner; /* of FTPNAT_RECORD_SENT_ON */
 };
 
 #define PUBLISHED 64 /* at most */

@@ -34,6 +34,37 @@ bool cluster_data(const char *says, const struct talk *talk, struct data *data,
 	return check_from(says, talk, from, &in, &out, talk_reason(talk), also);
 }
 
+bool cluster_injected(const char *says, struct talk *talk, enum end from,
+		      const struct published *waited, const char *text,
+		      enum ftpnat_reason reason, const enum ftpnat_reason *also)
+{
+	struct packet_spec out = talk_heard(talk, from);
+	struct counters before;
+	struct packet expected;
+	struct run run;
+	bool good;
+
+	out.flags = PSH | ACK;
+	out.seq = talk->isn[from] + talk->heard[from];
+	out.ack = talk->isn[!from] + talk->sent[!from];
+	out.payload = talk_text(talk, text);
+	option_timestamps(&out.options, talk->clock[from], talk->clock[!from]);
+	packet_build(&expected, &out);
+	dataplane_counters(&before);
+	assert_int_equal(waited->ifindex, dataplane_ifindex(talk_side(talk, from)));
+	assert_int_equal(dataplane_try(&run, talk_hook(talk, from), talk_side(talk, from),
+				       &waited->frame, 0, INJECT_MARK + !!waited->owner),
+			 0);
+	good = dataplane_counted(says, &before, reason, also);
+	if (reason != FTPNAT_FORWARDED)
+		return good && run.action == TC_SHOT;
+	memcpy(run.packet.byte, expected.byte, 12); /* by whichever next hop */
+	talk->heard[from] += (uint32_t)strlen(out.payload);
+	talk->unheard[from][0] = '\0';
+	return good && run.action == TC_REDIRECT &&
+	       packet_same(says, &expected, &run.packet);
+}
+
 __u32 cluster_session(const struct talk *talk)
 {
 	const struct packet_spec syn = talk_sent(talk, CLIENT);

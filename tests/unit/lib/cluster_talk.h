@@ -21,6 +21,14 @@ bool cluster_data(const char *says, const struct talk *talk, struct data *data,
 		  enum end from, uint8_t flags, const char *payload,
 		  const enum ftpnat_reason *also);
 
+/*
+ * The frame that has waited comes in again, or that was sent on comes in at its owner, which is
+ * at hand: does the other end get `text`?
+ */
+bool cluster_injected(const char *says, struct talk *talk, enum end from,
+		      const struct published *waited, const char *text,
+		      enum ftpnat_reason reason, const enum ftpnat_reason *also);
+
 /* The id of the session of this conversation. */
 __u32 cluster_session(const struct talk *talk);
 /* Both gateways have the same of it; an expectation that was used may be forgotten. */
