@@ -30,8 +30,11 @@ def dashboard():
         return json.load(file)
 
 
-def dashboard_queries():
-    return {panel["title"]: target["expr"] for panel in dashboard()["panels"] for target in panel["targets"]}
+def dashboard_queries(cluster=False):
+    """Title and query: of one gateway, or of the row about its cluster."""
+    return {f"{panel['title']} {target['refId']}".removesuffix(" A"): target["expr"]
+            for panel in dashboard()["panels"] for target in panel.get("targets", [])
+            if ("ftpnat_cluster_" in json.dumps(panel)) == cluster}
 
 
 def alert_text():
@@ -54,11 +57,17 @@ def scene(make_lab):
     return lab, server, vips, Service(lab)
 
 
-def test_rules_are_valid_and_fire_when_they_should():
+def test_rules_are_valid_and_fire_when_they_should(tmp_path):
     checked = promtool("check", "rules", ALERTS)
     assert checked.returncode == 0, checked.stderr
     config = promtool("check", "config", os.path.join(PROMETHEUS, "prometheus.yaml"))
     assert config.returncode == 0, config.stdout + config.stderr
+    (tmp_path / "dashboard.yaml").write_text(json.dumps({"groups": [{"name": "dashboard", "rules": [
+        {"record": f"cluster:{number}", "expr": concrete(query)}
+        for number, query in enumerate(dashboard_queries(cluster=True).values())]}]}))
+    panels = promtool("check", "rules", str(tmp_path / "dashboard.yaml"))
+    assert panels.returncode == 0, panels.stderr
+    assert "12 rules found" in panels.stdout
     tested = promtool("test", "rules", os.path.join(TOP, "tests", "prometheus", "alerts_test.yaml"))
     assert tested.returncode == 0, tested.stdout + tested.stderr
 
@@ -69,10 +78,14 @@ def test_a_wrong_rule_would_be_found(tmp_path):
 
 
 def test_every_name_in_a_query_is_exported(scene):
-    text = scene[3].get()[1]
+    lab, _, _, service = scene
+    with open(lab.gateway.path) as file:
+        config = json.load(file)
+    service.reload({**config, "cluster": {"slot": 1}})  # it needs no corosync to have its metrics
+    text = service.get()[1]
     names = {name for name, _ in samples(text)}
     reasons = {dict(labels)["reason"] for name, labels in samples(text) if name == "ftpnat_reasons_total"}
-    queries = [*dashboard_queries().values(), alert_text(), json.dumps(dashboard()["templating"])]
+    queries = [*dashboard_queries().values(), *dashboard_queries(cluster=True).values(), alert_text(), json.dumps(dashboard()["templating"])]
     used = {name for query in queries for name in re.findall(r"\bftpnat_\w+", query)}
     assert used - names == set()
     assert len(used) > 8
@@ -174,7 +187,7 @@ def test_queries_get_answers_from_prometheus_under_load(scene):
              if entry["metric"] == {"reason": "line_foreign"}]
     assert float(rate["value"][1]) > 0
     wait_until(lambda: all(rule["health"] == "ok" for rule in prometheus.rules()), "all rules work", 30)
-    assert len(prometheus.rules()) == 9
+    assert len(prometheus.rules()) == 14
     assert {rule["name"] for rule in prometheus.rules() if rule["state"] == "firing"} <= {"FtpnatRefusalsRising"}
 
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "service/cluster_metrics.h"
 
+#include <string.h>
+
 #include "cluster/member_send.h"
 #include "service/metrics.h"
 
@@ -73,6 +75,31 @@ static void add_records(json_t *families, const struct exchange *exchange)
 		"Connections that another member has taken over.", counts->demoted);
 }
 
+/* Members with other rules, limits or timeouts than this gateway. */
+static __u64 others_that_differ(const struct member *member)
+{
+	__u64 n = 0;
+
+	for (size_t i = 0; i < member->peers; i++)
+		n += member->peer[i].known &&
+		     strcmp(member->peer[i].form, member->form) != 0;
+	return n;
+}
+
+/* Packets of connections that another member owns. */
+static void add_sent_on(json_t *families, const struct exchange *exchange)
+{
+	json_t *family = metrics_family(families, "ftpnat_cluster_sent_on_total",
+					"counter",
+					"Packets sent on to the member that owns their "
+					"connection, and got so from others.");
+
+	metrics_sample(family, json_pack("{s:s}", "direction", "sent"),
+		       exchange->counts.sent_on);
+	metrics_sample(family, json_pack("{s:s}", "direction", "received"),
+		       exchange->counts.injected);
+}
+
 void cluster_metrics(const struct member *member, json_t *families)
 {
 	json_t *family;
@@ -83,6 +110,12 @@ void cluster_metrics(const struct member *member, json_t *families)
 	      member->peers);
 	gauge(families, "ftpnat_cluster_synced",
 	      "1: this gateway has all that its peers have; 0: not yet.", member->synced);
+	gauge(families, "ftpnat_cluster_engine_up",
+	      "1: the engine of the cluster is reached; 0: it is not.",
+	      member->engine && !member->lost);
+	gauge(families, "ftpnat_cluster_configurations_differ",
+	      "Members with other rules, limits or timeouts than this gateway.",
+	      others_that_differ(member));
 	counter(families, "ftpnat_cluster_view_changes_total",
 		"Times that the members of the cluster changed.", member->counts.views);
 	counter(families, "ftpnat_cluster_engine_lost_total",
@@ -100,6 +133,7 @@ void cluster_metrics(const struct member *member, json_t *families)
 	metrics_sample(family, json_pack("{s:s}", "direction", "received"),
 		       member->counts.got);
 	add_records(families, &member->exchange);
+	add_sent_on(families, &member->exchange);
 	family = metrics_family(families, "ftpnat_cluster_lag_seconds", "gauge",
 				"Age of the oldest message that a member has not dealt "
 				"with.");
