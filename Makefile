@@ -49,7 +49,7 @@ LIBS_LDLIBS = $(eval LIBS_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIBS_L
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all cluster-sweep bpf tools unit man deb deb-check fuzz soak soak-model check check-kernels demo compare attacks check-reproducible bench bench-pair bench-tools fuzz-packets lint format install uninstall \
+.PHONY: all cluster-sweep bpf tools unit man deb deb-check fuzz soak soak-model check check-kernels demo demo-cluster compare attacks check-reproducible bench bench-pair bench-tools fuzz-packets lint format install uninstall \
 	clean help
 
 all: $(PROGRAM) ## build ./ftpnat-load (default)
@@ -231,6 +231,9 @@ check-kernels: ## run chosen tests under Debian's kernels in qemu; writes README
 	@$(MAKE) --no-print-directory bpf BUILD=$(BUILD)/verifier/clang-19 BPF_CLANG=clang-19
 	@scripts/get-servers
 	@PYTHONDONTWRITEBYTECODE=1 tests/kernels/run
+
+demo-cluster: ## kill a gateway in mid-transfer, and see it go on (root)
+	@scripts/demo-cluster
 
 demo: ## install what is missing, build, show FTP through the gateway (root)
 	@scripts/demo
