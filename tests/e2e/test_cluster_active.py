@@ -71,7 +71,6 @@ def count(lab, reason):
 
 def nothing_is_left(lab):
     wait_until(lambda: not any(member.gateway.expected() for member in lab.members), "nothing stays open")
-    assert sum(count(lab, "uncommitted")) == 0
 
 
 def test_each_direction_by_another_gateway(lab):
