@@ -109,7 +109,8 @@ def test_refuse(make):
 
 def test_refuse_while_corosync_is_away(make):
     # the other engine may notice the death only when its token is lost, then agrees for 1.2 tokens
-    lab, server = make(token=1000, on_loss="refuse", commit="all")
+    # ... and a peer on a busy machine is not late yet
+    lab, server = make(token=1000, on_loss="refuse", commit="all", commit_timeout="2s")
     first, _ = lab.members
     talk = Talk(lab).login()
     assert talk.transfer("server-name").decode() == server.name
