@@ -81,15 +81,15 @@ static __always_inline void login_ban(struct ftpnat_session *session, struct scr
 	ban->len = key->len;
 	__builtin_memcpy(ban->rule, rule->name, sizeof(ban->rule));
 	__builtin_memcpy(ban->why, "failed logins", sizeof("failed logins"));
-	any = bpf_map_lookup_elem(&ftpnat_banned, &zero);
-	if (any)
-		any->rules = 1;
 	old = bpf_map_lookup_elem(&ftpnat_bans, key);
 	/* one by hand that holds for longer stays */
 	if ((!old || old->len != key->len ||
 	     (old->until && (__s32)(ban->until - old->until) > 0)) &&
 	    bpf_map_update_elem(&ftpnat_bans, key, ban, BPF_ANY))
 		count(FTPNAT_BANS_FULL);
+	any = bpf_map_lookup_elem(&ftpnat_banned, &zero);
+	if (any) /* behind the ban, see bans_recount() */
+		any->rules = 1;
 	s->ending.key = session->client;
 	s->ending.created = session->created;
 	s->ending.session = s->segment.session;

@@ -116,6 +116,12 @@ static int compare(const void *one, const void *two)
 	return order ?: strcmp(a->rule_name, b->rule_name);
 }
 
+bool bans_have(const struct bans *bans, const struct ban *ban)
+{
+	return bans->number &&
+	       bsearch(ban, bans->list, bans->number, sizeof(*ban), compare);
+}
+
 int bans_read(const struct view *view, struct bans *bans)
 {
 	_cleanup_close_ int fd = view_map(view, FTPNAT_MAP_BANS);
@@ -144,51 +150,15 @@ static int drop_old(int fd, const struct ftpnat_ban_key *key, void *arg)
 	return 0;
 }
 
-/* Before there is a ban the programs must look for one. */
-static int announce(const struct view *view, const struct ban *ban)
+/* Which bans the programs look for. */
+static int say_banned(const struct view *view, const struct ftpnat_banned *banned)
 {
 	_cleanup_close_ int fd = view_map(view, FTPNAT_MAP_BANNED);
-	struct ftpnat_banned banned;
 
 	if (fd < 0)
 		return fd;
-	if (bpf_map_lookup_elem(fd, &first, &banned))
-		return err_r(-errno, "can't read ftpnat_banned: %s", strerror(errno));
-	if (ban->rule == FTPNAT_BAN_ALL)
-		banned.all = 1;
-	else
-		banned.rules = 1;
-	if (bpf_map_update_elem(fd, &first, &banned, BPF_ANY))
+	if (bpf_map_update_elem(fd, &first, banned, BPF_ANY))
 		return err_r(-errno, "can't write to ftpnat_banned: %s", strerror(errno));
-	return 0;
-}
-
-int bans_put(const struct view *view, const struct ban *ban)
-{
-	_cleanup_close_ int fd = view_map(view, FTPNAT_MAP_BANS);
-	struct ftpnat_ban_key key = key_of(ban);
-	struct ftpnat_ban value = {
-		.refused = ban->refused,
-		.since = ban->since,
-		.until = ban->until,
-		.len = key.len,
-	};
-	__u32 now = view_now();
-	int err = fd < 0 ? fd : announce(view, ban);
-
-	if (err)
-		return err;
-	memcpy(value.rule, ban->rule_name, sizeof(value.rule));
-	memcpy(value.why, ban->why, sizeof(value.why));
-	walk(fd, drop_old, &now);
-	if (bpf_map_update_elem(fd, &key, &value, BPF_ANY))
-		return err_r(
-			-errno,
-			errno == ENOSPC ?
-				"no room for more than %d bans: %s (ban prefixes, or "
-				"use `deny` with a file)" :
-				"can't enter a ban (of at most %d): %s",
-			FTPNAT_MAX_BANS, strerror(errno));
 	return 0;
 }
 
@@ -204,22 +174,69 @@ static int see_any(int fd, const struct ftpnat_ban_key *key, void *arg)
 	return 0;
 }
 
+int bans_recount(const struct view *view)
+{
+	_cleanup_close_ int fd = view_map(view, FTPNAT_MAP_BANS);
+	__u32 now = view_now();
+	int err = fd < 0 ? fd : walk(fd, drop_old, &now);
+
+	/* the programs enter a ban, then say so: what the first run overwrites the second finds */
+	for (int i = 0; !err && i < 2; i++) {
+		struct ftpnat_banned banned = { 0 };
+
+		walk(fd, see_any, &banned);
+		err = say_banned(view, &banned);
+	}
+	return err;
+}
+
+static int put(int fd, const struct ban *ban)
+{
+	struct ftpnat_ban_key key = key_of(ban);
+	struct ftpnat_ban value = {
+		.refused = ban->refused,
+		.since = ban->since,
+		.until = ban->until,
+		.len = key.len,
+	};
+
+	memcpy(value.rule, ban->rule_name, sizeof(value.rule));
+	memcpy(value.why, ban->why, sizeof(value.why));
+	if (bpf_map_update_elem(fd, &key, &value, BPF_ANY))
+		return err_r(
+			-errno,
+			errno == ENOSPC ?
+				"no room for more than %d bans: %s (ban prefixes, or "
+				"use `deny` with a file)" :
+				"can't enter a ban (of at most %d): %s",
+			FTPNAT_MAX_BANS, strerror(errno));
+	return 0;
+}
+
+int bans_put(const struct view *view, const struct bans *bans)
+{
+	/* before there is a ban the programs must look for one */
+	static const struct ftpnat_banned any = { .all = 1, .rules = 1 };
+	_cleanup_close_ int fd = view_map(view, FTPNAT_MAP_BANS);
+	__u32 now = view_now();
+	int err = fd < 0 ? fd : say_banned(view, &any);
+
+	if (!err)
+		walk(fd, drop_old, &now);
+	for (size_t i = 0; !err && i < bans->number; i++)
+		err = put(fd, &bans->list[i]);
+	return err ?: bans_recount(view);
+}
+
 int bans_remove(const struct view *view, const struct ban *ban)
 {
 	_cleanup_close_ int fd = view_map(view, FTPNAT_MAP_BANS);
-	_cleanup_close_ int banned_fd = view_map(view, FTPNAT_MAP_BANNED);
 	const struct ftpnat_ban_key key = key_of(ban);
-	struct ftpnat_banned banned = { 0 };
 
-	if (fd < 0 || banned_fd < 0)
-		return -EIO;
-	if (bpf_map_delete_elem(fd, &key))
-		return errno == ENOENT ?
-			       -ENOENT :
-			       err_r(-errno, "can't remove a ban: %s", strerror(errno));
-	walk(fd, see_any, &banned);
-	/* without it the programs only look in vain */
-	bpf_map_update_elem(banned_fd, &first, &banned, BPF_ANY);
+	if (fd < 0)
+		return fd;
+	if (bpf_map_delete_elem(fd, &key) && errno != ENOENT)
+		return err_r(-errno, "can't remove a ban: %s", strerror(errno));
 	return 0;
 }
 

@@ -32,11 +32,23 @@ void bans_free(struct bans *bans);
 /* Those in force, in the order of the addresses. Reports its errors. */
 int bans_read(const struct view *view, struct bans *bans);
 
-/* Enter a ban, or replace the one of the same prefix and rule. Reports its errors. */
-int bans_put(const struct view *view, const struct ban *ban);
+/* Is there one of the same prefix and rule? Of bans_read(). */
+bool bans_have(const struct bans *bans, const struct ban *ban);
 
-/* Remove one. 0, or -ENOENT if there is none; reports other errors. */
+/*
+ * Enter bans, each in place of the one of the same prefix and rule. If it fails, those
+ * before the one that failed hold. Reports its errors.
+ */
+int bans_put(const struct view *view, const struct bans *bans);
+
+/* Remove one, if it is there. Reports its errors. */
 int bans_remove(const struct view *view, const struct ban *ban);
+
+/*
+ * Forget those that are over, and tell the programs whether there are any: until then they
+ * only look in vain. Reports its errors.
+ */
+int bans_recount(const struct view *view);
 
 /* The rule with this id is another one from now on. */
 void bans_forget_rule(const struct dataplane *dataplane, __u16 rule);

@@ -13,6 +13,7 @@
 #include "dataplane/pin.h"
 
 #define FILE_SCHEMA 1
+#define FRESH_LEN   (PATH_MAX + sizeof(".new"))
 
 /* Named after the instance's directory. */
 static void file_path(const char *dir, char *path, size_t size)
@@ -73,13 +74,19 @@ static json_t *to_file(const struct ban *ban)
 			 "why", ban->why, "refused", (json_int_t)ban->refused);
 }
 
+/* Its name until it is whole. */
+static void fresh_path(const char *path, char fresh[static FRESH_LEN])
+{
+	snprintf(fresh, FRESH_LEN, "%s.new", path);
+}
+
 /* The file is whole on the disk before it has its name. */
 static int write_file(const char *path, json_t *doc)
 {
 	_cleanup_close_ int fd = -1, dir_fd = -1;
-	char fresh[PATH_MAX + 4];
+	char fresh[FRESH_LEN];
 
-	snprintf(fresh, sizeof(fresh), "%s.new", path);
+	fresh_path(path, fresh);
 	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
@@ -161,34 +168,28 @@ static int from_file(const struct view *view, json_t *entry, struct ban *ban)
 	return 0;
 }
 
-static bool is_there(const struct bans *bans, const struct ban *ban)
-{
-	for (size_t i = 0; i < bans->number; i++)
-		if (bans->list[i].rule == ban->rule &&
-		    ftpnat_prefix_equal(&bans->list[i].prefix, &ban->prefix))
-			return true;
-	return false;
-}
-
 static int restore(const struct view *view, json_t *list, const char *path)
 {
-	_cleanup_bans_ struct bans there = { 0 };
+	_cleanup_bans_ struct bans there = { 0 }, missing = { 0 };
 	json_t *entry;
 	int err = bans_read(view, &there), ret;
 	size_t i;
 
+	missing.list = calloc(json_array_size(list) + 1, sizeof(*missing.list));
+	if (!err && !missing.list)
+		err = err_r(-ENOMEM, "out of memory");
+	if (err)
+		return err;
 	json_array_foreach(list, i, entry) {
-		struct ban ban;
+		struct ban *ban = &missing.list[missing.number];
 
-		if (err)
-			break;
-		ret = from_file(view, entry, &ban);
+		ret = from_file(view, entry, ban);
 		if (ret == -EINVAL)
 			pr_warn("%s: entry %zu is not a ban: left out", path, i + 1);
-		if (!ret && !is_there(&there, &ban))
-			err = bans_put(view, &ban);
+		if (!ret && !bans_have(&there, ban))
+			missing.number++;
 	}
-	return err;
+	return bans_put(view, &missing);
 }
 
 static void lock_end(int *fd)
@@ -236,14 +237,17 @@ void bans_keep(const struct options *options, struct bans_kept *kept)
 			now.since = bans.list[i].since;
 	if (now.number == kept->number && now.since == kept->since)
 		return;
+	bans_recount(&view);
 	bans_save(&view, &bans);
 	*kept = now;
 }
 
 void bans_remove_file(const char *dir)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], fresh[FRESH_LEN];
 
 	file_path(dir, path, sizeof(path));
+	fresh_path(path, fresh);
 	unlink(path);
+	unlink(fresh); /* of a command that was killed */
 }

@@ -148,7 +148,7 @@ int verb_ban(const struct options *options)
 	}
 	snprintf(ban.rule_name, sizeof(ban.rule_name), "%s", filter.rule ?: "");
 	snprintf(ban.why, sizeof(ban.why), "%s", options->ban.why ?: "");
-	err = bans_put(&banning.view, &ban);
+	err = bans_put(&banning.view, &(struct bans){ .list = &ban, .number = 1 });
 	if (!err)
 		err = save(&banning.view);
 	close_fd(&banning.lock_fd);
@@ -204,20 +204,21 @@ int verb_unban(const struct options *options)
 	if (!taken.list)
 		return err_r(EXIT_RUNTIME, "out of memory");
 	take(options, &all, &taken);
-	if (!taken.number)
+	if (!taken.number) {
+		bans_recount(&banning.view); /* a killed `unban` didn't come to it */
 		return err_r(EXIT_RUNTIME,
 			     "%s is not banned%s%s: `ftpnat-load bans` lists the bans",
 			     prefix, options->filter.rule ? " from rule " : "",
 			     options->filter.rule ?: "");
+	}
 	/* in this order, see bans_file.h; without the file they can still be taken back */
 	bans_save(&banning.view, &all);
 	list = json_array();
 	for (size_t i = 0; !err && i < taken.number; i++) {
 		err = bans_remove(&banning.view, &taken.list[i]);
-		if (err == -ENOENT)
-			err = 0;
 		json_array_append_new(list, ban_to_json(&taken.list[i]));
 	}
+	bans_recount(&banning.view);
 	if (err) {
 		json_decref(list);
 		return EXIT_RUNTIME;

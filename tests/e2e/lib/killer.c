@@ -8,6 +8,7 @@
 #include <linux/bpf.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -78,6 +79,10 @@ static void see_message(int fd, const struct nlmsghdr *msg, size_t len)
 
 	getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
 	getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size);
+	if (domain != AF_NETLINK && protocol == IPPROTO_RAW) {
+		step("reset", "");
+		return;
+	}
 	if (domain == AF_NETLINK && protocol == NETLINK_ROUTE && len >= sizeof(*msg) &&
 	    (msg->nlmsg_type & 3) != (RTM_GETLINK & 3))
 		step("netlink", msg->nlmsg_type == RTM_NEWTFILTER ? "filters put" :
@@ -121,6 +126,12 @@ int unlink(const char *path)
 {
 	step("unlink", path);
 	return NEXT(unlink)(path);
+}
+
+int fsync(int fd)
+{
+	step("fsync", "");
+	return NEXT(fsync)(fd);
 }
 
 int rename(const char *from, const char *to)
