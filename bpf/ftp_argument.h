@@ -29,8 +29,10 @@ static __always_inline void ftp_site_end(struct ftp_parser *p)
 static __always_inline void ftp_step_site(struct ftp_parser *p, __u8 c)
 {
 	if (ftp_is_blank(c)) {
-		if (p->groups)
+		if (p->groups) {
+			ftp_word_ends(p, c, FTP_ODD_WORD);
 			ftp_site_end(p);
+		}
 		return;
 	}
 	if (!ftp_is_plain(c))

@@ -56,6 +56,7 @@ static __always_inline bool ftp_feed_command(struct ftp_parser *p, __u8 c)
 	bool ok = true;
 
 	ftp_unended(p, c);
+	ftp_behind_cr(p, c);
 	switch (p->state) {
 	case FTP_STATE_START:
 		if (ftp_is_blank(c))

@@ -177,7 +177,7 @@ static __always_inline bool ftp_line_end(struct ftp_parser *p)
 /* Does nothing up to the LF matter any more? Then ftp_skip() is as good as feeding it. */
 static __always_inline bool ftp_skips(const struct ftp_parser *p)
 {
-	return p->state == FTP_STATE_SKIP;
+	return p->state == FTP_STATE_SKIP && !(p->odd & FTP_ODD_CR);
 }
 
 /* `last` is the last one of the bytes. */

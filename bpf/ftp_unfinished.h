@@ -55,10 +55,10 @@ static __always_inline bool ftp_may_become_xlat(const struct ftp_parser *p)
 	       p->line.command == FTP_COMMAND_ALGS;
 }
 
-/* Is the verb of the unfinished line in p not complete? */
+/* Does more of the unfinished line in p say which verb it has, or how servers read it? */
 static __always_inline bool ftp_verb_is_open(const struct ftp_parser *p)
 {
-	return ftp_in_verb(p) || p->state == FTP_STATE_WORD;
+	return ftp_in_verb(p) || p->state == FTP_STATE_WORD || p->odd & FTP_ODD_CR;
 }
 
 /* Is the unfinished line in p AUTH, or may it turn out to be? Once false, it stays false. */

@@ -5,6 +5,26 @@
 
 #include "ftp_number.h"
 
+/* As ftp_parser.verb has it. */
+#define FTP_VERB(a, b, c, d)                                                             \
+	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24)
+
+/*
+ * Is it more than STAT, ABOR or QUIT, and ends so? pyftpdlib takes such a word for them, since
+ * a Synch may stand in front.
+ */
+static __always_inline bool ftp_verb_ends_synched(__u64 word)
+{
+	__u32 i;
+
+	for (i = 1; i <= FTP_VERB_LEN - 4; i++)
+		if (word >> 8 * i == FTP_VERB('S', 'T', 'A', 'T') ||
+		    word >> 8 * i == FTP_VERB('A', 'B', 'O', 'R') ||
+		    word >> 8 * i == FTP_VERB('Q', 'U', 'I', 'T'))
+			return true;
+	return false;
+}
+
 static __always_inline __u8 ftp_transfer(__u32 verb)
 {
 	switch (verb) {
@@ -75,6 +95,28 @@ static __always_inline void ftp_verb_add(struct ftp_parser *p, __u8 c)
 	}
 	p->line.verb[p->fields & (FTP_VERB_LEN - 1)] = ftp_upper(c);
 	p->fields++;
+}
+
+/*
+ * A blank ends a word for most servers, for pyftpdlib only a space does: it reads on, and
+ * takes a word for STAT, ABOR or QUIT by its end.
+ */
+static __always_inline void ftp_word_ends(struct ftp_parser *p, __u8 c, __u8 odd)
+{
+	if (c == '\r')
+		p->odd |= FTP_ODD_CR;
+	else if (c != ' ' && c != '\n')
+		p->odd |= odd;
+}
+
+/* The byte behind a CR that ended a word. */
+static __always_inline void ftp_behind_cr(struct ftp_parser *p, __u8 c)
+{
+	if (!(p->odd & FTP_ODD_CR))
+		return;
+	p->odd &= (__u8)~FTP_ODD_CR;
+	if (c != '\n')
+		p->odd |= FTP_ODD_VERB;
 }
 
 /* The whole verb is in p->value. */
@@ -213,6 +255,7 @@ static __always_inline void ftp_step_verb(struct ftp_parser *p, __u8 c)
 		return;
 	}
 	if (ftp_is_blank(c)) {
+		ftp_word_ends(p, c, FTP_ODD_VERB);
 		ftp_verb(p);
 		return;
 	}
@@ -228,7 +271,9 @@ static __always_inline void ftp_step_verb(struct ftp_parser *p, __u8 c)
 /* The first word goes on, longer than those of ours. */
 static __always_inline void ftp_step_long(struct ftp_parser *p, __u8 c)
 {
-	if (!ftp_is_blank(c))
+	if (ftp_is_blank(c))
+		ftp_word_ends(p, c, FTP_ODD_VERB);
+	else
 		ftp_verb_add(p, c);
 	ftp_step_word(p, c);
 }

@@ -29,9 +29,6 @@
 #define POLICY_WAITS  1 /* the rest of the line decides */
 #define POLICY_DROPS  2 /* of a server's line: it is hidden */
 
-#define VERB(a, b, c, d)                                                                 \
-	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24)
-
 /*
  * May the server connect from its default data port to the port of the client's control
  * connection, with this rule? GO_ON, or why not.
@@ -80,9 +77,9 @@ static __always_inline __u64 policy_verb(const struct ftp_parser *p)
 
 	/* their addresses are there */
 	if (p->line.command == FTP_COMMAND_PORT)
-		return VERB('P', 'O', 'R', 'T');
+		return FTP_VERB('P', 'O', 'R', 'T');
 	if (p->line.command == FTP_COMMAND_EPRT)
-		return VERB('E', 'P', 'R', 'T');
+		return FTP_VERB('E', 'P', 'R', 'T');
 	for (i = 0; i < FTP_VERB_LEN; i++)
 		verb |= (__u64)p->line.verb[i] << 8 * i;
 	return verb;
@@ -93,16 +90,16 @@ static __always_inline bool policy_secret(const struct ftp_parser *p)
 {
 	__u64 verb = policy_verb(p);
 
-	return p->odd & FTP_ODD_VERB || verb == VERB('P', 'A', 'S', 'S') ||
-	       verb == VERB('A', 'C', 'C', 'T');
+	return p->odd & FTP_ODD_VERB || verb == FTP_VERB('P', 'A', 'S', 'S') ||
+	       verb == FTP_VERB('A', 'C', 'C', 'T');
 }
 
 /* Does the command log in, or hide another one (RFC 2228)? */
 static __always_inline bool policy_is_login(__u64 verb)
 {
-	return verb == VERB('U', 'S', 'E', 'R') || verb == VERB('P', 'A', 'S', 'S') ||
-	       verb == VERB('A', 'C', 'C', 'T') || verb == VERB('M', 'I', 'C', 0) ||
-	       verb == VERB('C', 'O', 'N', 'F') || verb == VERB('E', 'N', 'C', 0);
+	return verb == FTP_VERB('U', 'S', 'E', 'R') || verb == FTP_VERB('P', 'A', 'S', 'S') ||
+	       verb == FTP_VERB('A', 'C', 'C', 'T') || verb == FTP_VERB('M', 'I', 'C', 0) ||
+	       verb == FTP_VERB('C', 'O', 'N', 'F') || verb == FTP_VERB('E', 'N', 'C', 0);
 }
 
 static __always_inline __u32 policy_refusal(const struct ftpnat_command *command)
@@ -122,8 +119,10 @@ static __always_inline __u32 policy_listed(struct scratch *s, const struct ftp_p
 {
 	struct ftpnat_command_key *key = &s->policy.key;
 	const struct ftpnat_command *command, *with_word;
-	__u64 verb = policy_verb(p);
+	__u64 verb = policy_verb(p), word;
 
+	if (ftp_verb_ends_synched(verb))
+		return REFUSAL_502;
 	__builtin_memset(key->word, 0, sizeof(key->word));
 	__builtin_memcpy(key->verb, &verb, sizeof(key->verb));
 	command = bpf_map_lookup_elem(&ftpnat_commands, key);
@@ -137,7 +136,8 @@ static __always_inline __u32 policy_listed(struct scratch *s, const struct ftp_p
 		return policy_refusal(command);
 	if (p->state == FTP_STATE_SITE)
 		return POLICY_WAITS;
-	if (p->odd & FTP_ODD_WORD)
+	__builtin_memcpy(&word, p->line.site, sizeof(word));
+	if (p->odd & FTP_ODD_WORD || ftp_verb_ends_synched(word))
 		return REFUSAL_550;
 	__builtin_memcpy(key->word, p->line.site, sizeof(key->word));
 	with_word = bpf_map_lookup_elem(&ftpnat_commands, key);

@@ -63,6 +63,7 @@ enum ftp_algs { FTP_ALGS_UNKNOWN, FTP_ALGS_STATUS, FTP_ALGS_ENABLE, FTP_ALGS_DIS
 /* Other than FTP_VERB_LEN letters and digits, or a Telnet command. */
 #define FTP_ODD_VERB 1
 #define FTP_ODD_WORD 2 /* of SITE, its first argument */
+#define FTP_ODD_CR   4 /* CR ended one: it is odd unless LF is next */
 
 enum ftp_form {
 	FTP_FORM_PLAIN,	    /* carries no address */

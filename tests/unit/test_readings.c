@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* tests/readings/active and passive: the column of the grammar. */
+/* tests/readings/active, passive and verbs: the column of the grammar. */
 #include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -107,6 +107,42 @@ static void reply_reading(const uint8_t *bytes, size_t len, char *text, size_t s
 		snprintf(text, size, "?");
 }
 
+/* Does policy refuse the line in p, since servers take it for different commands? */
+static bool verb_is_odd(const struct ftp_parser *p)
+{
+	uint64_t verb, word;
+	bool site = !memcmp(p->line.verb, "SITE", 5);
+
+	memcpy(&verb, p->line.verb, sizeof(verb));
+	memcpy(&word, p->line.site, sizeof(word));
+	return p->odd & FTP_ODD_VERB || ftp_verb_ends_synched(verb) ||
+	       (site && (p->odd & FTP_ODD_WORD || ftp_verb_ends_synched(word)));
+}
+
+/* The commands of all lines in the bytes. */
+static void verb_reading(const uint8_t *bytes, size_t len, char *text, size_t size)
+{
+	struct ftp_parser p = { 0 };
+
+	*text = '\0';
+	for (size_t i = 0; i < len; i++) {
+		const char *site, *blank = *text ? " " : "";
+		size_t at = strlen(text);
+
+		if (!ftp_feed_command(&p, bytes[i]))
+			continue;
+		site = memcmp(p.line.verb, "SITE", 5) != 0 ? "" : (const char *)p.line.site;
+		if (verb_is_odd(&p))
+			snprintf(text + at, size - at, "%s?", blank);
+		else if (p.line.command != FTP_COMMAND_NONE)
+			snprintf(text + at, size - at, "%s%.8s%s%.8s", blank,
+				 (const char *)p.line.verb, *site ? " " : "", site);
+		ftp_line_start(&p);
+	}
+	if (!*text)
+		snprintf(text, size, "-");
+}
+
 typedef void (*reading_fn)(const uint8_t *bytes, size_t len, char *text, size_t size);
 
 static void check_table(const char *table, unsigned int least, reading_fn reading_of)
@@ -149,11 +185,18 @@ static void test_replies(void **state)
 	check_table("tests/readings/passive", 200, reply_reading);
 }
 
+static void test_verbs(void **state)
+{
+	(void)state;
+	check_table("tests/readings/verbs", 200, verb_reading);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_commands),
 		cmocka_unit_test(test_replies),
+		cmocka_unit_test(test_verbs),
 	};
 
 	return cmocka_run_group_tests_name("readings", tests, NULL, NULL);

@@ -30,6 +30,11 @@ static void allow(struct ftpnat_rule *rule)
 	rule->commands = COMMANDS_ALLOW;
 }
 
+static void deny_stat(struct ftpnat_rule *rule)
+{
+	rule->commands = COMMANDS_DENY_STAT;
+}
+
 static void tls_first(struct ftpnat_rule *rule)
 {
 	rule->flags |= FTPNAT_RULE_TLS_FIRST;
@@ -124,7 +129,7 @@ static const struct row rows[] = {
 	  { C("USER x\r\n"), S("331 go\r\n"), C("PASS y\r\n"), S("230 in\r\n"),
 	    C("RETR STOR\r\n", DEFAULT_PORT), S("150 a\r\n226 b\r\n", DEFAULT_OVER),
 	    C("XSHA256 x\r\n"), S("250 a\r\n"), C("SITE HELP\r\n"), S("214 x\r\n"),
-	    C("site\t help\r\n"), S("214 x\r\n"), C("pwd\r\n"), S("257 x\r\n") } },
+	    C("site  help\r\n"), S("214 x\r\n"), C("pwd\r\n"), S("257 x\r\n") } },
 	{ "nothing acts inside an argument",
 	  SOME,
 	  read_only,
@@ -164,12 +169,13 @@ static const struct row rows[] = {
 	  ONE,
 	  deny,
 	  NULL,
-	  { C("DELE\tx\r\nDELE\vx\r\n", DENIED DENIED, REFUSED2), NO, NO, STEP } },
+	  { C("DELE\tx\r\nDELE\vx\r\n", DENIED DENIED, REFUSED2), NO_VERB, NO_VERB,
+	    STEP } },
 	{ "CR in the middle",
 	  ONE,
 	  deny,
 	  NULL,
-	  { C("DELE\rx\r\n", DENIED, REFUSED), NO, STEP } },
+	  { C("DELE\rx\r\n", DENIED, REFUSED), NO_VERB, STEP } },
 	{ "quotes, which proftpd takes off",
 	  ONE,
 	  deny,
@@ -264,6 +270,61 @@ static const struct row rows[] = {
 	  NULL,
 	  { C("RMD DELE\r\n"), S("250 ok\r\n"), C("DEL x\r\n"), S("500 no\r\n"),
 	    C("DELEX y\r\n"), S("500 no\r\n"), C("XSHA25 y\r\n"), S("500 no\r\n") } },
+
+	/* ---- pyftpdlib: STAT, ABOR and QUIT end a word, which a space ends ---- */
+	{ "STAT",
+	  SOME,
+	  deny_stat,
+	  NULL,
+	  { C("STAT\r\nstat x\r\n", DENIED DENIED, REFUSED2), NO_VERB, NO_VERB, STEP } },
+	{ "words that end in STAT",
+	  ONE,
+	  deny_stat,
+	  NULL,
+	  { C("XSTAT\r\nxxstat x\r\n", DENIED DENIED, REFUSED2), NO_VERB, NO_VERB,
+	    C("NOOPSTAT\r\nNOOPXSTAT\r\n", DENIED DENIED, REFUSED2), NO_VERB, NO_VERB,
+	    STEP } },
+	{ "and those that end in ABOR and QUIT",
+	  ONE,
+	  deny,
+	  NULL,
+	  { C("XABOR\r\nQQUIT\r\n", DENIED DENIED, REFUSED2), NO_VERB, NO_VERB, STEP } },
+	{ "words of which a tab is the end only for others",
+	  ONE,
+	  deny_stat,
+	  NULL,
+	  { C("NOOP\tSTAT\r\nNOOP\f\vSTAT\r\n", DENIED DENIED, REFUSED2), NO_VERB,
+	    NO_VERB, C("XSHA256\tSTAT\r\n", DENIED, REFUSED), NO_VERB, STEP } },
+	{ "the same of CR",
+	  ONE,
+	  deny_stat,
+	  NULL,
+	  { C("NOOP\rSTAT\r\nXSHA256\rSTAT\r\n", DENIED DENIED, REFUSED2), NO_VERB,
+	    NO_VERB, STEP } },
+	{ "the same, cut behind CR",
+	  ONE,
+	  deny_stat,
+	  NULL,
+	  { C("NOOP\r", HELD), C("STAT\r\n", DENIED, REFUSED), NO_VERB, STEP } },
+	{ "cut between CR and LF",
+	  ONE,
+	  deny_stat,
+	  NULL,
+	  { C("NOOP\r", HELD), C("\n", "NOOP\r\n"), S("200 ok\r\n"), STEP } },
+	{ "SITE with such a word",
+	  ONE,
+	  deny_stat,
+	  NULL,
+	  { C("SITE STAT\r\nSITE XSTAT\r\n", DENIED DENIED, REFUSED2), NO, NO,
+	    C("SITE HELP\tSTAT\r\nSITE HELP\rSTAT\r\n", DENIED DENIED, REFUSED2), NO,
+	    NO_VERB, C("SITE ABCDEFGHSTAT\r\n", DENIED, REFUSED), NO, STEP } },
+	{ "words that don't end so pass",
+	  SOME,
+	  deny_stat,
+	  NULL,
+	  { C("STATX\r\n"), S("500 no\r\n"), C("HELP STAT\r\n"), S("214 x\r\n"),
+	    C("SITE HELP STAT\r\n"), S("214 x\r\n"), C("NOOP \r\n"), S("200 ok\r\n"),
+	    C("TAT\r\n"), S("500 no\r\n"), C("QUIT\r\n"), S("221 bye\r\n") } },
 
 	/* ---- SITE ---- */
 	{ "SITE CHMOD",

@@ -33,6 +33,9 @@ static const char *const always[] = { "USER", "PASS", "QUIT" };
 /* Carry another command, which can't be read (RFC 2228): `deny` need not name them. */
 static const char *const wrappers[] = { "MIC", "CONF", "ENC" };
 
+/* pyftpdlib takes "SITE STAT" for STAT. */
+static const char *const synched[] = { "STAT", "ABOR", "QUIT" };
+
 /* read_only: sessions, transfers to the client, listings, facts, negotiation */
 static const struct config_command read_only[] = {
 	{ .verb = "USER" },
@@ -175,6 +178,33 @@ char *config_command_str(char text[static CONFIG_COMMAND_STRLEN],
 	return text;
 }
 
+static bool is_one_of(const char *verb, const char *const *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(verb, list[i]))
+			return true;
+	return false;
+}
+
+static bool has(const struct config_command *list, size_t n, const char *verb)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(list[i].verb, verb) && !*list[i].word)
+			return true;
+	return false;
+}
+
+bool config_commands_allow(const struct config_commands *commands, const char *verb)
+{
+	if (!commands->at.line)
+		return true;
+	if (commands->read_only)
+		return has(read_only, ARRAY_SIZE(read_only), verb);
+	return commands->allow_n ? has(commands->allow, commands->allow_n, verb) ||
+					   is_one_of(verb, always, ARRAY_SIZE(always)) :
+				   !has(commands->deny, commands->deny_n, verb);
+}
+
 /* ---- as entries ---- */
 
 struct expansion {
@@ -183,14 +213,6 @@ struct expansion {
 	size_t room;
 	bool failed;
 };
-
-static bool is_one_of(const char *verb, const char *const *list, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (!strcmp(verb, list[i]))
-			return true;
-	return false;
-}
 
 static __u8 refusal_of(const char *verb)
 {
@@ -299,6 +321,10 @@ int config_commands_expand(const struct config_commands *commands,
 	} else {
 		expand_denied(&to, commands->deny, commands->deny_n);
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(synched); i++)
+		if (!config_commands_allow(commands, synched[i]))
+			put(&to, "SITE", synched[i], FTPNAT_COMMAND_550,
+			    FTPNAT_COMMAND_PASS);
 	if (to.failed) {
 		free(to.entry);
 		return -ENOMEM;
@@ -306,22 +332,4 @@ int config_commands_expand(const struct config_commands *commands,
 	*entries = to.entry;
 	*n = to.n;
 	return 0;
-}
-
-static bool has(const struct config_command *list, size_t n, const char *verb)
-{
-	for (size_t i = 0; i < n; i++)
-		if (!strcmp(list[i].verb, verb) && !*list[i].word)
-			return true;
-	return false;
-}
-
-bool config_commands_allow(const struct config_commands *commands, const char *verb)
-{
-	if (!commands->at.line)
-		return true;
-	if (commands->read_only)
-		return has(read_only, ARRAY_SIZE(read_only), verb);
-	return commands->allow_n ? has(commands->allow, commands->allow_n, verb) :
-				   !has(commands->deny, commands->deny_n, verb);
 }

@@ -109,7 +109,7 @@ class Asker:
     """A control connection to a server, and a look at whom the server connects to."""
 
     def __init__(self, server, family):
-        self.server, self.family = server, family
+        self.server, self.family, self.node = server, family, server.node
         self.client, self.dialled = CLIENT[family], server.node.address(family)
         self.sniffer = Sniffer(server.node)
         self.sock = None
@@ -128,7 +128,7 @@ class Asker:
         self.sock = None
 
     def connect(self):
-        with self.server.node.inside():
+        with self.node.inside():
             self.sock = socket.create_connection((self.dialled, self.server.port), DEADLINE, (self.client, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.received = b""

@@ -53,6 +53,7 @@ static void put_commands(__u16 list)
 		{ .verb = "PASV" },    { .verb = "EPRT" },
 		{ .verb = "XSHA256" }, { .verb = "SITE", .word = "CHMOD" },
 	};
+	static struct config_command deny_stat[] = { { .verb = "STAT" } };
 	static struct config_command allow[] = {
 		{ .verb = "RETR" },
 		{ .verb = "LIST" },
@@ -61,9 +62,16 @@ static void put_commands(__u16 list)
 		{ .verb = "SITE", .word = "HELP" },
 	};
 	static const struct config_commands lists[COMMANDS_LISTS] = {
-		[COMMANDS_READ_ONLY] = { .read_only = true },
-		[COMMANDS_DENY] = { .deny = deny, .deny_n = ARRAY_SIZE(deny) },
-		[COMMANDS_ALLOW] = { .allow = allow, .allow_n = ARRAY_SIZE(allow) },
+		[COMMANDS_READ_ONLY] = { .at.line = 1, .read_only = true },
+		[COMMANDS_DENY] = { .at.line = 1,
+				    .deny = deny,
+				    .deny_n = ARRAY_SIZE(deny) },
+		[COMMANDS_ALLOW] = { .at.line = 1,
+				     .allow = allow,
+				     .allow_n = ARRAY_SIZE(allow) },
+		[COMMANDS_DENY_STAT] = { .at.line = 1,
+					 .deny = deny_stat,
+					 .deny_n = ARRAY_SIZE(deny_stat) },
 	};
 	struct config_command_entry *entries;
 	size_t n;
