@@ -49,7 +49,7 @@ LIBS_LDLIBS = $(eval LIBS_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIBS_L
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all cluster-sweep bpf tools unit man deb deb-check fuzz soak soak-model check check-kernels demo demo-cluster compare attacks check-reproducible bench bench-pair bench-tools fuzz-packets lint format install uninstall \
+.PHONY: all cluster-sweep bpf tools unit man deb deb-check fuzz soak soak-model check check-kernels demo demo-cluster compare attacks check-reproducible bench bench-counts bench-pair bench-tools fuzz-packets lint format install uninstall \
 	clean help
 
 all: $(PROGRAM) ## build ./ftpnat-load (default)
@@ -249,15 +249,17 @@ attacks: ## attacks on the kernel helper and on ftpnat, into docs/attacks.md (ro
 
 # ---- benchmark: C and BPF pieces of tests/bench ----
 
-BENCH := $(addprefix $(BUILD)/bench/,sink.bpf.o bare.bpf.o traffic testrun announce ftp_server ftp_client)
+BENCH := $(addprefix $(BUILD)/bench/,sink.bpf.o bare.bpf.o traffic testrun announce ftp_server ftp_client host_counts)
 
 $(BUILD)/bench/traffic: $(BUILD)/bench/generate.skel.h
 $(BUILD)/bench/testrun: $(BUILD)/bench/replay.skel.h
 
+$(BUILD)/bench/host_counts: INCLUDED = -Ibpf -Wno-missing-prototypes
+
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/.tools
 	$(say) CC $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(USER_CFLAGS) -Itests/bench -MD -MP -MF $@.d $< $(LDFLAGS) $(LIBS_LDLIBS) -lpthread -o $@
+	$(Q)$(CC) $(USER_CFLAGS) -Itests/bench $(INCLUDED) -MD -MP -MF $@.d $< $(LDFLAGS) $(LIBS_LDLIBS) -lpthread -o $@
 
 bench-tools: all $(BENCH)
 
@@ -266,6 +268,11 @@ bench: ## measure ftpnat, nftables and plain forwarding; writes docs/bench, with
 	@$(MAKE) --no-print-directory $(JOBS) bench-tools
 	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/bench/bench.py $(if $(QUICK),--quick)
 	$(if $(QUICK),,@scripts/readme-figures)
+
+bench-counts: ## instructions of the grammar and the edit log, the same on a busy machine
+	@scripts/deps build bench
+	@$(MAKE) --no-print-directory $(JOBS) $(BUILD)/bench/host_counts
+	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/bench/counts.py
 
 bench-pair: ## compare with another build in turns: OTHER=its ftpnat-load, with QUICK=1 short turns (root)
 	@scripts/deps build bench

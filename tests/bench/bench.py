@@ -38,10 +38,12 @@ class Plan:
     clients: int = 32              # FTP sessions at once
     session_seconds: float = 0.6
     round_trips: int = 5000
+    echoes: int = 20000
+    idle: int = 10_000             # sessions that stand by
 
 
 QUICK = Plan(rounds=3, repeats=2, seconds=0.15, flows=(1, 1000, 10_000), sessions=2048, replays=100_000,
-             lines=500, bulk=256 << 20, session_seconds=0.3, round_trips=300)
+             lines=500, bulk=256 << 20, session_seconds=0.3, round_trips=300, echoes=2000, idle=1000)
 
 
 def machine():

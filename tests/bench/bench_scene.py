@@ -10,6 +10,7 @@ import struct
 import frames
 from tools import CPUS, Tools, built, pinned, tool
 from lab import Lab, LabError, run, wait_until
+from syn_flood import SynFlood
 from variants import CONTROL_PORT, SPIN_PORT, Nftables, Ftpnat
 
 # Flow n of many comes from FILL_CLIENT + high part, port FILL_SPORT + high part, to port
@@ -119,11 +120,32 @@ class Scene:
 
     def line_tool(self, mode, count):
         """Round trips against a server that never sleeps."""
+        return self._spinning("line", mode, count)
+
+    def echo_tool(self, count):
+        """The same over a data connection."""
+        return self._spinning("echo", count)
+
+    def _spinning(self, what, *arguments):
         spinning = self.serve(SPIN_PORT, "spin")
         try:
-            return self.client_tool("line", SPIN_PORT, mode, count)
+            return self.client_tool(what, SPIN_PORT, *arguments)
         finally:
             spinning.stop()
+
+    def keep_idle(self, count):
+        """So many sessions log in and stay, silent, until the lab is closed."""
+        client = self.lab.client
+        process = client.start([built("ftp_client"), "idle", self.host, CONTROL_PORT, CPUS[0], count], "idle")
+        wait_until(process.output, f"{count} sessions have logged in", 120)
+        if json.loads(process.output())["sessions"] != count:
+            raise LabError(f"{self.lab.name}: not {count} sessions: {process.output()}")
+
+    def flooded(self, syns):
+        """While this lasts, hosts that do not exist open control connections."""
+        flood = SynFlood(self.lab.client, self.host, CONTROL_PORT)
+        self.sessions.append(flood)
+        return flood.goes_on(syns)
 
     def connections(self):
         """Established at the server, as it sees them: {(peer, own)}, each (address, port)."""

@@ -8,6 +8,12 @@
  *   ftp_client bulk ADDRESS PORT CPU BYTES
  *       one file by PASV, thrown away: {"bytes", "seconds", "cpu"}, cpu being what
  *       all CPUs of the machine did meanwhile
+ *   ftp_client idle ADDRESS PORT CPU COUNT
+ *       so many sessions log in and then say nothing; {"sessions"} once all have, and
+ *       then waits to be killed
+ *   ftp_client echo ADDRESS PORT CPU COUNT
+ *       round trips of one byte over a data connection, without sleeping:
+ *       {"count", "p50", "p99", "p999"}
  *   ftp_client line ADDRESS PORT CPU passive|active COUNT
  *       round trips of PASV and its 227, or of PORT and its 200, without sleeping:
  *       {"count", "p50", "p99"}
@@ -27,10 +33,12 @@
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 
 #define MAX_CLIENTS 1024
 #define SMALL_FILE  "1000"
 
+enum { IDLE_BATCH = 256 };
 enum { PATIENCE = 10 }; /* seconds without any event: nothing will come any more */
 
 struct times {
@@ -93,12 +101,12 @@ static int ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double percentile(struct times *times, unsigned int percent)
+static double percentile(struct times *times, double percent)
 {
 	if (!times->n)
 		return 0;
 	qsort(times->value, times->n, sizeof(double), ascending);
-	return times->value[(times->n - 1) * percent / 100];
+	return times->value[(size_t)((double)(times->n - 1) * percent / 100)];
 }
 
 /* ---- pieces ---- */
@@ -299,15 +307,15 @@ static void sessions(struct run *run, size_t clients, double length)
 
 /* ---- one client that waits for each reply ---- */
 
-/* The next whole line, without sleeping. */
-static void hear(int fd, char *line, size_t size, const char *code)
+/* The next whole line. flags: MSG_DONTWAIT, to look for it without sleeping */
+static void hear_by(int flags, int fd, char *line, size_t size, const char *code)
 {
 	double until = seconds() + PATIENCE;
 	size_t filled = 0;
 	ssize_t n;
 
 	do {
-		n = recv(fd, line + filled, size - 1 - filled, MSG_DONTWAIT);
+		n = recv(fd, line + filled, size - 1 - filled, flags);
 		if (n > 0)
 			filled += (size_t)n;
 		else if (!n || errno != EAGAIN || seconds() > until)
@@ -318,6 +326,11 @@ static void hear(int fd, char *line, size_t size, const char *code)
 		fprintf(stderr, "ftp_client: expected %s, heard: %s\n", code, line);
 		exit(1);
 	}
+}
+
+static void hear(int fd, char *line, size_t size, const char *code)
+{
+	hear_by(MSG_DONTWAIT, fd, line, size, code);
 }
 
 static int log_in(const struct sockaddr_in *server)
@@ -370,6 +383,64 @@ static void bulk(const struct sockaddr_in *server, const char *size)
 	       seconds() - start, worked() - busy);
 }
 
+/* Some at a time, as many as the server's queue of new connections has room for. */
+static void log_in_silent(const struct sockaddr_in *server, size_t count)
+{
+	static const char *const says[][2] = { { "220", "USER bench\r\n" },
+					       { "331", "PASS bench\r\n" },
+					       { "230", NULL } };
+	int fd[IDLE_BATCH];
+	char line[512];
+
+	for (size_t i = 0; i < count; i++)
+		fd[i] = open_socket(server, 0);
+	for (size_t step = 0; step < sizeof(says) / sizeof(*says); step++)
+		for (size_t i = 0; i < count; i++) {
+			hear_by(0, fd[i], line, sizeof(line), says[step][0]);
+			if (says[step][1])
+				say(fd[i], says[step][1]);
+		}
+}
+
+static void idle(const struct sockaddr_in *server, size_t count)
+{
+	for (size_t left = count; left; left -= left < IDLE_BATCH ? left : IDLE_BATCH)
+		log_in_silent(server, left < IDLE_BATCH ? left : IDLE_BATCH);
+	printf("{\"sessions\": %zu}\n", count);
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+
+/* Over a new data connection. */
+static void echo(const struct sockaddr_in *server, size_t count)
+{
+	int control = log_in(server), data;
+	struct times times = { 0 };
+	struct sockaddr_in to;
+	char line[512], byte = 'x';
+	double start;
+
+	say(control, "PASV\r\n");
+	hear(control, line, sizeof(line), "227");
+	to = announced(line);
+	data = open_socket(&to, 0);
+	say(control, "STOR echo\r\n");
+	hear(control, line, sizeof(line), "150");
+	for (size_t i = 0; i < count; i++) {
+		start = seconds();
+		if (send(data, &byte, 1, MSG_NOSIGNAL) != 1)
+			die("send");
+		while (recv(data, &byte, 1, MSG_DONTWAIT) != 1)
+			if (errno != EAGAIN || seconds() - start > PATIENCE)
+				die("no echo");
+		keep(&times, seconds() - start);
+	}
+	printf("{\"count\": %zu, \"p50\": %.9f, \"p99\": %.9f, \"p999\": %.9f}\n",
+	       times.n, percentile(&times, 50), percentile(&times, 99),
+	       percentile(&times, 99.9));
+}
+
 static void lines(const struct sockaddr_in *server, bool active, unsigned int count)
 {
 	struct sockaddr_in own;
@@ -400,6 +471,7 @@ static void lines(const struct sockaddr_in *server, bool active, unsigned int co
 int main(int argc, char **argv)
 {
 	static struct run run;
+	struct rlimit files;
 	cpu_set_t cpus;
 	size_t clients;
 
@@ -411,12 +483,20 @@ int main(int argc, char **argv)
 	CPU_SET(atoi(argv[4]), &cpus);
 	if (sched_setaffinity(0, sizeof(cpus), &cpus))
 		die("cannot stay on that CPU");
+	if (!getrlimit(RLIMIT_NOFILE, &files)) {
+		files.rlim_cur = files.rlim_max; /* a socket for each session */
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
 	if (!strcmp(argv[1], "sessions") && argc == 7) {
 		clients = (size_t)atoi(argv[5]);
 		sessions(&run, clients < MAX_CLIENTS ? clients : MAX_CLIENTS,
 			 strtod(argv[6], NULL));
 	} else if (!strcmp(argv[1], "bulk") && argc == 6) {
 		bulk(&run.server, argv[5]);
+	} else if (!strcmp(argv[1], "idle") && argc == 6) {
+		idle(&run.server, strtoul(argv[5], NULL, 10));
+	} else if (!strcmp(argv[1], "echo") && argc == 6) {
+		echo(&run.server, strtoul(argv[5], NULL, 10));
 	} else if (!strcmp(argv[1], "line") && argc == 7) {
 		lines(&run.server, !strcmp(argv[5], "active"),
 		      (unsigned int)atoi(argv[6]));

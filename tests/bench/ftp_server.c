@@ -2,7 +2,7 @@
 /*
  * The least FTP server, so that the server isn't what is measured: one process, one
  * epoll loop, passive sockets that stay open. Anyone may log in; `RETR 1000` sends
- * 1000 bytes, `STOR x` takes whatever comes.
+ * 1000 bytes, `STOR x` takes whatever comes, `STOR echo` sends it back.
  *
  *   ftp_server ADDRESS PORT CPU [spin]     spin: never sleep, for short round trips
  *
@@ -21,6 +21,7 @@
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 
 #define EVENTS	   256
@@ -50,6 +51,7 @@ struct session {
 	struct passive *passive;
 	struct sockaddr_in6 active; /* from PORT or EPRT; IPv4 as ::ffff:a.b.c.d */
 	bool storing;
+	bool echo;   /* storing: what comes is sent back */
 	bool wanted; /* a transfer is asked for */
 	off_t left;  /* RETR: bytes still to send */
 	size_t filled;
@@ -147,8 +149,11 @@ static void transfer(const struct server *server, struct session *s)
 
 	if (!s->wanted || s->data.fd < 0)
 		return;
-	while (n > 0 && s->storing)
-		n = recv(s->data.fd, sunk, sizeof(sunk), MSG_TRUNC);
+	while (n > 0 && s->storing) {
+		n = recv(s->data.fd, sunk, sizeof(sunk), s->echo ? 0 : MSG_TRUNC);
+		if (n > 0 && s->echo) /* one byte at a time: there is room */
+			n = send(s->data.fd, sunk, (size_t)n, MSG_NOSIGNAL);
+	}
 	while (n > 0 && s->left > 0) {
 		off_t at = 0;
 
@@ -164,6 +169,9 @@ static void transfer(const struct server *server, struct session *s)
 
 static void have_data(struct server *server, struct session *s, int fd)
 {
+	const int on = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	end_data(s);
 	s->data.fd = fd;
 	watch(server, &s->data, EPOLLIN | EPOLLOUT | EPOLLET);
@@ -266,6 +274,12 @@ static void transfer_command(struct server *server, struct session *s, const cha
 	transfer(server, s);
 }
 
+static void store_command(struct server *server, struct session *s, const char *name)
+{
+	s->echo = !strcmp(name, "echo");
+	transfer_command(server, s, NULL);
+}
+
 /* false: the session is over */
 static bool command(struct server *server, struct session *s, const char *line)
 {
@@ -282,7 +296,7 @@ static bool command(struct server *server, struct session *s, const char *line)
 	else if (!strncmp(line, "RETR ", 5))
 		transfer_command(server, s, line + 5);
 	else if (!strncmp(line, "STOR ", 5))
-		transfer_command(server, s, NULL);
+		store_command(server, s, line + 5);
 	else if (!strncmp(line, "QUIT", 4))
 		say(s, "221 Bye.\r\n");
 	else
@@ -392,6 +406,7 @@ static void serve(struct server *server, int timeout)
 int main(int argc, char **argv)
 {
 	struct server server = { .next_port = FIRST_PORT };
+	struct rlimit files;
 	cpu_set_t cpus;
 
 	if (argc < 4 || !read_address(&server.addr, argv[1])) {
@@ -402,6 +417,10 @@ int main(int argc, char **argv)
 	CPU_SET(atoi(argv[3]), &cpus);
 	if (sched_setaffinity(0, sizeof(cpus), &cpus))
 		die("cannot stay on that CPU");
+	if (!getrlimit(RLIMIT_NOFILE, &files)) {
+		files.rlim_cur = files.rlim_max; /* a socket for each session */
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
 	server.file = memfd_create("file", MFD_CLOEXEC);
 	if (server.file < 0 || posix_fallocate(server.file, 0, FILE_SIZE))
 		die("no memory for the file");

@@ -13,12 +13,13 @@ import frames
 from results import flows_measure
 from bench_scene import Scene
 from tools import CPUS, LabError, tool
-from variants import CONTROL_PORT, Absent, Ftpnat, Nftables, attached_programs
+from variants import CONTROL_PORT, Absent, Flowtable, Ftpnat, Nftables, attached_programs
 
 FLOWS_PER_CPU = 8  # data connections that the generator uses where their number isn't the point
 REPEATED = ("packets.64.one", "sessions.rate")
 ACTIVE = 64        # of many flows, where only some have traffic
 CORES = {"one": 1, "all": len(CPUS)} if len(CPUS) > 1 else {"one": 1}
+FLOOD = 10_000_000  # SYNs, more than are sent meanwhile
 SETTLING = 4       # seconds at most, for the kernel to free what it frees late
 VERDICTS = {"tc": 7, "xdp": 4}  # TC_ACT_REDIRECT, XDP_REDIRECT
 
@@ -237,6 +238,7 @@ class Sockets(Part):
             yield "sessions.rate", scene, partial(self._sessions, scene)
             for mode in ("passive", "active"):
                 yield f"line.{mode}.p50", scene, partial(self._line, scene, mode)
+            yield "echo.p50", scene, partial(self._echo, scene)
 
     def _bulk(self, scene):
         said = scene.client_tool("bulk", CONTROL_PORT, self.plan.bulk)
@@ -246,12 +248,16 @@ class Sockets(Part):
         self.add("bulk.cpu", scene, said["cpu"] / (said["bytes"] / (1 << 30)))
 
     def _sessions(self, scene):
-        said = scene.client_tool("sessions", CONTROL_PORT, self.plan.clients,
-                                 self.plan.session_seconds)
+        said = run_sessions(self.plan, scene)
         self.add("sessions.rate", scene, said["sessions"] / said["seconds"])
         self.add("sessions.p50", scene, said["p50"])
         self.add("sessions.p99", scene, said["p99"])
         self.add("sessions.failed", scene, said["failed"])
+
+    def _echo(self, scene):
+        said = scene.echo_tool(self.plan.echoes)
+        for name in ("p50", "p99", "p999"):
+            self.add(f"echo.{name}", scene, said[name])
 
     def _line(self, scene, mode):
         said = scene.line_tool(mode, self.plan.round_trips)
@@ -259,8 +265,38 @@ class Sockets(Part):
         self.add(f"line.{mode}.p99", scene, said["p99"])
 
 
+class Crowd(Part):
+    """Sessions while many others stand silent, and while SYNs come from hosts that do not exist."""
+
+    def setup(self, variant):
+        if variant.across or isinstance(variant, Flowtable) or not isinstance(variant, (Ftpnat, Nftables)):
+            return
+        if getattr(variant, "xdp", "off") == "off":  # XDP has no part in sessions
+            scene = self.scenes[variant.key] = self.scene(variant, "crowd", False)
+            scene.keep_idle(self.plan.idle)
+
+    def steps(self):
+        for scene in self.scenes.values():
+            yield "sessions.idle", scene, partial(self._idle, scene)
+            yield "sessions.flood", scene, partial(self._flood, scene)
+
+    def _idle(self, scene):
+        said = run_sessions(self.plan, scene)
+        self.add("sessions.idle", scene, said["sessions"] / said["seconds"])
+
+    def _flood(self, scene):
+        with scene.flooded(FLOOD):
+            said = run_sessions(self.plan, scene)
+        self.add("sessions.flood", scene, said["sessions"] / said["seconds"])
+        self.add("sessions.flood-failed", scene, said["failed"])
+
+
 # Memory first, and many connections last: what they leave is freed late and would be counted.
-PARTS = (Sessions, Packets, Sockets, Flows)
+PARTS = (Sessions, Packets, Sockets, Crowd, Flows)
+
+
+def run_sessions(plan, scene):
+    return scene.client_tool("sessions", CONTROL_PORT, plan.clients, plan.session_seconds)
 
 
 def _slab():

@@ -16,6 +16,8 @@ TABLES = (
     ("Nanoseconds per packet by test run", ("ns.data", "ns.control", "ns.line", "ns.line-resized")),
     ("Bulk transfer", ("bulk.throughput", "bulk.cpu")),
     ("FTP sessions", ("sessions.rate", "sessions.p50", "sessions.p99", "sessions.failed")),
+    ("FTP sessions in a crowd", ("sessions.idle", "sessions.flood", "sessions.flood-failed")),
+    ("Round trip over a data connection", ("echo.p50", "echo.p99", "echo.p999")),
     ("Round trip of an address line", ("line.passive.p50", "line.passive.p99", "line.active.p50",
                                        "line.active.p99")),
     ("Memory", ("memory.flow", "memory.flow-map", "memory.session")),

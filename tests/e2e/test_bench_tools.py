@@ -13,6 +13,7 @@ from servers import TOP
 
 sys.path.insert(0, os.path.join(TOP, "tests", "bench"))
 
+import counts  # noqa: E402
 import frames  # noqa: E402
 import report  # noqa: E402
 from parts import Packets  # noqa: E402
@@ -92,6 +93,17 @@ def test_sockets(make_scene, key):
     assert said["sessions"] > 0 and said["failed"] == 0
     for mode in ("passive", "active"):
         assert scene.line_tool(mode, 5)["count"] == 5
+    assert scene.echo_tool(5)["count"] == 5
+    scene.keep_idle(20)
+    with scene.flooded(1000):
+        said = scene.client_tool("sessions", CONTROL_PORT, 4, 0.1)
+    assert said["sessions"] > 0
+
+
+def test_counts(tools):
+    if not shutil.which("valgrind"):
+        pytest.skip("no valgrind here: scripts/deps bench")
+    assert counts.instructions("PORT, 26 bytes", 200) > counts.instructions("PORT, 26 bytes", 100) + 100 * 26
 
 
 @pytest.mark.no_root
