@@ -97,8 +97,10 @@ static __always_inline bool policy_secret(const struct ftp_parser *p)
 /* Does the command log in, or hide another one (RFC 2228)? */
 static __always_inline bool policy_is_login(__u64 verb)
 {
-	return verb == FTP_VERB('U', 'S', 'E', 'R') || verb == FTP_VERB('P', 'A', 'S', 'S') ||
-	       verb == FTP_VERB('A', 'C', 'C', 'T') || verb == FTP_VERB('M', 'I', 'C', 0) ||
+	return verb == FTP_VERB('U', 'S', 'E', 'R') ||
+	       verb == FTP_VERB('P', 'A', 'S', 'S') ||
+	       verb == FTP_VERB('A', 'C', 'C', 'T') ||
+	       verb == FTP_VERB('M', 'I', 'C', 0) ||
 	       verb == FTP_VERB('C', 'O', 'N', 'F') || verb == FTP_VERB('E', 'N', 'C', 0);
 }
 

@@ -131,7 +131,8 @@ static void verb_reading(const uint8_t *bytes, size_t len, char *text, size_t si
 
 		if (!ftp_feed_command(&p, bytes[i]))
 			continue;
-		site = memcmp(p.line.verb, "SITE", 5) != 0 ? "" : (const char *)p.line.site;
+		site = memcmp(p.line.verb, "SITE", 5) != 0 ? "" :
+							     (const char *)p.line.site;
 		if (verb_is_odd(&p))
 			snprintf(text + at, size - at, "%s?", blank);
 		else if (p.line.command != FTP_COMMAND_NONE)
