@@ -309,19 +309,19 @@ struct scratch {
 	struct ftpnat_tls_key tls_claimed;   /* tls_claim() */
 	struct ftpnat_addr left;	     /* control_left(): the client */
 	struct ftpnat_tuple queued_session;  /* expiry_put_session() */
-	struct ftpnat_tuple removing;	     /* removing_remove(): the client's direction, ... */
-	struct ftpnat_tuple removed;	     /* ... the other one, ... */
-	__u32 removed_session;		     /* ... and the id */
-	struct ftpnat_tuple undo;	     /* flow_undo(): the other direction */
-	struct ftpnat_tuple changed;	     /* flow_change(): the other direction */
-	struct ftpnat_tuple looked;	     /* flow_look(): the other direction */
-	struct ftpnat_tuple session_other;   /* session_get(): the other direction */
-	struct ftpnat_tuple hairpin;	     /* is_hairpin() */
-	struct ftpnat_tuple acknowledged;    /* acknowledge(): to whom */
-	struct ftpnat_tuple answered;	     /* answer_error(): to whom */
-	struct ftpnat_tuple refused;	     /* flow_begin(): as its event shows it */
-	struct making_room room;	     /* flow_makes_room() */
-	struct ftpnat_tuple record_key;	     /* record_publish(): of the client's entry */
+	struct ftpnat_tuple removing; /* removing_remove(): the client's direction, ... */
+	struct ftpnat_tuple removed;  /* ... the other one, ... */
+	__u32 removed_session;	      /* ... and the id */
+	struct ftpnat_tuple undo;     /* flow_undo(): the other direction */
+	struct ftpnat_tuple changed;  /* flow_change(): the other direction */
+	struct ftpnat_tuple looked;   /* flow_look(): the other direction */
+	struct ftpnat_tuple session_other; /* session_get(): the other direction */
+	struct ftpnat_tuple hairpin;	   /* is_hairpin() */
+	struct ftpnat_tuple acknowledged;  /* acknowledge(): to whom */
+	struct ftpnat_tuple answered;	   /* answer_error(): to whom */
+	struct ftpnat_tuple refused;	   /* flow_begin(): as its event shows it */
+	struct making_room room;	   /* flow_makes_room() */
+	struct ftpnat_tuple record_key;	   /* record_publish(): of the client's entry */
 	struct ftpnat_expected_key record_expectation;	/* record_publish() */
 	struct ftpnat_expected_key replica_expectation; /* replica_expects() */
 	__u32 record_has;				/* control_claim() */
