@@ -43,7 +43,7 @@ static __always_inline bool ftp_step_eprt_protocol(struct ftp_parser *p, __u8 c)
 }
 
 static __always_inline __be16 ftp_group(const struct ftp_parser *p, __u32 i, __u32 gap,
-				       __u32 zeros)
+					__u32 zeros)
 {
 	if (i < gap)
 		return p->line.group[i & 7];
