@@ -103,21 +103,33 @@ static void test_the_lower_of_both_rates_holds(void **state)
 	check_paced(KEEP4, SERVER, 10 * SLOW, SLOW, SLOW);
 }
 
-static void test_directions_are_counted_apart(void **state)
+/* False: as paced(). */
+static bool counted_apart(void)
 {
 	struct talk talk;
 	struct run run;
+	__u64 before;
 	size_t len;
 
-	(void)state;
 	data_open(&talk, KEEP4);
 	set_rates(&talk, SLOW, SLOW);
 	pass(&run, &talk, CLIENT, &len);
 	assert_int_equal(run.ctx.tstamp, 0);
+	before = now();
 	pass(&run, &talk, SERVER, &len);
 	assert_int_equal(run.ctx.tstamp, 0);
 	pass(&run, &talk, SERVER, &len);
+	if (now() >= before + len * SECOND / SLOW)
+		return false;
 	assert_true(run.ctx.tstamp);
+	return true;
+}
+
+static void test_directions_are_counted_apart(void **state)
+{
+	(void)state;
+	while (!counted_apart())
+		;
 }
 
 /* Beyond two seconds a packet is dropped, and takes nothing of what comes after it. */
@@ -126,13 +138,14 @@ static void test_what_is_too_early_is_dropped(void **state)
 	unsigned int gone = 0, dropped = 0;
 	struct counters before, after;
 	struct talk talk;
-	__u64 last = 0;
+	__u64 last = 0, begun;
 	size_t len;
 
 	(void)state;
 	data_open(&talk, KEEP4);
 	set_rates(&talk, 100, 0); /* more than half a second each */
 	dataplane_counters(&before);
+	begun = now();
 	for (unsigned int i = 0; i < 40; i++) {
 		struct run run;
 
@@ -146,7 +159,9 @@ static void test_what_is_too_early_is_dropped(void **state)
 	}
 	dataplane_counters(&after);
 	assert_int_equal(after.reason[FTPNAT_RATE] - before.reason[FTPNAT_RATE], dropped);
-	assert_true(gone >= 2 && dropped >= 30);
+	assert_true(gone >= 2);
+	/* those of the time that this took and of two seconds more, the first and a part of one */
+	assert_true(gone <= (now() - begun + 2 * SECOND) / (len * SECOND / 100) + 2);
 	assert_true(last <= now() + 2 * SECOND);
 }
 

@@ -173,9 +173,10 @@ static void zero(const struct bpf_map *map, __u32 n, __u32 half)
 
 static void drain(const struct bpf_map *queue)
 {
-	struct ftpnat_tuple key;
+	uint8_t entry[64];
 
-	while (!bpf_map_lookup_and_delete_elem(bpf_map__fd(queue), NULL, &key))
+	assert_true(bpf_map__value_size(queue) <= sizeof(entry));
+	while (!bpf_map_lookup_and_delete_elem(bpf_map__fd(queue), NULL, entry))
 		;
 }
 
@@ -193,6 +194,8 @@ static void serve_none(void)
 
 void dataplane_forget(void)
 {
+	/* first: the timer would end the next test's connection of the same tuple, second and id */
+	drain(gateway->skel->maps.ftpnat_ending);
 	empty(gateway->skel->maps.ftpnat_flows);
 	empty(gateway->skel->maps.ftpnat_sessions);
 	empty(gateway->skel->maps.ftpnat_logs);
