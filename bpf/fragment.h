@@ -58,6 +58,17 @@ static __always_inline bool fragment_first_v6(struct __sk_buff *skb, struct pack
 }
 
 /*
+ * What the sender of a first fragment is told: its length, but never less than any link must
+ * carry, since a router may have cut it into pieces that are smaller still.
+ */
+static __always_inline __u32 fragment_mtu(const struct packet *p)
+{
+	__u32 least = p->v6 ? IPV6_MTU_MIN : IPV4_MTU_MIN;
+
+	return p->ip_len < least ? least : p->ip_len;
+}
+
+/*
  * A fragment at ingress: FRAGMENT, with nothing changed, if it is not known for a session's;
  * else what became of it.
  */
@@ -90,7 +101,7 @@ __noinline enum ftpnat_reason fragment_packet(struct __sk_buff *skb)
 	if (untag(skb))
 		return FTPNAT_WRITE;
 	count(FTPNAT_FRAGMENT);
-	s->route.mtu = p->v6 && p->ip_len < IPV6_MTU_MIN ? IPV6_MTU_MIN : p->ip_len;
+	s->route.mtu = fragment_mtu(p);
 	return answer_error(skb, FTPNAT_TOO_BIG, false);
 }
 

@@ -11,6 +11,7 @@
 
 #define XLAT_GROWTH 20U /* by which an IPv6 header is longer */
 
+#define IPV4_MTU_MIN 68	  /* RFC 791 section 3.2 */
 #define IPV6_MTU_MIN 1280 /* RFC 8200 section 5 */
 
 /* RFC 7915 section 5.1: an IPv4 packet up to this may be fragmented on its way */

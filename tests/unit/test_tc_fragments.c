@@ -20,9 +20,11 @@
 
 #define IP	      14
 #define FRAGMENT      44
+#define IPV4_MTU_MIN  68
 #define IPV6_MTU_MIN  1280
 #define FIRST_PAYLOAD 1400 /* of TCP, in a first fragment */
 #define SHORT_PAYLOAD 400
+#define TINY_PAYLOAD  4
 
 static char bulk[1500];
 
@@ -163,6 +165,28 @@ static void test_first_fragments(void **state)
 	assert_true(good);
 }
 
+/* No link carries less than the least MTU: a sender is never told to cut its packets below it. */
+static void test_tiny(void **state)
+{
+	static const enum scene_id scenes[] = { KEEP4, KEEP6 };
+	bool good = true;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(scenes); i++)
+		for (enum end from = CLIENT; from <= SERVER; from++) {
+			struct packet packet;
+			struct talk talk;
+
+			data_open(&talk, scenes[i]);
+			build(&packet, &talk, from, true, TINY_PAYLOAD);
+			fragment(&packet, 0, true);
+			good &= answered(talk.scene->name, &talk, from, &packet,
+					 scenes[i] == KEEP6 ? IPV6_MTU_MIN :
+							      IPV4_MTU_MIN);
+		}
+	assert_true(good);
+}
+
 /* Whose they are only a first one says, and a part of a header is not answered. */
 static void test_others(void **state)
 {
@@ -294,11 +318,9 @@ static void test_flood(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_first_fragments),
-		cmocka_unit_test(test_others),
-		cmocka_unit_test(test_mapped),
-		cmocka_unit_test(test_tracked),
-		cmocka_unit_test(test_spoofed),
+		cmocka_unit_test(test_first_fragments), cmocka_unit_test(test_tiny),
+		cmocka_unit_test(test_others),		cmocka_unit_test(test_mapped),
+		cmocka_unit_test(test_tracked),		cmocka_unit_test(test_spoofed),
 		cmocka_unit_test(test_flood), /* last: nothing is left */
 	};
 
