@@ -87,35 +87,36 @@ static long try_port(__u32 attempt, struct port_search *search)
 	return 1;
 }
 
-/*
- * Removes the connection that ended first; 1 if there is room now or nothing left to
- * remove.
- */
-static long try_reclaim(__u32 i, struct flow_new **reclaim)
+enum ended { ENDED_NONE, ENDED_NOT, ENDED_GONE };
+
+/* Takes the connection that ended first from its queue, and removes it if it has not begun again. */
+static __always_inline enum ended ended_remove(struct flow_new *new)
 {
-	struct ftpnat_config *config = config_get();
-	struct flow_new *new = *reclaim;
 	struct ftpnat_flow *flow, *other;
 	long rc;
 
-	(void)i;
-	if (!config)
-		return 1;
 	if (new->kind == FTPNAT_CONTROL)
 		rc = bpf_map_pop_elem(&ftpnat_closed_c, &new->closed);
 	else
 		rc = bpf_map_pop_elem(&ftpnat_closed_d, &new->closed);
 	if (rc)
-		return 1;
+		return ENDED_NONE;
 	flow = bpf_map_lookup_elem(&ftpnat_flows, &new->closed);
 	if (!flow || flow->kind != new->kind || !(flow->flags & FTPNAT_FLOW_CLIENT))
-		return 0;
+		return ENDED_NOT;
 	tuple_swap(&new->closed_other, &flow->to);
 	other = bpf_map_lookup_elem(&ftpnat_flows, &new->closed_other);
 	if (other && !flow_closing(flow->tcp, other->tcp))
-		return 0; /* its tuple lives again */
+		return ENDED_NOT; /* its tuple lives again */
 	flow_remove(&new->closed);
-	return 1;
+	return ENDED_GONE;
+}
+
+/* 1 if there is room now or nothing left to remove. */
+static long try_reclaim(__u32 i, struct flow_new **reclaim)
+{
+	(void)i;
+	return ended_remove(*reclaim) != ENDED_NOT;
 }
 
 /*

@@ -7,10 +7,9 @@
 #ifndef FTPNAT_BPF_OPEN_H
 #define FTPNAT_BPF_OPEN_H
 
-#include "admission.h"
-#include "conntrack_open.h"
 #include "guard.h"
 #include "refuse.h"
+#include "room.h"
 #include "rules.h"
 #include "source.h"
 #include "tls_sessions.h"
@@ -204,6 +203,8 @@ __noinline enum ftpnat_reason control_open(struct __sk_buff *skb, bool egress)
 	if (verdict == GO_ON)
 		verdict = lists_admit(s, rule, new->rule) ? client_admit() :
 							    FTPNAT_CLIENT_DENIED;
+	if (limit_makes_room(new, verdict))
+		verdict = client_admit();
 	if (verdict != GO_ON)
 		return verdict;
 	new->own = is_own(skb, new);

@@ -216,7 +216,7 @@
 	  "packet dropped without the ICMP error that is due, because these are rationed", \
 	  "If it rises, somebody floods: see ttl_exceeded and too_big.") \
 	X(HALF_OPEN_RECLAIMED, "half_open_reclaimed", \
-	  "half-open control connection removed for a new one, because the table was full, or over three quarters full and it was older than 10 s", \
+	  "half-open control connection removed for a new one, because the table was full, or over three quarters full and it was older than 10 s, or because its rule had max_sessions", \
 	  "If it rises, somebody floods with SYNs: find the interface with tcpdump. Raise limits.control if clients are slow to connect.") \
 	X(LINE_AMBIGUOUS, "line_ambiguous", \
 	  "address line that its readers read differently, refused or taken out", \

@@ -33,8 +33,13 @@ static void limits(struct ftpnat_per_client per_client, __u32 max_sessions)
 	dataplane_rule(0, &rule);
 }
 
-/* A SYN of the client from this port: does it go on, or is it refused so? */
-static bool dials(const char *client, uint16_t port, enum ftpnat_reason refused)
+static const enum ftpnat_reason replaces[] = { FTPNAT_CONTROL_UNANSWERED,
+					       FTPNAT_HALF_OPEN_RECLAIMED,
+					       FTPNAT_REASON_MAX };
+
+/* A SYN of the client from this port: does it go on, or is it refused so? What else is counted? */
+static bool dials_also(const char *client, uint16_t port, enum ftpnat_reason refused,
+		       const enum ftpnat_reason *also)
 {
 	struct packet_spec spec = strchr(client, ':') ? syn6 : syn4;
 	struct counters before;
@@ -51,7 +56,12 @@ static bool dials(const char *client, uint16_t port, enum ftpnat_reason refused)
 	if (!good)
 		printf("%s port %u: returned %d\n", client, port, run.action);
 	return good & dataplane_counted(client, &before,
-					refused ? refused : FTPNAT_FORWARDED, NULL);
+					refused ? refused : FTPNAT_FORWARDED, also);
+}
+
+static bool dials(const char *client, uint16_t port, enum ftpnat_reason refused)
+{
+	return dials_also(client, port, refused, NULL);
 }
 
 /* What the client has of rule 0; all zero if it isn't counted. */
@@ -137,21 +147,97 @@ static void test_ended_sessions_are_not_counted(void **state)
 	}
 }
 
-static void test_rule_sessions(void **state)
+/* What a host resets that somebody dialled in its name does not count against it. */
+static void test_ended_make_room(void **state)
 {
 	bool good = true;
 
 	(void)state;
-	limits((struct ftpnat_per_client){ 0 }, 3);
+	limits((struct ftpnat_per_client){ .sessions = 2 }, 0);
 	good &= dials(NEAR4, 40000, 0);
-	good &= dials(OTHER4, 40000, 0);
+	good &= dials(NEAR4, 40001, 0);
+	good &= dials(NEAR4, 40002, FTPNAT_CLIENT_SESSIONS);
+	server_resets(40000);
+	good &= dials(NEAR4, 40002, 0);
+	good &= dials(NEAR4, 40003, FTPNAT_CLIENT_SESSIONS);
+	assert_int_equal(has(NEAR4).number[FTPNAT_HAS_SESSIONS], 2);
+
+	limits((struct ftpnat_per_client){ .half_open = 2 }, 0);
+	good &= dials(NEAR4, 40000, 0);
+	good &= dials(NEAR4, 40001, 0);
+	good &= dials(NEAR4, 40002, FTPNAT_CLIENT_HALF_OPEN);
+	server_resets(40001);
+	good &= dials(NEAR4, 40002, 0);
+	good &= dials(NEAR4, 40003, FTPNAT_CLIENT_HALF_OPEN);
+	assert_true(good);
+	assert_int_equal(has(NEAR4).number[FTPNAT_HAS_HALF_OPEN], 2);
+	assert_int_equal(of_rule(), 2);
+}
+
+static void test_rule_sessions(void **state)
+{
+	static const enum scene_id scenes[] = { KEEP4, KEEP6, FULL4, MASQ4 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(scenes); i++) {
+		const struct scene *scene = scene_get(scenes[i]);
+		struct ftpnat_rule rule = scene_rule(scene);
+		struct talk first, second;
+		struct packet_spec in, out;
+
+		rule.max_sessions = 1;
+		scene_configure(scene, &rule);
+		talk_init(&first, scene);
+		talk_open(&first);
+		talk_init(&second, scene);
+		second.client_port = second.seen_port = CLIENT_PORT + 1;
+		in = talk_syn(&second);
+		assert_true(check_from("one more", &second, CLIENT, &in, &in,
+				       FTPNAT_RULE_SESSIONS, NULL));
+		assert_int_equal(of_rule(), 1);
+		assert_true(
+			talk_step(&first, "the session ends",
+				  &(struct step)S(NULL, .flags = RST | ACK,
+						  .also = { FTPNAT_CONTROL_CLOSED })));
+		out = talk_syn_heard(&second);
+		assert_true(check_from("in its place", &second, CLIENT, &in, &out,
+				       talk_reason(&second), NULL));
+		assert_int_equal(of_rule(), 1);
+	}
+}
+
+/* Spoofed SYNs use up no max_sessions: half-open ones of the same rule make room. */
+static void test_rule_half_open(void **state)
+{
+	const struct ftpnat_tuple others = tuple(OTHER4, 40000, syn4.dst, 2122);
+	struct ftpnat_rule rule = syn_rule;
+	struct packet_spec spec = syn4;
+	struct ftpnat_flow flow;
+	struct packet packet;
+	struct run run;
+	bool good = true;
+
+	(void)state;
+	limits((struct ftpnat_per_client){ 0 }, 3);
+	dataplane_rule(1, &rule);
+	dataplane_listen(syn4.dst, 2122, 1);
+	spec.src = OTHER4;
+	spec.dport = 2122;
+	syn_build(&packet, &spec);
+	dataplane_run(&run, INGRESS, OUTER, &packet, 0);
+	assert_true(dataplane_flow(&others, &flow)); /* the oldest one, of another rule */
+
+	good &= dials(NEAR4, 40000, 0);
+	good &= dials(OTHER4, 40001, 0);
 	good &= dials(OTHER6, 40000, 0);
-	good &= dials(NEAR4, 40001, FTPNAT_RULE_SESSIONS);
-	good &= dials(NEAR6, 40001, FTPNAT_RULE_SESSIONS);
+	for (uint16_t port = 40001; port < 40020; port++)
+		good &= dials_also(NEAR4, port, 0, replaces);
+	good &= dials_also(OTHER6, 40001, 0, replaces);
 	assert_true(good);
 	assert_int_equal(of_rule(), 3);
-	assert_int_equal(has(NEAR4).number[FTPNAT_HAS_SESSIONS], 1);
-	assert_int_equal(has(NEAR6).number[FTPNAT_HAS_SESSIONS], 0);
+	assert_int_equal(has(NEAR4).number[FTPNAT_HAS_SESSIONS], 2);
+	assert_int_equal(has(OTHER6).number[FTPNAT_HAS_SESSIONS], 1);
+	assert_true(dataplane_flow(&others, &flow));
 }
 
 /* A complete handshake ends the half-open state. */
@@ -222,9 +308,6 @@ static bool waits_until_forgotten(const char *client)
 /* When a client without sessions may dial as before, nothing is kept of it. */
 static void test_forgotten(void **state)
 {
-	static const enum ftpnat_reason replaces[] = { FTPNAT_CONTROL_UNANSWERED,
-						       FTPNAT_HALF_OPEN_RECLAIMED,
-						       FTPNAT_REASON_MAX };
 	struct packet_spec spec = syn4;
 	struct counters before;
 	struct packet packet;
@@ -327,16 +410,6 @@ static size_t bans_number(void)
 	return n;
 }
 
-/* Not to end a connection of the next row, which has the same tuple, time and id. */
-static void endings_forget(void)
-{
-	int fd = dataplane_fd("ftpnat_ending");
-	struct ftpnat_ending ending;
-
-	while (!bpf_map_lookup_and_delete_elem(fd, NULL, &ending))
-		;
-}
-
 static void test_login(void **state)
 {
 	static const enum scene_id scenes[] = { KEEP4, KEEP6, FULL4, MASQ6 };
@@ -352,7 +425,6 @@ static void test_login(void **state)
 		rule.per_client.ban_time = 600;
 		scene_configure(scene, &rule);
 		bans_number();
-		endings_forget();
 		talk_init(&talk, scene);
 		talk_open(&talk);
 		assert_true(talk_steps(&talk, row->says, row->steps));
@@ -545,9 +617,6 @@ static void age(__u32 seconds)
 /* In a table that is over three quarters full, half-open connections end after 10 s. */
 static void test_old_half_open(void **state)
 {
-	static const enum ftpnat_reason replaces[] = { FTPNAT_CONTROL_UNANSWERED,
-						       FTPNAT_HALF_OPEN_RECLAIMED,
-						       FTPNAT_REASON_MAX };
 	struct packet_spec spec = syn6;
 	struct counters before;
 	struct packet packet;
@@ -609,7 +678,9 @@ int main(void)
 		cmocka_unit_test(test_data_outlives_its_session),
 		cmocka_unit_test(test_sessions),
 		cmocka_unit_test(test_ended_sessions_are_not_counted),
+		cmocka_unit_test(test_ended_make_room),
 		cmocka_unit_test(test_rule_sessions),
+		cmocka_unit_test(test_rule_half_open),
 		cmocka_unit_test(test_half_open),
 		cmocka_unit_test(test_new_sessions),
 		cmocka_unit_test(test_forgotten),
@@ -618,7 +689,7 @@ int main(void)
 		cmocka_unit_test(test_old_half_open),
 		cmocka_unit_test(test_clients_full),
 	};
-	size_t n = 12;
+	size_t n = 14;
 
 	n += rows_as_tests(tests + n, logins, ARRAY_SIZE(logins), sizeof(logins[0]),
 			   test_login);
