@@ -159,6 +159,8 @@ static __always_inline void not_ftp(struct ftpnat_session *session, struct scrat
 	line_is(s, FTPNAT_NOT_FTP);
 	session->flags |= FTPNAT_SESSION_NOT_FTP;
 	expectation_close(session, s->segment.session, FTPNAT_EXPECTED_CLOSED);
+	if (rule && login_is_refused(rule))
+		s->policy.has |= POLICY_NO_LOGIN;
 	if ((rule && rule->kind == FTPNAT_PUBLISH) || s->policy.has & ~POLICY_ANNOUNCE)
 		return;
 	session->stream[FTPNAT_FROM_CLIENT].tls = FTPNAT_TLS_LOST;

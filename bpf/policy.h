@@ -16,7 +16,8 @@
 #define POLICY_NO_TLS	 0x04
 #define POLICY_HIDE	 0x08
 #define POLICY_ANNOUNCE	 0x10 /* no transfer over the default data port */
-#define POLICY_VERBS	 (POLICY_COMMANDS | POLICY_TLS_FIRST)
+#define POLICY_NO_LOGIN	 0x20 /* of what is no FTP client, see not_ftp() */
+#define POLICY_VERBS	 (POLICY_COMMANDS | POLICY_TLS_FIRST | POLICY_NO_LOGIN)
 
 /*
  * Some servers read so much of a line and take what follows for the next one. What has left
@@ -44,6 +45,15 @@ default_port_is_refused(const struct ftpnat_session *session,
 	return GO_ON;
 }
 
+/*
+ * A web page that makes a browser log in, badly, must not get the client banned; and whoever
+ * guesses passwords must not get round the ban by beginning like a browser.
+ */
+static __always_inline bool login_is_refused(const struct ftpnat_rule *rule)
+{
+	return rule->kind == FTPNAT_PUBLISH && rule->per_client.failed_logins;
+}
+
 /* Sets s->policy for the session of the segment at hand, which has this rule. */
 static __always_inline void policy_take(struct scratch *s,
 					const struct ftpnat_session *session,
@@ -63,6 +73,8 @@ static __always_inline void policy_take(struct scratch *s,
 		if (session->announced == FTPNAT_ANNOUNCED_NEVER &&
 		    default_port_is_refused(session, rule) != GO_ON)
 			has |= POLICY_ANNOUNCE;
+		if (session->flags & FTPNAT_SESSION_NOT_FTP && login_is_refused(rule))
+			has |= POLICY_NO_LOGIN;
 		s->policy.key.list = rule->commands;
 		s->policy.key.slot = (__u16)s->slot;
 	}
@@ -178,6 +190,8 @@ static __always_inline __u32 policy_of_verb(const struct ftpnat_session *session
 	    !(session->flags & FTPNAT_SESSION_OPAQUE) &&
 	    (odd || policy_is_login(policy_verb(p))))
 		return REFUSAL_TLS_FIRST;
+	if (s->policy.has & POLICY_NO_LOGIN && (odd || policy_is_login(policy_verb(p))))
+		return REFUSAL_502;
 	if (!(s->policy.has & POLICY_COMMANDS))
 		return POLICY_PASSES;
 	return odd ? REFUSAL_502 : policy_listed(s, p);

@@ -50,6 +50,13 @@ static void hidden(struct ftpnat_rule *rule)
 	rule->flags |= FTPNAT_RULE_HIDE_BANNER;
 }
 
+static void counts_logins(struct ftpnat_rule *rule)
+{
+	rule->per_client = (struct ftpnat_per_client){ .failed_logins = 1,
+						       .failed_time = 600,
+						       .ban_time = 600 };
+}
+
 #define ALL	 (IN_ALL | IN(NAT64) | IN(NAT46) | IN(MASQ64))
 #define SOME	 (IN(KEEP4) | IN(FULL6) | IN(GROW4) | IN(MASQ6))
 #define ONE	 (IN(KEEP4) | IN(MASQ4))
@@ -495,6 +502,32 @@ static const struct row rows[] = {
 	  { C("POST / HTTP/1.1\r\n", DENIED,
 	      .also = { FTPNAT_LINE_COMMAND, FTPNAT_NOT_FTP }),
 	    C("PORT $c,7,208\r\n", "PORT 0,0,0,0,0,0\r\n", .also = { FTPNAT_NOT_FTP }) } },
+
+	/* ---- a web page that has its visitor banned (NAT slipstreaming) ---- */
+	{ "no login of what is no FTP client, where failed ones ban",
+	  IN(KEEP4) | IN(FULL6),
+	  counts_logins,
+	  NULL,
+	  { C("POST / HTTP/1.1\r\n", .also = { FTPNAT_NOT_FTP }), S("500 What?\r\n"),
+	    C("Host: x\r\n", DENIED, REFUSED),
+	    NO_VERB, /* some servers read only its letters */
+	    C("USER x\r\n", DENIED, REFUSED), NO_VERB, C("pass y\r\n", DENIED, REFUSED),
+	    S("530 No.\r\n", R502), C("PWD\r\n"), S("530 No.\r\n") } },
+	{ "nor in the same segment",
+	  IN(KEEP4) | IN(FULL6),
+	  counts_logins,
+	  NULL,
+	  { C("POST / HTTP/1.1\r\nHost: x\r\nUSER x\r\nPASS y\r\n",
+	      "POST / HTTP/1.1\r\nDENIED\r\nDENIED\r\nDENIED\r\n",
+	      .also = { FTPNAT_NOT_FTP, FTPNAT_LINE_COMMAND, FTPNAT_LINE_COMMAND,
+			FTPNAT_LINE_COMMAND }),
+	    S("500 What?\r\n"), NO_VERB, NO_VERB, S("530 No.\r\n", R502), STEP } },
+	{ "what it says to a server outside is not read",
+	  IN(GROW4),
+	  counts_logins,
+	  NULL,
+	  { C("POST / HTTP/1.1\r\n", .also = { FTPNAT_NOT_FTP }), C("PASS y\r\n"),
+	    S("530 No.\r\n") } },
 
 	/* ---- TLS ---- */
 	{ "no login before TLS",
