@@ -27,39 +27,55 @@ static __noinline bool csum_partial(struct __sk_buff *skb, const struct packet *
 	return false;
 }
 
-/* The sum of the pseudo header and the whole segment, whose payload is in c->in. */
-static __always_inline bool csum_holds(struct scan *c, const struct tcphdr *tcp)
-{
-	struct scratch *s = c->s;
-	const struct packet *p = &s->packet;
-	/* ::ffff twice, in front of IPv4 addresses, adds nothing */
-	__u32 sum = (__u32)bpf_csum_diff(0, 0, (__be32 *)&p->tuple.src, 32, 0);
+#define HEADER_WORDS 5	 /* of an IPv4 or a TCP header without options */
+#define HEADER_AT    128 /* for its offset in a frame, power of two */
 
-	sum = (__u32)bpf_csum_diff(0, 0, (__be32 *)tcp, sizeof(*tcp), sum);
-	if (s->options.len)
-		sum = (__u32)bpf_csum_diff(0, 0, (__be32 *)s->options.old, OPTIONS_MAX,
-					   sum);
-	if (p->len)
-		sum = payload_sum(s, c->in, p->len, sum);
-	return fold16((__u64)sum + bpf_htons(IPPROTO_TCP) +
-		      bpf_htons((__u16)(p->ip_len - (p->l4 - p->l3)))) == 0xffff;
+/* These words of the frame; NULL: it has no more, or they are not at hand. */
+static __always_inline const __be32 *header_words(struct __sk_buff *skb, __u32 at)
+{
+	const __be32 *word = (void *)(long)skb->data + bounded(at, HEADER_AT);
+
+	return (void *)(word + HEADER_WORDS) > (void *)(long)skb->data_end ? NULL : word;
+}
+
+/* Adds few words: a helper would take longer. */
+static __always_inline __u64 words_sum(const __be32 *word, __u32 n)
+{
+	__u64 sum = 0;
+	__u32 i;
+
+#pragma unroll
+	for (i = 0; i < n; i++)
+		sum += word[i];
+	return sum;
 }
 
 #define IP_HEADER_ROOM 64 /* IP_HEADER_MAX, up to a power of two */
+
+/* Of an IPv4 header with options. */
+static __always_inline bool ip_csum_long(struct scan *c, __u32 len)
+{
+	struct payload *header = payload_out(); /* composed later, free till then */
+
+	len = bounded_len(len, IP_HEADER_ROOM);
+	if (!header || bpf_skb_load_bytes(c->skb, c->s->packet.l3, header->byte, len))
+		return false;
+	return fold16((__u32)bpf_csum_diff(0, 0, (__be32 *)header->byte, len, 0)) ==
+	       0xffff;
+}
 
 /* The IPv4 header's checksum: a router behind us, or the receiver, would discard the packet. */
 static __always_inline bool ip_csum_holds(struct scan *c)
 {
 	const struct packet *p = &c->s->packet;
-	__u32 len = bounded_len(p->l4 - p->l3, IP_HEADER_ROOM);
-	struct payload *header = payload_out(); /* composed later, free till then */
+	const __be32 *word;
 
 	if (p->v6)
 		return true;
-	if (!header || bpf_skb_load_bytes(c->skb, p->l3, header->byte, len))
-		return false;
-	return fold16((__u32)bpf_csum_diff(0, 0, (__be32 *)header->byte, len, 0)) ==
-	       0xffff;
+	if (p->l4 - p->l3 != sizeof(struct iphdr))
+		return ip_csum_long(c, p->l4 - p->l3);
+	word = header_words(c->skb, p->l3);
+	return word && fold16(words_sum(word, HEADER_WORDS)) == 0xffff;
 }
 
 /*
@@ -68,8 +84,11 @@ static __always_inline bool ip_csum_holds(struct scan *c)
  */
 static __noinline bool control_csum(struct scan *c)
 {
-	const struct packet *p = &c->s->packet;
-	struct tcphdr tcp;
+	struct scratch *s = c->s;
+	const struct packet *p = &s->packet;
+	const __be32 *tcp;
+	__be16 check;
+	__u64 sum;
 
 	if (c->skb->gso_size)
 		return true;
@@ -77,11 +96,18 @@ static __noinline bool control_csum(struct scan *c)
 		return false;
 	if (p->len > PAYLOAD_LEN || bpf_csum_level(c->skb, BPF_CSUM_LEVEL_QUERY) >= 0)
 		return true;
-	if (bpf_skb_load_bytes(c->skb, p->l4, &tcp, sizeof(tcp)))
+	tcp = header_words(c->skb, p->l4);
+	if (!tcp)
 		return false;
-	if (csum_unfinished(p, p->v6, tcp.check) && csum_partial(c->skb, p, tcp.check))
+	check = ((const struct tcphdr *)tcp)->check;
+	sum = pseudo_sum(p, true) + words_sum(tcp, HEADER_WORDS);
+	if (csum_unfinished(p, true, check) && csum_partial(c->skb, p, check))
 		return true;
-	return csum_holds(c, &tcp);
+	if (s->options.len)
+		sum += words_sum((const __be32 *)s->options.old, OPTIONS_MAX / 4);
+	if (p->len)
+		sum = payload_sum(s, c->in, p->len, fold32(sum));
+	return fold16(sum) == 0xffff;
 }
 
 /* A segment of a control connection, both of whose ends the session knows. */

@@ -42,24 +42,30 @@ static __always_inline bool front_plain(const struct packet *p)
 	       (p->flags & (TH_SYN | TH_FIN | TH_RST | TH_ACK)) == TH_ACK;
 }
 
-/*
- * Is the checksum still to be computed (CHECKSUM_PARTIAL)? Then the field holds the
- * pseudo header's sum. A complete checksum looks the same once in 65,535 packets.
- */
-static __always_inline bool csum_unfinished(const struct packet *p, bool v6, __u16 check)
+/* The sum of TCP's pseudo header, not folded. `v6` may be true of both families. */
+static __always_inline __u64 pseudo_sum(const struct packet *p, bool v6)
 {
 	__u64 sum = bpf_htons(IPPROTO_TCP) +
 		    (__u64)bpf_htons((__u16)(p->ip_len - (p->l4 - p->l3)));
 	__u32 i;
 
-	if (v6) {
+	if (v6) { /* ::ffff twice, in front of IPv4 addresses, adds nothing */
 #pragma unroll
 		for (i = 0; i < 4; i++)
 			sum += (__u64)p->tuple.src.w[i] + p->tuple.dst.w[i];
 	} else {
 		sum += (__u64)p->tuple.src.w[3] + p->tuple.dst.w[3];
 	}
-	return fold16(sum) == check;
+	return sum;
+}
+
+/*
+ * Is the checksum still to be computed (CHECKSUM_PARTIAL)? Then the field holds the
+ * pseudo header's sum. A complete checksum looks the same once in 65,535 packets.
+ */
+static __always_inline bool csum_unfinished(const struct packet *p, bool v6, __u16 check)
+{
+	return fold16(pseudo_sum(p, v6)) == check;
 }
 
 /*
