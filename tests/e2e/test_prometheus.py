@@ -104,7 +104,7 @@ def test_panels_stand_beside_each_other_with_units():
              for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])]
     assert len(cells) == len(set(cells)) and max(x for x, _ in cells) < 24
     assert len({panel["id"] for panel in panels}) == len({panel["title"] for panel in panels}) == len(panels)
-    assert all(panel["fieldConfig"]["defaults"]["unit"] for panel in panels if panel["type"] != "table")
+    assert all(panel["fieldConfig"]["defaults"]["unit"] for panel in panels if panel["type"] not in ("table", "row"))
 
 
 def legend(panel, labels):
