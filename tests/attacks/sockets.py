@@ -53,7 +53,7 @@ def taken_port(s):
 @attack(SOCKETS, "server names a port on which the gateway listens", "malicious server",
         "The gateway's own service stays where it is.", (PUBLISH, PUBLISH6), {"": ()})
 def listening_port(s):
-    kind = socket.AF_INET6 if ":" in s.rule.server else socket.AF_INET
+    kind = socket.AF_INET6 if ":" in s.rule.dial else socket.AF_INET
     line = s.line(s.main_verb())
     with s.world.lab.gw.inside():
         sock = socket.socket(kind, socket.SOCK_STREAM)
