@@ -8,6 +8,15 @@
 
 static __always_inline void count(enum ftpnat_reason reason)
 {
+	__u64 *n = percpu_elem(&ftpnat_reasons, reason);
+
+	if (n)
+		*n += 1;
+}
+
+/* The same, in line: for the exit of every packet. */
+static __always_inline void count_exit(enum ftpnat_reason reason)
+{
 	__u32 key = reason;
 	__u64 *n = bpf_map_lookup_elem(&ftpnat_reasons, &key);
 

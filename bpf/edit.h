@@ -39,7 +39,7 @@ static __always_inline bool edit_extend(struct ftpnat_stream *stream,
 }
 
 /* Enters an edit: raw bytes up to text_from, `text`, raw bytes from text_to. Room was checked. */
-static __always_inline void edit_add(struct scan *c)
+static __noinline void edit_add(struct scan *c)
 {
 	struct ftpnat_stream *stream = c->stream;
 	struct segment *seg = &c->s->segment;

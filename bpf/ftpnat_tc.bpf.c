@@ -95,7 +95,7 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 		skb->cb[4] = 0;
 		return FTPNAT_SEEN;
 	}
-	s = scratch_get();
+	s = scratch_of_packet();
 	if (!s)
 		return FTPNAT_PASS;
 	p = &s->packet;
@@ -221,7 +221,7 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 /* The only exit: every packet is counted under a reason, which determines its verdict. */
 static __always_inline int act(enum ftpnat_reason reason)
 {
-	count(reason);
+	count_exit(reason);
 	switch (reason) {
 	case FTPNAT_PASS:
 	case FTPNAT_SEEN:

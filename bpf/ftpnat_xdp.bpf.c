@@ -220,7 +220,7 @@ static __always_inline enum ftpnat_reason handle(struct xdp_md *ctx, bool across
 /* The only exit: every packet is counted under a reason, which determines its verdict. */
 static __always_inline int act(enum ftpnat_reason reason)
 {
-	count(reason);
+	count_exit(reason);
 	switch (reason) {
 	case FTPNAT_XDP_PASS:
 		return XDP_PASS;

@@ -11,6 +11,7 @@
 #include "ftp_grammar.h"
 #include "maps.h"
 #include "options.h"
+#include "verifier.h"
 
 /* Of a piece, a power of two: a map's value per CPU is 32 KiB at most. */
 #define PAYLOAD_LEN 16384
@@ -400,6 +401,12 @@ struct {
 } ftpnat_empty SEC(".maps");
 
 static __always_inline struct scratch *scratch_get(void)
+{
+	return percpu_elem(&ftpnat_scratch, 0);
+}
+
+/* The same, in line: for what every packet passes. */
+static __always_inline struct scratch *scratch_of_packet(void)
 {
 	__u32 zero = 0;
 
