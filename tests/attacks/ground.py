@@ -13,7 +13,7 @@ from world import CONTROL, FULL, GROW, GROW6, PUBLISH, PUBLISH6, Rule, World, en
 
 from ends import Link, StrictTcp
 from fast import prepare_end
-from gateways import GATEWAYS, KernelGateway
+from gateways import GATEWAYS, LIMITS, KernelGateway
 
 TRACK = Rule("track", "10.1.1.40", "10.2.1.8", "10.2.1.8", "10.1.1.40")
 TRACK6 = Rule("track IPv6", "fd00:1:1::40", "fd00:2:1::8", "fd00:2:1::8", "fd00:1:1::40")
@@ -142,11 +142,12 @@ class Ground(World):
         """The path that data connections take, off (TC), generic or native, and the size of the tables."""
         if not self.is_ours:
             return
-        if limits != self.gateway.config.get("limits"):
+        limits = limits or LIMITS
+        if limits != self.gateway.config["limits"]:
             self.gateway.down()  # only then can they get another size
         elif xdp == self.gateway.config.get("xdp"):
             return
-        self.gateway.up({**configuration(self.lab), "xdp": xdp, **({"limits": limits} if limits else {})})
+        self.gateway.up({**configuration(self.lab), "xdp": xdp, "limits": limits})
 
     def close(self):
         self.aside.close()

@@ -69,25 +69,21 @@ def short_name(text):
 def _factory(request, gateway_class, name):
     labs = []
 
-    def finish(wanted):
+    def finish():
         left = []
-        for lab in [lab for lab in labs if wanted(lab)]:
-            labs.remove(lab)
+        for lab in labs:
             lab.gateway.down()
             left += lab.gateway.leftovers()
             lab.close()
         assert not left, f"down left behind: {left}"
 
     def make(suffix="", **options):
-        lab_name = short_name(f"{name}{suffix}")
-        # a shared fixture is created again if tests with other parameters ran in between
-        finish(lambda lab: lab.name == f"ftpnat-{lab_name}")
-        lab = Lab(lab_name, **options)
+        lab = Lab(short_name(f"{name}{suffix}"), **options)
         labs.append(lab)
         gateway_class(lab)
         return lab
 
-    request.addfinalizer(lambda: finish(lambda lab: True))
+    request.addfinalizer(finish)
     make.labs = labs
     return make
 
@@ -102,6 +98,12 @@ def make_lab(request, real_servers, gateway_class):
 def make_shared_lab(request, real_servers, gateway_class):
     """The same for labs that the tests of a module share."""
     return _factory(request, gateway_class, request.module.__name__)
+
+
+@pytest.fixture(scope="module")
+def kept():
+    """What a fixture has made, by its parameter: pytest makes it again for each row of several parameters."""
+    return {}
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -60,10 +60,12 @@ def prefix64(**more):
 
 
 @pytest.fixture(scope="module")
-def scene(request, make_shared_lab):
+def scene(request, make_shared_lab, kept):
     """A lab with clients of one family, and each server in a namespace of its own, of the other."""
     kind, family = request.param, KINDS[request.param]
-    lab = make_shared_lab(f"-{kind}", servers=len(SERVERS), route_back=False)
+    if kind in kept:
+        return kept[kind]
+    lab = kept[kind] = make_shared_lab(f"-{kind}", servers=len(SERVERS), route_back=False)
     lab.kind, lab.family, lab.running, lab.dial = kind, family, {}, {}
     only(lab.client, family)
     for index, (node, server) in enumerate(zip(lab.servers, SERVERS.values())):

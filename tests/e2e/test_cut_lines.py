@@ -219,9 +219,11 @@ def on(*classes):
 
 
 @pytest.fixture(scope="module")
-def scene(request, make_shared_lab):
+def scene(request, make_shared_lab, kept):
     """lab, server, addresses to dial, client's node, own addresses"""
     place, cls = request.param
+    if request.param in kept:
+        return kept[request.param]
     inside = place == "server on the gateway"
     lab = make_shared_lab(f"-{cls.__name__}-{place}", route_back=place == "keep",
                           neighbours="permanent", servers=0 if inside else 1)
@@ -247,7 +249,8 @@ def scene(request, make_shared_lab):
         dial = lab.vips()
         kind = "gateway" if place == "full" else "keep"
         lab.gateway.up({"publish": [publish("files", dial, [server], source=kind)]})
-    return lab, server, dial, client, source
+    kept[request.param] = lab, server, dial, client, source
+    return kept[request.param]
 
 
 def passive_verbs(family):

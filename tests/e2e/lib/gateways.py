@@ -15,6 +15,10 @@ from lab import BPFFS, run
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 
 
+# Of the default sizes this one costs: 64 MiB that each `up` makes and each `down` takes apart.
+LIMITS = {"data": 65536}
+
+
 def split(endpoint):
     """"ADDRESS:PORT" -> (address, port)"""
     host, port = endpoint.rsplit(":", 1)
@@ -67,7 +71,7 @@ class FtpnatGateway(Gateway):
         return done
 
     def write(self, config):
-        self.config = {"interfaces": self.lab.interfaces, **config}
+        self.config = {"interfaces": self.lab.interfaces, "limits": LIMITS, **config}
         with open(self.path, "w") as file:
             json.dump(self.config, file, indent=2)  # JSON is YAML too
 
