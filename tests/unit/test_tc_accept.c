@@ -17,8 +17,6 @@
 
 #define AWAY 0x3000000
 
-static const enum ftpnat_reason ignored[] = { FTPNAT_IGNORED, FTPNAT_REASON_MAX };
-
 static const struct blind {
 	const char *says;
 	uint8_t flags;
@@ -84,7 +82,7 @@ static void test_data(void **state)
 			in.seq = out.seq = in.seq + row->seq;
 			in.ack = out.ack = in.ack + row->ack;
 			good &= check_from(row->says, &talk, from, &in, &out,
-					   FTPNAT_FORWARDED, ignored);
+					   FTPNAT_FORWARDED, tcp_ignored);
 			for (enum end end = CLIENT; end <= SERVER; end++) {
 				after[end] = state_of(&ends[end]);
 				assert_memory_equal(&before[end], &after[end],
@@ -187,7 +185,7 @@ static void test_control(void **state)
 			dataplane_run(&run, INGRESS, talk_side(&talk, from), &packet, 0);
 			assert_int_equal(run.action, TC_REDIRECT);
 			good &= dataplane_counted(row->says, &before, FTPNAT_FORWARDED,
-						  ignored);
+						  tcp_ignored);
 			assert_int_equal(dataplane_expectations(), 1);
 			good &= talk_step(&talk, "it lives",
 					  &(struct step)S("200 ok\r\n"));

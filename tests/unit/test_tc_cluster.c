@@ -26,8 +26,6 @@
 #define LINES	       4
 #define SECOND_CLIENT  41009 /* of the slice of slot 2 */
 
-static const enum ftpnat_reason taken_over[] = { FTPNAT_TAKEN_OVER, FTPNAT_REASON_MAX };
-
 static bool order_is_right(void)
 {
 	return SLOT_OF(FIRST_PORT) == FIRST && SLOT_OF(SECOND_CLIENT) == SECOND;
@@ -253,8 +251,7 @@ static void test_end(void **state)
 	/* its entry stays for what is still on its way, until another one needs the room */
 	dataplane_config()->limit[FTPNAT_CONTROL] = 1;
 	dataplane_apply();
-	talk_init(&next, scene_get(MASQ4));
-	next.client_port = next.seen_port = CLIENT_PORT + FTPNAT_SLOTS;
+	talk_from_port(&next, scene_get(MASQ4), CLIENT_PORT + FTPNAT_SLOTS);
 	in = talk_syn(&next);
 	out = talk_syn_heard(&next);
 	assert_true(check_from("next", &next, CLIENT, &in, &out, FTPNAT_FORWARDED, NULL));
@@ -391,8 +388,7 @@ static void test_mutated_records(void **state)
 	(void)state;
 	cluster_begin(&theirs, MASQ4);
 	cluster_go_to(SECOND);
-	talk_init(&own, scene_get(MASQ4));
-	own.client_port = own.seen_port = CLIENT_PORT + 1; /* of slot 2 */
+	talk_from_port(&own, scene_get(MASQ4), CLIENT_PORT + 1); /* of slot 2 */
 	talk_open(&own);
 	assert_true(talk_step(&own, "its own",
 			      &(struct step)C("PORT $c,10,1\r\n", "PORT $p,10,1\r\n",

@@ -22,8 +22,6 @@
 #define NOT_ALIVE    (1U << 31) /* of ftpnat_cluster.alive */
 #define FIRST_CLIENT 41008	/* of the slice of slot 1 */
 
-static const enum ftpnat_reason taken_over[] = { FTPNAT_TAKEN_OVER, FTPNAT_REASON_MAX };
-
 /* Each knows that the other one lives; the first is at hand. */
 static void both_live(void)
 {

@@ -22,8 +22,6 @@
 #define OPENS	  .also = { FTPNAT_EXPECTED }
 #define NOT_ALIVE (1U << 31) /* of ftpnat_cluster.alive */
 
-static const enum ftpnat_reason taken_over[] = { FTPNAT_TAKEN_OVER, FTPNAT_REASON_MAX };
-
 /* ---- what waits for the peers ---- */
 
 /* The last that was published is a frame, and before it the record that it waits for. */
@@ -197,8 +195,7 @@ static void refuses(const struct ftpnat_cluster *order)
 	struct talk talk, second;
 
 	cluster_begin(&talk, MASQ4);
-	talk_init(&second, scene_get(MASQ4));
-	second.client_port = second.seen_port = CLIENT_PORT + FTPNAT_SLOTS;
+	talk_from_port(&second, scene_get(MASQ4), CLIENT_PORT + FTPNAT_SLOTS);
 	talk_open(&second);
 	assert_true(talk_step(&talk, "announced before",
 			      &(struct step)C("PORT $c,10,0\r\n", "PORT $p,10,0\r\n",

@@ -17,8 +17,6 @@
 #include "lib/xdp.h"
 #include "base/util.h"
 
-static const enum ftpnat_reason ignored[] = { FTPNAT_IGNORED, FTPNAT_REASON_MAX };
-
 /* What makes a segment with a line one that its receiver discards: it is dropped, whole. */
 static const struct flaw {
 	const char *says;
@@ -164,7 +162,7 @@ static void test_no_line(void **state)
 			talk_begin(&talk, scenes_routed[i]);
 			good &= talk_step(&talk, row->says, &(struct step)C("NOOP\r\n"));
 			good &= changes_nothing(&talk, from, row, NULL, TC_REDIRECT,
-						FTPNAT_FORWARDED, ignored);
+						FTPNAT_FORWARDED, tcp_ignored);
 			good &= talk_step(&talk, row->says,
 					  &(struct step)S("200 ok\r\n"));
 		}

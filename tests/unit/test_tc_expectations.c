@@ -85,8 +85,6 @@ static void test_expectations_full(void **state)
 	assert_int_equal(usage.expected, 0);
 }
 
-static const enum ftpnat_reason arrives[] = { FTPNAT_EXPECTED_USED, FTPNAT_REASON_MAX };
-
 /* The expectation that the talk opened is for one SYN of the one peer. */
 static void test_passive_expectation(void **state)
 {
@@ -131,7 +129,7 @@ static void test_passive_expectation(void **state)
 		assert_int_equal(dataplane_expectations(), 1);
 
 		good &= check_packet("the SYN", INGRESS, scene->client_side, &in, &out,
-				     FTPNAT_FORWARDED, arrives);
+				     FTPNAT_FORWARDED, data_arrives);
 		assert_int_equal(dataplane_expectations(), 0);
 		good &= check_packet("the SYN again", INGRESS, scene->client_side, &in,
 				     &out, FTPNAT_FORWARDED, NULL);
@@ -220,7 +218,7 @@ static void test_active_expectation(void **state)
 		stranger.src = strchr(in.src, ':') ? "fd00:9::66" : "10.9.0.66";
 		good &= check_packet("a stranger's SYN", INGRESS, scene->server_side,
 				     &stranger, &stranger, FTPNAT_PASS, NULL);
-		good &= active_check("the SYN", &talk, SERVER, SYN, 2120, arrives);
+		good &= active_check("the SYN", &talk, SERVER, SYN, 2120, data_arrives);
 		stranger = in;
 		stranger.sport = 2119;
 		good &= check_packet("a second SYN through the expectation", INGRESS,
@@ -249,7 +247,7 @@ static void test_active_port_again(void **state)
 
 		talk_begin(&talk, published[i]);
 		good &= active_announced(&talk, published[i]);
-		good &= active_check("first", &talk, SERVER, SYN, 2120, arrives);
+		good &= active_check("first", &talk, SERVER, SYN, 2120, data_arrives);
 		good &= active_check("first", &talk, CLIENT, SYN | ACK, 2120, NULL);
 		good &= active_check("first ends", &talk, SERVER, FIN | ACK, 2120,
 				     data_opens);
@@ -280,7 +278,6 @@ static void test_active_port_again(void **state)
 static bool old_check(const char *says, const struct talk *talk, enum end from,
 		      uint8_t flags)
 {
-	static const enum ftpnat_reason ignored[] = { FTPNAT_IGNORED, FTPNAT_REASON_MAX };
 	uint16_t seen_port = talk->scene->kind == FTPNAT_PUBLISH ? 20 : 2120;
 	struct packet_spec in = talk_sent(talk, from), out = talk_heard(talk, from);
 
@@ -291,7 +288,7 @@ static bool old_check(const char *says, const struct talk *talk, enum end from,
 	out.sport = from == SERVER ? seen_port : 2000;
 	in.dport = from == SERVER ? 2000 : seen_port;
 	out.dport = from == SERVER ? 2000 : 2120;
-	return check_from(says, talk, from, &in, &out, FTPNAT_FORWARDED, ignored);
+	return check_from(says, talk, from, &in, &out, FTPNAT_FORWARDED, tcp_ignored);
 }
 
 /*
@@ -308,7 +305,7 @@ static void test_syn_after_a_reset(void **state)
 
 		talk_begin(&talk, scenes_routed[i]);
 		good &= active_announced(&talk, scenes_routed[i]);
-		good &= active_check("SYN", &talk, SERVER, SYN, 2120, arrives);
+		good &= active_check("SYN", &talk, SERVER, SYN, 2120, data_arrives);
 		good &= old_check("TIME-WAIT", &talk, CLIENT, ACK);
 		good &= old_check("reset", &talk, SERVER, RST);
 		good &= active_check("SYN again", &talk, SERVER, SYN, 2120, NULL);

@@ -25,8 +25,7 @@ static void test_control_full(void **state)
 	talk_begin(&old, KEEP4);
 	dataplane_config()->limit[FTPNAT_CONTROL] = 1;
 	dataplane_apply();
-	talk_init(&new, scene);
-	new.client_port = new.seen_port = CLIENT_PORT + 1;
+	talk_from_port(&new, scene, CLIENT_PORT + 1);
 	in = talk_syn(&new);
 	out = talk_syn_heard(&new);
 	for (int i = 0; i < 3; i++)
@@ -45,17 +44,6 @@ static void test_control_full(void **state)
 	dataplane_usage(&usage);
 	assert_int_equal(usage.flows[FTPNAT_CONTROL], 1);
 	assert_int_equal(dataplane_flows(), 2);
-}
-
-static const enum ftpnat_reason replaces_half_open[] = { FTPNAT_CONTROL_UNANSWERED,
-							 FTPNAT_HALF_OPEN_RECLAIMED,
-							 FTPNAT_REASON_MAX };
-
-/* A talk of the same client from another port. */
-static void talk_from_port(struct talk *talk, const struct scene *scene, uint16_t port)
-{
-	talk_init(talk, scene);
-	talk->client_port = talk->seen_port = port;
 }
 
 static bool syn_sent(const char *says, const struct talk *talk,
@@ -182,7 +170,6 @@ static void test_syn_after_the_end(void **state)
 		{ "in the midst of it", { C("NOOP\r\n") }, false },
 	};
 	static const enum scene_id ids[] = { KEEP4, FULL4, MASQ4, KEEP6, FULL6, MASQ6 };
-	static const enum ftpnat_reason ignored[] = { FTPNAT_IGNORED, FTPNAT_REASON_MAX };
 	bool good = true;
 
 	(void)state;
@@ -200,7 +187,7 @@ static void test_syn_after_the_end(void **state)
 			in.seq = out.seq = talk.isn[CLIENT];
 			good &= check_from(rows[i].says, &talk, CLIENT, &in, &out,
 					   FTPNAT_FORWARDED,
-					   rows[i].ended ? NULL : ignored);
+					   rows[i].ended ? NULL : tcp_ignored);
 			assert_int_equal(dataplane_flows(), 2);
 			if (!rows[i].ended)
 				continue;
@@ -255,8 +242,7 @@ static void test_refused_syns_take_no_id(void **state)
 	(void)state;
 	talk_begin(&old, KEEP4);
 	dataplane_usage(&before);
-	talk_init(&new, old.scene);
-	new.client_port = new.seen_port = CLIENT_PORT + 1;
+	talk_from_port(&new, old.scene, CLIENT_PORT + 1);
 	in = talk_syn(&new);
 
 	dataplane_config()->limit[FTPNAT_CONTROL] = 1;
@@ -297,8 +283,7 @@ static void test_no_session_has_the_id_of_a_living_one(void **state)
 		assert_int_equal(session_id(&old), rows[i].old);
 
 		set_last_session(rows[i].last_again);
-		talk_init(&new, scene_get(KEEP4));
-		new.client_port = new.seen_port = CLIENT_PORT + 1;
+		talk_from_port(&new, scene_get(KEEP4), CLIENT_PORT + 1);
 		talk_open(&new);
 		id = session_id(&new);
 		assert_int_not_equal(id, 0);
@@ -378,8 +363,7 @@ static void test_other_half_of_the_configuration(void **state)
 	dataplane_listen("192.0.2.10", 21, 0);
 	dataplane_server(0, "10.9.0.11", 2122, NULL, 1);
 	dataplane_apply();
-	talk_init(&new, scene);
-	new.client_port = new.seen_port = CLIENT_PORT + 1;
+	talk_from_port(&new, scene, CLIENT_PORT + 1);
 	in = talk_syn(&new);
 	good &= check_from("interface not in it", &new, CLIENT, &in, &in, FTPNAT_PASS,
 			   NULL);

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+const enum ftpnat_reason taken_over[] = { FTPNAT_TAKEN_OVER, FTPNAT_REASON_MAX };
+
 struct packet_spec cluster_data_ports(const struct data *data, struct packet_spec spec,
 				      enum end from)
 {

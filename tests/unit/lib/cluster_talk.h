@@ -7,6 +7,9 @@
 
 #define FIRST_PORT 2560 /* of the slice of slot 1 */
 
+/* Counted with the first packet of a connection that another gateway opened. */
+extern const enum ftpnat_reason taken_over[];
+
 struct data {
 	bool active;
 	uint16_t port[2];  /* of the client and of the server, the same for both */

@@ -37,6 +37,17 @@ void talk_init(struct talk *talk, const struct scene *scene)
 	};
 }
 
+void talk_from_port(struct talk *talk, const struct scene *scene, uint16_t port)
+{
+	talk_init(talk, scene);
+	talk->client_port = talk->seen_port = port;
+}
+
+const enum ftpnat_reason replaces_half_open[] = { FTPNAT_CONTROL_UNANSWERED,
+						  FTPNAT_HALF_OPEN_RECLAIMED,
+						  FTPNAT_REASON_MAX };
+const enum ftpnat_reason tcp_ignored[] = { FTPNAT_IGNORED, FTPNAT_REASON_MAX };
+
 static bool is_local(const struct talk *talk, enum end end)
 {
 	return end == CLIENT ? talk->scene->client_local : talk->scene->server_local;

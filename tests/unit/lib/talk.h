@@ -131,6 +131,8 @@ struct step {
 
 /* A connection of the scene, not yet open, with ISNs that soon wrap. */
 void talk_init(struct talk *talk, const struct scene *scene);
+/* The same from another port than CLIENT_PORT. */
+void talk_from_port(struct talk *talk, const struct scene *scene, uint16_t port);
 /* SYN, SYN-ACK, ACK; the test fails when they don't come out as they should. */
 void talk_open(struct talk *talk);
 /* Fresh maps and an open connection of the scene. */
@@ -142,6 +144,12 @@ bool talk_steps(struct talk *talk, const char *says, const struct step *steps);
 /* A packet of the talk: as `from` sends it, or as the other end gets it. */
 struct packet_spec talk_sent(const struct talk *talk, enum end from);
 struct packet_spec talk_heard(const struct talk *talk, enum end from);
+/*
+ * Counted with a SYN that takes the place of a half-open connection, and with a packet that
+ * its receiver would not accept.
+ */
+extern const enum ftpnat_reason replaces_half_open[], tcp_ignored[];
+
 /* The client's SYN. */
 struct packet_spec talk_syn(const struct talk *talk);
 struct packet_spec talk_syn_heard(const struct talk *talk);
