@@ -267,6 +267,10 @@ int command_line_set(struct options *options, int option, char **argv)
 		return err_r(EXIT_USAGE, "option %s needs a value: " SEE_HELP,
 			     argv[optind - 1]);
 	default:
+		/* getopt_long() names an option that exists, as `--wide=yes` */
+		if (optopt && strchr(argv[optind - 1], '='))
+			return err_r(EXIT_USAGE, "option %s takes no value: " SEE_HELP,
+				     argv[optind - 1]);
 		return err_r(EXIT_USAGE, "unknown option %s: " SEE_HELP,
 			     argv[optind - 1]);
 	}
@@ -285,13 +289,14 @@ int command_line_check(const struct options *options, int (*verb)(const struct o
 			     "--for, --why and --cut belong to ban: " SEE_HELP);
 	if (options->servers.now && !options->servers.drain)
 		return err_r(EXIT_USAGE, "--now belongs to servers drain: " SEE_HELP);
-	if ((ban || unban) && !filter->by_client && !filter->by_server && !filter->port)
-		return 0;
-	if ((filter->rule || filter->by_client || filter->by_server || filter->port) &&
-	    !flows && !events && !expected)
+	if (filter->rule && !flows && !events && !expected && !ban && !unban)
+		return err_r(EXIT_USAGE, "--rule belongs to flows, expected, events, ban "
+					 "and unban: " SEE_HELP);
+	if ((filter->by_client || filter->by_server || filter->port) && !flows &&
+	    !events && !expected)
 		return err_r(EXIT_USAGE,
-			     "--rule, --client, --server and --port belong to flows, "
-			     "expected and events: " SEE_HELP);
+			     "--client, --server and --port belong to flows, expected "
+			     "and events: " SEE_HELP);
 	if (filter->kind && !flows && !events)
 		return err_r(EXIT_USAGE, "--kind belongs to flows and events: " SEE_HELP);
 	if (flows && filter->kind && !strcmp(filter->kind, "transfer_done"))

@@ -318,7 +318,9 @@ def test_failed_logins_behind_other_replies(make_lab, kind, in_front):
     (["ban", "home"], "neither an address nor a prefix"), (["ban", "10.0.0.1", "--for", "0s"], "--for 0s"),
     (["ban", "10.0.0.1", "--why", "x" * 64], "at most 63"), (["ban", "10.0.0.1", "--why", "\x1b"], "printable"),
     (["bans", "--cut"], "belong to ban"), (["unban", "10.0.0.1", "--for", "1h"], "belong to ban"),
-    (["ban", "10.0.0.1", "--client", "10.0.0.2"], "belong to flows")])
+    (["ban", "10.0.0.1", "--client", "10.0.0.2"], "belong to flows"),
+    (["ban", "10.0.0.1", "--delete"], "--delete belongs to flows"),
+    (["unban", "10.0.0.1", "--watch", "1"], "--watch belongs to stats")])
 def test_wrong_usage(scene, argv, says):
     lab = scene[0]
     done = lab.gateway.load(*argv, check=False)

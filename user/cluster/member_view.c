@@ -23,7 +23,8 @@ static uint32_t others(const struct member *member)
 	return slots;
 }
 
-void member_order(struct member *member)
+/* Tells the programs whether anybody listens, and whether to wait. */
+static void member_order(struct member *member)
 {
 	struct ftpnat_cluster order = {
 		.tell = member_has_peer(member, false),

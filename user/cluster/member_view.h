@@ -12,8 +12,6 @@ void member_see_hello(struct peer *peer, const struct message *message);
 void member_see_other_part(struct member *member, struct peer *peer);
 /* Is this member synced now? Tells the programs, the others and `cluster status`. */
 void member_settle(struct member *member);
-/* Tells the programs whether anybody listens, and whether to wait. */
-void member_order(struct member *member);
 /* Are the peers too late for commit_timeout, or is the engine away? What `on_loss` then says. */
 void member_see_lateness(struct member *member);
 

@@ -290,7 +290,6 @@ struct config {
 	char *path; /* as given, for later messages about the same file */
 	struct config_interface *interfaces;
 	size_t interfaces_n;
-	struct config_mark xdp_at;
 	enum ftpnat_xdp_mode xdp;
 	struct config_publish *publish;
 	size_t publish_n;

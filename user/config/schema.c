@@ -34,7 +34,6 @@ static int parse_xdp(struct config_parser *p, const struct config_key *key,
 	if (ret)
 		return ret;
 	*xdp = choice;
-	p->cfg->xdp_at = config_yaml_mark(node);
 	return 0;
 }
 
