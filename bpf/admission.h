@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Who may open a control connection of a rule, by its lists and its limits, and who a data
- * connection.
+ * Which clients may open a control connection of a rule, by its lists and its limits, and
+ * which ones a data connection.
  */
 #ifndef FTPNAT_BPF_ADMISSION_H
 #define FTPNAT_BPF_ADMISSION_H

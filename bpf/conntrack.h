@@ -98,7 +98,7 @@ static __always_inline int flow_remove(const struct ftpnat_tuple *key)
 	return removing_remove();
 }
 
-/* Removes a connection that has come to nothing: it is not told of. */
+/* Removes a connection that could not be opened, without counting or reporting its end. */
 static __always_inline int flow_forget(const struct ftpnat_tuple *key,
 				       struct ftpnat_flow *flow)
 {

@@ -17,8 +17,8 @@ static __always_inline void flow_closed(struct ftpnat_tuple *key, __u8 kind)
 }
 
 /*
- * A connection was established and is none any more: its entry of the client's
- * direction ages from now on, and its session opens no more.
+ * An established connection has ended: its entry of the client's direction ages from now on,
+ * and its session opens no more data connections.
  */
 static __always_inline void flow_ended(struct ftpnat_tuple *owner_key,
 				       struct ftpnat_flow *owner, __u32 now)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What is told of a connection, as a counter and an event: that both of its ends have
- * answered, and its end. An attempt that is over before that was not answered.
+ * Counts and reports the two changes of a connection: both of its ends have answered, and
+ * it has ended. An attempt that ends before both have answered was not answered.
  */
 #ifndef FTPNAT_BPF_CONNTRACK_TOLD_H
 #define FTPNAT_BPF_CONNTRACK_TOLD_H
@@ -75,7 +75,7 @@ static __always_inline enum ftpnat_reason flow_end_reason(__u8 kind, bool answer
 	return answered ? FTPNAT_DATA_CLOSED : FTPNAT_DATA_UNANSWERED;
 }
 
-/* Nothing will be told of its end; was it told before? Of two CPUs, one gets false. */
+/* Marks its end as reported; was it before? Of two CPUs, one gets false. */
 static __always_inline bool flow_told(struct ftpnat_flow *owner)
 {
 	__u32 before = __sync_fetch_and_or(&owner->tcp, FTPNAT_TCP_TOLD);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Events for operators: composed in the scratch memory, then copied to the ring buffer
- * of each reader. Without a reader none is made.
+ * of each reader. Without a reader there are no events.
  */
 #ifndef FTPNAT_BPF_EVENTS_H
 #define FTPNAT_BPF_EVENTS_H

@@ -68,7 +68,7 @@ static __always_inline bool expectation_stale(const struct ftpnat_expected *e)
 	       seconds_since(e->created, now_seconds()) > config->timeout_expected;
 }
 
-/* Closes the session's expectation if it still stands; another session's is left alone. */
+/* Closes the session's expectation if it is still open; another session's is left alone. */
 static __always_inline void expectation_close(struct ftpnat_session *session, __u32 id,
 					      enum ftpnat_reason why)
 {

@@ -87,8 +87,8 @@ static __always_inline bool syn_crosses(struct scratch *s)
 }
 
 /*
- * Takes the extension headers out of a packet that will get an IPv4 header. False: it is none,
- * or stays as it is.
+ * Takes the extension headers out of a packet that will get an IPv4 header. False: there is
+ * no such packet, or it stays as it is.
  */
 __noinline bool extensions_remove(struct __sk_buff *skb, __u32 l3)
 {

@@ -59,7 +59,7 @@ static __always_inline bool ftp_odd_is_ambiguous(const struct ftp_parser *p)
 					 FTP_PORT_COMMAS);
 }
 
-/* A digit. False: the number is none that all read alike. */
+/* A digit. False: clients read this number in different ways. */
 static __always_inline bool ftp_number_add(struct ftp_parser *p, __u8 c)
 {
 	if (p->number == FTP_NUMBER_OVER || p->value > FTP_NUMBER_MAX)

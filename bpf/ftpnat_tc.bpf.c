@@ -30,7 +30,7 @@ static __always_inline enum ftpnat_reason flow_none(struct __sk_buff *skb,
 	return may_begin(p->flags) ? guard_stranger(skb, FTPNAT_PASS) : FTPNAT_PASS;
 }
 
-/* At egress: did a tracked packet come in by an interface of ours, up and down the stack? */
+/* At egress: did a tracked packet arrive on an interface of ours, and go through the stack? */
 static __always_inline bool already_tracked(struct __sk_buff *skb,
 					    const struct ftpnat_flow *flow)
 {

@@ -3,7 +3,7 @@
  * The bytes of a stream that its receiver has not acknowledged, as they were parsed. A
  * sender that says something else in a retransmission could make its receiver read other
  * lines than we did: such a segment is dropped. No sender has more bytes on the way than
- * are kept, because it is told no larger window.
+ * are kept, because no larger window is advertised to it.
  */
 #ifndef FTPNAT_BPF_KEPT_H
 #define FTPNAT_BPF_KEPT_H
@@ -38,8 +38,8 @@ __noinline int kept_release(struct ftpnat_stream *s, __u32 seq)
 }
 
 /*
- * The shift of windows (RFC 7323 section 2) that the other end is told of an end with this
- * one: no unit is larger than what is kept.
+ * The shift of windows (RFC 7323 section 2) that the other end gets in place of this one:
+ * no unit is larger than what is kept.
  */
 static __always_inline __u8 shift_lowered(__u8 shift)
 {
@@ -53,7 +53,7 @@ static __always_inline __u16 window_units(__u32 bytes, __u8 shift)
 	return bytes < TCP_WINDOW_MAX ? (__u16)bytes : TCP_WINDOW_MAX;
 }
 
-/* Bytes of a window that the sender of direction `dir` has told. */
+/* Bytes of a window that the sender of direction `dir` has advertised. */
 static __always_inline __u32 window_bytes(const struct ftpnat_session *session, __u32 dir,
 					  __u16 window)
 {
@@ -61,7 +61,7 @@ static __always_inline __u32 window_bytes(const struct ftpnat_session *session, 
 }
 
 /*
- * The window to tell the sender of a stream with `ack`, its first byte that is not
+ * The window to advertise to the sender of a stream with `ack`, its first byte that is not
  * acknowledged: not above the receiver's own one, in units of 1 << shift.
  */
 static __always_inline __u16 kept_window(const struct ftpnat_stream *s, __u8 shift,
@@ -76,8 +76,8 @@ static __always_inline __u16 kept_window(const struct ftpnat_stream *s, __u8 shi
 }
 
 /*
- * The window to tell the sender of the stream of this direction, of which its receiver has
- * told `window`. That is noted: a receiver may take back what it has offered, and then
+ * The window to advertise to the sender of the stream of this direction, whose receiver has
+ * advertised `window`. That is noted: a receiver may take back what it has offered, and then
  * discards it (RFC 9293 section 3.8.6); what an older ACK says only adds to it.
  */
 __noinline __u32 stream_window(struct ftpnat_session *session, __u32 dir, __u32 ack,

@@ -167,7 +167,7 @@ static __always_inline void not_ftp(struct ftpnat_session *session, struct scrat
 	session->stream[FTPNAT_FROM_SERVER].tls = FTPNAT_TLS_LOST;
 }
 
-/* Is the line none of FTP? Of a binary protocol the first line tells. */
+/* Is this not a line of FTP? A binary protocol shows itself in its first line. */
 static __always_inline bool is_alien(const struct ftpnat_session *session, __u8 command)
 {
 	return command == FTP_COMMAND_ALIEN || (command == FTP_COMMAND_BINARY &&

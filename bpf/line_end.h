@@ -97,8 +97,7 @@ static __always_inline void line_end(struct scan *c)
 	    !(c->session->flags & FTPNAT_SESSION_TRACKED) &&
 	    seq_before(seg->scan.line + line->span_start, seg->scan.fresh)) {
 		if (c->session->flags & FTPNAT_SESSION_HELLO) {
-			seg->scan.full =
-				true; /* nobody who speaks TLS writes such a line */
+			seg->scan.full = true; /* not a line of TLS */
 			return;
 		}
 		stream->parser.line.form = FTP_FORM_MALFORMED;

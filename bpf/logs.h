@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The logs of a session: it has them from its first byte that is not acknowledged until all
- * are. Only who holds the session's lock may use them. A kernel's cache has few pieces of
+ * are. Only the holder of the session's lock may use them. A kernel's cache has few pieces of
  * their size, and new ones are copied whole; so those that a session leaves wait for the next
  * one.
  */

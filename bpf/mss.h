@@ -32,9 +32,9 @@ static __always_inline __u32 mtu_back(struct __sk_buff *skb, struct scratch *s)
 }
 
 /*
- * The largest segment that the way back to the sender of a SYN carries: across families its
- * answers change their length here, and who never sets DF may not heed an error (RFC 7915
- * section 4 would cut its packets).
+ * The largest segment that the way back to the sender of a SYN carries. Across families the
+ * answers change their length here, and a host that never sets DF may not heed an error
+ * (RFC 7915 section 4 would cut its packets).
  */
 static __always_inline __u32 mss_back(struct __sk_buff *skb, struct scratch *s)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * `rate`: the departure times of data packets, by rule and direction and by client (EDT). The
- * qdisc fq of the interface that they leave by sends each at its time.
+ * qdisc fq of the outgoing interface sends each at its time.
  */
 #ifndef FTPNAT_BPF_PACE_H
 #define FTPNAT_BPF_PACE_H

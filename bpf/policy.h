@@ -16,7 +16,7 @@
 #define POLICY_NO_TLS	 0x04
 #define POLICY_HIDE	 0x08
 #define POLICY_ANNOUNCE	 0x10 /* no transfer over the default data port */
-#define POLICY_NO_LOGIN	 0x20 /* of what is no FTP client, see not_ftp() */
+#define POLICY_NO_LOGIN	 0x20 /* of a client that speaks no FTP, see not_ftp() */
 #define POLICY_VERBS	 (POLICY_COMMANDS | POLICY_TLS_FIRST | POLICY_NO_LOGIN)
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the other gateways of a cluster are told: a record of a connection as it is now,
- * its end, and frames that wait until they know.
+ * What goes to the other gateways of a cluster: a record of a connection as it is now, and
+ * its end. Frames wait until the others have them.
  */
 #ifndef FTPNAT_BPF_RECORD_H
 #define FTPNAT_BPF_RECORD_H
@@ -42,7 +42,7 @@ static __noinline int record_send(struct ftpnat_record *r)
 	return (int)rc;
 }
 
-/* The session's expectation, as far as it stands. */
+/* The session's expectation, if it is open. */
 static __noinline int record_expected(struct ftpnat_record *r)
 {
 	struct scratch *s = scratch_get();
@@ -105,7 +105,7 @@ static __noinline int record_released(void)
 /*
  * Publishes the connection of s->record_key, with its session if it has one; `locked`: the
  * caller has locked that. `has` may be FTPNAT_RECORD_CLAIMED. 0, or -errno: nobody was told.
- * While the peers are on time it is no more unprotected by that.
+ * While the peers are on time, the connection is no longer unprotected then.
  */
 __noinline int record_publish(bool locked, __u32 has)
 {

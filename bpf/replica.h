@@ -83,12 +83,12 @@ static __noinline int replica_take(void)
 	return rc;
 }
 
-/* ---- packets of another gateway that lives ---- */
+/* ---- packets of another gateway that is alive ---- */
 
 /* Seconds in which a data connection changes hands at most once. */
 #define REPLICA_SHARED 4
 
-/* Needs the packet at hand, of another's data connection, nothing but its translation? */
+/* Does this packet, of another gateway's data connection, need only its translation? */
 static __always_inline bool replica_shares(const struct scratch *s,
 					   const struct ftpnat_flow *flow)
 {
@@ -118,9 +118,9 @@ static __always_inline bool replica_again(const struct packet *p,
 }
 
 /*
- * The packet at hand, which came in by a card, is another gateway's. While that one lives, it
- * gets the packets of control connections, of handshakes and resets; data connections run
- * here as well as there. GO_ON: it is this gateway's turn.
+ * This packet, which arrived on an interface, belongs to another gateway. While that one is
+ * alive, it gets the packets of control connections, of handshakes and resets; other packets
+ * of data connections are translated here as well as there. GO_ON: it is this gateway's turn.
  */
 static __noinline enum ftpnat_reason replica_packet(struct __sk_buff *skb,
 						    struct ftpnat_flow *flow)
@@ -213,7 +213,7 @@ static __noinline int replica_expects(struct ftpnat_record *r,
 	return 0;
 }
 
-/* Does the session's expectation stand, and is it the record's? */
+/* Is the session's expectation open, and is it the record's? */
 static __always_inline bool replica_expects_already(const struct ftpnat_record *r,
 						    const struct ftpnat_session *session,
 						    struct scratch *s)
@@ -413,7 +413,7 @@ static __noinline enum ftpnat_applied replica_enter(struct ftpnat_record *r, __u
 	return FTPNAT_APPLIED;
 }
 
-/* What a replica is told of the TCP state. */
+/* The TCP state that a replica gets from its owner. */
 #define REPLICA_TCP                                                                      \
 	(FTPNAT_TCP_ESTABLISHED | FTPNAT_TCP_FIN | FTPNAT_TCP_RST | FTPNAT_TCP_PEER |    \
 	 FTPNAT_TCP_FINISHED)
@@ -441,7 +441,7 @@ static __always_inline void replica_update(struct ftpnat_flow *flow,
 	__sync_fetch_and_xor(&flow->tcp, (flow->tcp ^ new->tcp) & FTPNAT_TCP_OWNER);
 }
 
-/* Both ends' ends are known, of which no gateway may have seen both, nor who acknowledged. */
+/* Both FINs are known here, though perhaps no gateway has seen both, or their ACKs. */
 static __always_inline void replica_ends(struct ftpnat_flow *flow,
 					 struct ftpnat_flow *other)
 {

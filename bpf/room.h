@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where a limit of connections is reached, of a rule or of a client, those that are none any
- * more, or not yet, make room. They still have their entries, and whoever forges SYNs makes as
- * many as it likes in anybody's name.
+ * When a rule or a client has reached its limit of connections, ended and half-open ones make
+ * room. They still have their entries, and an attacker who forges SYNs makes any number of
+ * them in the name of any client.
  */
 #ifndef FTPNAT_BPF_ROOM_H
 #define FTPNAT_BPF_ROOM_H

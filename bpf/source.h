@@ -50,7 +50,7 @@ static __always_inline bool addr_is_link_local(const struct ftpnat_addr *a)
 	return a->octet[0] == 0xfe && (a->octet[1] & 0xc0) == 0x80;
 }
 
-/* The route to back->dst, for a packet that comes in by `ifindex`. */
+/* The route to back->dst, for a packet that arrives on `ifindex`. */
 static __always_inline long source_lookup(struct __sk_buff *skb,
 					  struct bpf_fib_lookup *fib,
 					  const struct ftpnat_tuple *back, __u32 ifindex,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Transfers, from the client's line to the server's reply and the end of the data
- * connection, each of which may come last. Only while records are on. What needs
- * ftpnat_transfers is called by who holds the session's lock.
+ * connection, each of which may come last. Only while records are on. Functions that use
+ * ftpnat_transfers need the session's lock.
  */
 #ifndef FTPNAT_BPF_TRANSFERS_H
 #define FTPNAT_BPF_TRANSFERS_H

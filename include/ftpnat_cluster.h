@@ -96,7 +96,7 @@ struct ftpnat_parked {
 enum ftpnat_applied {
 	FTPNAT_APPLIED,
 	FTPNAT_APPLIED_STALE,	/* what is here is newer */
-	FTPNAT_APPLIED_DEMOTED, /* it was owned here, and is no more */
+	FTPNAT_APPLIED_DEMOTED, /* it is no longer owned here */
 	FTPNAT_APPLIED_FULL,	/* no room */
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Maps that tell: counters and events. */
+/* Counters and events. */
 #ifndef FTPNAT_EVENT_H
 #define FTPNAT_EVENT_H
 

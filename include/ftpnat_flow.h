@@ -36,8 +36,8 @@
 #define FTPNAT_TCP_RST	       0x08
 #define FTPNAT_TCP_PEER	       0x10 /* the other direction has shown FIN or RST */
 #define FTPNAT_TCP_FINISHED    0x20 /* the other direction has acknowledged its FIN */
-#define FTPNAT_TCP_TOLD	       0x40 /* client's: that the connection is over was told */
-#define FTPNAT_TCP_OPENED      0x80 /* client's: that both ends have answered was told */
+#define FTPNAT_TCP_TOLD	       0x40 /* client's: its end was reported */
+#define FTPNAT_TCP_OPENED      0x80 /* client's: `opened` was reported */
 #define FTPNAT_TCP_ESTABLISHED (FTPNAT_TCP_SYN | FTPNAT_TCP_ACK)
 /* In records and of replicas: the slot of the gateway that owns it; 0: not known. */
 #define FTPNAT_TCP_OWNER_SHIFT 8
@@ -56,7 +56,7 @@ struct ftpnat_flow {
 	__u32 session;		/* id: key of ftpnat_sessions; 0: none */
 	__u32 created;
 	__u32 seen;    /* last packet */
-	__u32 ifindex; /* that its packets come in by; 0: none yet, or this host's own */
+	__u32 ifindex; /* on which its packets arrive; 0: none yet, or this host's own */
 	__u32 queued;  /* client's: when its valid entry of ftpnat_expiry was entered */
 	__u16 rule;
 	__u16 mss; /* control: largest segment that its sender takes, 0: no SYN yet */

@@ -303,7 +303,7 @@
 	  "data packet dropped: its rule or client is two seconds ahead of its `rate`", \
 	  "Nothing: TCP slows down. If the rate isn't reached, see fq in ftpnat-load status.") \
 	X(LINE_UNPROTECTED, "line_unprotected", \
-	  "data connection refused because the other gateways of the cluster can't be told of it", \
+	  "data connection refused because the other gateways of the cluster can't be informed", \
 	  "Look at ftpnat-load cluster status: a peer, run or corosync is late or away. on_loss: wait and go_on refuse nothing.") \
 	X(LINE_DEFAULT, "line_default", \
 	  "transfer without PORT or PASV: the server may connect from its default data port (RFC 959 section 3.2)", \

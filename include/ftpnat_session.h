@@ -88,8 +88,8 @@ struct ftpnat_log {
 
 /*
  * ftpnat_logs: any number -> the logs of a session, which it has from its first byte that is
- * not acknowledged until all are and some time has passed. Only who holds the session's lock
- * may use them. 0: empty ones for all others. ftpnat_spare: the numbers of those that no
+ * not acknowledged until all are and some time has passed. Only the holder of the session's
+ * lock may use them. 0: empty ones for all others. ftpnat_spare: the numbers of those that no
  * session has; nothing is in them, whatever they contain.
  */
 struct ftpnat_logs {
@@ -155,7 +155,7 @@ struct ftpnat_session {
 	__u8 command[FTPNAT_MAX_COMMANDS]; /* with COMMAND_* */
 	__u16 ahead[FTPNAT_MAX_COMMANDS]; /* others in front of it, behind the one before */
 	struct ftpnat_stream stream[FTPNAT_DIR_MAX];
-	__u32 epoch; /* of its owner in a cluster: raised by who takes it over */
+	__u32 epoch; /* of its owner in a cluster: raised by a gateway that takes it over */
 };
 
 /*

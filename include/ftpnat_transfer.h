@@ -44,7 +44,7 @@ enum ftpnat_transfer_data {
 	FTPNAT_TRANSFER_ENDED, /* its figures are in the event */
 };
 
-/* Only who holds the session's lock changes it. */
+/* Only the holder of the session's lock changes it. */
 struct ftpnat_transfer {
 	struct ftpnat_transfer_event done;
 	__u64 begun;	  /* ns: when the command came */

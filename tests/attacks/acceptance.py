@@ -62,7 +62,7 @@ def odd_reset(s, name, flags, offset):
     blind_reset(s, name, flags, offset)
 
 
-@attack(ACCEPTANCE, "RST, then SYN", BLIND, "A living connection's ports are not given away (RFC 5961 section 4).", EVERY,
+@attack(ACCEPTANCE, "RST, then SYN", BLIND, "An established connection's ports are not given away (RFC 5961 section 4).", EVERY,
         {f"{how}, {where}": (end, offset) for end, how in ENDS.items() for where, offset in
          (("far ahead", 2**30), ("in the window", 1000))})
 def reset_then_syn(s, name, offset):
@@ -73,7 +73,7 @@ def reset_then_syn(s, name, offset):
     unharmed(s, line, end, "a RST and a SYN that no end accepts")
 
 
-@attack(ACCEPTANCE, "SYN into a living connection", BLIND, "A SYN is answered by a challenge (RFC 5961 section 4).", EVERY,
+@attack(ACCEPTANCE, "SYN into an established connection", BLIND, "A SYN is answered by a challenge (RFC 5961 section 4).", EVERY,
         variants({"SYN": SYN, "SYN and ACK": SYN | ACK}, {"in the window": 1000, "far ahead": 2**30, "the ISN again": None}))
 def blind_syn(s, name, flags, offset):
     line, end = s.pending()
@@ -133,7 +133,7 @@ ROUTED_SEGMENTS = {"RST": (RST, b""), "FIN": (FIN | ACK, b""), "QUIT": (PSH | AC
 
 
 @attack(SOURCE, "segment with a source route:", "the link of the end in whose name it writes, sees the session",
-        "What the gateway's kernel discards (accept_source_route) is no segment of the session.", (PUBLISH, FULL, GROW, TRACK),
+        "What the gateway's kernel discards (accept_source_route) is not a segment of the session.", (PUBLISH, FULL, GROW, TRACK),
         {f"{route}, {what}, {how}": (end, kind, *segment) for route, kind in (("loose", 131), ("strict", 137))
          for what, segment in ROUTED_SEGMENTS.items() for end, how in ENDS.items()})
 def source_routed_segment(s, name, kind, flags, payload):

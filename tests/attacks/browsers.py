@@ -24,7 +24,7 @@ SHAPES = {"in one segment": 0, "the line at a segment's start": 1, "after the gr
 
 
 @attack(BROWSER, "address line in the body of", "web page in the client's browser, and the server that it dials",
-        "Who speaks no FTP opens nothing. Its bytes stay as they are; only on their way to a published server, "
+        "A client that doesn't speak FTP opens nothing. Its bytes stay as they are; only on their way to a published server, "
         "which might read the line all the same, the address is taken out.", EVERY,
         {f"{name}, {shape}": (text, how) for name, text in OPENINGS.items() for shape, how in SHAPES.items()},
         lasts=False, connect=False)

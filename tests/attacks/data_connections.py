@@ -56,7 +56,7 @@ for _mode in MODES:
             s.inject(tcp.wire, s.next(tcp, **{"flags": FIN | ACK, **flaw(tcp)}))
         _carries(s, pair, "two FINs that the ends discard")
 
-    @attack(ACCEPTANCE, f"data connection (xdp: {_mode}), RST and SYN", BLIND, "A living connection's ports are not given away.",
+    @attack(ACCEPTANCE, f"data connection (xdp: {_mode}), RST and SYN", BLIND, "An established connection's ports are not given away.",
             EVERY, xdp=_mode)
     def reset_and_syn(s):
         pair = _open(s)

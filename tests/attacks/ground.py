@@ -2,7 +2,7 @@
 """The lab of the attacks: that of tests/compare, with strict reverse path filtering, a third
 link, rules of each kind, a guard on the client's link, and hosts that discard what a host discards.
 
-Who writes a frame on a link can't be told from the hosts there: an attacker on the
+A host that writes a frame on a link can't be told from the others there: an attacker on the
 client's link writes on `near`, one on the server's link on `far`, one anywhere else
 on `aside`.
 """

@@ -140,7 +140,7 @@ def line_in_syn(s, verb):
 
 # ---- tuples that come again ----
 
-@attack(ACCEPTANCE, "the tuple of an ended connection", CLIENT, "Nothing of the one before lives on.", (PUBLISH, GROW, TRACK),
+@attack(ACCEPTANCE, "the tuple of an ended connection", CLIENT, "Nothing of the one before remains.", (PUBLISH, GROW, TRACK),
         {"its announced data connection": (), }, connect=False)
 def reused(s):
     s.connect()

@@ -166,7 +166,7 @@ def urgent(s, place):
 
 
 @attack(ACCEPTANCE, "line behind bytes that look like a ClientHello", CLIENT,
-        "Who has not spoken TLS is read, and has no TLS data ports.", (CAUTIOUS,),
+        "A client that has not spoken TLS is read, and has no TLS data ports.", (CAUTIOUS,),
         {"before the greeting": (False, b""), "before the greeting, as a line": (False, b"\r\n"),
          "after the greeting": (True, b""), "with a record's length": (False, bytes(100))}, lasts=False, connect=False, ours=True)
 def hello(s, greeted, more):

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Nanoseconds per packet by BPF_PROG_TEST_RUN, of programs that are attached; JSON.
+ * Nanoseconds per packet with BPF_PROG_TEST_RUN, of programs that are attached; JSON.
  *
  *   testrun NETNS replay DEVICE PROGRAM_ID[,NEXT_ID] LENGTH REPEAT HEX
  *       the same packet again and again: {"ns": of the program, "replay": what putting

@@ -80,7 +80,7 @@ def keepalive(s):
     s.opens(s.line("PORT"))
     s.in_step()
     s.client.keepalive()
-    s.demand(lambda: s.server.keepalives, "the probe is none for the server")
+    s.demand(lambda: s.server.keepalives, "the server doesn't get the probe")
     s.world.settle()
     if s.client.last_in.ack != (s.client.iss + 1 + len(s.client.sent)) % 2**32:
         raise Failed("the probe's answer has another ACK number")
@@ -95,7 +95,7 @@ def keepalive_held(s):
     s.demand(lambda: s.client.acked == len(s.client.sent), "half a line is never acknowledged")
     before = s.client.last_in
     s.client.keepalive()
-    s.demand(lambda: s.server.keepalives, "the probe is none for the server")
+    s.demand(lambda: s.server.keepalives, "the server doesn't get the probe")
     s.demand(lambda: s.client.last_in is not before, "nothing answers the probe")
     s.client.send(line.text[12:])
     end = s.arrives(line)
@@ -174,7 +174,7 @@ def reply_after_fin(s):
     s.demand(lambda: s.server.finished, lambda: f"no FIN; server reads {shown(s.server.unread)}")
     s.server.send(b"500 what?\r\n")
     s.reads(s.client, b"500 what?\r\n")
-    s.demand(lambda: s.server.acked == len(s.server.sent), "the client's ACK is none for the server")
+    s.demand(lambda: s.server.acked == len(s.server.sent), "the server doesn't get the client's ACK")
     s.sound()
 
 

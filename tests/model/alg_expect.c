@@ -51,7 +51,7 @@ static int choose_port(struct alg_model *m, const struct alg_expectation *expect
 		       (int)min;
 }
 
-/* How the reader is told of an address and a port: text around the port, or around its two bytes. */
+/* How an address and a port are written: text around the port, or around its two bytes. */
 struct telling {
 	char before[128];
 	const char *after;

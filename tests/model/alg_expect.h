@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Expectations: which data connection may come, and what its other end is told of it. */
+/* Expectations: which data connection may come, and what its other end reads. */
 #ifndef FTPNAT_MODEL_ALG_EXPECT_H
 #define FTPNAT_MODEL_ALG_EXPECT_H
 

@@ -37,7 +37,7 @@ enum {
 };
 
 bool blank(uint8_t c);
-/* The first one from `at` on that is none. */
+/* Offset of the first byte from `at` on that is not blank. */
 size_t skip_blanks(const uint8_t *s, size_t len, size_t at);
 /* Offset behind the Telnet commands, and the blanks if `blanks`, that it begins with. */
 size_t skip_telnet(const uint8_t *s, size_t len, bool blanks);

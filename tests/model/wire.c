@@ -267,7 +267,7 @@ static void attack(struct wire *w, enum alg_side from, const struct segment *rea
 	f.gso_size = 0;
 	f.len = frame_build(f.byte, &forgery.segment, w->gateway->mac[from], host_mac);
 	if (f.len > 14 + GATEWAY_MTU)
-		return; /* the copy of a GSO frame: on the wire there is none so long */
+		return; /* the copy of a GSO frame: too long for the wire */
 	if (forgery.damaged)
 		f.byte[f.len - 1] ^= 1;
 	trace(w, "~> | ", from, !from, &forgery.segment);

@@ -212,7 +212,7 @@ static void test_conversations(void **state)
 	assert_true(good);
 }
 
-/* Who sees nothing has to guess: how many of a million random segments change anything? */
+/* A blind attacker has to guess: how many of a million random segments change anything? */
 static void test_blind(void **state)
 {
 	const struct ftpnat_flow before[2] = {

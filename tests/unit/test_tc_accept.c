@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Blind segments of somebody who knows all but the sequence numbers: they go on and change
+ * Blind segments of an attacker who knows all but the sequence numbers: they go on and change
  * nothing, no state, no clock, no expectation. And the resets that end a session.
  */
 #include <setjmp.h>

@@ -203,7 +203,7 @@ static void test_old_records(void **state)
 	assert_true(dataplane_session(id, &after));
 	assert_memory_equal(&before, &after, sizeof(before));
 
-	/* who has taken it over believes its former owner no more */
+	/* a gateway that has taken it over no longer believes its former owner */
 	assert_true(talk_step(&talk, "second", &(struct step)S("200 ok\r\n", MINE)));
 	assert_true(dataplane_session(id, &before));
 	assert_true((__s32)(before.epoch - line->state.epoch) > 0);
@@ -263,7 +263,7 @@ static void test_end(void **state)
 	assert_int_equal(dataplane_flows(), 2);
 	assert_int_equal(dataplane_expectations(), 1);
 
-	/* the end of another session is none */
+	/* the end of another session changes nothing */
 	end->session++;
 	assert_int_equal(cluster_apply(SECOND, end), FTPNAT_APPLIED_STALE);
 	end->session--;

@@ -236,7 +236,7 @@ static const struct row rows[] = {
 	    C("PORT $c,7,208\r\n", "PORT 0,0,0,0,0,0\r\n", .also = { FTPNAT_NOT_FTP }) } },
 
 	/* ---- a web page that has its visitor banned (NAT slipstreaming) ---- */
-	{ "no login of what is no FTP client, where failed ones ban",
+	{ "no login of a client that speaks no FTP, where failed logins ban",
 	  IN(KEEP4) | IN(FULL6),
 	  counts_logins,
 	  NULL,

@@ -92,7 +92,7 @@ static void test_slow_reader_costs_nobody_else(void **state)
 	assert_int_equal(events(1), FIT + 1);
 }
 
-/* ---- what is told of a connection ---- */
+/* ---- events of a connection ---- */
 
 /* The only event since dataplane_readers(); the test fails when there are more or none. */
 static const struct ftpnat_event *only_event(enum ftpnat_reason reason)

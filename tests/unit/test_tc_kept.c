@@ -63,7 +63,7 @@ static const struct row told[] = {
 		     S("227 (10,66,66,66,1,1)\r", AGAIN(1), OTHER) } },
 };
 
-/* From the end that tells a window, what the other one is told of it. */
+/* The window in a packet of one end, and the one that the other end gets. */
 static const struct window {
 	const char *says;
 	struct step before[4];
@@ -138,7 +138,7 @@ static struct options shift_options(struct talk *talk, enum end from, uint8_t sh
 	return options;
 }
 
-/* What the other end is told of a shift. */
+/* The shift that the other end gets. */
 static uint8_t shift_told(uint8_t shift)
 {
 	return shift == NO_SHIFT || shift < FTPNAT_KEPT_SHIFT ? shift : FTPNAT_KEPT_SHIFT;
@@ -440,7 +440,7 @@ static void test_logs_of_a_burst(void **state)
 	assert_int_equal(dataplane_logs_made(), BURST + 1);
 }
 
-/* What a session has left in its logs is no part of the next one's. */
+/* The next session finds nothing that the last one has left in its logs. */
 static void test_logs_of_another(void **state)
 {
 	static const struct step first[] = {

@@ -245,7 +245,7 @@ static void flow_state(const struct talk *talk, enum end from, struct ftpnat_flo
 	assert_true(dataplane_flow(&key, flow));
 }
 
-/* A packet of `from` that comes in by the other side's interface. */
+/* A packet of `from` that arrives on the other side's interface. */
 static bool strays(const char *says, const struct talk *talk, enum end from,
 		   enum ftpnat_reason reason)
 {

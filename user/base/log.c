@@ -53,7 +53,7 @@ static void print_line(int priority, const struct message *message)
 	fprintf(stderr, "%sftpnat-load: %s%s\n", prefix, place, message->text);
 }
 
-/* A message says what to do behind its last semicolon, if it says so apart. */
+/* A message may have its remedy apart, behind its last semicolon. */
 static const char *remedy_of(const struct message *message, size_t *len)
 {
 	const char *remedy = NULL, *at = message->text;

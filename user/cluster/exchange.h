@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The programs of this gateway, as its cluster sees them: what they publish, what they are
- * told of others, and the frames that wait.
+ * The programs of this gateway, as its cluster sees them: their records, the records of
+ * other gateways, and the frames that wait.
  */
 #ifndef FTPNAT_EXCHANGE_H
 #define FTPNAT_EXCHANGE_H
@@ -94,7 +94,7 @@ bool exchange_take(const struct exchange *x, const struct ftpnat_tuple *key);
  */
 void exchange_release(struct exchange *x, uint64_t known, uint64_t usec);
 
-/* A frame that another gateway has sent on comes in by this interface. */
+/* A frame that another gateway has sent on is injected at this interface. */
 void exchange_inject(struct exchange *x, const char *interface, uint32_t gso,
 		     const uint8_t *frame, size_t len);
 

@@ -68,7 +68,7 @@ void member_see_lateness(struct member *member)
 		exchange_release(&member->exchange, 0, UINT64_MAX);
 }
 
-/* Who isn't synced asks one that is; where none is, the lowest slot has what there is. */
+/* A member that isn't synced asks one that is; if none is, the lowest slot counts as synced. */
 static bool is_synced(struct member *member)
 {
 	const struct peer *synced = member_lowest(member, true),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What members send each other. A multicast is a row of messages; a message is a header
- * and fields: tag, length, value. Who doesn't know a tag skips it, and a field that is
- * missing is zero, so members of different versions understand each other. All numbers are
+ * and fields: tag, length, value. A member that doesn't know a tag skips it, and a field
+ * that is missing is zero, so members of different versions understand each other. All numbers are
  * in network order.
  */
 #ifndef FTPNAT_MESSAGE_H

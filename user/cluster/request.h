@@ -16,7 +16,7 @@ struct requests;
  */
 int requests_open(struct requests **requests, sd_event *event, const char *dir,
 		  void (*see)(void *arg, const char *word), void *arg);
-/* Takes the answer to the request at hand; who has left gets none. */
+/* Takes the answer to the request at hand; a client that has left gets none. */
 void requests_answer(struct requests *requests, json_t *answer);
 void requests_close(struct requests *requests); /* NULL is fine */
 

@@ -57,7 +57,7 @@ struct wire_table {
 		.fields = (fields_), .n = ARRAY_SIZE(fields_)                            \
 	}
 
-/* Who changes one of these adds the member below: else a gateway that takes over lacks it. */
+/* A new member of one of these is added below: else a gateway that takes over lacks it. */
 _Static_assert(sizeof(struct ftp_line) == 28, "line_fields has all of it");
 _Static_assert(sizeof(struct ftp_parser) == 52, "parser_fields has all of it");
 _Static_assert(sizeof(struct ftpnat_stream) == 112, "stream_fields has all of it");

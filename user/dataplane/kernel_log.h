@@ -6,7 +6,7 @@
 #ifndef FTPNAT_KERNEL_LOG_H
 #define FTPNAT_KERNEL_LOG_H
 
-/* Forget what was said and keep what comes. */
+/* Forget earlier messages and keep those that come. */
 void kernel_log_start(void);
 
 struct bpf_object;

@@ -148,7 +148,7 @@ static int start_timer(const struct ftpnat_tc *skel)
 	return err_r(-ENOMEM, "the kernel has no memory for a timer: try again");
 }
 
-/* Makes logs for the first sessions. What fails here is made when a session needs it. */
+/* Creates logs for the first sessions. Those that fail here are created when a session needs them. */
 static void make_logs(const struct ftpnat_tc *skel)
 {
 	_cleanup_free_ struct ftpnat_logs *blank = calloc(1, sizeof(*blank));

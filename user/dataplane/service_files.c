@@ -43,7 +43,7 @@ static bool is_at(int fd, const char *path)
 	       here.st_dev == there.st_dev;
 }
 
-/* The lock of the file at `path`, which is made if there is none. -EBUSY: taken. */
+/* The lock of the file at `path`, which is created if it is missing. -EBUSY: taken. */
 static int lock_file(const char *path, int *lock_fd)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };

@@ -9,7 +9,7 @@
 int slot_put_server(struct slot *slot, const struct config_publish *publish,
 		    const struct config_server *from, struct ftpnat_rule *rule);
 
-/* Forgets servers that are no more, and have no connections left. */
+/* Forgets servers that are no longer configured, and have no connections left. */
 void slot_clear_served(const struct slot *slot);
 
 #endif

@@ -30,7 +30,7 @@ static const char *collector_str(char buf[static FTPNAT_ENDPOINT_STRLEN],
 	return ftpnat_endpoint_str(buf, &ex->collector.addr, ex->collector.port);
 }
 
-/* The first failure is said. */
+/* Only the first failure is logged. */
 static void fails(struct ipfix_export *ex, int err)
 {
 	char text[FTPNAT_ENDPOINT_STRLEN];

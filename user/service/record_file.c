@@ -14,7 +14,7 @@
 #define FILE_MODE 0640 /* whoever may read it: paths and names of users are in it */
 #define DIR_MODE  0750
 
-/* The first failure is said; what follows is counted until it works again. */
+/* The first failure is logged; those that follow are counted until it works again. */
 static void fails(struct record_file *file, int err)
 {
 	if (!file->failed) {

@@ -43,7 +43,7 @@ void records_close(struct records *records);
 
 /*
  * What the configuration asks for, also when it is the same: files are opened again.
- * Reports its errors; a file that can't be opened is none.
+ * Reports its errors; nothing is written to a file that can't be opened.
  */
 int records_configure(struct records *records, const struct config_records *config);
 

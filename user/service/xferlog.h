@@ -9,8 +9,8 @@
 #include "ftpnat_maps.h"
 
 /*
- * A line with its end; false: the transfer has none. A line needs a path and bytes: there
- * is none under TLS, and none of what the server refused before any byte.
+ * A line with its end; false: the transfer has none. A line needs a path and bytes, so there
+ * is none under TLS, and none for a transfer that the server refused before any byte.
  */
 bool xferlog_print(FILE *out, const struct ftpnat_transfer_event *t);
 

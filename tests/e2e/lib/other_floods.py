@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Floods of everything but SYNs: segments without a connection, blind ones of a living one, ICMP errors, fragments."""
+"""Floods of everything but SYNs: segments without a connection, blind ones of an established one, ICMP errors, fragments."""
 
 import socket
 import struct
@@ -55,7 +55,7 @@ class StrayFlood(_Flood):
 
 
 class BlindFlood(_Flood):
-    """Segments with these flags that have the ends of a living connection, and any numbers."""
+    """Segments with these flags that have the ends of an established connection, and any numbers."""
 
     def __init__(self, node, address, flags, sport):
         super().__init__(node, address)

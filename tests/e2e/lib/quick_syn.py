@@ -27,7 +27,7 @@ bpftool cgroup attach "$2" sock_ops pinned /sys/fs/bpf/quick_syn
 echo "$3" >"$2/cgroup.procs"
 """
 
-# Whoever is still in it goes where we came from.
+# Processes that are still in it go where we came from.
 LEAVE = """
 for process in $(cat "$2/cgroup.procs"); do
 	echo "$process" >"$1/cgroup.procs" || :

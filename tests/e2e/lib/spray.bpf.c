@@ -15,7 +15,7 @@
 
 struct spray {
 	__u32 n;      /* gateways; 0: as the stack says */
-	__u32 random; /* packet by packet; else by connection, and each second anew */
+	__u32 random; /* packet by packet; else by connection, other ones each second */
 	__u8 mac[GATEWAYS][8];
 };
 

@@ -74,7 +74,7 @@ void dataplane_listen(const char *addr, uint16_t port, __u16 rule);
 /* index: among all servers; NULL source: none. Its connections are counted for rule 0. */
 void dataplane_server(__u16 index, const char *addr, uint16_t port, const char *source,
 		      __u16 weight);
-/* What this server of rule 0 has; the test fails if it is none. */
+/* The connections of this server of rule 0; the test fails if the rule hasn't this server. */
 struct ftpnat_served dataplane_served(const char *addr, uint16_t port);
 void dataplane_server_drained(__u16 index, const char *addr, uint16_t port);
 void dataplane_select(__u16 index, const char *prefix, uint16_t port, __u16 rule);

@@ -423,7 +423,7 @@ void talk_open(struct talk *talk)
 		{ 'c', .flags = SYN },
 		{ 's', .flags = SYN | ACK },
 		{ 'c', .flags = ACK, .also = { FTPNAT_CONTROL_OPENED } },
-		/* before it has shown its window there is none to answer with */
+		/* until it has shown its window, no answer can carry one */
 		{ 's', .flags = ACK },
 		{ 0 },
 	};
