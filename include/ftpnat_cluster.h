@@ -16,7 +16,7 @@ enum ftpnat_commit {
 	FTPNAT_COMMIT_MAX
 };
 
-/* `on_loss`: what happens while the peers can't be told */
+/* `on_loss`: what happens while the peers can't be informed */
 enum ftpnat_on_loss {
 	FTPNAT_ON_LOSS_WAIT,
 	FTPNAT_ON_LOSS_GO_ON,

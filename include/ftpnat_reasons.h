@@ -294,7 +294,7 @@
 	  "control segment or SYN-ACK that waits until the other gateways of the cluster know what it did", \
 	  "Nothing; ftpnat_cluster_commit_seconds shows how long they wait.") \
 	X(UNCOMMITTED, "uncommitted", \
-	  "control segment dropped because the other gateways could not be told: its sender repeats it", \
+	  "control segment dropped because the other gateways could not be informed: its sender repeats it", \
 	  "Look at ftpnat-load cluster status: run or corosync is away. on_loss: go_on lets it pass.") \
 	X(TAKEN_OVER, "taken_over", \
 	  "connection of another gateway of the cluster whose packets come here now", \

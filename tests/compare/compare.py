@@ -94,7 +94,7 @@ def nat64_markdown(chosen, results, why):
     lines = ["", "## IPv6 clients of IPv4 servers, behind NAT64", "",
              "The same sessions through tayga (Debian's package), without and with a `masquerade` rule with",
              "`prefix64` on the same gateway. Jool has no FTP helper (NICMx/Jool#114). Debian's jool-dkms 4.1.9 builds for Debian's",
-             "kernel (6.1.0-57, its headers unpacked beside it), but a module for this machine's kernel can't be had, and under Debian's in qemu it has not been run.", "",
+             "kernel (6.1.0-57, its headers unpacked beside it), but no module is available for this machine's kernel, and under Debian's in qemu it has not been run.", "",
              f"{nat64_summary(chosen, results, why)}.", "",
              f"| case | what must happen | {' | '.join(heads)} |", f"|---|---|{'---|' * len(heads)}"]
     for i, entry in enumerate(chosen):

@@ -33,7 +33,7 @@ def test_status_names_interfaces_without_fq(make_lab):
     for name in lab.interfaces:
         run(lab.gw.command(["tc", "qdisc", "replace", "dev", name, "root", "pfifo"]), check=False)
     assert sentences(lab) == [
-        f"{name} has not the qdisc fq, so data that leaves there is not held to the rate of rule files: "
+        f"{name} doesn't have the qdisc fq, so data that leaves there is not held to the rate of rule files: "
         f"`tc qdisc replace dev {name} root fq`." for name in lab.interfaces]
     lab.gateway.reload(dict(lab.gateway.config, publish=[
         {key: value for key, value in rule.items() if key != "rate"} for rule in lab.gateway.config["publish"]]))

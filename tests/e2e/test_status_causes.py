@@ -274,7 +274,7 @@ SCENES = {
     "NUMBER new sessions": no_answer,
     "Server SERVER of rule RULE has refused": refusing,
     "Rule RULE has no FAMILY server": all_drained,
-    "NAME has not the qdisc fq": without_fq,
+    "NAME doesn't have the qdisc fq": without_fq,
     "Table NAME is full": full,
     "The last reload": reload_failed,
     "Nobody checks the servers": no_run_for_health,

@@ -212,7 +212,7 @@ static void refuses(const struct ftpnat_cluster *order)
 	assert_true(is_unprotected(&second));
 	assert_true(cluster_told().unprotected >= 7);
 
-	/* on time again: what has not changed since is told by `run` */
+	/* on time again: `run` publishes what has not changed since */
 	cluster_order(&(struct ftpnat_cluster){
 		.tell = 1, .commit = FTPNAT_COMMIT_ALL, .go_on = 1, .refuse = 1 });
 	assert_int_equal(tell(&talk, 0), 0);

@@ -136,8 +136,8 @@ void explain_qos(json_t *list, const struct config_qos *qos, bool stack)
 			config_rate_str(rate, qos->client_rate));
 	if (qos->rule_rate || qos->client_rate)
 		sentence(list,
-			 "The interface that data leaves by delays it, and needs the "
-			 "qdisc fq for that; XDP can't, so TC carries it.");
+			 "The outgoing interface delays the data, and needs the qdisc "
+			 "fq for that; XDP can't delay, so TC carries the data.");
 }
 
 void explain_refused(json_t *list, uint8_t modes, bool foreign)

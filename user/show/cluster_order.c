@@ -43,10 +43,11 @@ static int explain(const char *order, const char *dir, int err)
 {
 	switch (err) {
 	case -ECONNREFUSED:
-		return err_r(EXIT_RUNTIME,
-			     "no `ftpnat-load run` of %s to tell: start it (systemctl "
-			     "start ftpnat), cluster %s is its work",
-			     dir, order);
+		return err_r(
+			EXIT_RUNTIME,
+			"no `ftpnat-load run` of %s, which cluster %s needs: start it "
+			"(systemctl start ftpnat)",
+			dir, order);
 	case -EBUSY:
 		return err_r(EXIT_RUNTIME,
 			     "`ftpnat-load run` is busy with another request or has "
@@ -69,7 +70,7 @@ static void print_text(const char *order, const json_t *answer, ssize_t left)
 	if (!strcmp(order, "take"))
 		printf("took %lld session%s over\n", sessions, sessions == 1 ? "" : "s");
 	else if (!strcmp(order, "resync"))
-		printf("synced, %lld connections were told\n",
+		printf("synced: %lld connections received\n",
 		       json_integer_value(json_object_get(answer, "connections")));
 	else
 		printf("drained: %lld session%s given to slot %lld (%s)\n", sessions,

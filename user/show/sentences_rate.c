@@ -23,9 +23,9 @@ void sentences_rate(const struct view *view, json_t *degraded)
 
 		if (!rtnl_paces((int)state->interface[i].ifindex))
 			fault(degraded, FAULT_RATE,
-			      "%s has not the qdisc fq, so data that leaves there is not "
-			      "held to the rate of rule %s: `tc qdisc replace dev %s root "
-			      "fq`.",
+			      "%s doesn't have the qdisc fq, so data that leaves there is "
+			      "not held to the rate of rule %s: `tc qdisc replace dev %s "
+			      "root fq`.",
 			      name, rule->name, name);
 	}
 }
