@@ -268,7 +268,7 @@ int command_line_set(struct options *options, int option, char **argv)
 			     argv[optind - 1]);
 	default:
 		/* getopt_long() names an option that exists, as `--wide=yes` */
-		if (optopt && strchr(argv[optind - 1], '='))
+		if (optopt && !strncmp(argv[optind - 1], "--", 2))
 			return err_r(EXIT_USAGE, "option %s takes no value: " SEE_HELP,
 				     argv[optind - 1]);
 		return err_r(EXIT_USAGE, "unknown option %s: " SEE_HELP,
