@@ -68,6 +68,8 @@ enum side talk_side(const struct talk *talk, enum end from)
 
 enum ftpnat_reason talk_reason(const struct talk *talk)
 {
+	if (talk->scene->kind == FTPNAT_TRACK)
+		return FTPNAT_TRACKED;
 	return is_local(talk, CLIENT) || is_local(talk, SERVER) ? FTPNAT_TRANSLATED :
 								  FTPNAT_FORWARDED;
 }
@@ -108,8 +110,8 @@ struct packet_spec talk_heard(const struct talk *talk, enum end from)
 	spec.sport = answer.dport;
 	spec.dst = answer.src;
 	spec.dport = answer.sport;
-	/* it is a router that sends it on, and not from or to itself */
-	spec.ttl = is_local(talk, CLIENT) || is_local(talk, SERVER) ? 64 : 63;
+	/* it is a router that sends it on, and not from or to itself, nor the stack */
+	spec.ttl = talk_reason(talk) == FTPNAT_FORWARDED ? 63 : 64;
 	return spec;
 }
 
@@ -354,7 +356,7 @@ bool talk_step(struct talk *talk, const char *says, const struct step *step)
 	enum ftpnat_reason reason = step->reason ? step->reason : talk_reason(talk);
 	uint8_t flags = step->flags ? step->flags : PSH | ACK;
 	uint32_t seq = step->seq ? step->seq : talk->sent[from];
-	bool goes_on = reason == FTPNAT_FORWARDED || reason == FTPNAT_TRANSLATED;
+	bool goes_on = reason == talk_reason(talk);
 	bool copied = step_counts(step, FTPNAT_REPEATED);
 	struct packet_spec copy;
 	char title[512];

@@ -155,7 +155,7 @@ struct packet_spec talk_syn(const struct talk *talk);
 struct packet_spec talk_syn_heard(const struct talk *talk);
 enum hook talk_hook(const struct talk *talk, enum end from);
 enum side talk_side(const struct talk *talk, enum end from);
-/* FORWARDED, or TRANSLATED when the gateway itself is one of the ends. */
+/* FORWARDED, TRANSLATED when the gateway itself is one of the ends, or TRACKED. */
 enum ftpnat_reason talk_reason(const struct talk *talk);
 
 /*
