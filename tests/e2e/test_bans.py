@@ -5,13 +5,16 @@ import contextlib
 import ftplib
 import json
 import os
+import re
 import signal
 import socket
+import struct
 import subprocess
 import time
 
 import pytest
 
+import map_entries
 from lab import DEADLINE, wait_until
 from scenes import login, need, pick, publish
 from servers import Proftpd, Pureftpd, Pyftpdlib, Vsftpd
@@ -222,6 +225,33 @@ def test_a_broken_file_keeps_run_from_nothing(scene):
     comes_in(lab.client, vips[0], server)
     end(running)
     assert b"can't be read" in running.stderr.read()
+
+
+FULL = 65536
+
+
+def fill(lab, numbers):
+    """Bans of 11.1.x.y, straight into the map."""
+    where = map_entries.address("11.1.0.0")[:14]
+    keys = b"".join(struct.pack("=IHH14s2s", 160, 0xffff, 0, where, number.to_bytes(2, "big")) for number in numbers)
+    values = struct.pack("=QIIII", 0, 1, 0, 160, 0).ljust(map_entries.value_size(lab.gateway, "ftpnat_bans"), b"\0") * len(numbers)
+    map_entries.put_all(lab.gateway, "ftpnat_bans", keys, values, len(numbers))
+
+
+def test_many_bans_and_a_full_table(scene):
+    """They are written in large pieces; one more is refused in words, nobody else, and the others hold."""
+    lab, server, vips = scene
+    client, other = lab.clients
+    fill(lab, range(300))
+    command = [lab.gateway.command, "-n", lab.gw.name, "-p", lab.gateway.pin, "ban", client.ip4]
+    # of the shell, which has those of the command when that has ended
+    done = subprocess.run(["sh", "-c", '"$@" && cat /proc/$$/io', "sh", *command], capture_output=True, text=True, check=True)
+    assert int(re.search(r"syscw: (\d+)", done.stdout)[1]) < 300
+    fill(lab, range(300, FULL - 1))
+    done = lab.gateway.load("ban", other.ip4, check=False)
+    assert (done.returncode, f"no room for more than {FULL} bans" in done.stdout) == (1, True)
+    comes_in(other, vips[0], server)
+    is_refused(client, vips[0])
 
 
 # ---- failed logins ----

@@ -181,13 +181,107 @@ static void test_announcing(void **state)
 	}
 }
 
+/* ---- a full table ---- */
+
+/* The number-th IPv6 /64 behind the outer interface, of all that there are. */
+static struct ftpnat_ban_key network(unsigned int number)
+{
+	struct ftpnat_ban_key key = { .len = FTPNAT_BAN_FIXED + 64,
+				      .rule = FTPNAT_BAN_ALL,
+				      .family = FTPNAT_V6,
+				      .addr = address("2001:db8:1::") };
+
+	key.addr.octet[6] = (uint8_t)(number >> 8);
+	key.addr.octet[7] = (uint8_t)number;
+	return key;
+}
+
+static void fill(void)
+{
+	static struct ftpnat_ban_key keys[FTPNAT_MAX_BANS];
+	static struct ftpnat_ban values[FTPNAT_MAX_BANS];
+	__u32 n = FTPNAT_MAX_BANS;
+
+	put(&(struct entry){ "2001:db8:1::/64", FOR_GOOD, -1 });
+	for (unsigned int i = 0; i < n; i++) {
+		keys[i] = network(i);
+		values[i] =
+			(struct ftpnat_ban){ .since = monotonic(), .len = keys[i].len };
+	}
+	assert_int_equal(bpf_map_update_batch(dataplane_fd("ftpnat_bans"), keys, values,
+					      &n, NULL),
+			 0);
+}
+
+static bool is_banned(const char *client)
+{
+	static uint16_t port = 50000; /* a SYN of a connection that exists is let in */
+	struct packet_spec spec = strchr(client, ':') ? syn6 : syn4;
+	struct packet packet;
+	struct run run;
+
+	spec.src = client;
+	spec.sport = port++;
+	syn_build(&packet, &spec);
+	dataplane_run(&run, INGRESS, OUTER, &packet, 0);
+	return run.action == TC_SHOT;
+}
+
+/* A login that fails once too often, from this port: is it counted so? */
+static bool fails(struct talk *talk, uint16_t port, enum ftpnat_reason full)
+{
+	const struct step steps[] = {
+		C("PASS b\r\n"),
+		S("530 no\r\n", "421 Too many failed logins, try again later.\r\n",
+		  .also = { FTPNAT_LOGIN_BANNED, full }),
+		{ 0 },
+	};
+
+	talk_init(talk, scene_get(KEEP4));
+	talk->client_port = talk->seen_port = port;
+	talk_open(talk);
+	return talk_steps(talk, "a failed login", steps);
+}
+
+/*
+ * What is banned stays so. A client that fails too often is not banned any more, and nobody else
+ * is refused; its session ends. The next one is banned when there is room.
+ */
+static void test_full(void **state)
+{
+	const struct scene *scene = scene_get(KEEP4);
+	struct ftpnat_rule rule = scene_rule(scene);
+	const struct ftpnat_ban_key key = network(4711);
+	struct talk talk;
+
+	(void)state;
+	rule.per_client = (struct ftpnat_per_client){ .failed_logins = 1,
+						      .failed_time = 600,
+						      .ban_time = 600 };
+	scene_configure(scene, &rule);
+	dataplane_listen(syn6.dst, syn6.dport, 0);
+	clear();
+	fill();
+	assert_true(is_banned("2001:db8:1::7"));
+	assert_true(is_banned("2001:db8:1:1267::7"));
+	assert_true(is_banned("2001:db8:1:ffff::7"));
+	assert_true(fails(&talk, CLIENT_PORT, FTPNAT_BANS_FULL));
+	assert_false(is_banned(scene->client));
+	assert_int_equal(bpf_map_delete_elem(dataplane_fd("ftpnat_bans"), &key), 0);
+	assert_true(fails(&talk, CLIENT_PORT + 1, 0));
+	assert_true(is_banned(scene->client));
+	assert_true(is_banned("2001:db8:1::7"));
+	clear();
+}
+
 int main(void)
 {
 	struct CMUnitTest tests[32] = {
 		cmocka_unit_test(test_announced),
 		cmocka_unit_test(test_announcing),
+		cmocka_unit_test(test_full),
 	};
-	size_t n = 2;
+	size_t n = 3;
 
 	n += rows_as_tests(tests + n, rows, ARRAY_SIZE(rows), sizeof(rows[0]), test_row);
 	return _cmocka_run_group_tests("tc_bans", tests, n, dataplane_setup,

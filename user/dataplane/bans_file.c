@@ -84,13 +84,18 @@ static void fresh_path(const char *path, char fresh[static FRESH_LEN])
 static int write_file(const char *path, json_t *doc)
 {
 	_cleanup_close_ int fd = -1, dir_fd = -1;
+	_cleanup_fclose_ FILE *file = NULL;
 	char fresh[FRESH_LEN];
 
 	fresh_path(path, fresh);
 	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
+	file = fd < 0 ? NULL : fdopen(fd, "w");
+	if (!file)
 		return -errno;
-	if (json_dumpfd(doc, fd, JSON_INDENT(2)) || fsync(fd) || rename(fresh, path)) {
+	TAKE_FD(fd);
+	/* in large pieces: json_dumpfd() has a system call for each word */
+	if (json_dumpf(doc, file, JSON_INDENT(2)) || fflush(file) ||
+	    fsync(fileno(file)) || rename(fresh, path)) {
 		int err = errno ? -errno : -EIO;
 
 		unlink(fresh);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Flows and other entries, put into the maps of a running dataplane by hand."""
 
+import ctypes
 import ipaddress
 import json
 import os
@@ -8,9 +9,11 @@ import struct
 import time
 
 from loader_host import sh
+from tcx import bpf
 
 CONTROL, DATA = 0, 1
 CLIENT, ACTIVE = 0x01, 0x02
+OBJ_GET, UPDATE_BATCH = 7, 26
 SYN, ACK, FIN, RST, TOLD = 0x01, 0x02, 0x04, 0x08, 0x40
 
 
@@ -32,6 +35,17 @@ def tuple_bytes(source, destination):
 def put(host, name, key, value):
     sh("bpftool", "map", "update", "pinned", os.path.join(host.pin, name), "key", "hex",
        *key.hex(" ").split(), "value", "hex", *value.hex(" ").split())
+
+
+def put_all(host, name, keys, values, number):
+    """Many entries by one system call."""
+    path = ctypes.create_string_buffer(os.path.join(host.pin, name).encode())
+    fd = bpf(OBJ_GET, struct.pack("=QII", ctypes.addressof(path), 0, 0))
+    try:
+        keys, values = ctypes.create_string_buffer(keys), ctypes.create_string_buffer(values)
+        bpf(UPDATE_BATCH, struct.pack("=QQQQIIQQ", 0, 0, ctypes.addressof(keys), ctypes.addressof(values), number, fd, 0, 0))
+    finally:
+        os.close(fd)
 
 
 def put_flow(host, key, to, *, kind=CONTROL, flags=0, tcp=SYN | ACK, packets=0, size=0,

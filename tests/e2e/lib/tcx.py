@@ -18,7 +18,8 @@ NEXT, PASS = -1, 0
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def _bpf(command, attr):
+def bpf(command, attr):
+    """The system call; OSError."""
     attr = ctypes.create_string_buffer(attr, 128)
     result = _libc.syscall(BPF, command, attr, len(attr))
     if result < 0:
@@ -33,7 +34,7 @@ class Tcx:
         self.node = node
         insns = ctypes.create_string_buffer(struct.pack("<BBhiBBhi", 0xb7, 0, 0, verdict, 0x95, 0, 0, 0))
         licence = ctypes.create_string_buffer(b"GPL")
-        self.fd = _bpf(PROG_LOAD, struct.pack("<IIQQIIQII16s", SCHED_CLS, 2, ctypes.addressof(insns),
+        self.fd = bpf(PROG_LOAD, struct.pack("<IIQQIIQII16s", SCHED_CLS, 2, ctypes.addressof(insns),
                                               ctypes.addressof(licence), 0, 0, 0, 0, 0, name.encode()))
         with node.inside():
             self.ifindex = socket.if_nametoindex(interface)
@@ -47,7 +48,7 @@ class Tcx:
 
     def _do(self, command):
         with self.node.inside():
-            _bpf(command, struct.pack("<III", self.ifindex, self.fd, INGRESS))
+            bpf(command, struct.pack("<III", self.ifindex, self.fd, INGRESS))
 
     def __enter__(self):
         return self
