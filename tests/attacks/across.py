@@ -8,9 +8,10 @@ from attacks import entered
 from ground import MASQ64, NAT46, NAT64
 from world import GROW6, PUBLISH, PUBLISH6
 
-# Those that write PASV and its 227 themselves, which here each side has in another form
+# Those that write PASV and its 227 themselves, which here each side has in another form, or EPSV ALL, which IPv4
+# servers don't get (RFC 6384 section 6)
 SAME_FAMILY = ("227 in the server's name", "227 to what the client dialled", "227 with a foreign address", "hidden 227",
-               "SACK of a line", "line damaged on its way")
+               "SACK of a line", "line damaged on its way", "default data port after EPSV ALL")
 
 # An IPv6 server has no IPv4 options
 SERVER_OF_IPV4 = "segment with a source route"

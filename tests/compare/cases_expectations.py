@@ -9,6 +9,7 @@ from world import CONTROL, FULL, GROW, GROW6, PUBLISH, PUBLISH6, SCANNED, STRANG
 EXPECTATIONS = "expectations"
 POLICY = "addresses and ports of others"
 SCANS = "what a scan finds"
+DEFAULT = "the default data port"
 
 KINDS = (("PORT", GROW), ("EPRT", GROW6), ("227", PUBLISH), ("229", PUBLISH6))
 
@@ -322,3 +323,32 @@ def _found(s, source, want):
     if found != want:
         raise Failed(f"ports {sorted(found)[:8]} lead to the server, {sorted(want)} should")
     return f"ports {sorted(found)}"
+
+
+# ---- the default data port ----
+
+def _default(name, must, rules=(GROW, GROW6, PUBLISH, PUBLISH6)):
+    """A case for each rule; the function gets the scene, and the data connection as if a PORT had named the control port."""
+    def enter(function):
+        for rule in rules:
+            @case(DEFAULT, name, must, rule)
+            def run(s):
+                s.says(s.client, b"RETR file\r\n")
+                return function(s, port_line(s.rule.client, s.client.local[1]), (s.rule.seen, s.server.remote[1]))
+    return enter
+
+
+@_default("RETR without PORT or PASV", "The server connects from its port L-1 to the client's control port (RFC 959 "
+          "section 3.2), and the control connection stays in step.")
+def default_port(s, line, end):
+    s.says(s.server, b"150 here\r\n")
+    s.data(line, end)
+    s.says(s.server, b"226 done\r\n")
+    s.in_step()
+
+
+@_default("RETR without PORT or PASV, refused", "A transfer that the server refuses opens nothing.")
+def default_refused(s, line, end):
+    s.says(s.server, b"550 no such file\r\n")
+    s.shut(line, end, "though the server refused the transfer")
+    s.in_step()
