@@ -2,16 +2,20 @@
 """Who may come in, and how many: with real clients and servers."""
 
 import ftplib
+import http.server
 import ipaddress
 import os
+import re
 import socket
+import subprocess
+import threading
 import time
 
 import pytest
 
 from follower import Follower
 from scenes import login, masquerade, need, pick, publish
-from servers import Vsftpd
+from servers import TOP, Vsftpd
 
 pytestmark = pytest.mark.ftpnat
 
@@ -115,21 +119,79 @@ def test_reload_of_a_file_and_living_sessions(scene):
 
 
 def test_a_hundred_thousand_prefixes(scene):
+    """Half of them IPv6: the first and the last one match, and no other address does."""
     lab, server, vips = scene(refuse="reset")
     first, second = lab.clients
     path = lab.file("deny")
     with open(path, "w") as file:
-        for number in range(100_000):
-            file.write(f"{ipaddress.ip_address(0x0B000000 + 2 * number)}\n")
         file.write(f"{first.ip4}\n")
+        file.writelines(f"{ipaddress.ip_address(0x0B000000 + 2 * number)}\n" for number in range(49_999))
+        file.writelines(f"2001:db8:{number:x}::/48\n" for number in range(49_999))
+        file.write(f"{second.ip6}\n")
     config = {"publish": [publish("files", vips, [server], deny={"file": path}, refuse="reset")]}
     started = time.monotonic()
     lab.gateway.reload(config)
-    print(f"reload with 100,001 prefixes: {time.monotonic() - started:.2f} s")
+    print(f"reload with 100,000 prefixes: {time.monotonic() - started:.2f} s")
     is_reset(first, vips[0])
+    is_reset(second, vips[1])
     comes_in(second, vips[0], server)
+    comes_in(first, vips[1], server)
     said = lab.gateway.load("check").stdout
-    assert f"the 100001 prefixes of {path} may not connect." in said
+    assert f"the 100000 prefixes of {path} may not connect." in said
+
+
+BLOCKLIST = "http://127.0.0.1:41412/security/blocklist"  # of docs/service.md
+
+
+class Blocklist(http.server.BaseHTTPRequestHandler):
+    """A value a line, as CrowdSec's blocklist mirror answers in its format plain_text."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.server.text.encode())
+
+    def log_message(self, *_):
+        pass
+
+
+def script_of_the_docs(lab, url, path):
+    """The one that fetches a blocklist, for this lab."""
+    with open(os.path.join(TOP, "docs", "service.md")) as file:
+        text, = re.findall(r"```sh\n(#!/bin/sh\n.*?)```", file.read(), re.S)
+    command = " ".join([lab.gateway.command, "-n", lab.gw.name, "-p", lab.gateway.pin, "-c", lab.gateway.path])
+    for old, new in ((BLOCKLIST, url), ("/etc/ftpnat/blocklist.txt", path), ("ftpnat-load", command),
+                     ("systemctl reload ftpnat", f"{command} reload")):
+        assert old in text
+        text = text.replace(old, new)
+    return ["sh", "-c", text]
+
+
+def test_a_blocklist_that_changes(scene):
+    """The script of docs/service.md: what is no address is left out, and what can't be fetched or read changes nothing."""
+    lab, server, vips = scene(refuse="reset")
+    first, second = lab.clients
+    path = lab.file("blocklist")
+    with open(path, "w"):
+        pass
+    lab.gateway.write({"publish": [publish("files", vips, [server], deny={"file": path}, refuse="reset")]})
+    with http.server.HTTPServer(("127.0.0.1", 0), Blocklist) as mirror:
+        threading.Thread(target=mirror.serve_forever, daemon=True).start()
+        script = script_of_the_docs(lab, f"http://127.0.0.1:{mirror.server_port}/", path)
+        mirror.text = f"{first.ip4}\n{first.ip4}\nFR\n{second.ip6}/128\n"
+        subprocess.run(script, check=True, timeout=60)
+        is_reset(first, vips[0])
+        is_reset(second, vips[1])
+        comes_in(second, vips[0], server)
+        mirror.text = "10.1.0.1/16\n"
+        assert subprocess.run(script, timeout=60).returncode == 1
+        is_reset(first, vips[0])
+        comes_in(second, vips[0], server)
+        mirror.text = ""
+        subprocess.run(script, check=True, timeout=60)
+        comes_in(first, vips[0], server)
+        mirror.shutdown()
+    assert subprocess.run(script, timeout=60).returncode != 0
 
 
 def test_events_of_refusals_are_rationed(scene):
