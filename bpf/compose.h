@@ -129,47 +129,6 @@ static __always_inline bool segment_untouched(struct scan *c, __u32 from, __u32 
 	       !seq_before(edit_at(c->stream, c->log, seg->compose.edit)->start, until);
 }
 
-struct summing {
-	struct payload *payload;
-	struct scratch *s;
-};
-
-#define SUM_CHUNK 512 /* the helper's limit before 6.13 */
-
-static long sum_chunk(__u32 i, struct summing *c)
-{
-	__u32 off = i * SUM_CHUNK, len;
-
-	if (off >= c->s->payload_sum.len)
-		return 1;
-	len = (c->s->payload_sum.len - off + 3) & ~3U; /* padded with zeros */
-	if (len > SUM_CHUNK)
-		len = SUM_CHUNK;
-	barrier_var(len);
-	if (len > SUM_CHUNK)
-		return 1;
-	off = bounded(off, PAYLOAD_LEN) & ~(SUM_CHUNK - 1U);
-	c->s->payload_sum.sum = (__u32)bpf_csum_diff(
-		0, 0, (__be32 *)(c->payload->byte + off), len, c->s->payload_sum.sum);
-	return 0;
-}
-
-/* Internet checksum of a payload, added to `seed`; pads the buffer with zeros. */
-static __noinline __u32 payload_sum(struct scratch *s, struct payload *payload,
-					 __u32 len, __u32 seed)
-{
-	struct summing c = { .payload = payload, .s = s };
-
-	__u32 i;
-
-	for (i = 0; i < 3 && (len + i) & 3; i++)
-		payload->byte[bounded(len + i, PAYLOAD_LEN)] = 0;
-	s->payload_sum.len = len;
-	s->payload_sum.sum = seed;
-	bpf_loop(PAYLOAD_LEN / SUM_CHUNK, sum_chunk, &c, 0);
-	return s->payload_sum.sum;
-}
-
 /*
  * Replaces the packet's payload with what the receiver gets for [seg->compose.at,
  * until), as far as it fits; seg->compose.at then points to its end. GO_ON or

@@ -144,8 +144,11 @@ __noinline bool flow_look(struct __sk_buff *skb)
 	return true;
 }
 
-/* The packet in the scratch memory is one of the flow's: clocks and TCP state. */
-static __always_inline void flow_seen(struct __sk_buff *skb, struct scratch *s,
+/*
+ * The packet in the scratch memory is one of the flow's: clocks and TCP state. False: its
+ * receiver would not accept it, and it changes nothing.
+ */
+static __always_inline bool flow_seen(struct __sk_buff *skb, struct scratch *s,
 				      struct ftpnat_flow *flow, __u32 now)
 {
 	const struct packet *p = &s->packet;
@@ -159,6 +162,7 @@ static __always_inline void flow_seen(struct __sk_buff *skb, struct scratch *s,
 		count(FTPNAT_IGNORED);
 	else if (flow->seen != now)
 		flow->seen = now;
+	return accepted;
 }
 
 #endif

@@ -165,6 +165,7 @@ static __always_inline enum ftpnat_reason control_locked(struct scan *c,
 			count(FTPNAT_IGNORED);
 		return GO_ON;
 	}
+	c->s->tells = true;
 	if (control_ttl(c) || (p->flags & TH_URG && control_urgent(c)))
 		return FTPNAT_WRITE;
 	control_ack(c);
@@ -273,12 +274,13 @@ __noinline enum ftpnat_reason control_packet(struct __sk_buff *skb,
 				record_of_packet(s, flow);
 				s->record_has = 0;
 				s->waits = record_waits(s, egress);
+				s->tells = false;
 				if (s->injected)
 					record_released();
 			}
 			if (logs_look(&c)) {
 				verdict = control_locked(&c, flow);
-				if (clustered() && (p->len || s->record_has))
+				if (clustered() && s->tells && (p->len || s->record_has))
 					control_tell(&c, verdict);
 				if (!p->len)
 					logs_leave(session, seg->now);

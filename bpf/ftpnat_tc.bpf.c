@@ -66,12 +66,15 @@ static __noinline enum ftpnat_reason parse_further(struct __sk_buff *skb, bool e
 /*
  * Have the other gateways of the cluster to know what this packet did? Both SYNs: the answer
  * may come to another gateway. Of data connections that they are open, and each end's end.
+ * What changes nothing tells nothing: else a flood of it would be multicast.
  */
 static __always_inline bool packet_tells(const struct scratch *s,
-					 const struct ftpnat_flow *flow)
+					 const struct ftpnat_flow *flow, bool accepted)
 {
 	const struct packet *p = &s->packet;
 
+	if (!accepted)
+		return s->record_has;
 	if (p->flags & TH_SYN)
 		return !(p->flags & TH_ACK) == !(flow->tcp & FTPNAT_TCP_ACK);
 	return flow->kind == FTPNAT_DATA &&
@@ -88,7 +91,7 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 	struct scratch *s;
 	struct packet *p;
 	enum ftpnat_reason verdict, routed;
-	bool fresh, tagged;
+	bool fresh, tagged, accepted = false;
 	__u32 now;
 
 	if (skb->cb[4] == (egress ? SEEN_MARK : ANSWER_MARK)) {
@@ -168,8 +171,8 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 	}
 	if ((flow->kind == FTPNAT_DATA && !(cluster && s->shared)) || p->flags & TH_SYN ||
 	    !(flow->tcp & FTPNAT_TCP_ACK))
-		flow_seen(skb, s, flow, now);
-	if (cluster && !s->injected && packet_tells(s, flow)) {
+		accepted = flow_seen(skb, s, flow, now);
+	if (cluster && !s->injected && packet_tells(s, flow, accepted)) {
 		record_of_packet(s, flow);
 		verdict = record_tell(skb, flow->session, false,
 				      p->flags & TH_SYN && record_waits(s, egress),

@@ -9,6 +9,7 @@
 
 #include "forward.h"
 #include "icmp_write.h"
+#include "payload.h"
 
 #define QUOTED_TCP     8  /* bytes that every error quotes: ports and sequence number */
 #define QUOTED_TCP_ALL 20 /* without options */
@@ -241,12 +242,31 @@ static __always_inline __u32 quoted_tcp(struct __sk_buff *skb, struct scratch *s
 	return len;
 }
 
+/*
+ * Is the checksum of the error right? It gets a new one, which would be right whatever it
+ * says: nobody behind us could tell any more.
+ */
+static __always_inline bool icmp_csum_holds(struct __sk_buff *skb, struct scratch *s)
+{
+	struct payload *message = payload_out();
+	const struct packet *p = &s->packet;
+	__u32 len = p->ip_len - (p->l4 - p->l3), seed = 0;
+
+	if (!message || !len || len > PAYLOAD_LEN ||
+	    bpf_skb_load_bytes(skb, p->l4, message->byte, bounded_len(len, PAYLOAD_LEN)))
+		return false;
+	if (p->v6)
+		seed = (__u32)bpf_csum_diff(0, 0, (__be32 *)&p->tuple.src, 32,
+					    bpf_htonl(len + IPPROTO_ICMPV6));
+	return fold16(payload_sum(s, message, len, seed)) == 0xffff;
+}
+
 enum icmp_xlat { ICMP_XLAT_DONE, ICMP_XLAT_NONE, ICMP_XLAT_BROKEN };
 
 /*
  * The error in the scratch memory, which quotes a packet of s->quoted, becomes one of the
  * other family with the addresses of s->to; `seq` as the sender of the quoted packet counts.
- * NONE: there is no such error, nothing is changed. BROKEN: half written.
+ * NONE: there is no such error, or its checksum is wrong; nothing is changed. BROKEN: half written.
  */
 __noinline enum icmp_xlat icmp_xlat(struct __sk_buff *skb, __u32 seq)
 {
@@ -263,7 +283,8 @@ __noinline enum icmp_xlat icmp_xlat(struct __sk_buff *skb, __u32 seq)
 	v6 = !p->v6;
 	header = v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
 	protocol = v6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP);
-	if (bpf_skb_load_bytes(skb, p->l4, &icmp, sizeof(icmp)) ||
+	if (!icmp_csum_holds(skb, s) ||
+	    bpf_skb_load_bytes(skb, p->l4, &icmp, sizeof(icmp)) ||
 	    bpf_skb_load_bytes(skb, s->quoted.ip + offsetof(struct iphdr, tot_len),
 			       &quoted_len, sizeof(quoted_len)) ||
 	    !(v6 ? icmp_to_v6(&icmp, bpf_ntohs(quoted_len)) : icmp_to_v4(&icmp)))

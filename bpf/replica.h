@@ -118,6 +118,22 @@ static __always_inline bool replica_again(const struct packet *p,
 }
 
 /*
+ * Is the packet at hand, of another's control connection, near what its session has said? Of
+ * what isn't, its owner would make nothing either. So who knows ports only can't have its
+ * packets multicast, nor move `end`.
+ */
+static __noinline bool replica_near(const struct scratch *s,
+				    const struct ftpnat_flow *flow)
+{
+	__u32 dir = flow->flags & FTPNAT_FLOW_CLIENT ? FTPNAT_FROM_CLIENT :
+						       FTPNAT_FROM_SERVER;
+	const struct ftpnat_session *session = session_of_control(&s->packet.tuple, flow);
+
+	return !session || seq_near(s->packet.seq, session->stream[dir].next,
+				    0x10000U << (session->wscale[!dir] & 15));
+}
+
+/*
  * This packet, which arrived on an interface, belongs to another gateway. While that one is
  * alive, it gets the packets of control connections, of handshakes and resets; other packets
  * of data connections are translated here as well as there. GO_ON: it is this gateway's turn.
@@ -134,7 +150,7 @@ static __noinline enum ftpnat_reason replica_packet(struct __sk_buff *skb,
 	if (s->injected || s->sent_on || !s->packet.l3 || !cluster_has(owner))
 		return GO_ON;
 	s->shared = replica_shares(s, flow);
-	if (s->shared ||
+	if (s->shared || (flow->kind == FTPNAT_CONTROL && !replica_near(s, flow)) ||
 	    (flow->kind == FTPNAT_DATA && flow->tcp & FTPNAT_TCP_ACK &&
 	     (s->packet.flags & (TH_SYN | TH_RST | TH_ACK)) == TH_ACK) ||
 	    replica_again(&s->packet, flow))

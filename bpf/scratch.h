@@ -327,6 +327,7 @@ struct scratch {
 	struct ftpnat_expected_key replica_expectation; /* replica_expects() */
 	__u32 record_has;				/* control_claim() */
 	bool waits;    /* the packet at hand goes on only when others know */
+	bool tells;    /* the control segment at hand may have changed its session */
 	bool injected; /* the packet at hand has waited for the peers already */
 	bool sent_on;  /* another gateway has sent it on to this one */
 	bool shared;   /* it is another gateway's, and goes on here all the same */

@@ -147,7 +147,7 @@
 	  "events lost because a reader's ring buffer was full, each counted once per reader", \
 	  "Make sure that what reads the output of ftpnat-load events, or the log of run, is fast enough.") \
 	X(ICMP_DROPPED, "icmp_dropped", \
-	  "ICMP error that can't be forwarded: hop limit or size", \
+	  "ICMP error that can't be forwarded: hop limit, size, or, across families, its kind or checksum", \
 	  "Nothing.") \
 	X(XDP_PASS, "xdp_pass", \
 	  "packet that XDP left to TC, which counts it again", \

@@ -16,7 +16,8 @@ from siege import Siege
 from world import Failed
 
 MODULES = ("sources", "acceptance", "hidden_lines", "handshakes", "options", "data_connections", "icmp_errors", "guards",
-           "policy", "default_port", "readings_of_replies", "browsers", "sockets", "answers", "floods", "across", "families")
+           "policy", "default_port", "readings_of_replies", "browsers", "sockets", "answers", "floods", "fallback", "across",
+           "families")
 FUZZER = "fuzz-packets"  # its name in `unmet`
 UNMET = os.path.join(os.path.dirname(os.path.abspath(__file__)), "unmet")
 

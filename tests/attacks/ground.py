@@ -21,6 +21,9 @@ TRACK6 = Rule("track IPv6", "fd00:1:1::40", "fd00:2:1::8", "fd00:2:1::8", "fd00:
 LIMITED = Rule("publish, passive, no TLS", "10.1.1.31", "192.0.2.11", "10.2.1.101", "10.1.1.31")
 # passive mode only, and TLS with data ports
 CAUTIOUS = Rule("publish, passive, TLS", "10.1.1.32", "192.0.2.14", "10.2.1.10", "10.1.1.32")
+# the same policy; its server is drained, and 10.2.1.102 the fallback
+FALLBACK = Rule("publish, fallback, passive", "10.1.1.33", "192.0.2.15", "10.2.1.102", "10.1.1.33")
+DRAINED = "10.2.1.98"
 # client and server of different families
 NAT64 = Rule("publish IPv6 to IPv4", "fd00:1:1::61", "2001:db8::11", "10.2.1.21", "10.2.1.1")
 NAT46 = Rule("publish IPv4 to IPv6", "10.1.1.61", "192.0.2.13", "fd00:2:1::21", "fd00:2:1::1")
@@ -37,9 +40,10 @@ class Masquerade64(Rule):
 
 
 MASQ64 = Masquerade64("masquerade IPv6 to IPv4", CLIENT64, behind("10.2.1.21"), "10.2.1.21", GROW.seen)
-RULES = (GROW, GROW6, PUBLISH, PUBLISH6, FULL, TRACK, TRACK6, LIMITED, CAUTIOUS, NAT64, NAT46, MASQ64)
+RULES = (GROW, GROW6, PUBLISH, PUBLISH6, FULL, TRACK, TRACK6, LIMITED, FALLBACK, CAUTIOUS, NAT64, NAT46, MASQ64)
 
 ASIDE = {"v4": "10.1.2.7", "v6": "fd00:1:2::7"}  # a host on the third link
+POLICY = {"modes": ["passive"], "tls": "deny", "commands": {"deny": ["DELE"]}}
 GUARDED = [20, "1024-65535"]
 
 
@@ -53,9 +57,10 @@ def configuration(lab):
                 "servers": [end(PUBLISH6.server, CONTROL)]},
                {"name": "full", "listen": end(FULL.dial, CONTROL), "servers": [end(FULL.server, CONTROL)],
                 "source": "gateway"},
-               {"name": "limited", "listen": end(LIMITED.dial, CONTROL),
-                "servers": [end(LIMITED.server, CONTROL)], "modes": ["passive"], "tls": "deny",
-                "commands": {"deny": ["DELE"]}},
+               {"name": "limited", "listen": end(LIMITED.dial, CONTROL), "servers": [end(LIMITED.server, CONTROL)],
+                **POLICY},
+               {"name": "fallback", "listen": end(FALLBACK.dial, CONTROL), "servers": [end(DRAINED, CONTROL)],
+                "fallback": end(FALLBACK.server, CONTROL), **POLICY},
                {"name": "cautious", "listen": end(CAUTIOUS.dial, CONTROL),
                 "servers": [end(CAUTIOUS.server, CONTROL)], "modes": ["passive"], "tls_data_ports": "60000-60099"}]
     publish += [{"name": name, "listen": end(rule.dial, CONTROL), "servers": [end(rule.server, CONTROL)],
@@ -125,10 +130,15 @@ class Ground(World):
         super().__init__(lab)
         self.aside = self._wire(lab.clients[1], set(ASIDE.values()))
         self._add(self.near, lab.client, addresses_of(RULES, "client"))
-        self._add(self.far, lab.server, addresses_of(RULES, "server"))
+        self._add(self.far, lab.server, addresses_of(RULES, "server") | {DRAINED})
         for node in (lab.client, lab.server):
             prepare_end(node, "eth0")  # for native XDP
-        self.gateway.up(configuration(lab))
+        self._up(configuration(lab))
+
+    def _up(self, config):
+        self.gateway.up(config)
+        if self.is_ours:
+            self.gateway.load("servers", "drain", "fallback", DRAINED)
 
     def _add(self, wire, node, addresses):
         """More hosts on the wire."""
@@ -147,7 +157,7 @@ class Ground(World):
             self.gateway.down()  # only then can they get another size
         elif xdp == self.gateway.config.get("xdp"):
             return
-        self.gateway.up({**configuration(self.lab), "xdp": xdp, "limits": limits})
+        self._up({**configuration(self.lab), "xdp": xdp, "limits": limits})
 
     def close(self):
         self.aside.close()

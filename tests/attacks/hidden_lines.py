@@ -9,7 +9,7 @@ that the rule refuses, and that the gateway took for a retransmission.
 from acceptance import FLAWS
 from attacks import ACCEPTANCE, attack
 from forge import URG
-from ground import CAUTIOUS, LIMITED
+from ground import CAUTIOUS, FALLBACK, LIMITED
 from lines import commas
 from rawtcp import ACK, MTU, PSH, WINDOW
 from scene import shown
@@ -31,7 +31,7 @@ def eprt(address, number=2001):
 
 def forbidden(s):
     """A line that the rule refuses, by verb."""
-    if s.rule is LIMITED:
+    if s.rule in (LIMITED, FALLBACK):
         return {"PORT": port(s.rule.client), "AUTH": b"AUTH TLS\r\n"}
     if s.six:
         return {"EPRT": eprt(FOREIGN["v6"])}

@@ -5,6 +5,7 @@ import struct
 from dataclasses import replace
 
 from attacks import ACCEPTANCE, SOURCE, attack
+from ground import NAT46, NAT64
 from rawtcp import difference, fold, ip_header, ip_packet, pseudo, total
 from sources import GROW, GROW6, PUBLISH, PUBLISH6
 from world import Failed
@@ -48,6 +49,13 @@ def _forge(s, reader, wire, source, kind, offset, error=0):
     return [e for e in sender.wire.errors if (e.quote.source, e.quote.destination) == (sender.local, sender.remote)], sender
 
 
+def _router(s, link):
+    """One on the link, of the family in which the server is dialled."""
+    four, six = {"far": ("10.2.1.254", "fd00:2:1::254"), "near": ("10.1.1.254", "fd00:1:1::254"),
+                 "aside": ("10.1.2.7", "fd00:1:2::7")}[link]
+    return six if ":" in s.rule.server else four
+
+
 def _acceptable(errors, sender):
     """Would the sender's TCP believe one: is the quoted sequence number in flight? RFC 5927 section 4.1"""
     for error in errors:
@@ -57,19 +65,20 @@ def _acceptable(errors, sender):
     return None
 
 
-for _version, _rules in (("v4", (PUBLISH, GROW)), ("v6", (PUBLISH6, GROW6))):
+# by the family of the server, whose packets are quoted
+for _version, _rules, _ours in (("v4", (PUBLISH, GROW), False), ("v6", (PUBLISH6, GROW6), False),
+                                ("v4", (NAT64,), True), ("v6", (NAT46,), True)):
     @attack(ACCEPTANCE, "ICMP error about what is not in flight:", BLIND,
             "It is not made one that a TCP believes (RFC 5927 section 4.1).", _rules,
             {f"{name}, {where}": (kind, offset) for name, kind in KINDS[_version].items()
-             for where, offset in (("far ahead", 2**30), ("far behind", -2**30), ("acknowledged long ago", -40))})
+             for where, offset in (("far ahead", 2**30), ("far behind", -2**30), ("acknowledged long ago", -40))}, ours=_ours)
     def not_in_flight(s, kind, offset):
         # an edit behind which numbers differ, and a segment that nobody has acknowledged
         s.opens(s.line(s.main_verb()))
         s.server.mute = True
         s.client.send(b"SITE " + b"x" * 100 + b"\r\n")
         s.world.settle()
-        wire, router = (s.far, "fd00:2:1::254" if s.six else "10.2.1.254")
-        errors, sender = _forge(s, s.server, wire, router, kind, offset)
+        errors, sender = _forge(s, s.server, s.far, _router(s, "far"), kind, offset)
         s.server.mute = False
         s.server.acknowledge()
         s.world.settle()
@@ -80,13 +89,12 @@ for _version, _rules in (("v4", (PUBLISH, GROW)), ("v6", (PUBLISH6, GROW6))):
 
     @attack(SOURCE, "ICMP error by a link where the quoted packet never was:", "another link, sees the session",
             "An error comes from the link that the packet left by.", _rules,
-            {f"{name}, {link}": (kind, link) for name, kind in KINDS[_version].items() for link in ("near", "aside")})
+            {f"{name}, {link}": (kind, link) for name, kind in KINDS[_version].items() for link in ("near", "aside")}, ours=_ours)
     def wrong_link(s, kind, link):
         s.client.send(b"NOOP\r\n")
         s.world.settle()
         s.server.take()
-        address = {"near": ("10.1.1.254", "fd00:1:1::254"), "aside": ("10.1.2.7", "fd00:1:2::7")}[link][s.six]
-        errors, _ = _forge(s, s.server, getattr(s.world, link), address, kind, 0)
+        errors, _ = _forge(s, s.server, getattr(s.world, link), _router(s, link), kind, 0)
         s.server.send(b"200 ok\r\n")
         s.world.settle()
         s.client.take()
@@ -94,12 +102,12 @@ for _version, _rules in (("v4", (PUBLISH, GROW)), ("v6", (PUBLISH6, GROW6))):
             raise Failed(f"the client gets {errors[0].kind} by a link that its packet did not leave by")
 
     @attack(ACCEPTANCE, "ICMP error with a bad checksum:", BLIND, "It is not an error.", _rules,
-            {name: (kind,) for name, kind in list(KINDS[_version].items())[:2]})
+            {name: (kind,) for name, kind in list(KINDS[_version].items())[:2]}, ours=_ours)
     def bad_checksum(s, kind):
         s.client.send(b"NOOP\r\n")
         s.world.settle()
         s.server.take()
-        errors, _ = _forge(s, s.server, s.far, "fd00:2:1::254" if s.six else "10.2.1.254", kind, 0, error=1)
+        errors, _ = _forge(s, s.server, s.far, _router(s, "far"), kind, 0, error=1)
         s.server.send(b"200 ok\r\n")
         s.world.settle()
         s.client.take()

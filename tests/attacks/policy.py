@@ -8,7 +8,7 @@ client's own address.
 import ipaddress
 
 from attacks import POLICY, attack
-from ground import LIMITED
+from ground import FALLBACK, LIMITED
 from hidden_lines import CLIENT, FOREIGN
 from scene import shown
 from sources import GROW, GROW6, PUBLISH, PUBLISH6
@@ -93,7 +93,7 @@ def privileged(s, form):
         (GROW, PUBLISH, GROW6, PUBLISH6, LIMITED),
         {"in one line": (b"",), "in lines that LF ends": (b"\n",)}, lasts=False, ours=True)
 def overlong(s, end):
-    if s.rule is LIMITED:
+    if s.rule in (LIMITED, FALLBACK):
         lines = [b"AUTH TLS\r\n", written("PORT {c},{h},{l}\r\n", s.rule.client)]
     elif s.six:
         lines = [written("eprt |2|{a}|{p}|\r\n", FOREIGN["v6"])]

@@ -125,6 +125,106 @@ static void test_sent_on_once(void **state)
 				     FTPNAT_FORWARDED, taken_over));
 }
 
+/*
+ * What the session's receiver would not look at is told to nobody, and moves nothing: neither
+ * what counts as sent on, nor the owner. A window's worth of numbers are near enough: replicas
+ * know what was said, but not yet what was acknowledged.
+ */
+static void test_blind_goes_nowhere(void **state)
+{
+	static const uint32_t far[] = { 1U << 30, -(1U << 30), 1U << 25, -(1U << 25) };
+	const struct published *published;
+	struct ftpnat_session before, after;
+	struct talk talk;
+	__u32 id;
+
+	begin_elsewhere(&talk, *(const enum scene_id *)*state);
+	id = cluster_session(&talk);
+	assert_true(dataplane_session(id, &before));
+	for (size_t i = 0; i < ARRAY_SIZE(far); i++)
+		for (enum end from = CLIENT; from <= SERVER; from++) {
+			struct packet_spec in = talk_sent(&talk, from);
+
+			in.seq = talk.isn[from] + talk.sent[from] + far[i];
+			in.ack = talk.isn[!from] + talk.heard[!from];
+			in.flags = PSH | ACK;
+			in.payload = "NOOP\r\n";
+			option_timestamps(&in.options, talk.clock[from] + 1,
+					  talk.clock[!from]);
+			assert_true(check_from("blind", &talk, from, &in, &in,
+					       FTPNAT_BAD_SEQUENCE, NULL));
+		}
+	assert_int_equal(cluster_published(&published), 0);
+	assert_true(dataplane_session(id, &after));
+	assert_memory_equal(&before, &after, sizeof(before));
+
+	/* both ends' next lines are their owner's, as ever */
+	assert_true(talk_step(&talk, "reply",
+			      &(struct step)S("200 ok\r\n", .reason = FTPNAT_SENT_ON)));
+	one_sent_on();
+	assert_true(talk_step(&talk, "line",
+			      &(struct step)C("SYST\r\n", .reason = FTPNAT_SENT_ON)));
+	one_sent_on();
+}
+
+/* A packet with numbers that are far off: it goes on, or is dropped for `reason`. */
+static bool far_off(const struct talk *talk, struct packet_spec in,
+		    struct packet_spec out, enum end from, uint8_t flags,
+		    enum ftpnat_reason reason)
+{
+	static const enum ftpnat_reason ignored[] = { FTPNAT_IGNORED, FTPNAT_REASON_MAX };
+
+	in.flags = out.flags = flags;
+	in.seq += 1U << 30;
+	out.seq += 1U << 30;
+	return check_from("far off", talk, from, &in, &out,
+			  reason ? reason : FTPNAT_FORWARDED, reason ? NULL : ignored);
+}
+
+/* Nor is anybody told of them by the owner: a flood would be multicast. */
+static void test_blind_is_not_told(void **state)
+{
+	static const struct step announced[] = {
+		C("EPSV\r\n"),
+		S("229 (|||2560|)\r\n", OPENS),
+		{ 0 },
+	};
+	struct data data = { false, { FIRST_CLIENT, FIRST_PORT }, { 1000, 2000 } };
+	const struct published *published;
+	struct packet_spec in, out;
+	struct talk talk;
+
+	(void)state;
+	cluster_begin(&talk, MASQ4);
+	both_live();
+	assert_true(talk_steps(&talk, "announced", announced));
+	assert_true(cluster_data("SYN", &talk, &data, CLIENT, SYN, NULL, data_arrives));
+	assert_true(cluster_data("SYN-ACK", &talk, &data, SERVER, SYN | ACK, NULL, NULL));
+	assert_true(cluster_data("ACK", &talk, &data, CLIENT, ACK, NULL, data_opens));
+	cluster_published(&published);
+	for (enum end from = CLIENT; from <= SERVER; from++) {
+		in = talk_sent(&talk, from);
+		out = talk_heard(&talk, from);
+		in.seq = out.seq = talk.isn[from] + talk.sent[from];
+		in.ack = out.ack = talk.isn[!from] + talk.heard[!from];
+		option_timestamps(&in.options, talk.clock[from] + 1, talk.clock[!from]);
+		out.options = in.options;
+		assert_true(far_off(&talk, in, out, from, SYN | ACK, 0));
+		in.payload = "NOOP\r\n";
+		assert_true(far_off(&talk, in, in, from, PSH | ACK, FTPNAT_BAD_SEQUENCE));
+		in = cluster_data_ports(&data, talk_sent(&talk, from), from);
+		out = cluster_data_ports(&data, talk_heard(&talk, from), from);
+		assert_true(far_off(&talk, in, out, from, FIN | ACK, 0));
+		assert_true(far_off(&talk, in, out, from, SYN | ACK, 0));
+		assert_true(far_off(&talk, in, out, from, RST, 0));
+	}
+	assert_int_equal(cluster_published(&published), 0);
+
+	/* what is accepted is told, as ever */
+	assert_true(cluster_data("FIN", &talk, &data, CLIENT, FIN | ACK, NULL, NULL));
+	assert_int_equal(cluster_published(&published), 1);
+}
+
 /* No living owner, or nobody who could send it on: taken over. */
 static void test_no_owner(void **state)
 {
@@ -259,8 +359,9 @@ static void test_syn_waits(void **state)
 int main(void)
 {
 	static enum scene_id scenes[] = { MASQ4, MASQ6, KEEP4, FULL4 };
-	struct CMUnitTest test[ARRAY_SIZE(scenes) + 5];
+	struct CMUnitTest test[2 * ARRAY_SIZE(scenes) + 6];
 	const struct CMUnitTest others[] = {
+		cmocka_unit_test(test_blind_is_not_told),
 		cmocka_unit_test(test_again_is_taken_over),
 		cmocka_unit_test(test_sent_on_once),
 		cmocka_unit_test(test_no_owner),
@@ -269,10 +370,14 @@ int main(void)
 	};
 	size_t n = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(scenes); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(scenes); i++) {
 		test[n++] = (struct CMUnitTest){ .name = "a line is sent on",
 						 .test_func = test_line_is_sent_on,
 						 .initial_state = &scenes[i] };
+		test[n++] = (struct CMUnitTest){ .name = "a blind one goes nowhere",
+						 .test_func = test_blind_goes_nowhere,
+						 .initial_state = &scenes[i] };
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		test[n++] = others[i];
 	return _cmocka_run_group_tests("cluster_owner", test, n, dataplane_setup,

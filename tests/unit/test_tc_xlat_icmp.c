@@ -344,12 +344,86 @@ static void test_quoted_extension_headers(void **state)
 	assert_true(good);
 }
 
+/* More of the quoted packet, as routers send it (RFC 1812 section 4.3.2.3). */
+static void quoted_lengthen(struct packet *error, size_t more)
+{
+	uint8_t *ip = error->byte + 14;
+	bool v6 = ip[0] >> 4 == 6;
+	uint8_t *icmp = ip + (v6 ? 40 : 20);
+	size_t len;
+
+	for (size_t i = 0; i < more; i++)
+		error->byte[error->len++] = (uint8_t)(i * 7 + 1);
+	len = error->len - (size_t)(icmp - error->byte);
+	put16(icmp + 2, 0);
+	if (v6) {
+		put16(ip + 4, (uint16_t)len);
+		put16(icmp + 2, (uint16_t)~sum16(58 + (uint32_t)len, ip + 8, 32 + len));
+		return;
+	}
+	put16(ip + 2, (uint16_t)(20 + len));
+	put16(ip + 10, 0);
+	put16(ip + 10, (uint16_t)~sum16(0, ip, 20));
+	put16(icmp + 2, (uint16_t)~sum16(0, icmp, len));
+}
+
+/* An error is written anew, so a wrong checksum would become a right one: then it is none. */
+static void test_checksum(void **state)
+{
+	static const struct {
+		enum scene_id id;
+		struct icmp in;
+	} rows[] = { { NAT64, { 3, 3, 0 } }, { NAT46, { 1, 4, 0 } } };
+	static const size_t quoted_more[] = { 0, 1, 3, 500, 1200 };
+	static const enum ftpnat_reason icmp[] = { FTPNAT_ICMP, FTPNAT_REASON_MAX };
+	bool good = true;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct packet_spec outer = { .tos = 0xc0, .window = 1 }, about;
+		struct talk talk;
+
+		talk_begin(&talk, rows[i].id);
+		about = talk_heard(&talk, CLIENT);
+		about.seq = talk.isn[CLIENT] + talk.heard[CLIENT];
+		about.flags = ACK;
+		outer.src = rows[i].id == NAT64 ? "10.9.0.254" : "fd00:9::fe";
+		outer.dst = about.src;
+		outer.dst_mac = dataplane_mac(INNER);
+		for (size_t j = 0; j < ARRAY_SIZE(quoted_more); j++) {
+			struct packet error, quoted;
+			struct counters before;
+			char says[64];
+			struct run run;
+
+			snprintf(says, sizeof(says), "%s, %zu bytes more",
+				 scene_name(rows[i].id), quoted_more[j]);
+			packet_build(&quoted, &about);
+			packet_translated(&quoted, &quoted);
+			icmp_build(&error, &outer, &rows[i].in, &quoted);
+			quoted_lengthen(&error, quoted_more[j]);
+			dataplane_counters(&before);
+			dataplane_run(&run, INGRESS, INNER, &error, 0);
+			good &= dataplane_counted(says, &before, FTPNAT_FORWARDED, icmp);
+
+			error.byte[error.len - 1] ^= 0x40;
+			dataplane_counters(&before);
+			dataplane_run(&run, INGRESS, INNER, &error, 0);
+			good &= run.action == TC_SHOT;
+			good &= dataplane_counted(says, &before, FTPNAT_ICMP_DROPPED,
+						  NULL);
+		}
+	}
+	assert_true(good);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_icmp_errors),
 		cmocka_unit_test(test_quoted_extension_headers),
 		cmocka_unit_test(test_too_big),
+		cmocka_unit_test(test_checksum),
 	};
 
 	return cmocka_run_group_tests_name("tc_xlat_icmp", tests, dataplane_setup,
