@@ -172,6 +172,8 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 	if ((flow->kind == FTPNAT_DATA && !(cluster && s->shared)) || p->flags & TH_SYN ||
 	    !(flow->tcp & FTPNAT_TCP_ACK))
 		accepted = flow_seen(skb, s, flow, now);
+	if (cluster && !accepted && !s->shared)
+		replica_doubts(s, flow);
 	if (cluster && !s->injected && packet_tells(s, flow, accepted)) {
 		record_of_packet(s, flow);
 		verdict = record_tell(skb, flow->session, false,

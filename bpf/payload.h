@@ -83,8 +83,8 @@ static long sum_chunk(__u32 i, struct summing *c)
 }
 
 /* Internet checksum of a payload, added to `seed`; pads the buffer with zeros. */
-static __noinline __u32 payload_sum(struct scratch *s, struct payload *payload,
-					 __u32 len, __u32 seed)
+static __noinline __u32 payload_sum(struct scratch *s, struct payload *payload, __u32 len,
+				    __u32 seed)
 {
 	struct summing c = { .payload = payload, .s = s };
 

@@ -159,28 +159,63 @@ static __noinline enum ftpnat_reason replica_packet(struct __sk_buff *skb,
 }
 
 /*
- * The packet at hand belongs to a data connection of another gateway: its numbers are where
- * both directions are now. Whoever calls this tells the others.
+ * The numbers of the packet at hand are where both directions of its data connection are now.
+ * Nobody can tell whether its sender has forged it: nothing is known of what passed elsewhere.
+ * So if another packet has numbers of its own later, it is believed as this one is.
  */
-static __noinline int replica_data(struct scratch *s, struct ftpnat_flow *flow)
+static __noinline bool replica_learn(const struct scratch *s, struct ftpnat_flow *flow,
+				     struct ftpnat_flow *other)
 {
 	const struct packet *p = &s->packet;
-	__u32 now = now_seconds();
-	struct ftpnat_flow *other;
 
-	if ((p->flags & (TH_SYN | TH_RST | TH_ACK)) != TH_ACK)
-		return 0;
-	record_of_packet(s, flow);
-	tuple_swap(&s->looked, &flow->to);
-	other = bpf_map_lookup_elem(&ftpnat_flows, &s->looked);
-	if (!other)
-		return 0;
+	if (!flow || !other)
+		return false;
 	flow->end = p->seq + p->len;
 	flow->ack = p->ack;
 	other->end = p->ack;
 	other->ack = p->seq;
+	flow->flags |= FTPNAT_FLOW_LEARNED;
+	other->flags |= FTPNAT_FLOW_LEARNED;
+	return true;
+}
+
+static __always_inline bool replica_teaches(const struct packet *p)
+{
+	return (p->flags & (TH_SYN | TH_RST | TH_ACK)) == TH_ACK;
+}
+
+/*
+ * The packet at hand belongs to a data connection of another gateway, and is where that is
+ * now. Whoever calls this tells the others.
+ */
+static __noinline int replica_data(struct scratch *s, struct ftpnat_flow *flow)
+{
+	__u32 now = now_seconds();
+	struct ftpnat_flow *other;
+
+	if (!replica_teaches(&s->packet))
+		return 0;
+	record_of_packet(s, flow);
+	tuple_swap(&s->looked, &flow->to);
+	other = bpf_map_lookup_elem(&ftpnat_flows, &s->looked);
+	if (!replica_learn(s, flow, other))
+		return 0;
 	replica_own(s, &now);
 	s->record_has = FTPNAT_RECORD_CLAIMED;
+	return 0;
+}
+
+/*
+ * The packet at hand is not what its receiver takes, by numbers that were learned: learns
+ * its own, by which the next ones are measured.
+ */
+static __noinline int replica_doubts(struct scratch *s, struct ftpnat_flow *flow)
+{
+	if (flow->kind != FTPNAT_DATA || !(flow->flags & FTPNAT_FLOW_LEARNED) ||
+	    s->packet.flags & TH_FIN || !replica_teaches(&s->packet))
+		return 0;
+	tuple_swap(&s->looked, &flow->to);
+	replica_learn(s, flow, bpf_map_lookup_elem(&ftpnat_flows, &s->looked));
 	return 0;
 }
 

@@ -47,6 +47,15 @@ static long try_half_open_of_rule(__u32 i, struct flow_new **reclaim)
 	return 1;
 }
 
+/* Has the rule connections that are half open, or over? Else a search would only cost time. */
+static __always_inline bool rule_has_others(const struct flow_new *new)
+{
+	const struct ftpnat_usage *usage = usage_get();
+	__u32 rule = bounded(new->rule, FTPNAT_MAX_RULES);
+
+	return usage && usage->sessions[rule] > usage->open[rule];
+}
+
 /* May there be room behind the limit that refuses the control connection of `new`? */
 static __always_inline bool limit_makes_room(struct flow_new *new,
 					     enum ftpnat_reason limit)
@@ -55,7 +64,7 @@ static __always_inline bool limit_makes_room(struct flow_new *new,
 	    limit != FTPNAT_CLIENT_HALF_OPEN && limit != FTPNAT_CLIENT_SHARE)
 		return false;
 	bpf_loop(LIMIT_TRIES, try_ended, &new, 0);
-	if (limit == FTPNAT_RULE_SESSIONS)
+	if (limit == FTPNAT_RULE_SESSIONS && rule_has_others(new))
 		bpf_loop(LIMIT_TRIES, try_half_open_of_rule, &new, 0);
 	return true;
 }

@@ -22,6 +22,7 @@
 /* Client's: went on while the peers did not know its newest change. */
 #define FTPNAT_FLOW_UNPROTECTED 0x10
 #define FTPNAT_FLOW_SERVED	0x20 /* control: its server is in ftpnat_served */
+#define FTPNAT_FLOW_LEARNED	0x20 /* data: has a packet's numbers: replica_learn() */
 #define FTPNAT_FLOW_COUNTED	0x40 /* control, client's: its client is in ftpnat_clients */
 
 /* ftpnat_flow.offers */

@@ -161,6 +161,47 @@ static void test_rule_half_open(void **state)
 	assert_true(dataplane_flow(&others, &flow));
 }
 
+/* A rule full of established connections leaves the order of others' half-open ones alone. */
+static void test_rule_established(void **state)
+{
+	const struct scene *scene = scene_get(KEEP4);
+	const struct ftpnat_tuple older = tuple(OTHER4, 40001, scene->dialled, 2122),
+				  newer = tuple(OTHER4, 40002, scene->dialled, 2122);
+	struct ftpnat_rule rule = scene_rule(scene), other = rule;
+	struct packet_spec in, out;
+	struct ftpnat_flow flow;
+	struct talk talk;
+
+	(void)state;
+	rule.max_sessions = 1;
+	scene_configure(scene, &rule);
+	dataplane_rule(1, &other);
+	dataplane_listen(scene->dialled, 2122, 1);
+	talk_init(&talk, scene);
+	talk_open(&talk);
+	in = talk_syn(&talk);
+	out = talk_syn_heard(&talk);
+	in.src = out.src = OTHER4;
+	in.dport = 2122;
+	for (in.sport = 40001; in.sport <= 40002; in.sport++) {
+		out.sport = in.sport;
+		assert_true(check_from("of another rule", &talk, CLIENT, &in, &out,
+				       FTPNAT_FORWARDED, NULL));
+	}
+	in.dport = scene->dialled_port;
+	for (; in.sport < 40010; in.sport++)
+		assert_true(check_from("one more", &talk, CLIENT, &in, &in,
+				       FTPNAT_RULE_SESSIONS, NULL));
+	dataplane_config()->limit[FTPNAT_CONTROL] = 3;
+	dataplane_apply();
+	in.dport = 2122;
+	out.sport = in.sport;
+	assert_true(check_from("in the place of the oldest", &talk, CLIENT, &in, &out,
+			       FTPNAT_FORWARDED, replaces_half_open));
+	assert_false(dataplane_flow(&older, &flow));
+	assert_true(dataplane_flow(&newer, &flow));
+}
+
 /* A complete handshake ends the half-open state. */
 static void test_half_open(void **state)
 {
@@ -270,6 +311,7 @@ int main(void)
 		cmocka_unit_test(test_ended_make_room),
 		cmocka_unit_test(test_rule_sessions),
 		cmocka_unit_test(test_rule_half_open),
+		cmocka_unit_test(test_rule_established),
 		cmocka_unit_test(test_half_open),
 		cmocka_unit_test(test_new_sessions),
 		cmocka_unit_test(test_forgotten),

@@ -321,6 +321,52 @@ static void test_data_by_both(void **state)
 	assert_true(data_states(&talk, &data) & FTPNAT_TCP_FIN);
 }
 
+/*
+ * Who forges the first packet after a takeover sets the numbers by which its reset counts. The
+ * ends, which know better, go on all the same, and the connection with them.
+ */
+static void test_data_survives_forgery(void **state)
+{
+	static const struct step announced[] = {
+		C("EPSV\r\n"),
+		S("229 (|||2560|)\r\n", OPENS),
+		{ 0 },
+	};
+	static const enum ftpnat_reason ignored[] = { FTPNAT_IGNORED, FTPNAT_REASON_MAX };
+	static const enum ftpnat_reason over[] = { FTPNAT_DATA_CLOSED,
+						   FTPNAT_REASON_MAX };
+	struct data data = { false, { FIRST_CLIENT, FIRST_PORT }, { 1000, 2000 } },
+		    forged;
+	struct talk talk;
+
+	(void)state;
+	cluster_begin(&talk, MASQ4);
+	assert_true(talk_steps(&talk, "announced", announced));
+	assert_true(cluster_data("SYN", &talk, &data, CLIENT, SYN, NULL, data_arrives));
+	assert_true(cluster_data("SYN-ACK", &talk, &data, SERVER, SYN | ACK, NULL, NULL));
+	assert_true(cluster_data("ACK", &talk, &data, CLIENT, ACK, NULL, data_opens));
+	cluster_pass(SECOND);
+
+	cluster_go_to(SECOND); /* the first one is dead */
+	forged = data;
+	forged.first[CLIENT] += 1U << 30;
+	forged.first[SERVER] += 1U << 29;
+	assert_true(
+		cluster_data("forged", &talk, &forged, CLIENT, ACK, NULL, taken_over));
+	assert_true(
+		cluster_data("forged reset", &talk, &forged, CLIENT, RST, NULL, over));
+
+	assert_true(cluster_data("data", &talk, &data, SERVER, ACK, "abc", ignored));
+	assert_true(cluster_data("more", &talk, &data, SERVER, ACK, "d", NULL));
+	assert_true(cluster_data("ACK", &talk, &data, CLIENT, ACK, NULL, data_opens));
+	assert_true(cluster_data("more", &talk, &data, CLIENT, ACK, "e", NULL));
+	assert_int_equal(data_states(&talk, &data) & FTPNAT_TCP_ESTABLISHED,
+			 FTPNAT_TCP_ESTABLISHED);
+	assert_true(cluster_data("FIN", &talk, &data, SERVER, FIN | ACK, NULL, NULL));
+	assert_true(cluster_data("FIN", &talk, &data, CLIENT, FIN | ACK, NULL, NULL));
+	assert_true(cluster_data("ACK", &talk, &data, SERVER, ACK, NULL, over));
+}
+
 /* ---- connections that begin ---- */
 
 /* The SYN waits: its answer may come to another gateway. */
@@ -359,13 +405,14 @@ static void test_syn_waits(void **state)
 int main(void)
 {
 	static enum scene_id scenes[] = { MASQ4, MASQ6, KEEP4, FULL4 };
-	struct CMUnitTest test[2 * ARRAY_SIZE(scenes) + 6];
+	struct CMUnitTest test[2 * ARRAY_SIZE(scenes) + 7];
 	const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_blind_is_not_told),
 		cmocka_unit_test(test_again_is_taken_over),
 		cmocka_unit_test(test_sent_on_once),
 		cmocka_unit_test(test_no_owner),
 		cmocka_unit_test(test_data_by_both),
+		cmocka_unit_test(test_data_survives_forgery),
 		cmocka_unit_test(test_syn_waits),
 	};
 	size_t n = 0;
