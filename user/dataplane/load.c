@@ -174,6 +174,12 @@ static int set_cluster(const struct ftpnat_tc *skel, const struct config_cluster
 	skel->rodata->ftpnat_slot = cluster->slot;
 	if (getrandom(&skel->rodata->ftpnat_inject_mark, sizeof(uint32_t), 0) < 0)
 		return err_r(-errno, "can't get a random number: %s", strerror(errno));
+	/*
+	 * Neither this nor the next number is what GRO leaves in that word, the number of
+	 * segments and the protocol (struct napi_gro_cb of 6.18), nor 0.
+	 */
+	skel->rodata->ftpnat_inject_mark |= 1U << 31;
+	skel->rodata->ftpnat_inject_mark &= ~1U;
 	return 0;
 }
 
