@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """run: the endpoint, the event log, reloads, signals, and what keeps working without it."""
 
+import collections
 import contextlib
 import json
 import os
@@ -233,12 +234,17 @@ def test_reloads_use_up_no_descriptors(scene, xdp):
 
     def descriptors():
         folder = f"/proc/{service.process.popen.pid}/fd"
-        return sorted(os.readlink(os.path.join(folder, name)) for name in os.listdir(folder))
+        found = collections.Counter()
+        for name in os.listdir(folder):
+            with contextlib.suppress(FileNotFoundError):
+                found[os.readlink(os.path.join(folder, name))] += 1
+        return found
 
     first = descriptors()
     for _ in range(3):
         service.reload(config)
-    assert descriptors() == first
+    # each second `run` opens some maps for a moment: what is drained?
+    wait_until(lambda: descriptors() <= first, "no more descriptors than after the first reload")
 
 
 def test_reload_moves_the_endpoint_and_a_failed_one_does_not(scene):
