@@ -167,7 +167,10 @@ static int set_ban(struct options *options, const char *text)
 		return err_r(EXIT_USAGE, "%s has host bits set (did you mean %s?)", text,
 			     ftpnat_prefix_str(meant, &options->ban.prefix));
 	default:
-		return err_r(EXIT_USAGE, "%s is neither an address nor a prefix", text);
+		return err_r(
+			EXIT_USAGE,
+			"%s is neither an address nor a prefix: give one like 192.0.2.7 or 2001:db8::/64",
+			text);
 	}
 }
 
