@@ -16,6 +16,7 @@ BUILD = os.path.join(TOP, "build")
 LONG = 3600  # seconds, of which emulation may need many
 
 
+@pytest.mark.xdist_group("load")  # one at a time: load.sh has one pair of links, one folder of pins
 @pytest.mark.parametrize("compiler", ["clang", "clang-19"])
 def test_load_and_attach(compiler):
     folder = BUILD if compiler == "clang" else os.path.join(BUILD, "verifier", compiler)
