@@ -60,7 +60,10 @@ class Link:
 
     def _virtio(self, pair):
         for number, (end, name, _) in enumerate(self.ends, 1):
-            self.run(["ip", "link", "set", _name_of(card(pair, number), self.run), "netns", end.name, "name", name])
+            mac = card(pair, number)
+            # the kernel takes a namespace of the test before apart, and gives the card back, when it has time
+            self.wait_until(lambda: _name_of(mac, self.run), f"the card {mac} is here: {self.run(['ip', 'link']).stdout}")
+            self.run(["ip", "link", "set", _name_of(mac, self.run), "netns", end.name, "name", name])
 
     def _plain(self):
         (_, _, local), (_, _, remote) = self.ends
