@@ -132,6 +132,7 @@ $(BUILD)/%.bpf.o: tests/%.bpf.c $(BUILD)/.tools
 
 $(addprefix $(BUILD)/tests/lib/dataplane,.o _network.o _run.o _state.o): $(BUILD)/ftpnat_tc.skel.h
 $(BUILD)/tests/lib/xdp.o: $(BUILD)/ftpnat_xdp.skel.h
+$(BUILD)/tests/test_tc_lookups: $(BUILD)/unit/counted.skel.h
 $(BUILD)/tests/test_map_table: $(BUILD)/ftpnat_tc.skel.h $(BUILD)/ftpnat_xdp.skel.h
 
 $(BUILD)/tests/lib/%.o: tests/unit/lib/%.c $(BUILD)/.tools

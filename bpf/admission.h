@@ -90,37 +90,31 @@ __noinline int client_undo(void)
  * Counts the control connection that s->flow describes for its rule and its client:
  * GO_ON, or which limit refuses it.
  */
-__noinline enum ftpnat_reason client_admit(void)
+__noinline enum ftpnat_reason client_admit(const struct ftpnat_rule *rule)
 {
 	struct ftpnat_config *config = config_get();
 	struct ftpnat_usage *usage = usage_get();
 	struct scratch *s = scratch_get();
 	enum ftpnat_reason verdict = GO_ON;
-	struct ftpnat_rule *rule;
-	__u32 rule_had, half_open = 0, table;
+	__u32 rule_had, table;
 
-	if (!config || !usage || !s)
+	if (!config || !usage || !s || !rule)
 		return FTPNAT_NO_MEMORY;
 	s->ban_key.addr = s->flow.key.src;
 	if (client_banned(s->flow.rule))
 		return FTPNAT_BANNED;
-	rule = rule_get(s, s->flow.rule);
-	if (!rule)
-		return FTPNAT_NO_MEMORY;
 	table = config->limit[FTPNAT_CONTROL];
 	rule_had = __sync_fetch_and_add(
 		&usage->sessions[bounded(s->flow.rule, FTPNAT_MAX_RULES)], 1);
 	client_of(s, &s->flow.key.src, s->flow.rule);
 	client_more(s);
-	if (s->client.counted) {
+	if (s->client.counted)
 		s->flow.flags |= FTPNAT_FLOW_COUNTED;
-		client_has_more(s, FTPNAT_HAS_HALF_OPEN, &half_open);
-	}
 	if (rule->max_sessions && rule_had >= rule->max_sessions)
 		verdict = FTPNAT_RULE_SESSIONS;
 	else if (s->client.counted)
 		verdict = client_limits(
-			s, &rule->per_client, s->client.had, half_open,
+			s, &rule->per_client, s->client.had, s->client.half_open,
 			under_pressure(usage->flows[FTPNAT_CONTROL], table), table);
 	if (verdict != GO_ON)
 		client_undo();

@@ -171,34 +171,43 @@ __noinline int client_data_less(const struct ftpnat_addr *addr, __u16 rule)
 	return 0;
 }
 
+/* The entry of s->client_key, new and with one half-open session: 0 or -errno. */
+static __always_inline int client_enter(struct scratch *s)
+{
+	struct ftpnat_client *client = (struct ftpnat_client *)s->client.entry;
+
+	client->number[FTPNAT_HAS_SESSIONS] = 1;
+	client->number[FTPNAT_HAS_HALF_OPEN] = 1;
+	return map_insert(&ftpnat_clients, &s->client_key, client);
+}
+
 static long try_client(__u32 i, struct scratch **scratch)
 {
 	struct scratch *s = *scratch;
 	struct ftpnat_client *client;
-	__u32 had;
 
 	(void)i;
 	client = bpf_map_lookup_elem(&ftpnat_clients, &s->client_key);
 	if (!client) {
-		int rc = map_insert(&ftpnat_clients, &s->client_key, s->client.entry);
+		int rc = client_enter(s);
 
-		if (rc && rc != -EEXIST)
-			return 1;
-		client = bpf_map_lookup_elem(&ftpnat_clients, &s->client_key);
-		if (!client)
-			return 0;
+		s->client.had = 0;
+		s->client.half_open = 0;
+		s->client.counted = !rc;
+		return rc != -EEXIST;
 	}
-	had = __sync_fetch_and_add(&client->number[FTPNAT_HAS_SESSIONS], 1);
-	if (had & FTPNAT_CLIENT_GONE) {
+	s->client.had = __sync_fetch_and_add(&client->number[FTPNAT_HAS_SESSIONS], 1);
+	if (s->client.had & FTPNAT_CLIENT_GONE) {
 		__sync_fetch_and_sub(&client->number[FTPNAT_HAS_SESSIONS], 1);
 		return 0;
 	}
-	s->client.had = had;
+	s->client.half_open =
+		__sync_fetch_and_add(&client->number[FTPNAT_HAS_HALF_OPEN], 1);
 	s->client.counted = true;
 	return 1;
 }
 
-/* One more session of the client of s->client_key; sets s->client. */
+/* One more session of the client of s->client_key, half open; sets s->client. */
 static __always_inline void client_more(struct scratch *s)
 {
 	s->client.counted = false;

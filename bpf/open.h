@@ -56,16 +56,14 @@ __noinline bool tls_expects(bool outbound)
 
 /*
  * Is the client of the data connection in s->flow banned? Then the expectation that it
- * came by, s->expected_key, is closed.
+ * came by, if any, is closed; its key is s->expected_key.
  */
-__noinline int data_banned(void)
+__noinline int data_banned(const struct ftpnat_expected *e)
 {
 	struct scratch *s = scratch_get();
-	struct ftpnat_expected *e;
 
 	if (!s)
 		return false;
-	e = bpf_map_lookup_elem(&ftpnat_expected, &s->expected_key);
 	s->ban_key.addr = e ? e->client : s->packet.tuple.src;
 	if (!client_banned(s->flow.rule))
 		return false;
@@ -125,7 +123,7 @@ __noinline enum ftpnat_reason data_open(struct __sk_buff *skb, bool egress, bool
 	verdict = source_opens(skb, s, egress);
 	if (verdict != GO_ON)
 		return verdict;
-	if (data_banned())
+	if (data_banned(e))
 		return FTPNAT_BANNED;
 	new->own = is_own(skb, new);
 	/* RFC 959: from port 20, to a port that the client may use again and again */
@@ -201,10 +199,10 @@ __noinline enum ftpnat_reason control_open(struct __sk_buff *skb, bool egress)
 			return source;
 	}
 	if (verdict == GO_ON)
-		verdict = lists_admit(s, rule, new->rule) ? client_admit() :
+		verdict = lists_admit(s, rule, new->rule) ? client_admit(rule) :
 							    FTPNAT_CLIENT_DENIED;
 	if (limit_makes_room(new, verdict))
-		verdict = client_admit();
+		verdict = client_admit(rule);
 	if (verdict != GO_ON)
 		return verdict;
 	new->own = is_own(skb, new);

@@ -383,7 +383,6 @@ static __noinline int replica_count(struct ftpnat_record *r)
 {
 	struct ftpnat_usage *usage = usage_get();
 	struct scratch *s = scratch_get();
-	__u32 had;
 
 	if (!s || !usage)
 		return 0;
@@ -395,10 +394,8 @@ static __noinline int replica_count(struct ftpnat_record *r)
 			     1);
 	client_of(s, &r->key.src, r->flow.rule);
 	client_more(s);
-	if (s->client.counted) {
+	if (s->client.counted)
 		r->flow.flags |= FTPNAT_FLOW_COUNTED;
-		client_has_more(s, FTPNAT_HAS_HALF_OPEN, &had);
-	}
 	return 0;
 }
 

@@ -137,6 +137,7 @@ struct expectation_new {
 /* A client that is counted in: the result of client_more(). */
 struct client_new {
 	__u32 had; /* sessions before this one */
+	__u32 half_open;
 	bool counted;
 	/* zeroed image of an entry, as flow_new.entry */
 	__u64 entry[sizeof(struct ftpnat_client) / 8];

@@ -46,6 +46,10 @@ static struct gateway {
 	struct reader reader[READERS];
 } gateways[GATEWAYS + 1], *gateway = gateways; /* the one at hand; 0: without a cluster */
 
+/* dataplane_object() */
+static const void *elf;
+static size_t elf_size;
+
 static char missing[256]; /* why nothing can be tested here */
 
 struct ftpnat_tc *dataplane_skel(void)
@@ -87,11 +91,29 @@ static void begin_reader(__u32 slot)
 		0);
 }
 
+/* ftpnat_tc__open(), of the object that is to be loaded. */
+static void open_object(void)
+{
+	gateway->skel = calloc(1, sizeof(*gateway->skel));
+	assert_non_null(gateway->skel);
+	assert_int_equal(ftpnat_tc__create_skeleton(gateway->skel), 0);
+	if (elf) {
+		gateway->skel->skeleton->data = (void *)elf;
+		gateway->skel->skeleton->data_sz = elf_size;
+	}
+	assert_int_equal(bpf_object__open_skeleton(gateway->skel->skeleton, NULL), 0);
+}
+
+void dataplane_object(const void *bytes, size_t size)
+{
+	elf = bytes;
+	elf_size = size;
+}
+
 static void load(void)
 {
 	libbpf_set_print(quiet);
-	gateway->skel = ftpnat_tc__open();
-	assert_non_null(gateway->skel);
+	open_object();
 	bpf_map__set_max_entries(gateway->skel->maps.ftpnat_flows, 4 * LIMIT);
 	bpf_map__set_max_entries(gateway->skel->maps.ftpnat_sessions, LIMIT);
 	bpf_map__set_max_entries(gateway->skel->maps.ftpnat_logs, LIMIT);

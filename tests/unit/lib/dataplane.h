@@ -31,6 +31,9 @@ enum hook { INGRESS, EGRESS };
 int dataplane_setup(void **state);
 int dataplane_teardown(void **state);
 
+/* The programs of another object, which has all that ours has; before any of them runs. */
+void dataplane_object(const void *elf, size_t size);
+
 /*
  * Called first by every test: fresh programs and maps, no rules, limits of 64. May skip.
  */

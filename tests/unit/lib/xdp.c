@@ -41,7 +41,7 @@ static struct ftpnat_xdp *load(enum side side, enum xdp_mode mode)
 	return skel;
 }
 
-static int program(enum side side, enum xdp_mode mode)
+int xdp_program(enum side side, enum xdp_mode mode)
 {
 	return bpf_program__fd(object[side][mode]->progs.ftpnat_xdp);
 }
@@ -125,7 +125,7 @@ void xdp_run(struct xdp_run *run, enum xdp_mode mode, enum side side,
 		    .ctx_size_in = sizeof(ctx));
 
 	memset(run, 0, sizeof(*run));
-	if (bpf_prog_test_run_opts(program(side, mode), &opts))
+	if (bpf_prog_test_run_opts(xdp_program(side, mode), &opts))
 		fail_msg("the kernel refuses a frame of %zu bytes: %s", packet->len,
 			 strerror(errno));
 	run->action = (int)opts.retval;

@@ -22,6 +22,8 @@ void xdp_qos(__u8 does);
 
 void xdp_link(enum side side, bool transmits);
 
+/* Descriptor of the program, for what there is no function for. */
+int xdp_program(enum side side, enum xdp_mode mode);
 void xdp_run(struct xdp_run *run, enum xdp_mode mode, enum side side,
 	     const struct packet *packet);
 
