@@ -95,6 +95,13 @@ struct {
 } ftpnat_config SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 2 * FTPNAT_ENTRY_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+} ftpnat_programs SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 2 * FTPNAT_MAX_RULES);
 	__type(key, __u32);

@@ -11,6 +11,7 @@
 #define FTPNAT_MAPS(X)                                                                   \
 	X(STATE,    "ftpnat_state",    "the loader's notes on the instance",         true)  \
 	X(CONFIG,   "ftpnat_config",   "limits, timeouts, the slot in force",        true)  \
+	X(PROGRAMS, "ftpnat_programs", "what the programs at tcx call",              true)  \
 	X(RULES,    "ftpnat_rules",    "rules, by slot and id",                      true)  \
 	X(SERVERS,  "ftpnat_servers",  "servers of publish rules, by slot",          true)  \
 	X(SERVED,   "ftpnat_served",   "control connections of each server",         true)  \

@@ -240,6 +240,8 @@ struct ftpnat_config {
 	__u32 period;  /* shortest of them: seconds between checks */
 	__u32 service; /* FTPNAT_SERVICE_*: what only `run` does */
 	__u32 records; /* `records`: transfers are followed */
+	__u32 tcx;     /* enum ftpnat_tcx */
+	__u32 programs; /* half of ftpnat_programs in force, from 1; 0: no program at tcx acts */
 };
 
 _Static_assert(sizeof(struct ftpnat_listen_key) == 20, "no padding in a key");

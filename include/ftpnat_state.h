@@ -23,6 +23,16 @@ struct ftpnat_xdp_self {
 	__u8 qos[FTPNAT_MAX_RULES]; /* FTPNAT_QOS_* of each rule */
 };
 
+/* ---- ftpnat_programs: what the programs at tcx call, in two halves, as ftpnat_config says ---- */
+
+enum ftpnat_entry {
+	FTPNAT_ENTRY_IN,
+	FTPNAT_ENTRY_OUT,
+	FTPNAT_ENTRY_IP_IN, /* of interfaces without link-layer header */
+	FTPNAT_ENTRY_IP_OUT,
+	FTPNAT_ENTRY_MAX
+};
+
 /* ---- the loader's own notes: ftpnat_state[0], for the next up, reload or down ---- */
 
 #define FTPNAT_MAX_INTERFACES 32
@@ -36,6 +46,14 @@ enum ftpnat_xdp_mode {
 	FTPNAT_XDP_MODE_GENERIC,
 	FTPNAT_XDP_MODE_OFF,
 	FTPNAT_XDP_MODE_MAX
+};
+
+/* `tcx` of the configuration: where TC programs are. Kept in ftpnat_config. */
+enum ftpnat_tcx {
+	FTPNAT_TCX_OFF,	  /* clsact */
+	FTPNAT_TCX_FIRST, /* tcx, before the programs of others */
+	FTPNAT_TCX_LAST,
+	FTPNAT_TCX_MAX
 };
 
 struct ftpnat_interface {

@@ -14,7 +14,9 @@ import subprocess
 
 import pytest
 
+import tcx
 from killed import KILLER, kill_before, steps_of
+from lab import inside_namespace
 from loader_host import BPFFS, BRIEF, PUBLISH, host, sh  # noqa: F401
 from scenes import login, publish, single
 from servers import Vsftpd
@@ -28,12 +30,14 @@ HOOKS = ("ingress", "egress")
 pytestmark = pytest.mark.slow
 
 
-def config(which, xdp):
-    return f"interfaces: {json.dumps(PLACES[which])}\nxdp: {xdp}\n{LIMITS}{RULE[which]}"
+def config(which, xdp, more=""):
+    return f"interfaces: {json.dumps(PLACES[which])}\nxdp: {xdp}\n{more}{LIMITS}{RULE[which]}"
 
 
 class Killed:
     """The loader on this host, and what it has made."""
+
+    more = ""  # of its configuration
 
     def __init__(self, host, xdp):
         self.host, self.xdp = host, xdp
@@ -43,7 +47,7 @@ class Killed:
     def argv(self, verb, which):
         path = os.path.join(self.host.dir, which)
         with open(path, "w") as file:
-            file.write(config(which, self.xdp))
+            file.write(config(which, self.xdp, self.more))
         return [BRIEF, "-n", self.host.netns, "-p", self.host.pin, "-c", path, verb]
 
     def load(self, verb, which="old"):
@@ -88,10 +92,32 @@ class Killed:
         return which
 
 
-@pytest.mark.parametrize("xdp", ["off", "native"])
-@pytest.mark.parametrize("verb", ["up", "reload", "down"])
-def test_before_every_step(host, verb, xdp):  # noqa: F811
-    killed = Killed(host, xdp)
+class KilledAtTcx(Killed):
+    """The same, with what acts there in place of filters."""
+
+    more = "tcx: first\n"
+
+    def everything(self):
+        return {**super().everything(), "tcx": self.attached()}
+
+    def attached(self):
+        """Places of (interface, hook) with a program."""
+        with inside_namespace(self.host.netns):
+            return [(name, hook) for name in ("v0", "v1", "w0") for kind, hook in zip((tcx.INGRESS, tcx.EGRESS), HOOKS)
+                    if tcx.programs(socket.if_nametoindex(name), kind)]
+
+    def dump(self, name):
+        path = f"{self.host.pin}/{name}"
+        shown = sh("bpftool", "-j", "map", "dump", "pinned", path).stdout if os.path.exists(path) else "[]"
+        return {entry["formatted"]["key"]: entry["formatted"]["value"] for entry in json.loads(shown)}
+
+    def filters(self):
+        half = self.dump("ftpnat_config").get(0, {"programs": 0})["programs"]
+        calls = self.dump("ftpnat_programs")
+        return {(name, hook): calls[4 * (half - 1) + HOOKS.index(hook)] for name, hook in self.attached()} if half else {}
+
+
+def before_every_step(killed, verb, chosen):
     which = "new" if verb == "reload" else "old"
 
     def begin():
@@ -99,12 +125,13 @@ def test_before_every_step(host, verb, xdp):  # noqa: F811
             killed.load("up")
 
     begin()
-    steps = steps_of(killed.argv(verb, which), host.dir + "/steps")
+    steps = steps_of(killed.argv(verb, which), killed.host.dir + "/steps")
     killed.load("down")
     assert killed.everything() == killed.nothing
     assert len(steps) > 20
     seen = []
-    for number, step in enumerate(steps):
+    for number in chosen(steps):
+        step = steps[number]
         begin()
         kill_before(killed.argv(verb, which), number)
         seen.append(killed.in_force())
@@ -112,12 +139,29 @@ def test_before_every_step(host, verb, xdp):  # noqa: F811
             killed.load("up", "new")
             assert killed.in_force() == "new"
             assert set(interface for interface, _ in killed.filters()) == set(PLACES["new"])
-            assert set(killed.fast()) == (set(PLACES["new"]) if xdp == "native" else set()), step
+            assert set(killed.fast()) == (set(PLACES["new"]) if killed.xdp == "native" else set()), step
         killed.load("down")
         assert killed.everything() == killed.nothing, step
     before, after = {"up": ("", "old"), "reload": ("old", "new"), "down": ("old", "")}[verb]
     switch = seen.index(after)
     assert seen == [before] * switch + [after] * (len(seen) - switch), "one step is the switch"
+
+
+@pytest.mark.parametrize("xdp", ["off", "native"])
+@pytest.mark.parametrize("verb", ["up", "reload", "down"])
+def test_before_every_step(host, verb, xdp):  # noqa: F811
+    before_every_step(Killed(host, xdp), verb, lambda steps: range(len(steps)))
+
+
+# Those that set up the hooks and the programs which they call: the others are the same as above.
+CALLS = ("bpf map", "bpf program")
+
+
+@pytest.mark.parametrize("verb", ["up", "reload", "down"])
+def test_before_the_steps_of_tcx(host, verb):  # noqa: F811
+    tcx.need()
+    before_every_step(KilledAtTcx(host, "off"), verb, lambda steps: [
+        number for number, step in enumerate(steps) if step in CALLS][-33:])
 
 
 # ---- by `run` ----

@@ -38,6 +38,15 @@ def test_up_names_what_is_missing(host, lacks, words):  # noqa: F811
     assert host.everything() == before
 
 
+def test_tcx_names_what_is_missing(host):  # noqa: F811
+    before = host.everything()
+    done = load(host, "up", "tcx: first\n" + CONFIG, LACKS="tcx")
+    refused(done, 1, "2:14: this kernel has no tcx for v0, Linux 6.6 and later have: leave `tcx` out",
+            "2:18: this kernel has no tcx for v1")
+    assert host.everything() == before
+    assert load(host, "up", LACKS="tcx").returncode == 0  # the key is what needs it
+
+
 def test_xdp_names_what_is_missing_and_tc_does_the_work(host):  # noqa: F811
     words = "the kernel lacks the BPF helper bpf_xdp_get_buff_len"
     done = load(host, "up", "xdp: native\n" + CONFIG, LACKS=f"helper:{GET_BUFF_LEN}")

@@ -9,14 +9,16 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 
 import pytest
 
+import tcx
 from host_service import run  # noqa: F401
 from killed import KILLER, kill_before, steps_of
-from lab import wait_until
+from lab import inside_namespace, wait_until
 from loader_host import COMMAND, CONFIG, INTERFACES, MASQUERADE, PUBLISH, host, sh  # noqa: F401
 from map_entries import RST, SYN, TOLD, put_connection, put_usage
 from prometheus import promtool, samples
@@ -108,6 +110,14 @@ def big_tcp(host, run):  # noqa: F811
 def filter_removed(host, run):  # noqa: F811
     host.up()
     host.tc("filter", "del", "dev", "v0", "ingress")
+
+
+def tcx_removed(host, run):  # noqa: F811
+    tcx.need()
+    host.up(config="tcx: first\n" + CONFIG)
+    with inside_namespace(host.netns):
+        ifindex = socket.if_nametoindex("v0")
+        tcx.detach(ifindex, tcx.INGRESS, tcx.programs(ifindex, tcx.INGRESS)[0][0])
 
 
 def xdp_lacking(host, run):  # noqa: F811
@@ -260,6 +270,7 @@ SCENES = {
     "Interface NAME has no carrier": down,
     "Interface NAME may make packets": big_tcp,
     "The HOOK filter of NAME was removed": filter_removed,
+    "The HOOK program of NAME at tcx was removed": tcx_removed,
     "XDP is not MODE on NAME": xdp_lacking,
     "The XDP program of NAME was removed": xdp_removed,
     "NAME no longer transmits": xdp_stops_transmitting,

@@ -32,6 +32,34 @@ int ftpnat_ip_out(struct __sk_buff *skb)
 }
 
 SEC("tc")
+int ftpnat_tcx_in(struct __sk_buff *skb)
+{
+	bpf_tail_call_static(skb, &ftpnat_programs, FTPNAT_ENTRY_IN);
+	return TC_ACT_UNSPEC;
+}
+
+SEC("tc")
+int ftpnat_tcx_out(struct __sk_buff *skb)
+{
+	bpf_tail_call_static(skb, &ftpnat_programs, FTPNAT_ENTRY_OUT);
+	return TC_ACT_UNSPEC;
+}
+
+SEC("tc")
+int ftpnat_tcx3_in(struct __sk_buff *skb)
+{
+	(void)skb;
+	return TC_ACT_UNSPEC;
+}
+
+SEC("tc")
+int ftpnat_tcx3_out(struct __sk_buff *skb)
+{
+	(void)skb;
+	return TC_ACT_UNSPEC;
+}
+
+SEC("tc")
 int ftpnat_wake(struct __sk_buff *skb)
 {
 	(void)skb;

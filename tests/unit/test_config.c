@@ -142,6 +142,23 @@ static const struct row rows[] = {
 	  "    to: [interface]\n"
 	  "    control_ports: [21]\n"
 	  "    data_ports: 1024-65535\n" RULE_END DEFAULT_END },
+	{ "tcx",
+	  INTERFACES "tcx: first\ntrack:\n  - {name: dmz, servers: 198.51.100.7}\n",
+	  "interfaces: [eth0]\n"
+	  "xdp: auto\n"
+	  "tcx: first\n"
+	  "track:\n"
+	  "  - name: dmz\n"
+	  "    servers: [198.51.100.7/32]\n"
+	  "    control_ports: [21]\n" DEFAULT_END },
+	{ "tcx is not mentioned where it is off",
+	  INTERFACES "tcx: off\ntrack:\n  - {name: dmz, servers: 198.51.100.7}\n",
+	  "interfaces: [eth0]\n"
+	  "xdp: auto\n"
+	  "track:\n"
+	  "  - name: dmz\n"
+	  "    servers: [198.51.100.7/32]\n"
+	  "    control_ports: [21]\n" DEFAULT_END },
 	{ "smallest track rule, all defaults",
 	  INTERFACES "track:\n  - {name: dmz, servers: 198.51.100.7}\n",
 	  "interfaces: [eth0]\n"

@@ -174,6 +174,8 @@ static const struct config_row rows[] = {
 	  "2:6: xdp: 'fast' is not one of the choices; accepted: auto, native, generic, off" },
 	{ "xdp: no", "interfaces: eth0\nxdp: no\n",
 	  "2:6: xdp: 'no' is not one of the choices (did you mean off?); accepted: auto, native, generic, off" },
+	{ "tcx", INTERFACES "tcx: before\n",
+	  "2:6: tcx: 'before' is not one of the choices; accepted: first, last, off" },
 	{ "xdp is empty", INTERFACES "xdp: \"\"\n",
 	  "2:6: xdp: is empty; accepted: auto, native, generic, off" },
 	{ "mode", PUBLISH("modes: [passive, extended]"),

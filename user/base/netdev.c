@@ -81,6 +81,13 @@ static bool is_vlan(const char *driver)
 	return !strcmp(driver, "802.1Q VLAN Support");
 }
 
+bool netdev_is_gone(__u32 ifindex)
+{
+	char name[IF_NAMESIZE];
+
+	return !if_indextoname(ifindex, name);
+}
+
 bool netdev_is_upper(const char *name)
 {
 	char driver[NETDEV_DRIVER_LEN];

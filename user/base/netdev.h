@@ -15,6 +15,9 @@
 /* The driver's name as `ethtool -i` shows it; empty if it has none. */
 void netdev_driver(const char *name, char driver[NETDEV_DRIVER_LEN]);
 
+/* Is there no interface with this index in the network namespace? */
+bool netdev_is_gone(__u32 ifindex);
+
 /* Is it a VLAN, macvlan or ipvlan on top of another device? */
 bool netdev_is_upper(const char *name);
 

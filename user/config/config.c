@@ -14,6 +14,12 @@ const char *const config_xdp_names[FTPNAT_XDP_MODE_MAX] = {
 	[FTPNAT_XDP_MODE_OFF] = "off",
 };
 
+const char *const config_tcx_names[FTPNAT_TCX_MAX] = {
+	[FTPNAT_TCX_OFF] = "off",
+	[FTPNAT_TCX_FIRST] = "first",
+	[FTPNAT_TCX_LAST] = "last",
+};
+
 const char *const config_source_names[CONFIG_SOURCE_MAX] = {
 	[CONFIG_SOURCE_KEEP] = "keep",
 	[CONFIG_SOURCE_GATEWAY] = "gateway",
@@ -50,6 +56,11 @@ const char *const config_tls_names[CONFIG_TLS_MAX] = {
 const char *config_xdp_str(enum ftpnat_xdp_mode xdp)
 {
 	return config_xdp_names[xdp];
+}
+
+const char *config_tcx_str(enum ftpnat_tcx tcx)
+{
+	return config_tcx_names[tcx];
 }
 
 const char *config_source_str(enum config_source source)

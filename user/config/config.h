@@ -291,6 +291,7 @@ struct config {
 	struct config_interface *interfaces;
 	size_t interfaces_n;
 	enum ftpnat_xdp_mode xdp;
+	enum ftpnat_tcx tcx;
 	struct config_publish *publish;
 	size_t publish_n;
 	struct config_masquerade *masquerade;
@@ -318,6 +319,7 @@ static inline void config_freep(struct config **cfg)
 
 /* Names as the file spells them. */
 extern const char *const config_xdp_names[FTPNAT_XDP_MODE_MAX];
+extern const char *const config_tcx_names[FTPNAT_TCX_MAX];
 extern const char *const config_source_names[CONFIG_SOURCE_MAX]; /* "address" for ADDRESS */
 extern const char *const config_mode_names[FTPNAT_MODE_MAX];
 
@@ -330,6 +332,7 @@ extern const char *const config_format_names[CONFIG_FORMAT_MAX];
 extern const char *const config_tls_names[CONFIG_TLS_MAX];
 
 const char *config_xdp_str(enum ftpnat_xdp_mode xdp);
+const char *config_tcx_str(enum ftpnat_tcx tcx);
 const char *config_source_str(enum config_source source);
 const char *config_mode_str(enum ftpnat_mode mode);
 

@@ -373,6 +373,8 @@ static json_t *config_value(const struct config *cfg, bool for_people)
 		add(&array, json_string(cfg->interfaces[i].name));
 	set(&object, "interfaces", array);
 	set(&object, "xdp", json_string(config_xdp_str(cfg->xdp)));
+	if (cfg->tcx != FTPNAT_TCX_OFF)
+		set(&object, "tcx", json_string(config_tcx_str(cfg->tcx)));
 
 #define RULES(kind, ...)                                                                 \
 	do {                                                                             \
@@ -415,8 +417,8 @@ static json_t *config_value(const struct config *cfg, bool for_people)
 }
 
 /* What makes a gateway another one than its peers. */
-static const char *const of_one_gateway[] = { "interfaces", "xdp", "guard", "metrics",
-					      "cluster" };
+static const char *const of_one_gateway[] = { "interfaces", "xdp",     "tcx",
+					      "guard",	    "metrics", "cluster" };
 
 int config_form(const struct config *cfg, char form[static CONFIG_FORM_LEN])
 {

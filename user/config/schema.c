@@ -24,19 +24,6 @@ static const struct config_timeouts default_timeouts = {
 	.expected = 60,
 };
 
-static int parse_xdp(struct config_parser *p, const struct config_key *key,
-		     const yaml_node_t *node, void *out)
-{
-	enum ftpnat_xdp_mode *xdp = out;
-	unsigned int choice;
-	int ret = config_value_choice(p, key, node, &choice);
-
-	if (ret)
-		return ret;
-	*xdp = choice;
-	return 0;
-}
-
 static int parse_limits(struct config_parser *p, const struct config_key *key,
 			const yaml_node_t *node, void *out)
 {
@@ -81,8 +68,11 @@ int config_schema_parse(struct config_parser *p, const yaml_node_t *root)
 		LIST(struct config, interfaces, "interfaces", config_value_interface,
 		     FTPNAT_MAX_INTERFACES, IFNAME_TEXT ", or a list of them",
 		     .required = true),
-		KEY(struct config, xdp, "xdp", parse_xdp, "auto, native, generic, off",
-		    .names = config_xdp_names, .names_n = ARRAY_SIZE(config_xdp_names)),
+		KEY(struct config, xdp, "xdp", config_value_choice,
+		    "auto, native, generic, off", .names = config_xdp_names,
+		    .names_n = ARRAY_SIZE(config_xdp_names)),
+		KEY(struct config, tcx, "tcx", config_value_choice, "first, last, off",
+		    .names = config_tcx_names, .names_n = ARRAY_SIZE(config_tcx_names)),
 		LIST(struct config, publish, "publish", config_publish_parse,
 		     FTPNAT_MAX_RULES, RULES_TEXT, .may_be_empty = true,
 		     .list_only = true),

@@ -228,6 +228,7 @@ static void fill_config(struct ftpnat_config *next, const struct config *config,
 	next->timeout_expected = config->timeouts.expected;
 	next->service = service_of(config);
 	next->records = config->records.at.line != 0;
+	next->tcx = config->tcx;
 }
 
 int apply_prepare(struct apply *apply, const struct dataplane *dataplane,
@@ -244,6 +245,13 @@ int apply_prepare(struct apply *apply, const struct dataplane *dataplane,
 				next))
 		return err_r(-errno, "can't read ftpnat_config: %s", strerror(errno));
 	apply->now = *next;
+	if (next->layout && next->tcx != config->tcx)
+		return err_r(
+			-EBUSY,
+			"%s: tcx is %s in the instance that is up, and %s here: a reload can't change it, "
+			"`down`, then `up` (connections are lost)",
+			config->path, config_tcx_str(next->tcx),
+			config_tcx_str(config->tcx));
 	slot->dataplane = dataplane;
 	slot->config = config;
 	slot->number = next->layout ? !next->slot : 0;
@@ -272,7 +280,7 @@ static int clear_stats(const struct dataplane *dataplane, __u32 id)
 	return zero ? slot_put(dataplane, FTPNAT_MAP_STATS, &id, zero) : -ENOMEM;
 }
 
-int apply_commit(const struct apply *apply)
+int apply_commit(struct apply *apply)
 {
 	const struct dataplane *dataplane = apply->dataplane;
 	const struct ftpnat_config *next = &apply->next;
@@ -294,9 +302,17 @@ int apply_commit(const struct apply *apply)
 		err = slot_put(dataplane, FTPNAT_MAP_CONFIG, &first, &unseen);
 	if (!err)
 		err = slot_put(dataplane, FTPNAT_MAP_CONFIG, &first, next);
-	if (!err)
-		pr_debug("%s is in force", apply->config->path);
-	return err;
+	if (err)
+		return err;
+	apply->now = *next;
+	pr_debug("%s is in force", apply->config->path);
+	return 0;
+}
+
+int apply_programs(struct apply *apply, __u32 half)
+{
+	apply->now.programs = apply->next.programs = half;
+	return slot_put(apply->dataplane, FTPNAT_MAP_CONFIG, &first, &apply->now);
 }
 
 void apply_forget_interface(const struct dataplane *dataplane, __u32 ifindex)

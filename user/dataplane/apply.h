@@ -22,7 +22,10 @@ int apply_prepare(struct apply *apply, const struct dataplane *dataplane,
 		  const struct config *config);
 
 /* Put it in force with one write. Reports its errors. */
-int apply_commit(const struct apply *apply);
+int apply_commit(struct apply *apply);
+
+/* Put a half of ftpnat_programs in force with one write, 0: none. Reports its errors. */
+int apply_programs(struct apply *apply, __u32 half);
 
 /* After its programs were detached. */
 void apply_forget_interface(const struct dataplane *dataplane, __u32 ifindex);

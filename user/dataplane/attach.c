@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/netdev.h"
 #include "base/util.h"
 
 #define MAX_PROG_MAPS 64
@@ -156,13 +157,6 @@ static int plan_interface(struct plan *plan, const struct attach_wish *wish)
 		     0;
 }
 
-static bool is_gone(__u32 ifindex)
-{
-	char name[IF_NAMESIZE];
-
-	return !if_indextoname(ifindex, name);
-}
-
 static int check_answer(const struct tc_change *change)
 {
 	char name[IF_NAMESIZE] = "?";
@@ -173,7 +167,8 @@ static int check_answer(const struct tc_change *change)
 		pr_debug("%s %s %s",
 			 change->prog_fd < 0 ? "detached from" : "attached to", name,
 			 tc_hook_names[change->hook]);
-	if (!err || (change->prog_fd < 0 && (err == -ENOENT || is_gone(change->ifindex))))
+	if (!err ||
+	    (change->prog_fd < 0 && (err == -ENOENT || netdev_is_gone(change->ifindex))))
 		return 0;
 	if (change->prog_fd < 0)
 		return err_r(err, "can't detach from %s %s: %s", name,
@@ -222,7 +217,7 @@ int attach_release(const struct ftpnat_interface *interface)
 		return ATTACH_IN_USE;
 	if (!err && rtnl_qdisc((int)interface->ifindex) == TC_QDISC_CLSACT)
 		err = bpf_tc_hook_destroy(&hook);
-	if (err && !is_gone(interface->ifindex))
+	if (err && !netdev_is_gone(interface->ifindex))
 		return err_r(err, "can't remove the clsact qdisc of %s: %s",
 			     interface->name, strerror(-err));
 	return ATTACH_RELEASED;

@@ -8,14 +8,7 @@
 
 #include "base/util.h"
 #include "dataplane/attach.h"
-
-#define MAX_TCX 64 /* as many as the kernel accepts at one hook */
-
-/* enum bpf_attach_type as of Linux 6.6, which Debian 12's headers don't have */
-static const enum bpf_attach_type tcx_hooks[TC_HOOK_MAX] = {
-	[TC_HOOK_INGRESS] = (enum bpf_attach_type)46,
-	[TC_HOOK_EGRESS] = (enum bpf_attach_type)47,
-};
+#include "dataplane/tcx.h"
 
 struct list {
 	__u32 state_id;
@@ -45,19 +38,19 @@ add(struct list *list, const char *format, ...)
 	va_end(args);
 }
 
-/* tcx comes before all filters of tc; kernels before 6.6 have none. */
+/* tcx comes before all filters of tc. */
 static void add_tcx(struct list *list, __u32 ifindex)
 {
-	__u32 ids[MAX_TCX], n = MAX_TCX;
+	__u32 ids[TCX_MAX];
+	int n = tcx_list(ifindex, list->hook, ids);
 
-	if (bpf_prog_query((int)ifindex, tcx_hooks[list->hook], 0, NULL, ids, &n))
-		return;
-	for (__u32 i = 0; i < n && i < MAX_TCX; i++) {
+	for (int i = 0; i < n && !list->found; i++) {
 		_cleanup_close_ int fd = bpf_prog_get_fd_by_id(ids[i]);
 		struct bpf_prog_info info = { 0 };
 		__u32 len = sizeof(info);
 
-		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len))
+		list->found = prog_holds(ids[i], list->state_id);
+		if (!list->found && fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len))
 			add(list, "tcx %s", info.name);
 	}
 }

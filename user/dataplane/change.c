@@ -14,6 +14,8 @@
 #include "dataplane/fastpath.h"
 #include "dataplane/kernel_lacks.h"
 #include "dataplane/pin.h"
+#include "dataplane/programs.h"
+#include "dataplane/tcx.h"
 
 void change_end(struct change *change)
 {
@@ -76,6 +78,21 @@ static int check_largest_packet(const struct config *config,
 	return -EFBIG;
 }
 
+static int check_tcx(const struct config *config, const struct config_interface *from,
+		     __u32 ifindex)
+{
+	__u32 ids[TCX_MAX];
+
+	if (config->tcx == FTPNAT_TCX_OFF ||
+	    tcx_list(ifindex, TC_HOOK_INGRESS, ids) != -EINVAL)
+		return 0;
+	config_report_at(
+		config, from->at,
+		"this kernel has no tcx for %s, Linux 6.6 and later have: leave `tcx` out",
+		from->name);
+	return -EOPNOTSUPP;
+}
+
 static int find_interfaces(struct change *change)
 {
 	const struct config *config = change->config;
@@ -105,7 +122,8 @@ static int find_interfaces(struct change *change)
 		}
 		err = find_header(config, from, to) ?: check_loopback(config, from);
 		if (!err)
-			err = check_largest_packet(config, from, to->ifindex);
+			err = check_largest_packet(config, from, to->ifindex) ?:
+				      check_tcx(config, from, to->ifindex);
 		if (err) {
 			ret = err;
 			continue;
@@ -144,7 +162,7 @@ static int save_instance(void *arg)
 	return instance_save(arg);
 }
 
-int change_attach(struct change *change)
+static int attach_filters(struct change *change)
 {
 	struct instance *instance = &change->instance;
 	struct ftpnat_state *state = &instance->state;
@@ -159,6 +177,34 @@ int change_attach(struct change *change)
 		err = attach_clsact(&state->interface[i], save_instance, instance);
 	}
 	return err ?: attach_switch(wishes, state->interfaces, instance->state_id);
+}
+
+static int attach_tcx(struct change *change)
+{
+	struct instance *instance = &change->instance;
+	int half = programs_fill(&change->dataplane, change->apply.now.programs);
+
+	if (half < 0)
+		return half;
+	for (__u32 i = 0; i < instance->state.interfaces; i++) {
+		const struct ftpnat_interface *interface = &instance->state.interface[i];
+		int prog_fd[TC_HOOK_MAX], err;
+
+		for (enum tc_hook hook = 0; hook < TC_HOOK_MAX; hook++)
+			prog_fd[hook] = dataplane_tcx_prog(&change->dataplane, hook,
+							   interface->bare);
+		err = tcx_put(interface, prog_fd, change->config->tcx,
+			      instance->state_id);
+		if (err)
+			return err;
+	}
+	return apply_programs(&change->apply, (__u32)half);
+}
+
+int change_attach(struct change *change)
+{
+	return change->config->tcx == FTPNAT_TCX_OFF ? attach_filters(change) :
+						       attach_tcx(change);
 }
 
 int change_begin(struct change *change, const struct options *options, bool mount)

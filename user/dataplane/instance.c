@@ -11,6 +11,8 @@
 #include "dataplane/kernel_lacks.h"
 #include "dataplane/map_names.h"
 #include "dataplane/pin.h"
+#include "dataplane/programs.h"
+#include "dataplane/tcx.h"
 
 static const __u32 first = 0;
 
@@ -186,6 +188,8 @@ int instance_leave(const struct instance *instance,
 		none[i] = (struct attach_wish){ &interfaces[i], { -1, -1 } };
 		err = fastpath_leave(&interfaces[i], instance->state_id) ?: err;
 	}
+	for (__u32 i = 0; !err && i < n; i++)
+		err = tcx_remove(&interfaces[i], instance->state_id);
 	err = err ?: attach_switch(none, n, instance->state_id);
 	for (__u32 i = 0; !err && i < n; i++) {
 		struct heir_query query = { instance, interfaces[i].ifindex };
@@ -201,8 +205,10 @@ int instance_leave(const struct instance *instance,
 int instance_remove(struct instance *instance)
 {
 	struct ftpnat_state *state = &instance->state;
-	int err = instance_leave(instance, state->interface, state->interfaces);
+	int err;
 
+	programs_stop(state);
+	err = instance_leave(instance, state->interface, state->interfaces);
 	if (err) /* what is still attached must be found again */
 		return err;
 	/* The kernel keeps the map for a moment: it must not be taken for an instance. */

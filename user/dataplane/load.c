@@ -186,6 +186,7 @@ static int set_cluster(const struct ftpnat_tc *skel, const struct config_cluster
 int dataplane_load(struct dataplane *dataplane, const struct config *config,
 		   const char *dir, bool bare)
 {
+	const bool tcx = config->tcx != FTPNAT_TCX_OFF;
 	struct ftpnat_tc *skel;
 	int err;
 
@@ -204,6 +205,10 @@ int dataplane_load(struct dataplane *dataplane, const struct config *config,
 		return err;
 	bpf_program__set_autoload(skel->progs.ftpnat_ip_in, bare);
 	bpf_program__set_autoload(skel->progs.ftpnat_ip_out, bare);
+	bpf_program__set_autoload(skel->progs.ftpnat_tcx_in, tcx);
+	bpf_program__set_autoload(skel->progs.ftpnat_tcx_out, tcx);
+	bpf_program__set_autoload(skel->progs.ftpnat_tcx3_in, tcx && bare);
+	bpf_program__set_autoload(skel->progs.ftpnat_tcx3_out, tcx && bare);
 	if (getrandom(&skel->rodata->ftpnat_generation, sizeof(uint32_t), 0) < 0)
 		return err_r(-errno, "can't get a random number: %s", strerror(errno));
 	kernel_log_start();
@@ -255,6 +260,18 @@ int dataplane_prog(const struct dataplane *dataplane, enum tc_hook hook, bool ba
 					       skel->progs.ftpnat_ip_out);
 	return bpf_program__fd(hook == TC_HOOK_INGRESS ? skel->progs.ftpnat_ingress :
 							 skel->progs.ftpnat_egress);
+}
+
+int dataplane_tcx_prog(const struct dataplane *dataplane, enum tc_hook hook, bool bare)
+{
+	const struct ftpnat_tc *skel = dataplane->skel;
+
+	if (bare)
+		return bpf_program__fd(hook == TC_HOOK_INGRESS ?
+					       skel->progs.ftpnat_tcx3_in :
+					       skel->progs.ftpnat_tcx3_out);
+	return bpf_program__fd(hook == TC_HOOK_INGRESS ? skel->progs.ftpnat_tcx_in :
+							 skel->progs.ftpnat_tcx_out);
 }
 
 static bool is_pinned(const char *dir, const char *name)

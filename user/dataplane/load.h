@@ -42,6 +42,7 @@ int dataplane_map(const struct dataplane *dataplane, enum ftpnat_map map);
 bool dataplane_is_state(const struct bpf_map *map);
 int dataplane_map_id(const struct dataplane *dataplane, enum ftpnat_map map, __u32 *id);
 int dataplane_prog(const struct dataplane *dataplane, enum tc_hook hook, bool bare);
+int dataplane_tcx_prog(const struct dataplane *dataplane, enum tc_hook hook, bool bare);
 
 /*
  * Pin the maps that are not pinned yet, or all programs, in DIR; without `bare`, unpin

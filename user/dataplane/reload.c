@@ -3,17 +3,19 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <net/if.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/netdev.h"
 #include "config/load.h"
 #include "dataplane/attach.h"
+#include "dataplane/programs.h"
 
-/* The filters before a reload, to go back to. */
+/* The programs before a reload, to go back to. */
 struct before {
 	struct change *change;
 	struct ftpnat_state state;
+	__u32 programs; /* at tcx, as in ftpnat_config */
 	int prog_fd[FTPNAT_MAX_INTERFACES][TC_HOOK_MAX];
 };
 
@@ -36,6 +38,7 @@ static int remember(struct change *change, struct before **out)
 	memset(before->prog_fd, 0xff, sizeof(before->prog_fd));
 	before->change = change;
 	before->state = instance->state;
+	before->programs = change->apply.now.programs;
 	*out = before;
 	for (__u32 i = 0; !err && i < before->state.interfaces; i++) {
 		__u32 id[TC_HOOK_MAX];
@@ -62,6 +65,8 @@ static void go_back(struct before *before)
 		memcpy(wishes[i].prog_fd, before->prog_fd[i], sizeof(wishes[i].prog_fd));
 	}
 	attach_switch(wishes, before->state.interfaces, instance->state_id);
+	if (before->programs)
+		apply_programs(&before->change->apply, before->programs);
 	for (__u32 i = 0; i < instance->state.interfaces; i++)
 		if (!state_interface(&before->state,
 				     instance->state.interface[i].ifindex))
@@ -89,8 +94,7 @@ static int drop_interfaces(struct change *change, bool unwanted)
 
 	for (__u32 i = 0; i < state->interfaces; i++) {
 		struct ftpnat_interface interface = state->interface[i];
-		char name[IF_NAMESIZE];
-		bool gone = !if_indextoname(interface.ifindex, name);
+		bool gone = netdev_is_gone(interface.ifindex);
 		int failed = 0;
 
 		if (!gone && unwanted &&
@@ -168,6 +172,7 @@ int reload_change(struct change *change, const struct options *options)
 	if (err)
 		return err;
 	TAKE_PTR(undo);
+	programs_forget(&change->dataplane, change->apply.now.programs);
 	err = change_pin_programs(change, options->pin);
 	change_fast_path(change);
 	err = drop_interfaces(change, true) ?: err;

@@ -8,11 +8,11 @@
 #include <glob.h>
 #include <limits.h>
 #include <linux/if_link.h>
-#include <net/if.h>
 #include <string.h>
 #include <sys/file.h>
 #include <xdp/libxdp.h>
 
+#include "base/netdev.h"
 #include "base/util.h"
 #include "dataplane/attach.h"
 #include "dataplane/kernel_log.h"
@@ -199,13 +199,12 @@ static int remove_own(__u32 ifindex, __u32 state_id, __u32 stays)
 int xdp_remove(const struct ftpnat_interface *interface, __u32 state_id)
 {
 	_cleanup_prog_fds_ struct prog_fds before;
-	char name[IF_NAMESIZE];
 	int err;
 
 	prog_fds_note(&before);
 	kernel_log_start();
 	err = remove_own(interface->ifindex, state_id, 0);
-	return err && !if_indextoname(interface->ifindex, name) ? 0 : err;
+	return err && netdev_is_gone(interface->ifindex) ? 0 : err;
 }
 
 /* ---- attaching ---- */

@@ -12,6 +12,7 @@
 #include "dataplane/attach.h"
 #include "dataplane/before.h"
 #include "dataplane/fastpath.h"
+#include "dataplane/tcx.h"
 #include "dataplane/xdp.h"
 #include "show/sentences.h"
 
@@ -167,15 +168,22 @@ static void add_interface(struct status *status, const struct ftpnat_interface *
 	__u32 id[TC_HOOK_MAX] = { 0 };
 	char note[512] = "", before[256];
 	const char *xdp = gone ? "off" : see_xdp(status, interface, note, sizeof(note));
-	int err = gone ? 0 : attach_query(interface, status->view->instance.state_id, id);
+	const __u32 state_id = status->view->instance.state_id;
+	const bool at_tcx = status->view->config.tcx != FTPNAT_TCX_OFF;
+	int err = 0;
+
+	if (!gone && !at_tcx)
+		err = attach_query(interface, state_id, id);
+	else if (!gone && status->view->config.programs) /* else none of them acts */
+		tcx_query(interface, state_id, id);
 
 	if (!gone) {
 		char *end = note + strlen(note);
 
-		before_text(interface, status->view->instance.state_id, before,
-			    sizeof(before));
-		snprintf(end, sizeof(note) - strlen(note), "%s%s",
-			 *note && *before ? "; " : "", before);
+		before_text(interface, state_id, before, sizeof(before));
+		snprintf(end, sizeof(note) - strlen(note), "%s%s%s%s",
+			 *note && (at_tcx || *before) ? "; " : "", at_tcx ? "at tcx" : "",
+			 at_tcx && *before ? "; " : "", before);
 		check_addresses(status, interface);
 		check_link(status, interface->name);
 		check_largest_packet(status, interface);
@@ -187,9 +195,14 @@ static void add_interface(struct status *status, const struct ftpnat_interface *
 	for (enum tc_hook hook = 0; !err && !gone && hook < TC_HOOK_MAX; hook++) {
 		if (id[hook])
 			json_array_append_new(hooks, json_string(tc_hook_names[hook]));
-		else
+		else if (!at_tcx)
 			fault(status->degraded, FAULT_FILTER,
 			      "The %s filter of %s was removed: `ftpnat-load up` attaches it again.",
+			      tc_hook_names[hook], interface->name);
+		else
+			fault(status->degraded, FAULT_FILTER,
+			      "The %s program of %s at tcx was removed: `ftpnat-load up` attaches it "
+			      "again.",
 			      tc_hook_names[hook], interface->name);
 	}
 	json_array_append_new(status->interfaces,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * LD_PRELOAD: a kernel that lacks what the environment says, as an older one answers.
- *   LACKS=bpf | map:TYPE | helper:NUMBER | clsact | cls_bpf     RELEASE=5.10.0     VERSION="#1 SMP"
+ *   LACKS=bpf | map:TYPE | helper:NUMBER | tcx | clsact | cls_bpf     RELEASE=5.10.0     VERSION="#1 SMP"
  */
 #include <bpf/libbpf.h>
 #include <dlfcn.h>
@@ -50,6 +50,8 @@ static int refused(int command, const union bpf_attr *attr)
 
 	if (lacks("bpf", NULL))
 		return ENOSYS;
+	if (command == BPF_PROG_QUERY && lacks("tcx", NULL)) /* libxdp asks netlink */
+		return EINVAL;
 	if (command == BPF_MAP_CREATE && lacks("map", &number) &&
 	    attr->map_type == number)
 		return EINVAL;

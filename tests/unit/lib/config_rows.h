@@ -53,7 +53,7 @@
 #define PUBLISH_KEYS                                                                     \
 	"name, listen, servers, source, data_ports, data_address, data_address_for, modes, foreign_data, tls, commands, banner, tls_data_ports, health, clients, deny, refuse, per_client, max_sessions, balance, fallback, mark, dscp, rate"
 #define FILE_KEYS                                                                        \
-	"interfaces, xdp, publish, masquerade, track, guard, limits, timeouts, metrics, cluster, records"
+	"interfaces, xdp, tcx, publish, masquerade, track, guard, limits, timeouts, metrics, cluster, records"
 
 struct config_row {
 	const char *name;
