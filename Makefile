@@ -239,8 +239,8 @@ demo-cluster: ## kill a gateway in mid-transfer, and see it go on (root)
 demo: ## install what is missing, build, show FTP through the gateway (root)
 	@scripts/demo
 
-compare: ## compare the kernel's FTP helper with ftpnat, case by case; writes docs/compare.md (root)
-	@scripts/compare
+compare: ## compare the kernel's FTP helper with ftpnat, or with JOOL=1 Jool; writes docs/compare.md (root)
+	@scripts/compare$(if $(JOOL),-jool)
 
 fuzz-packets: all ## sessions under random and mutated packets, until interrupted (root)
 	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/attacks/fuzz.py --forever $(if $(SEED),--seed $(SEED))

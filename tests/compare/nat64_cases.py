@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Sessions of IPv6 clients with IPv4 servers: through tayga alone, and with ftpnat in front of it."""
+"""Sessions of IPv6 clients with IPv4 servers: through a NAT64 alone, and with ftpnat in front of it."""
 
 import re
 import socket
@@ -7,13 +7,32 @@ from dataclasses import dataclass
 
 import nat64
 from gateways import FtpnatGateway
-from lab import Lab, LabError, wait_until
+from lab import SLOWER, Lab, run, wait_until
 from world import Failed
 
-GATEWAYS = {"tayga": "tayga alone", "both": "ftpnat in front of tayga"}
-SOON = 3  # seconds within which what is on its way arrives
+SOON = 3 * SLOWER  # seconds within which what is on its way arrives
 FTP, FTP_DATA, HTTP = 21, 20, 80
 PORT, DATA = 40000, 50000
+
+
+@dataclass
+class Translator:
+    name: str
+    start: object  # function of a lab
+    absent: object  # function: why it can't run here, or None
+    about: object  # function: a line or more
+
+    def gateways(self):
+        """What the sessions go through: {heading: with ftpnat}."""
+        return {f"{self.name} alone": False, f"ftpnat in front of {self.name}": True}
+
+
+TRANSLATORS = {
+    "tayga": Translator("tayga", nat64.start_gateway, nat64.missing, lambda: "tayga is Debian's package."),
+    "jool": Translator("Jool", nat64.start_jool, nat64.missing_jool,
+                       lambda: f"Jool {run(['jool', '--version']).stdout.strip()} is Debian's jool-dkms; it has no FTP "
+                               "helper (NICMx/Jool#114).\n`make compare JOOL=1` runs it under Debian's kernel, in qemu."),
+}
 
 _cases = []
 
@@ -34,18 +53,18 @@ def case(name, must):
 
 
 class World:
-    """One lab with one gateway: tayga, alone or not."""
+    """One lab with one gateway: a NAT64, alone or not."""
 
-    def __init__(self, lab, kind):
+    def __init__(self, lab, translator, with_ftpnat):
         self.lab, self.server, self.dial = lab, lab.server.ip4, nat64.behind(lab.server.ip4)
         lab.client.run(["ip", "-4", "addr", "flush", "dev", "eth0"])
         lab.server.run(["ip", "-6", "addr", "flush", "dev", "eth0"])
-        nat64.start_gateway(lab)
-        if kind == "both":
+        translator.start(lab)
+        if with_ftpnat:
             FtpnatGateway(lab).up({"masquerade": [{"name": "nat64", "clients": f"{lab.client.ip6}/128",
-                                                   "to": "interface", "prefix64": nat64.PREFIX64}]})
+                                                   "to": lab.server.gw4, "prefix64": nat64.PREFIX64}]})
         with self.listen(lab.server, self.server, HTTP):
-            wait_until(self._translates, "tayga translates")
+            wait_until(self._translates, f"{translator.name} translates")
 
     def _translates(self):
         try:
@@ -275,16 +294,11 @@ def play(world, entry):
             session.close()
 
 
-def run_all(chosen, kinds=tuple(GATEWAYS)):
-    """{gateway: results}, or {} and why not."""
-    if nat64.missing():
-        return {}, nat64.missing()
+def run_all(chosen, translator):
+    """{heading: results} of its gateways."""
     results = {}
-    for kind in kinds:
-        try:
-            with Lab(f"nat64-{kind}", route_back=False) as lab:
-                world = World(lab, kind)
-                results[kind] = [play(world, entry) for entry in chosen]
-        except LabError as why:
-            return results, str(why)
-    return results, None
+    for heading, with_ftpnat in translator.gateways().items():
+        with Lab(f"{translator.name.lower()}-{with_ftpnat:d}", route_back=False) as lab:
+            world = World(lab, translator, with_ftpnat)
+            results[heading] = [play(world, entry) for entry in chosen]
+    return results

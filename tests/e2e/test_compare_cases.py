@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 
 import nat64  # noqa: E402
 import nat64_cases  # noqa: E402
+import page  # noqa: E402
 from registry import cases, play  # noqa: E402
 from world import World  # noqa: E402
 
@@ -33,11 +34,25 @@ def test_there_are_as_many_cases_as_promised():
     assert len(set(map(case_id, CASES))) == len(CASES)
 
 
+def test_a_run_writes_its_parts_of_the_page_and_leaves_the_others(tmp_path):
+    path = tmp_path / "compare.md"
+    sections = {}
+    for name, passed in (("tayga", True), ("jool", True), ("tayga", False)):
+        entry, seen = nat64_cases.cases()[0], f"seen | by {name}"
+        translator = nat64_cases.Translator(name, None, None, lambda: "About it.")
+        sections[name] = page.nat64_section(translator, [entry], {f"{name} alone": [(passed, seen)]})
+        page.write(path, "# Title\n\nfirst\n", sections[name])
+    assert path.read_text() == f"# Title\n\nfirst\n\n{sections['tayga']}\n{sections['jool']}"
+    page.write(path, "# Title\n\nsecond\n")
+    assert path.read_text() == f"# Title\n\nsecond\n\n{sections['tayga']}\n{sections['jool']}"
+    assert "| **fail**: seen \\| by tayga |" in sections["tayga"]
+
+
 @pytest.fixture(scope="module")
 def beside_tayga(make_shared_lab):
     if nat64.missing():
         pytest.skip(nat64.missing())
-    return nat64_cases.World(make_shared_lab("-nat64", route_back=False), "both")
+    return nat64_cases.World(make_shared_lab("-nat64", route_back=False), nat64_cases.TRANSLATORS["tayga"], True)
 
 
 @pytest.mark.parametrize("case", nat64_cases.cases(), ids=lambda case: re.sub(r"[^A-Za-z0-9]+", "-", case.name))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""tayga as the NAT64 of a lab."""
+"""tayga or Jool as the NAT64 of a lab."""
 
 import ipaddress
 import os
@@ -7,12 +7,18 @@ import os
 PREFIX64 = "2001:db8:64::/96"
 POOL = "192.168.255.0/24"
 TAYGA = "/usr/sbin/tayga"
+JOOL_ADDRESS = "10.2.1.64"  # on the servers' link
 
 
 def missing():
     """Why tayga can't run here; None when it can."""
     absent = [path for path in (TAYGA, "/dev/net/tun") if not os.path.exists(path)]
     return f"{absent[0]} is absent" if absent else None
+
+
+def missing_jool():
+    """Why Jool can't run here; None when it can."""
+    return None if os.path.exists("/sys/module/jool") else "this kernel has no module jool (make compare JOOL=1)"
 
 
 def behind(address):
@@ -38,3 +44,10 @@ def start_gateway(lab):
                     "nat64")
     lab.gw.ip(f"route add {POOL} dev nat64", f"route add {PREFIX64} dev nat64")
     return process
+
+
+def start_jool(lab):
+    """Jool on the gateway, for the same clients, with an address of its own."""
+    lab.gw.ip(f"addr add {JOOL_ADDRESS}/24 dev {lab.server.gw_interface}")
+    lab.gw.run(["jool", "instance", "add", "--netfilter", "--pool6", PREFIX64])
+    lab.gw.run(["jool", "pool4", "add", "--tcp", JOOL_ADDRESS, "1024-65535"])
