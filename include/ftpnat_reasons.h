@@ -34,7 +34,7 @@
 	  "If it rises, look for a broken sender or a tunnel that truncates packets.") \
 	X(FRAGMENT, "fragment", \
 	  "IP fragment, unchanged; if it begins a segment of a session, answered (see too_big)", \
-	  "Nothing: routers cut what senders allow to be cut. If transfers stall, check that ICMP errors reach the senders.") \
+	  "Nothing: routers cut packets without the DF flag. If transfers stall, check that ICMP errors reach the senders.") \
 	X(VLAN, "vlan", \
 	  "VLAN-tagged frame, unchanged", \
 	  "Give the VLAN an interface of its own (ip link add link ... type vlan) and list that one.") \
