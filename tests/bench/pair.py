@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Compares this build with another one, in turns beside each other.
 
-    pair.py [--rounds N] [--quick] [--only MEASURE] PROGRAM
+    pair.py [--rounds N] [--quick] [--only MEASURE] PROGRAM|--tcx
 
-PROGRAM is the other build's ftpnat-load. Prints, for each measure, the median of the
+PROGRAM is the other build's ftpnat-load. With --tcx, `tcx: first` is this, and clsact the other. Prints, for each measure, the median of the
 ratios this / other of one turn, and the half of the turns around it. Above 1 is better
 for rates, worse for times. Writes nothing. MEASURE: ns.data, or any other that begins so.
 """
@@ -51,9 +51,9 @@ class ChosenSockets(Chosen, Sockets):
 
 
 class Build(Ftpnat):
-    def __init__(self, key, xdp, program):
+    def __init__(self, key, xdp, program, more=None):
         super().__init__(key, key, xdp)
-        self.program = program
+        self.program, self.more = program, more or {}
 
     def gateway(self, lab):
         gateway = OtherGateway(lab)
@@ -66,14 +66,20 @@ def main():
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--quick", action="store_true", help="short turns")
     parser.add_argument("--only", default="", metavar="MEASURE", help="what begins so")
-    parser.add_argument("program", help="the other build's ftpnat-load")
+    parser.add_argument("--tcx", action="store_true", help="this build at tcx and at clsact")
+    parser.add_argument("program", nargs="?", help="the other build's ftpnat-load")
     options = parser.parse_args()
+    if bool(options.program) == options.tcx:
+        parser.error("name the other build's ftpnat-load, or give --tcx")
     if os.geteuid():
         parser.error("must be root: it makes network namespaces and loads BPF programs")
     plan = dataclasses.replace(QUICK if options.quick else Plan(), rounds=options.rounds, repeats=1)
     variants = [Build(f"{name}-{hook}", xdp, program)
                 for name, program in (("this", FtpnatGateway.command), ("other", options.program))
                 for hook, xdp in (("tc", "off"), ("xdp", "native"))]
+    if options.tcx:
+        variants = [Build("this-tc", "off", FtpnatGateway.command, {"tcx": "first"}),
+                    Build("other-tc", "off", FtpnatGateway.command)]
     results, absent, order = Results(), {}, random.Random(1)
     Chosen.prefix = options.only
     try:

@@ -54,6 +54,8 @@ def published(lab, server=None):
 
 
 class Ftpnat(Variant):
+    more = {}  # of the configuration
+
     def __init__(self, key, title, xdp, across=False):
         self.key, self.title, self.xdp, self.across = key, title, xdp, across
 
@@ -66,7 +68,7 @@ class Ftpnat(Variant):
             for node, interface in ((lab.server, "eth0"), (lab.gw, lab.server.gw_interface)):
                 node.ip(f"link set {interface} mtu {MTU_ACROSS}")
         gateway.write({"xdp": self.xdp, "publish": published(lab, self.server_address(lab)),
-                       "limits": LIMITS})
+                       "limits": LIMITS, **self.more})
         done = gateway.load("up", check=False)
         if done.returncode:
             raise Absent(" ".join(done.stdout.replace(gateway.path, "ftpnat.yaml").split()))
