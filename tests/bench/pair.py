@@ -52,8 +52,8 @@ class ChosenSockets(Chosen, Sockets):
 
 class Build(Ftpnat):
     def __init__(self, key, xdp, program, more=None):
-        super().__init__(key, key, xdp)
-        self.program, self.more = program, more or {}
+        super().__init__(key, key, xdp, more=more)
+        self.program = program
 
     def gateway(self, lab):
         gateway = OtherGateway(lab)

@@ -10,8 +10,9 @@ from variants import TITLES
 # ftpnat is blue, and nothing else is.
 OURS = ("#1b6ca8", "#7fb3d5")
 OTHERS = ("#6b7073", "#b9bec1")
-LINES = {"ftpnat-xdp": OURS[0], "ftpnat-tc": OURS[1], "ftpnat-xdp-46": "#154360", "ftpnat-tc-46": "#a9cce3", "nftables": "#c0392b", "flowtable": "#d98880",
-         "forward": OTHERS[0], "bare-tc": "#b7950b", "bare-xdp": "#117a65", "harness": "#5d6d7e"}
+LINES = {"ftpnat-xdp": OURS[0], "ftpnat-tc": OURS[1], "ftpnat-tcx": "#2e86c1", "ftpnat-xdp-46": "#154360",
+         "ftpnat-tc-46": "#a9cce3", "nftables": "#c0392b", "flowtable": "#d98880", "forward": OTHERS[0],
+         "bare-tc": "#b7950b", "bare-xdp": "#117a65", "harness": "#5d6d7e"}
 TERMINALS = {"svg": "svg size 900,480 dynamic font 'sans,13' background 'white'",
              "png": "pngcairo size 900,480 font 'sans,11'"}
 

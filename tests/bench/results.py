@@ -128,6 +128,8 @@ def goals(counts):
         Goal("tc/nftables", "TC, 64 bytes, one core, against nftables + nf_nat_ftp", (one, tc),
              (one, nft), at_least=1.6),
         Goal("tc/bare", "TC against the bare TC program", (one, tc), (one, "bare-tc"), at_least=1.0),
+        Goal("tcx/bare", "TC at tcx against the bare TC program, which is in clsact", (one, "ftpnat-tcx"),
+             (one, "bare-tc"), at_least=1.05),
     ]
     if counts:
         rows += [Goal(f"{variant}/flows-{counts[-1]}-{which}",

@@ -54,10 +54,9 @@ def published(lab, server=None):
 
 
 class Ftpnat(Variant):
-    more = {}  # of the configuration
-
-    def __init__(self, key, title, xdp, across=False):
-        self.key, self.title, self.xdp, self.across = key, title, xdp, across
+    def __init__(self, key, title, xdp, across=False, more=None):
+        """more: keys of the configuration"""
+        self.key, self.title, self.xdp, self.across, self.more = key, title, xdp, across, more or {}
 
     def gateway(self, lab):
         return FtpnatGateway(lab)
@@ -171,6 +170,7 @@ class Harness(Forward):
 
 VARIANTS = [Ftpnat("ftpnat-xdp", "ftpnat XDP", "native"), Ftpnat("ftpnat-tc", "ftpnat TC", "off"),
             Ftpnat("ftpnat-xdp-46", "ftpnat XDP, IPv4 to IPv6", "native", across=True),
+            Ftpnat("ftpnat-tcx", "ftpnat TC at tcx", "off", more={"tcx": "first"}),
             Ftpnat("ftpnat-tc-46", "ftpnat TC, IPv4 to IPv6", "off", across=True),
             Nftables(), Flowtable(), Forward(), BareTc(), BareXdp(), Harness()]
 TITLES = {variant.key: variant.title for variant in VARIANTS}

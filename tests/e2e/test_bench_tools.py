@@ -49,7 +49,7 @@ def make_scene(tools):
         scene.close()
 
 
-@pytest.mark.parametrize("key", ["ftpnat-tc", "ftpnat-tc-46", "ftpnat-xdp-46", "nftables", "bare-xdp"])
+@pytest.mark.parametrize("key", ["ftpnat-tc", "ftpnat-tcx", "ftpnat-tc-46", "ftpnat-xdp-46", "nftables", "bare-xdp"])
 def test_frames(make_scene, key):
     scene = make_scene(key, True)
     templates = scene.open_templates(2)
