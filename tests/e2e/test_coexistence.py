@@ -65,6 +65,7 @@ table inet rest {
 """)
     if "No such file" in made.stdout or "not supported" in made.stdout:
         pytest.skip(needs_another_kernel("this kernel has no flowtable"))
+    assert made.returncode == 0, made.stdout
     vips = lab.vips()
     lab.gateway.up({"publish": [publish("files", vips, [server])]})
     transfer(lab, lab.client, server, vips)
