@@ -212,14 +212,14 @@ def test_events_of_refusals_are_rationed(scene):
 
 # ---- how many ----
 
-@pytest.mark.parametrize("family", ["v4", "v6"])
+@pytest.mark.parametrize("kind, family", [("publish", "v4"), ("publish", "v6"), ("masquerade", "v4")])
 @pytest.mark.parametrize("keys, reason", [({"per_client": {"sessions": 2}}, "client_sessions"),
                                           ({"max_sessions": 2}, "rule_sessions")],
                          ids=["per_client", "max_sessions"])
-def test_sessions_at_once(scene, family, keys, reason):
-    lab, server, vips = scene(refuse="reset", **keys)
+def test_sessions_at_once(scene, kind, family, keys, reason):
+    lab, server, addresses = scene(kind, refuse="reset", **keys)
     first, second = lab.clients
-    address = pick(vips, family)
+    address = pick(addresses, family)
     with first.inside():
         sessions = [login(first, address, server) for _ in range(2)]
     is_reset(first, address)

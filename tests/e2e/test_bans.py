@@ -15,9 +15,11 @@ import time
 import pytest
 
 import map_entries
+from fast import modes, moves_by, prepare
 from lab import DEADLINE, wait_until
-from scenes import login, need, pick, publish
+from scenes import login, need, pick, publish, single
 from servers import Proftpd, Pureftpd, Pyftpdlib, Vsftpd
+from slow import Transfer
 
 pytestmark = pytest.mark.ftpnat
 
@@ -163,6 +165,27 @@ def test_cut_ends_what_the_client_has(scene):
     with second.inside():
         assert other.read("server-name").decode() == server.name
         other.quit()
+
+
+@pytest.mark.parametrize("family, up", [("v4", True), ("v6", False)], ids=["v4-upload", "v6-download"])
+def test_cut_of_a_transfer_by_xdp(make_lab, family, up):
+    """XDP sees to the numbers of both ends: each accepts its resets, of a transfer at full speed."""
+    lab, server, dial = single(make_lab, Vsftpd, config={"xdp": "generic"})
+    prepare(lab)
+    assert set(modes(lab).values()) == {"generic"}
+    with lab.client.inside():
+        transfer = Transfer(lab, server, dial, family, "EPSV", up, size=20_000_000)
+        moves_by(lab, transfer, "xdp_forwarded")
+        before = [node.counters()["EstabResets"] for node in (lab.client, lab.server)]
+        said = lab.gateway.load("ban", lab.client.address(family), "--cut").stdout
+        assert "2 connections ended" in said
+        for node, resets in zip((lab.client, lab.server), before):
+            wait_until(lambda: node.counters()["EstabResets"] == resets + 2, "it took the resets of both connections")
+        with pytest.raises(ConnectionResetError):
+            while transfer.step():
+                pass
+        with pytest.raises(ConnectionResetError):
+            transfer.session.sock.recv(1)
 
 
 def test_kept_over_a_reload(scene):

@@ -11,7 +11,7 @@ import pytest
 import tls
 from clients import Account, ClientError, Curl
 from follower import Follower
-from scenes import exchange, login, need, pick, publish, single
+from scenes import exchange, login, masquerade, need, pick, publish, single
 from servers import SERVERS, Proftpd, Vsftpd
 
 pytestmark = pytest.mark.ftpnat
@@ -161,6 +161,17 @@ def test_events_show_the_line_and_no_password(make_lab):
     assert not any("hidden-secret" in line for line in follower.lines())
 
 
+def replies(host, *commands):
+    """What a session is told before a login, without the greeting."""
+    session = ftplib.FTP(host, timeout=10)
+    got = []
+    for command in commands:
+        session.putcmd(command)
+        got.append(session.getmultiline())
+    session.close()
+    return got
+
+
 @pytest.mark.parametrize("server", tls.SERVERS)
 def test_tls_required(make_lab, server):
     cls = tls.SERVERS[server]
@@ -174,9 +185,11 @@ def test_tls_required(make_lab, server):
         for command in (f"USER {running.user}", f"PASS {running.password}", "ACCT x", "user x"):
             with pytest.raises(ftplib.error_perm, match="^530 TLS is required here"):
                 session.sendcmd(command)
-        assert "AUTH" in session.sendcmd("FEAT").upper()
-        session.voidcmd("NOOP") if cls is Proftpd else None
         session.quit()
+        for others in (("FEAT", "HELP", "NOOP", "help user", "QUIT"), ("NOOP", "AUTH TLS")):
+            got = replies(vips[0], *others)
+            assert got == replies(running.addresses[0], *others), "what the server says by itself"
+            assert got[-1][:3] in ("221", "234")
     assert lab.gateway.reason("line_tls_first") == 4
     with pytest.raises(ClientError, match="530"):
         exchange(Curl(), lab.client, running, Account(vips[0], running), "EPSV")
@@ -184,12 +197,17 @@ def test_tls_required(make_lab, server):
     assert lab.gateway.reason("opaque") > 0
 
 
-def test_no_login_after_ccc(make_lab):
-    lab = make_lab()
-    vips = lab.vips()
+@pytest.mark.parametrize("kind", ["publish", "masquerade"])
+def test_no_login_after_ccc(make_lab, kind):
+    lab = make_lab(route_back=kind == "publish")
     server = need(Proftpd)(lab.server, extra=tls.extra(Proftpd).replace(
         "TLSRequired ctrl", "TLSRequired off")).start()
-    lab.gateway.up({"publish": [publish("files", vips, [server], tls="require", tls_data_ports=tls.PORTS)]})
+    vips, keys = server.addresses, {"tls": "require", "tls_data_ports": tls.PORTS}
+    if kind == "publish":
+        vips = lab.vips()
+        lab.gateway.up({"publish": [publish("files", vips, [server], **keys)]})
+    else:
+        lab.gateway.up({"masquerade": masquerade("lan", **keys)})
     with lab.client.inside():
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Each key about clients, and each kind of rule: from the file, through what the loader writes,
- * to what becomes of a packet; or the message where a kind of rule doesn't have the key.
+ * to what becomes of a packet and who is told; or the message where a kind of rule doesn't have the key.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -61,11 +61,37 @@ static const struct scene *scene_of(enum kind kind, int v6)
 
 /* ---- what a key does; the connection is not open yet ---- */
 
+/* Has a reader of events been told of this refusal, with the rule and the client? */
+static bool is_told(const struct talk *talk, enum ftpnat_reason reason)
+{
+	const struct ftpnat_addr client = address(talk->scene->client);
+	const struct ftpnat_line_event *events;
+	size_t n = dataplane_events(0, &events);
+
+	for (size_t i = 0; i < n; i++)
+		if (events[i].event.reason == reason &&
+		    events[i].event.rule != FTPNAT_NO_RULE &&
+		    !memcmp(&events[i].event.client.src, &client, sizeof(client)))
+			return true;
+	return false;
+}
+
+#define TURNS 20 /* of a second, in which other refusals may have had all events */
+
 static bool is_dropped(struct talk *talk, enum ftpnat_reason reason)
 {
 	struct packet_spec in = talk_syn(talk);
 
-	return check_from(reason_name(reason), talk, CLIENT, &in, &in, reason, NULL);
+	for (int i = 0; i < TURNS; i++) {
+		if (!check_from(reason_name(reason), talk, CLIENT, &in, &in, reason,
+				NULL))
+			return false;
+		if (is_told(talk, reason))
+			return true;
+		usleep(100000);
+	}
+	printf("%s: no event\n", reason_name(reason));
+	return false;
 }
 
 /* Whom the rule is not about. */
@@ -153,7 +179,8 @@ static bool one_expected(struct talk *talk)
 	data_announce(talk);
 	next_port(talk);
 	talk_open(talk);
-	return talk_steps(talk, "one more", more);
+	return talk_steps(talk, "one more", more) &&
+	       is_told(talk, FTPNAT_CLIENT_EXPECTED);
 }
 
 /* Until when the only ban holds, since when it does; 0: there is none. */
@@ -180,7 +207,8 @@ static bool one_failed_login(struct talk *talk)
 	};
 
 	talk_open(talk);
-	if (!talk_steps(talk, "a login", steps) || ban_time() != 3600)
+	if (!talk_steps(talk, "a login", steps) || ban_time() != 3600 ||
+	    !is_told(talk, FTPNAT_LOGIN_BANNED))
 		return false;
 	next_port(talk);
 	return is_dropped(talk, FTPNAT_BANNED);
@@ -204,7 +232,7 @@ static bool says(struct talk *talk, const struct step *steps)
 			{ 0 },                                                           \
 		};                                                                       \
                                                                                          \
-		return says(talk, steps);                                                \
+		return says(talk, steps) && is_told(talk, reason);                       \
 	}
 
 IS_REFUSED(no_tls, "AUTH TLS", "AUTH DENIED", FTPNAT_LINE_TLS, "534 TLS is refused here.")

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "lib/told.h"
+#include "lib/policy.h"
 #include "base/util.h"
 
 /* Bodies of 257 bytes, so that no header has a NUL in it. */
@@ -107,6 +107,14 @@ static const struct row rows[] = {
 	  { UP, S(ALERT), C(ALERT), C("AUTH TLS\r\n", ENDS),
 	    S("234 go\r\n", .also = { FTPNAT_OPAQUE }), C(HELLO), S(HELLO),
 	    C(RECORD(HAS_LINES)) } },
+	{ "no login after CCC where TLS is required, until there is TLS again",
+	  SOME | IN(KEEP6) | IN(MASQ4),
+	  tls_first,
+	  NULL,
+	  { UP, S(ALERT), C(ALERT),
+	    C("USER x\r\n", DENIED, .also = { FTPNAT_CLEAR, FTPNAT_LINE_TLS_FIRST }),
+	    S("500 What?\r\n", R530), C("PASS y\r\n", DENIED, FIRST),
+	    S("500 What?\r\n", R530), UP } },
 	{ "implicit TLS",
 	  IN(KEEP4) | IN(GROW4),
 	  NULL,

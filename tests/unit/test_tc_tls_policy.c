@@ -11,11 +11,6 @@
 #include "lib/policy.h"
 #include "base/util.h"
 
-static void tls_first(struct ftpnat_rule *rule)
-{
-	rule->flags |= FTPNAT_RULE_TLS_FIRST;
-}
-
 static void tls_denied(struct ftpnat_rule *rule)
 {
 	rule->flags |= FTPNAT_RULE_NO_TLS;

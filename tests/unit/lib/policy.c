@@ -10,3 +10,8 @@ void deny(struct ftpnat_rule *rule)
 {
 	rule->commands = COMMANDS_DENY;
 }
+
+void tls_first(struct ftpnat_rule *rule)
+{
+	rule->flags |= FTPNAT_RULE_TLS_FIRST;
+}

@@ -5,9 +5,10 @@
 
 #include "told.h"
 
-/* For rows: rules with `commands`. */
+/* For rows: rules with `commands`, with `tls: require`. */
 void read_only(struct ftpnat_rule *rule);
 void deny(struct ftpnat_rule *rule);
+void tls_first(struct ftpnat_rule *rule);
 
 #define BLANKS50  "                                                  "
 #define BLANKS300 BLANKS50 BLANKS50 BLANKS50 BLANKS50 BLANKS50 BLANKS50
