@@ -2,6 +2,7 @@
 """`tcx`: the programs at tcx instead of clsact, before or behind those of others."""
 
 import json
+import os
 import socket
 
 import pytest
@@ -127,6 +128,20 @@ def test_reload_can_not_change_the_place(make_lab, other):
         assert done.returncode == 1
         assert f"tcx is first in the instance that is up, and {other} here: a reload can't change it, `down`" in done.stdout
     assert (at_tcx(lab), called(lab)) == (places, before)
+    transfers(lab, server, dial, METHODS[:1])
+
+
+@pytest.mark.parametrize("pin", ["ftpnat_programs", "ftpnat_config", None], ids=str)
+def test_removed_pins_are_told_and_come_back(make_lab, pin):
+    """The kernel empties a map of programs when its last pin goes. None: all pins."""
+    lab, server, dial = single(make_lab, Vsftpd, config={"tcx": "first"})
+    for name in [pin] if pin else os.listdir(lab.gateway.pin):
+        os.unlink(os.path.join(lab.gateway.pin, name))
+    done = lab.gateway.load("status", check=False)
+    assert done.returncode in (1, 3) and "ftpnat-load up" in done.stdout
+    lab.gateway.load("up")
+    assert not lab.gateway.listing("status")["degraded"]
+    assert at_tcx(lab) == {place: [f"ftpnat_tcx_{place[1]}"] for place in at_tcx(lab)}
     transfers(lab, server, dial, METHODS[:1])
 
 

@@ -193,8 +193,8 @@ static int attach_tcx(struct change *change)
 		for (enum tc_hook hook = 0; hook < TC_HOOK_MAX; hook++)
 			prog_fd[hook] = dataplane_tcx_prog(&change->dataplane, hook,
 							   interface->bare);
-		err = tcx_put(interface, prog_fd, change->config->tcx,
-			      instance->state_id);
+		err = tcx_put(interface, prog_fd, change->config->tcx, instance->state_id,
+			      instance->dir);
 		if (err)
 			return err;
 	}

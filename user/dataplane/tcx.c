@@ -9,6 +9,8 @@
 #include "base/netdev.h"
 #include "base/util.h"
 #include "dataplane/attach.h"
+#include "dataplane/map_names.h"
+#include "dataplane/pin.h"
 
 /* Of Linux 6.6, which Debian 12's headers don't have. */
 static const enum bpf_attach_type tcx_hooks[TC_HOOK_MAX] = {
@@ -59,16 +61,48 @@ static int put_hook(const struct ftpnat_interface *interface, enum tc_hook hook,
 	return 0;
 }
 
+static int remove_hook(const struct ftpnat_interface *interface, enum tc_hook hook,
+		       __u32 prog_id)
+{
+	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(prog_id);
+
+	if (fd < 0 || bpf_prog_detach2(fd, (int)interface->ifindex, tcx_hooks[hook]))
+		return errno == ENOENT || netdev_is_gone(interface->ifindex) ?
+			       0 :
+			       err_r(-errno, "can't detach from %s tcx %s: %s",
+				     interface->name, tc_hook_names[hook],
+				     strerror(errno));
+	pr_debug("detached from %s tcx %s", interface->name, tc_hook_names[hook]);
+	return 0;
+}
+
+bool tcx_is_current(__u32 prog_id, const char *dir)
+{
+	static const enum ftpnat_map used[] = { FTPNAT_MAP_CONFIG, FTPNAT_MAP_PROGRAMS };
+
+	for (size_t i = 0; i < ARRAY_SIZE(used); i++) {
+		__u32 map_id = pin_map_id(dir, map_name(used[i]));
+
+		if (!map_id || !prog_holds(prog_id, map_id))
+			return false;
+	}
+	return true;
+}
+
 int tcx_put(const struct ftpnat_interface *interface, const int prog_fd[TC_HOOK_MAX],
-	    enum ftpnat_tcx place, __u32 state_id)
+	    enum ftpnat_tcx place, __u32 state_id, const char *dir)
 {
 	__u32 ids[TC_HOOK_MAX];
 	int err = 0;
 
 	tcx_query(interface, state_id, ids);
-	for (enum tc_hook hook = 0; !err && hook < TC_HOOK_MAX; hook++)
-		if (!ids[hook])
-			err = put_hook(interface, hook, prog_fd[hook], place);
+	for (enum tc_hook hook = 0; !err && hook < TC_HOOK_MAX; hook++) {
+		if (ids[hook] && tcx_is_current(ids[hook], dir))
+			continue;
+		if (ids[hook])
+			err = remove_hook(interface, hook, ids[hook]);
+		err = err ?: put_hook(interface, hook, prog_fd[hook], place);
+	}
 	return err;
 }
 
@@ -78,20 +112,8 @@ int tcx_remove(const struct ftpnat_interface *interface, __u32 state_id)
 	int err = 0;
 
 	tcx_query(interface, state_id, ids);
-	for (enum tc_hook hook = 0; hook < TC_HOOK_MAX; hook++) {
-		_cleanup_close_ int fd = ids[hook] ? bpf_prog_get_fd_by_id(ids[hook]) :
-						     -1;
-
-		if (!ids[hook])
-			continue;
-		if (fd >= 0 &&
-		    !bpf_prog_detach2(fd, (int)interface->ifindex, tcx_hooks[hook]))
-			pr_debug("detached from %s tcx %s", interface->name,
-				 tc_hook_names[hook]);
-		else if (errno != ENOENT && !netdev_is_gone(interface->ifindex))
-			err = err_r(-errno, "can't detach from %s tcx %s: %s",
-				    interface->name, tc_hook_names[hook],
-				    strerror(errno));
-	}
+	for (enum tc_hook hook = 0; hook < TC_HOOK_MAX; hook++)
+		if (ids[hook])
+			err = remove_hook(interface, hook, ids[hook]) ?: err;
 	return err;
 }

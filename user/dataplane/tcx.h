@@ -6,6 +6,8 @@
 #ifndef FTPNAT_TCX_H
 #define FTPNAT_TCX_H
 
+#include <stdbool.h>
+
 #include "base/rtnl.h"
 #include "ftpnat_maps.h"
 
@@ -19,11 +21,17 @@ void tcx_query(const struct ftpnat_interface *interface, __u32 state_id,
 	       __u32 prog_ids[static TC_HOOK_MAX]);
 
 /*
- * Have a program of ours at each hook; one that is there stays. A new one goes where `place`
- * says. Reports its errors.
+ * Does it use the maps that are pinned at DIR? If not, their pins were removed: it does nothing
+ * any more, or not what the configuration says.
+ */
+bool tcx_is_current(__u32 prog_id, const char *dir);
+
+/*
+ * Have a program of ours at each hook; one that is there and current stays. A new one goes where
+ * `place` says. Reports its errors.
  */
 int tcx_put(const struct ftpnat_interface *interface, const int prog_fd[TC_HOOK_MAX],
-	    enum ftpnat_tcx place, __u32 state_id);
+	    enum ftpnat_tcx place, __u32 state_id, const char *dir);
 
 /* Remove ours from both hooks. The interface may be gone. Reports its errors. */
 int tcx_remove(const struct ftpnat_interface *interface, __u32 state_id);

@@ -193,7 +193,8 @@ static void add_interface(struct status *status, const struct ftpnat_interface *
 		      "The filters of %s can't be listed: %s.", interface->name,
 		      strerror(-err));
 	for (enum tc_hook hook = 0; !err && !gone && hook < TC_HOOK_MAX; hook++) {
-		if (id[hook])
+		if (id[hook] &&
+		    (!at_tcx || tcx_is_current(id[hook], status->view->instance.dir)))
 			json_array_append_new(hooks, json_string(tc_hook_names[hook]));
 		else if (!at_tcx)
 			fault(status->degraded, FAULT_FILTER,
