@@ -5,6 +5,7 @@
  * egress.
  */
 #include "answer.h"
+#include "call.h"
 #include "conntrack_seen.h"
 #include "control.h"
 #include "extensions.h"
@@ -333,44 +334,29 @@ int ftpnat_inject(struct __sk_buff *skb)
 	return !!bpf_clone_redirect(skb, ifindex, BPF_F_INGRESS);
 }
 
-/*
- * At tcx there is one of these per hook, attached once: each attachment is a call of its own, so
- * it is not by them that all hooks get new programs at the same time, but by one write to
- * ftpnat_config. Constant indices are calls that the kernel patches in.
- */
-static __always_inline int call(struct __sk_buff *skb, enum ftpnat_entry entry)
-{
-	const struct ftpnat_config *config = config_get();
-
-	if (config && config->programs == 1)
-		bpf_tail_call_static(skb, &ftpnat_programs, entry);
-	else if (config && config->programs == 2)
-		bpf_tail_call_static(skb, &ftpnat_programs, FTPNAT_ENTRY_MAX + entry);
-	return TC_ACT_UNSPEC;
-}
-
+/* Attached to tcx, in place of those above. */
 SEC("tc")
 int ftpnat_tcx_in(struct __sk_buff *skb)
 {
-	return call(skb, FTPNAT_ENTRY_IN);
+	return call_in_force(skb, FTPNAT_ENTRY_IN);
 }
 
 SEC("tc")
 int ftpnat_tcx_out(struct __sk_buff *skb)
 {
-	return call(skb, FTPNAT_ENTRY_OUT);
+	return call_in_force(skb, FTPNAT_ENTRY_OUT);
 }
 
 SEC("tc")
 int ftpnat_tcx3_in(struct __sk_buff *skb)
 {
-	return call(skb, FTPNAT_ENTRY_IP_IN);
+	return call_in_force(skb, FTPNAT_ENTRY_IP_IN);
 }
 
 SEC("tc")
 int ftpnat_tcx3_out(struct __sk_buff *skb)
 {
-	return call(skb, FTPNAT_ENTRY_IP_OUT);
+	return call_in_force(skb, FTPNAT_ENTRY_IP_OUT);
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -3,6 +3,7 @@
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 
+#include "call.h"
 #include "maps.h"
 
 const volatile __u32 ftpnat_generation = 0;
@@ -34,29 +35,25 @@ int ftpnat_ip_out(struct __sk_buff *skb)
 SEC("tc")
 int ftpnat_tcx_in(struct __sk_buff *skb)
 {
-	bpf_tail_call_static(skb, &ftpnat_programs, FTPNAT_ENTRY_IN);
-	return TC_ACT_UNSPEC;
+	return call_in_force(skb, FTPNAT_ENTRY_IN);
 }
 
 SEC("tc")
 int ftpnat_tcx_out(struct __sk_buff *skb)
 {
-	bpf_tail_call_static(skb, &ftpnat_programs, FTPNAT_ENTRY_OUT);
-	return TC_ACT_UNSPEC;
+	return call_in_force(skb, FTPNAT_ENTRY_OUT);
 }
 
 SEC("tc")
 int ftpnat_tcx3_in(struct __sk_buff *skb)
 {
-	(void)skb;
-	return TC_ACT_UNSPEC;
+	return call_in_force(skb, FTPNAT_ENTRY_IP_IN);
 }
 
 SEC("tc")
 int ftpnat_tcx3_out(struct __sk_buff *skb)
 {
-	(void)skb;
-	return TC_ACT_UNSPEC;
+	return call_in_force(skb, FTPNAT_ENTRY_IP_OUT);
 }
 
 SEC("tc")
