@@ -14,6 +14,7 @@ import time
 import pytest
 
 from follower import Follower
+from lab import wait_until
 from scenes import login, masquerade, need, pick, publish
 from servers import TOP, Vsftpd
 
@@ -232,7 +233,8 @@ def test_sessions_at_once(scene, kind, family, keys, reason):
         for session in sessions:
             assert session.read("server-name").decode() == server.name
             session.quit()
-    comes_in(first, address, server)  # in the place of one that has ended
+    wait_until(lambda: lab.gateway.reason("control_closed") >= 1, "one of them has ended at both ends")
+    comes_in(first, address, server)  # in its place
 
 
 def test_new_sessions_in_a_time(scene):
