@@ -131,6 +131,8 @@ __noinline bool flow_makes_room(enum flow_tuple whose)
 	other = bpf_map_lookup_elem(&ftpnat_flows, other_key);
 	if (!other || !flow_closing(flow->tcp, other->tcp))
 		return false;
+	if (whose == TUPLE_OF_PACKET)
+		s->flow.had = flow->to.sport;
 	if (flow->flags & FTPNAT_FLOW_CLIENT)
 		flow_remove(key);
 	else

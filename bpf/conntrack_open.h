@@ -226,6 +226,12 @@ static __always_inline enum ftpnat_reason flow_open(struct __sk_buff *skb,
 	if (!flow_reserve(usage, config, new))
 		return new->kind == FTPNAT_CONTROL ? FTPNAT_CONTROL_FULL :
 						     FTPNAT_DATA_FULL;
+	/*
+	 * The server may remember the connection before this one (TIME-WAIT) and accept only
+	 * from the same client what begins with its tuple (RFC 6191): no other gets the port.
+	 */
+	if (new->had &&new->own &&new->flags & FTPNAT_FLOW_CLIENT)
+		new->to.sport = new->had;
 	new->done = SEARCH_ON;
 	bpf_loop(PORT_TRIES, try_port, &search, 0);
 	if (new->done != SEARCH_FOUND) {

@@ -146,6 +146,8 @@ static __always_inline enum ftpnat_reason handle(struct __sk_buff *skb, bool egr
 		if (verdict != GO_ON)
 			return verdict;
 	}
+	if (!flow)
+		s->flow.had = 0;
 	if (!flow || (is_syn(p) && flow_makes_room(TUPLE_OF_PACKET))) {
 		verdict = flow_none(skb, p, egress);
 		if (verdict != GO_ON)

@@ -31,6 +31,7 @@ struct flow_new {
 	__u16 rule;
 	__u16 port_min; /* source ports to choose from */
 	__u16 port_max;
+	__be16 had; /* source port that a connection of this tuple had before; 0: none */
 	__u8 kind;
 	__u8 flags;    /* of the entry of the first packet */
 	__u32 ifindex; /* that the first packet came in by; 0: this host's own */

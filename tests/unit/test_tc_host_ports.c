@@ -68,6 +68,42 @@ static void test_local_range(void **state)
 	}
 }
 
+/*
+ * A client that dials again from the port of a connection that has ended gets the port that it had: the server may
+ * still remember that one (TIME-WAIT), and accept from nobody but this client what begins there (RFC 6191).
+ */
+static void test_same_port_again(void **state)
+{
+	static const struct step ends[] = {
+		S(NULL, .flags = SYN | ACK),
+		C(NULL, .flags = ACK, .also = { FTPNAT_CONTROL_OPENED }),
+		S(NULL, .flags = FIN | ACK),
+		C(NULL, .flags = FIN | ACK),
+		S(NULL, .flags = ACK, .also = { FTPNAT_CONTROL_CLOSED }),
+		{ 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(own_address); i++) {
+		const struct scene *scene = scene_get(own_address[i]);
+		uint16_t seen, other;
+		struct talk talk;
+
+		scene_configure(scene, NULL);
+		local_ports(LOCAL_MIN, LOCAL_MAX);
+		seen = seen_port(own_address[i], 40000);
+		talk_init(&talk, scene);
+		talk.seen_port = seen;
+		talk.sent[CLIENT] = talk.heard[CLIENT] = 1;
+		assert_true(talk_steps(&talk, "a connection that ends", ends));
+		/* another client meanwhile: not there, and no port of its own is changed by it */
+		other = seen_port(own_address[i], seen);
+		assert_int_not_equal(other, seen);
+		assert_int_equal(seen_port(own_address[i], 40000), seen);
+		assert_int_equal(seen_port(own_address[i], LOCAL_MIN - 1), LOCAL_MIN - 1);
+	}
+}
+
 /* Where the host's range is all that there is, it is used all the same. */
 static void test_local_range_is_everything(void **state)
 {
@@ -221,6 +257,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_local_range),
+		cmocka_unit_test(test_same_port_again),
 		cmocka_unit_test(test_local_range_is_everything),
 		cmocka_unit_test(test_source_is_kept),
 		cmocka_unit_test(test_sockets),
