@@ -70,7 +70,7 @@ class Scene:
             variant.up(self.lab)
             if generated:
                 variant.give_queues(self.lab)
-            self.host = self.lab.vips()[0] if variant.translates else self.lab.server.ip4
+            self.host = variant.dialled(self.lab)
             self.real = variant.server_address(self.lab)
             self.serve(CONTROL_PORT)
         except BaseException:
@@ -163,14 +163,15 @@ class Scene:
     def header_of(self, conn):
         """Headers of the next segment of the client's socket."""
         seq, ack = sequence_numbers(conn)
-        return frames.headers(self.macs(self.lab.client), conn.getsockname(), conn.getpeername(),
+        return frames.headers(self.macs(self.lab.client), conn.getsockname()[:2], conn.getpeername()[:2],
                               seq, ack, frames.ACK)
 
     def send(self, templates, size=64, cpus=1, flows=1, order="spread", seconds=None, packets=None,
              node=None):
         """Runs the generator; what it says."""
         node = node or self.lab.client
-        said = tool("traffic", node.path, "eth0", pinned("bench_counts"), frames.SIZES.get(size, size),
+        length = max(frames.SIZES.get(size, size), max(map(frames.template_length, templates)))
+        said = tool("traffic", node.path, "eth0", pinned("bench_counts"), length,
                     ",".join(map(str, CPUS[:cpus])), flows, order,
                     f"x{packets}" if packets else seconds, input="".join(templates))
         if not said["total"]:

@@ -24,6 +24,10 @@
 #define BENCH_ETH_HEADER 14
 #define BENCH_ETH_TYPE	 12
 #define BENCH_URGENT_V6	 72
+#define BENCH_V6_SOURCE	 34 /* its last four bytes, which vary */
+#define BENCH_V6_SPORT	 54
+#define BENCH_V6_DPORT	 56
+#define BENCH_V6_CHECK	 70
 
 /*
  * A gateway to IPv6 puts 20 bytes in front. veth copies a packet to an XDP program if it has
@@ -41,13 +45,14 @@
 /* A frame with both checksums zero, and the sums of all that is constant in it. */
 struct bench_template {
 	__u64 header[7]; /* BENCH_HEADER bytes and two of the payload */
+	__u64 rest[2];	 /* of an IPv6 one, but for its urgent pointer */
 	__u32 ip_sum;
 	__u32 tcp_sum;
 	__u32 saddr;
 	__u16 sport;
 	__u16 dport;
 	__u32 vary; /* BENCH_* bits */
-	__u32 pad;
+	__u32 v6;
 };
 
 struct bench_count {

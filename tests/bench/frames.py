@@ -20,17 +20,28 @@ def mac(node, interface):
 
 
 def headers(macs, source, destination, seq, ack, flags):
-    """Ethernet, IPv4, TCP, with both checksums zero. macs: (to, from); ends: (address, port)."""
-    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 0, MARK, 0x4000, 64, socket.IPPROTO_TCP, 0,
-                     socket.inet_aton(source[0]), socket.inet_aton(destination[0]))
+    """Ethernet, IP, TCP, with all checksums zero. macs: (to, from); ends: (address, port), of one family."""
     tcp = struct.pack("!HHIIBBHHH", source[1], destination[1], seq & 0xffffffff, ack & 0xffffffff,
                       0x50, flags, 65535, 0, MARK)  # without URG it means nothing
-    return macs[0] + macs[1] + b"\x08\x00" + ip + tcp
+    if ":" in source[0]:
+        kind = b"\x86\xdd"
+        ip = struct.pack("!IHBB", 6 << 28, 0, socket.IPPROTO_TCP, 64)
+        ip += b"".join(socket.inet_pton(socket.AF_INET6, end[0]) for end in (source, destination))
+    else:
+        kind = b"\x08\x00"
+        ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 0, MARK, 0x4000, 64, socket.IPPROTO_TCP, 0,
+                         socket.inet_aton(source[0]), socket.inet_aton(destination[0]))
+    return macs[0] + macs[1] + kind + ip + tcp
 
 
 def template(header, vary=0):
     """A line for `traffic`."""
     return f"{vary} {header.hex()}\n"
+
+
+def template_length(line):
+    """Of its headers, in bytes: a frame is at least as long."""
+    return len(line.split()[1]) // 2
 
 
 def is_v6(header):

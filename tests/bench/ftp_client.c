@@ -2,6 +2,8 @@
 /*
  * FTP clients for measuring, all in one process on one CPU; prints JSON.
  *
+ * ADDRESS: IPv4, or IPv6, where EPSV and EPRT take the place of PASV and PORT.
+ *
  *   ftp_client sessions ADDRESS PORT CPU CLIENTS SECONDS
  *       sessions from connect to the end of QUIT with one PASV file of 1000 bytes,
  *       so many at once, and one at least: {"sessions", "failed", "seconds", "p50", "p99"}
@@ -59,7 +61,7 @@ struct client {
 
 struct run {
 	int epoll;
-	struct sockaddr_in server;
+	struct sockaddr_in6 server; /* IPv4 as ::ffff:a.b.c.d */
 	struct client client[MAX_CLIENTS];
 	struct times times;
 	size_t failed;
@@ -111,9 +113,9 @@ static double percentile(struct times *times, double percent)
 
 /* ---- pieces ---- */
 
-static int open_socket(const struct sockaddr_in *to, int flags)
+static int open_socket(const struct sockaddr_in6 *to, int flags)
 {
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 	const int on = 1;
 
 	if (fd < 0)
@@ -130,21 +132,36 @@ static void say(int fd, const char *line)
 		die("send");
 }
 
-static struct sockaddr_in announced(const char *line)
+static bool is_v4(const struct sockaddr_in6 *server)
+{
+	return IN6_IS_ADDR_V4MAPPED(&server->sin6_addr);
+}
+
+static void say_passive(int fd, const struct sockaddr_in6 *server)
+{
+	say(fd, is_v4(server) ? "PASV\r\n" : "EPSV\r\n");
+}
+
+/* Where the server listens: of a 227, or of a 229 at its own address. */
+static struct sockaddr_in6 announced(const char *line, const struct sockaddr_in6 *server)
 {
 	const char *open = strchr(line, '(');
+	struct sockaddr_in6 to = *server;
 	unsigned int n[6];
 
+	if (open && !is_v4(server) && sscanf(open, "(|||%u|)", &n[0]) == 1) {
+		to.sin6_port = htons((uint16_t)n[0]);
+		return to;
+	}
 	if (!open || sscanf(open, "(%u,%u,%u,%u,%u,%u", &n[0], &n[1], &n[2], &n[3], &n[4],
 			    &n[5]) != 6) {
 		fprintf(stderr, "ftp_client: no address in %s\n", line);
 		exit(1);
 	}
-	return (struct sockaddr_in){
-		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)(n[4] << 8 | n[5])),
-		.sin_addr.s_addr = htonl(n[0] << 24 | n[1] << 16 | n[2] << 8 | n[3]),
-	};
+	to.sin6_port = htons((uint16_t)(n[4] << 8 | n[5]));
+	for (size_t i = 0; i < 4; i++)
+		to.sin6_addr.s6_addr[12 + i] = (uint8_t)n[i];
+	return to;
 }
 
 /* ---- sessions ---- */
@@ -189,7 +206,7 @@ static void end(struct run *run, size_t index, bool good)
 static int reply(struct run *run, size_t index, const char *line)
 {
 	struct client *c = &run->client[index];
-	struct sockaddr_in to;
+	struct sockaddr_in6 to;
 
 	switch (atoi(line)) {
 	case 220:
@@ -199,10 +216,11 @@ static int reply(struct run *run, size_t index, const char *line)
 		say(c->control, "PASS bench\r\n");
 		return 1;
 	case 230:
-		say(c->control, "PASV\r\n");
+		say_passive(c->control, &run->server);
 		return 1;
 	case 227:
-		to = announced(line);
+	case 229:
+		to = announced(line, &run->server);
 		c->data = open_socket(&to, SOCK_NONBLOCK);
 		watch(run, c->data, index);
 		say(c->control, "RETR " SMALL_FILE "\r\n");
@@ -333,7 +351,7 @@ static void hear(int fd, char *line, size_t size, const char *code)
 	hear_by(MSG_DONTWAIT, fd, line, size, code);
 }
 
-static int log_in(const struct sockaddr_in *server)
+static int log_in(const struct sockaddr_in6 *server)
 {
 	int fd = open_socket(server, 0);
 	char line[512];
@@ -359,19 +377,19 @@ static double worked(void)
 	return (double)(user + nice + sys + irq + softirq) / (double)sysconf(_SC_CLK_TCK);
 }
 
-static void bulk(const struct sockaddr_in *server, const char *size)
+static void bulk(const struct sockaddr_in6 *server, const char *size)
 {
 	static char sunk[1 << 20];
 	int control = log_in(server), data;
 	long long bytes = 0;
 	double start, busy;
-	struct sockaddr_in to;
+	struct sockaddr_in6 to;
 	char line[512];
 	ssize_t n;
 
-	say(control, "PASV\r\n");
-	hear(control, line, sizeof(line), "227");
-	to = announced(line);
+	say_passive(control, server);
+	hear(control, line, sizeof(line), is_v4(server) ? "227" : "229");
+	to = announced(line, server);
 	data = open_socket(&to, 0);
 	snprintf(line, sizeof(line), "RETR %s\r\n", size);
 	busy = worked();
@@ -384,7 +402,7 @@ static void bulk(const struct sockaddr_in *server, const char *size)
 }
 
 /* Some at a time, as many as the server's queue of new connections has room for. */
-static void log_in_silent(const struct sockaddr_in *server, size_t count)
+static void log_in_silent(const struct sockaddr_in6 *server, size_t count)
 {
 	static const char *const says[][2] = { { "220", "USER bench\r\n" },
 					       { "331", "PASS bench\r\n" },
@@ -402,7 +420,7 @@ static void log_in_silent(const struct sockaddr_in *server, size_t count)
 		}
 }
 
-static void idle(const struct sockaddr_in *server, size_t count)
+static void idle(const struct sockaddr_in6 *server, size_t count)
 {
 	for (size_t left = count; left; left -= left < IDLE_BATCH ? left : IDLE_BATCH)
 		log_in_silent(server, left < IDLE_BATCH ? left : IDLE_BATCH);
@@ -413,17 +431,17 @@ static void idle(const struct sockaddr_in *server, size_t count)
 }
 
 /* Over a new data connection. */
-static void echo(const struct sockaddr_in *server, size_t count)
+static void echo(const struct sockaddr_in6 *server, size_t count)
 {
 	int control = log_in(server), data;
 	struct times times = { 0 };
-	struct sockaddr_in to;
+	struct sockaddr_in6 to;
 	char line[512], byte = 'x';
 	double start;
 
-	say(control, "PASV\r\n");
-	hear(control, line, sizeof(line), "227");
-	to = announced(line);
+	say_passive(control, server);
+	hear(control, line, sizeof(line), is_v4(server) ? "227" : "229");
+	to = announced(line, server);
 	data = open_socket(&to, 0);
 	say(control, "STOR echo\r\n");
 	hear(control, line, sizeof(line), "150");
@@ -441,31 +459,56 @@ static void echo(const struct sockaddr_in *server, size_t count)
 	       percentile(&times, 99.9));
 }
 
-static void lines(const struct sockaddr_in *server, bool active, unsigned int count)
+/* PORT or EPRT, with another port each time. */
+static void say_active(int fd, const struct sockaddr_in6 *own, unsigned int i)
 {
-	struct sockaddr_in own;
+	unsigned int port = 8192 + i % 32768;
+	const uint8_t *a = own->sin6_addr.s6_addr + 12;
+	char command[96], address[INET6_ADDRSTRLEN];
+
+	if (is_v4(own))
+		snprintf(command, sizeof(command), "PORT %u,%u,%u,%u,%u,%u\r\n", a[0],
+			 a[1], a[2], a[3], port / 256, port % 256);
+	else
+		snprintf(command, sizeof(command), "EPRT |2|%s|%u|\r\n",
+			 inet_ntop(AF_INET6, &own->sin6_addr, address, sizeof(address)),
+			 port);
+	say(fd, command);
+}
+
+static void lines(const struct sockaddr_in6 *server, bool active, unsigned int count)
+{
+	struct sockaddr_in6 own;
 	socklen_t size = sizeof(own);
 	int fd = log_in(server);
 	struct times times = { 0 };
-	char command[64], line[512];
-	uint8_t a[4];
+	char line[512];
 	double start;
 
 	getsockname(fd, (struct sockaddr *)&own, &size);
-	memcpy(a, &own.sin_addr, sizeof(a));
 	for (unsigned int i = 0; i < count; i++) {
-		if (active)
-			snprintf(command, sizeof(command), "PORT %u,%u,%u,%u,%u,%u\r\n",
-				 a[0], a[1], a[2], a[3], 32 + i / 256 % 128, i % 256);
-		else
-			snprintf(command, sizeof(command), "PASV\r\n");
 		start = seconds();
-		say(fd, command);
-		hear(fd, line, sizeof(line), active ? "200" : "227");
+		if (active)
+			say_active(fd, &own, i);
+		else
+			say_passive(fd, server);
+		hear(fd, line, sizeof(line),
+		     active	   ? "200" :
+		     is_v4(server) ? "227" :
+				     "229");
 		keep(&times, seconds() - start);
 	}
 	printf("{\"count\": %zu, \"p50\": %.9f, \"p99\": %.9f}\n", times.n,
 	       percentile(&times, 50), percentile(&times, 99));
+}
+
+static bool read_address(struct sockaddr_in6 *sa, const char *text)
+{
+	char mapped[INET6_ADDRSTRLEN];
+
+	snprintf(mapped, sizeof(mapped), strchr(text, ':') ? "%s" : "::ffff:%s", text);
+	sa->sin6_family = AF_INET6;
+	return inet_pton(AF_INET6, mapped, &sa->sin6_addr) == 1;
 }
 
 int main(int argc, char **argv)
@@ -475,10 +518,9 @@ int main(int argc, char **argv)
 	cpu_set_t cpus;
 	size_t clients;
 
-	run.server.sin_family = AF_INET;
-	if (argc < 6 || inet_pton(AF_INET, argv[2], &run.server.sin_addr) != 1)
+	if (argc < 6 || !read_address(&run.server, argv[2]))
 		goto usage;
-	run.server.sin_port = htons((uint16_t)atoi(argv[3]));
+	run.server.sin6_port = htons((uint16_t)atoi(argv[3]));
 	CPU_ZERO(&cpus);
 	CPU_SET(atoi(argv[4]), &cpus);
 	if (sched_setaffinity(0, sizeof(cpus), &cpus))

@@ -45,6 +45,7 @@ int generate(struct xdp_md *ctx)
 	const struct bench_template *t;
 	__u32 flow, high, low, i;
 	__u16 sport, dport;
+	__be16 check;
 	void *data, *end;
 	__u64 *words;
 
@@ -72,14 +73,26 @@ int generate(struct xdp_md *ctx)
 		high = 0;
 	for (i = 0; i < sizeof(t->header) / sizeof(*words); i++)
 		words[i] = t->header[i];
-	*(__be32 *)(data + BENCH_IP_SOURCE) = bpf_htonl(t->saddr + high);
-	*(__be16 *)(data + BENCH_IP_CHECK) =
-		folded(t->ip_sum + ((t->saddr + high) & 0xffff) + (t->saddr >> 16));
-	*(__be16 *)(data + BENCH_TCP_SPORT) = bpf_htons(sport);
-	*(__be16 *)(data + BENCH_TCP_DPORT) = bpf_htons(dport);
-	*(__be16 *)(data + BENCH_TCP_CHECK) =
-		folded(t->tcp_sum + ((t->saddr + high) & 0xffff) + (t->saddr >> 16) +
+	check = folded(t->tcp_sum + ((t->saddr + high) & 0xffff) + (t->saddr >> 16) +
 		       sport + dport);
+	if (t->v6) {
+		if (data + BENCH_HEADER_V6 > end)
+			return XDP_ABORTED;
+		for (i = 0; i < sizeof(t->rest) / sizeof(*words); i++)
+			words[sizeof(t->header) / sizeof(*words) + i] = t->rest[i];
+		*(__be16 *)(data + BENCH_URGENT_V6) = bpf_htons(BENCH_MARK);
+		*(__be32 *)(data + BENCH_V6_SOURCE) = bpf_htonl(t->saddr + high);
+		*(__be16 *)(data + BENCH_V6_SPORT) = bpf_htons(sport);
+		*(__be16 *)(data + BENCH_V6_DPORT) = bpf_htons(dport);
+		*(__be16 *)(data + BENCH_V6_CHECK) = check;
+	} else {
+		*(__be32 *)(data + BENCH_IP_SOURCE) = bpf_htonl(t->saddr + high);
+		*(__be16 *)(data + BENCH_IP_CHECK) = folded(
+			t->ip_sum + ((t->saddr + high) & 0xffff) + (t->saddr >> 16));
+		*(__be16 *)(data + BENCH_TCP_SPORT) = bpf_htons(sport);
+		*(__be16 *)(data + BENCH_TCP_DPORT) = bpf_htons(dport);
+		*(__be16 *)(data + BENCH_TCP_CHECK) = check;
+	}
 	sent++;
 	return XDP_TX;
 }

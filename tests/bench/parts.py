@@ -13,7 +13,7 @@ import frames
 from results import flows_measure
 from bench_scene import Scene
 from tools import CPUS, LabError, tool
-from variants import CONTROL_PORT, Absent, Flowtable, Ftpnat, Nftables, attached_programs
+from variants import CONTROL_PORT, Absent, Flowtable, Ftpnat, Nftables, attached_programs, is_basic
 
 FLOWS_PER_CPU = 8  # data connections that the generator uses where their number isn't the point
 REPEATED = ("packets.64.one", "sessions.rate")
@@ -117,8 +117,8 @@ class Packets(Part):
         lab = scene.lab
         programs = attached_programs(lab, lab.client.gw_interface)
         ours = isinstance(scene.variant, Ftpnat)
-        if scene.variant.across:  # a packet that has got longer can't be put back
-            return
+        if scene.variant.across or scene.variant.family == "v6":
+            return  # a packet that has got longer can't be put back; testrun writes IPv4
         if ours:
             hook = "xdp" if scene.variant.xdp == "native" else "tc"
         else:
@@ -160,9 +160,7 @@ class Flows(Part):
     """Rates with many live data connections, and the memory they take."""
 
     def setup(self, variant):
-        if variant.across:
-            return
-        if isinstance(variant, (Ftpnat, Nftables)):
+        if is_basic(variant):
             counts = self.plan.flows
         elif variant.key == "forward":  # knows no connections: shows what other addresses cost
             counts = (min(self.plan.flows), max(self.plan.flows))
@@ -212,7 +210,7 @@ class Sessions(Part):
     once = True
 
     def setup(self, variant):
-        if isinstance(variant, (Ftpnat, Nftables)) and not variant.across:
+        if is_basic(variant):
             self.scenes[variant.key] = self.scene(variant, "sessions", True)
 
     def steps(self):
@@ -269,7 +267,7 @@ class Crowd(Part):
     """Sessions while many others stand silent, and while SYNs come from hosts that do not exist."""
 
     def setup(self, variant):
-        if variant.across or isinstance(variant, Flowtable) or not isinstance(variant, (Ftpnat, Nftables)):
+        if not is_basic(variant) or isinstance(variant, Flowtable):
             return
         if getattr(variant, "xdp", "off") == "off":  # XDP has no part in sessions
             scene = self.scenes[variant.key] = self.scene(variant, "crowd", False)

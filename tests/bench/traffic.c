@@ -84,31 +84,54 @@ static __u32 sum(const __u8 *bytes, size_t from, size_t to)
 	return total;
 }
 
-/* What varies is left out of the sums: the source address and the ports. */
+/* Where the headers of a family have what the generator fills in, and what it sums. */
+struct layout {
+	size_t header;
+	size_t source; /* its last four bytes */
+	size_t destination, transport;
+};
+
+static const struct layout layouts[] = {
+	{ BENCH_HEADER, BENCH_IP_SOURCE, BENCH_IP_SOURCE + 4, BENCH_TCP_SPORT },
+	{ BENCH_HEADER_V6, BENCH_V6_SOURCE, BENCH_V6_SOURCE + 4, BENCH_V6_SPORT },
+};
+
+/* What varies is left out of the sums: four bytes of the source address, and the ports. */
 static int read_template(struct bench_template *t, const char *line, __u32 length)
 {
-	__u8 bytes[sizeof(t->header)] = { 0 };
-	__u16 ip_len = (__u16)(length - BENCH_ETH_HEADER);
+	__u8 bytes[BENCH_HEADER_V6] = { 0 };
+	const struct layout *at = &layouts[0];
 	unsigned int vary, value;
-	int at;
+	__u16 ip_len, tcp_len;
+	int hex;
 
-	if (sscanf(line, "%u %n", &vary, &at) != 1)
+	if (sscanf(line, "%u %n", &vary, &hex) != 1)
 		return -EINVAL;
-	for (size_t i = 0; i < BENCH_HEADER; i++) {
-		if (sscanf(line + at + 2 * i, "%2x", &value) != 1)
+	for (size_t i = 0; i < at->header; i++) {
+		if (sscanf(line + hex + 2 * i, "%2x", &value) != 1)
 			return -EINVAL;
 		bytes[i] = (__u8)value;
+		if (i == BENCH_ETH_TYPE && value == 0x86)
+			at = &layouts[1];
 	}
-	bytes[16] = (__u8)(ip_len >> 8);
-	bytes[17] = (__u8)ip_len;
-	memcpy(t->header, bytes, sizeof(bytes));
+	if (length < at->header)
+		return -EINVAL;
+	t->v6 = at != layouts;
+	tcp_len = (__u16)(length - at->transport);
+	ip_len = t->v6 ? tcp_len : (__u16)(length - BENCH_ETH_HEADER);
+	bytes[t->v6 ? 18 : 16] = (__u8)(ip_len >> 8);
+	bytes[t->v6 ? 19 : 17] = (__u8)ip_len;
+	memcpy(t->header, bytes, sizeof(t->header));
+	memcpy(t->rest, bytes + sizeof(t->header), sizeof(t->rest));
 	t->vary = vary;
-	t->saddr = sum(bytes, 26, 28) << 16 | sum(bytes, 28, 30);
-	t->sport = (__u16)sum(bytes, 34, 36);
-	t->dport = (__u16)sum(bytes, 36, 38);
-	t->ip_sum = sum(bytes, 14, 26) + sum(bytes, 30, 34);
-	t->tcp_sum = sum(bytes, 30, 34) + IPPROTO_TCP + (ip_len - 20u) +
-		     sum(bytes, 38, BENCH_HEADER);
+	t->saddr = sum(bytes, at->source, at->source + 2) << 16 |
+		   sum(bytes, at->source + 2, at->source + 4);
+	t->sport = (__u16)sum(bytes, at->transport, at->transport + 2);
+	t->dport = (__u16)sum(bytes, at->transport + 2, at->transport + 4);
+	t->ip_sum = t->v6 ? 0 : sum(bytes, 14, 26) + sum(bytes, 30, 34);
+	t->tcp_sum = IPPROTO_TCP + tcp_len + (t->v6 ? sum(bytes, 22, at->source) : 0) +
+		     sum(bytes, at->destination, at->transport) +
+		     sum(bytes, at->transport + 4, at->header);
 	return 0;
 }
 

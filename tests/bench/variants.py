@@ -24,14 +24,22 @@ class Absent(Exception):
 class Variant:
     key = None
     title = None
-    translates = True  # clients dial the published address; else the server itself
-    across = False     # the server has an IPv6 address only, and the clients an IPv4 one
+    translates = True
+    family = "v4"      # of the clients
+    across = False     # the server has an address of the other family
+    masquerade = False
 
     def check(self):
         """Raises Absent when the kernel lacks what it needs."""
 
     def server_address(self, lab):
-        return lab.server.ip6 if self.across else lab.server.ip4
+        return lab.server.ip6 if self.across or self.family == "v6" else lab.server.ip4
+
+    def dialled(self, lab):
+        """The address that clients dial."""
+        if not self.translates or self.masquerade:
+            return self.server_address(lab)
+        return lab.vips()[self.family == "v6"]
 
     def up(self, lab):
         """Puts it in force in the gateway of the lab."""
@@ -45,18 +53,22 @@ class Variant:
             Tools.attach_xdp(lab.gw, interface, "bench_pass")
 
 
-def published(lab, server=None):
-    """The rules that every translating variant has: DNAT, and SNAT to the gateway."""
-    vip = lab.vips()[0]
-    return [{"name": name, "listen": f"{vip}:{port}", "servers": [endpoint(server or lab.server.ip4, port)],
-             "source": "gateway"}
-            for name, port in (("files", CONTROL_PORT), ("spin", SPIN_PORT))]
+def rules(variant, lab):
+    """What every translating variant has: DNAT and SNAT to the gateway, or SNAT alone."""
+    ports = {"files": CONTROL_PORT, "spin": SPIN_PORT}
+    if variant.masquerade:
+        return {"masquerade": [{"name": "out", "clients": f"{lab.client.ip4}/32", "to": lab.server.gw4,
+                                "control_ports": list(ports.values())}]}
+    return {"publish": [{"name": name, "listen": endpoint(variant.dialled(lab), port),
+                         "servers": [endpoint(variant.server_address(lab), port)], "source": "gateway"}
+                        for name, port in ports.items()]}
 
 
 class Ftpnat(Variant):
-    def __init__(self, key, title, xdp, across=False, more=None):
+    def __init__(self, key, title, xdp, across=False, more=None, family="v4", masquerade=False):
         """more: keys of the configuration"""
         self.key, self.title, self.xdp, self.across, self.more = key, title, xdp, across, more or {}
+        self.family, self.masquerade = family, masquerade
 
     def gateway(self, lab):
         return FtpnatGateway(lab)
@@ -66,8 +78,7 @@ class Ftpnat(Variant):
         if self.across:  # so that a packet that fills the clients' link is not too long behind us
             for node, interface in ((lab.server, "eth0"), (lab.gw, lab.server.gw_interface)):
                 node.ip(f"link set {interface} mtu {MTU_ACROSS}")
-        gateway.write({"xdp": self.xdp, "publish": published(lab, self.server_address(lab)),
-                       "limits": LIMITS, **self.more})
+        gateway.write({"xdp": self.xdp, "limits": LIMITS, **rules(self, lab), **self.more})
         done = gateway.load("up", check=False)
         if done.returncode:
             raise Absent(" ".join(done.stdout.replace(gateway.path, "ftpnat.yaml").split()))
@@ -83,11 +94,11 @@ class Ftpnat(Variant):
 
 
 class Nftables(Variant):
-    key = "nftables"
-    title = "nftables + nf_nat_ftp"
+    def __init__(self, key="nftables", title="nftables + nf_nat_ftp", family="v4", masquerade=False):
+        self.key, self.title, self.family, self.masquerade = key, title, family, masquerade
 
     def up(self, lab):
-        KernelGateway(lab).up({"publish": published(lab)})
+        KernelGateway(lab).up(rules(self, lab))
         # a card checks TCP checksums; on veth the CPU would have to, which no gateway does
         lab.gw.sysctl("net/netfilter/nf_conntrack_checksum", 0)
 
@@ -107,8 +118,8 @@ table inet bench_flowtable {{
 
 
 class Flowtable(Nftables):
-    key = "flowtable"
-    title = "nftables with flowtable"
+    def __init__(self):
+        super().__init__("flowtable", "nftables with flowtable")
 
     def check(self):
         with Lab("bench-probe", clients=1, servers=1) as lab:
@@ -168,11 +179,21 @@ class Harness(Forward):
         pass
 
 
+def is_basic(variant):
+    """ftpnat or nftables, publishing within IPv4: of what is measured for these only."""
+    return (isinstance(variant, (Ftpnat, Nftables))
+            and not (variant.across or variant.masquerade or variant.family == "v6"))
+
+
 VARIANTS = [Ftpnat("ftpnat-xdp", "ftpnat XDP", "native"), Ftpnat("ftpnat-tc", "ftpnat TC", "off"),
             Ftpnat("ftpnat-xdp-46", "ftpnat XDP, IPv4 to IPv6", "native", across=True),
             Ftpnat("ftpnat-tcx", "ftpnat TC at tcx", "off", more={"tcx": "first"}),
             Ftpnat("ftpnat-tc-46", "ftpnat TC, IPv4 to IPv6", "off", across=True),
-            Nftables(), Flowtable(), Forward(), BareTc(), BareXdp(), Harness()]
+            Ftpnat("ftpnat-xdp-6", "ftpnat XDP, IPv6", "native", family="v6"),
+            Ftpnat("ftpnat-tc-6", "ftpnat TC, IPv6", "off", family="v6"),
+            Ftpnat("ftpnat-tc-masq", "ftpnat TC, masquerade", "off", masquerade=True),
+            Nftables(), Nftables("nftables-6", "nftables + nf_nat_ftp, IPv6", family="v6"),
+            Nftables("nftables-masq", "nftables + nf_nat_ftp, masquerade", masquerade=True), Flowtable(), Forward(), BareTc(), BareXdp(), Harness()]
 TITLES = {variant.key: variant.title for variant in VARIANTS}
 
 
