@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Runs every case through the kernel's own helper and through ftpnat, and prints both results.
-Sessions between the families go through a NAT64, without and with ftpnat.
+Sessions between the families go through a NAT64, without and with ftpnat. Of two gateways one is
+switched off: with the kernel's helper and conntrackd, and with ftpnat.
 
-    compare.py [--only TEXT] [--gateway kernel|ftpnat] [--nat64 tayga|jool] [--write FILE]
+    compare.py [--only TEXT] [--gateway kernel|ftpnat] [--nat64 tayga|jool] [--pairs] [--write FILE]
 
 --write keeps the tables as Markdown. Exit 1 when ftpnat failed a case.
 """
@@ -14,8 +15,10 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "e2e", "lib")]
 
+import kill_cases  # noqa: E402
 import nat64_cases  # noqa: E402
 import page  # noqa: E402
+import pairs  # noqa: E402
 from gateways import GATEWAYS  # noqa: E402
 from lab import Lab, LabError  # noqa: E402
 from registry import cases, play  # noqa: E402
@@ -65,11 +68,11 @@ def print_table(chosen, results):
     print()
 
 
-def print_nat64(chosen, results):
-    print("NAT64")
-    for i, entry in enumerate(chosen):
-        print(f"  {entry.name}: " + "; ".join(f"{name}: {verdict(result[i])} ({result[i][1]})"
-                                              for name, result in results.items()))
+def print_short(heading, names, results):
+    print(heading)
+    for i, name in enumerate(names):
+        print(f"  {name}: " + "; ".join(f"{gateway}: {verdict(result[i])} ({result[i][1]})"
+                                        for gateway, result in results.items()))
     print()
 
 
@@ -79,27 +82,36 @@ def main():
     parser.add_argument("--only", metavar="TEXT", help="cases with this text in group or name")
     parser.add_argument("--gateway", choices=sorted(GATEWAYS), help="one of the two")
     parser.add_argument("--nat64", choices=sorted(nat64_cases.TRANSLATORS), help="only the sessions through this one")
+    parser.add_argument("--pairs", action="store_true", help="only the two gateways of which one is switched off")
     parser.add_argument("--write", metavar="FILE", help="keep the tables here, as Markdown")
     options = parser.parse_args()
-    chosen = [entry for entry in cases() if not options.nat64
+    chosen = [entry for entry in cases() if not options.nat64 and not options.pairs
               and (not options.only or options.only in f"{entry.group}: {title(entry)}")]
-    across = [entry for entry in nat64_cases.cases() if options.gateway in (None, "ftpnat")
+    across = [entry for entry in nat64_cases.cases() if options.gateway in (None, "ftpnat") and not options.pairs
               and (not options.only or options.only in f"NAT64: {entry.name}")]
-    if not chosen and not across:
+    kills = [entry for entry in kill_cases.cases() if not options.gateway and not options.nat64
+             and (not options.only or options.only in f"switched off: {title(entry)}")]
+    if not chosen and not across and not kills:
         parser.error("no such case")
     translator = nat64_cases.TRANSLATORS[options.nat64 or "tayga"]
     absent = across and translator.absent()
     if absent:
         print(f"compare: no sessions through {translator.name}: {absent}", file=sys.stderr)
         across = []
-        if not chosen:
-            return 2
-    results, behind = {}, {}
+    absent = kills and pairs.absent()
+    if absent:
+        print(f"compare: no pairs of gateways: {absent}", file=sys.stderr)
+        kills = []
+    if not chosen and not across and not kills:
+        return 2
+    results, behind, killed = {}, {}, {}
     try:
         if chosen:
             results = {NAMES[kind]: run_all(kind, chosen) for kind in NAMES if options.gateway in (None, kind)}
         if across:
             behind = nat64_cases.run_all(across, translator)
+        if kills:
+            killed = kill_cases.run_all(kills)
     except LabError as error:
         print(f"compare: {error}", file=sys.stderr)
         return 2
@@ -108,13 +120,16 @@ def main():
         print_table(chosen, results)
         parts.append(page.cases_part(chosen, results))
     if behind:
-        print_nat64(across, behind)
+        print_short("NAT64", [entry.name for entry in across], behind)
         parts.append(page.nat64_section(translator, across, behind))
-    for found in filter(None, (results, behind)):
+    if killed:
+        print_short("One of two gateways is switched off", map(title, kills), killed)
+        parts.append(page.kills_section(pairs.version(), kills, killed))
+    for found in filter(None, (results, behind, killed)):
         print(page.count(found))
     if options.write:
         page.write(options.write, *parts)
-    ours = [result for name, found in {**results, **behind}.items() if "ftpnat" in name for result in found]
+    ours = [result for name, found in {**results, **behind, **killed}.items() if "ftpnat" in name for result in found]
     return not all(passed for passed, _ in ours)
 
 
