@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from cluster import VIP4, ClusterLab
-from lab import wait_until
+from lab import run, wait_until
 from prometheus import sample
 from servers import Pyftpdlib
 from test_cluster_takeover import Talk, read_all
@@ -20,13 +20,15 @@ def make(request):
     labs = []
 
     # a token long enough that the engine does not give a stopped member up during the test
-    def start(token=20000, **cluster):
+    def start(token=20000, own_run=False, **cluster):
         rule = {"name": "files", "listen": f"{VIP4}:21", "servers": ["10.2.1.2:21"]}
         lab = ClusterLab(f"loss-{cluster['on_loss']}", token=token, config={"publish": [rule]}, **cluster)
         labs.append(lab)
         for member in lab.members:
             member.start_corosync()
         for number, member in enumerate(lab.members):
+            if own_run:
+                member.own_run()
             member.run(**({"metrics": {"listen": "127.0.0.1:9821"}} if not number else {}))
         lab.wait_synced()
         lab.members[0].take_addresses()
@@ -123,6 +125,31 @@ def test_refuse_while_corosync_is_away(make):
     lab.wait_synced()
     # another session: of the refused EPSV the server may have grown tired by now
     assert Talk(lab).login().transfer("server-name").decode() == server.name
+
+
+def fill(member):
+    """The disks of its `run` and of its corosync."""
+    own = ("nsenter", "-m", "-t", str(member.corosync.popen.pid))
+    for where, folder in (((), member.file("run")), (own, "/run"), (own, "/var/lib/corosync")):
+        done = run([*where, "sh", "-c", 'cat /dev/zero >"$0/full"', folder], check=False)
+        assert "No space left on device" in done.stdout, done.stdout
+
+
+def test_disks_are_full(make):
+    """/run and /var/lib/corosync, on both gateways, while one dies."""
+    lab, server = make(token=1000, own_run=True, on_loss="wait", commit="all")
+    first, second = lab.members
+    talk = Talk(lab).login()
+    for member in lab.members:
+        fill(member)
+    assert talk.transfer("server-name").decode() == server.name
+    first.power_off()
+    second.take_addresses()
+    for _ in range(2):
+        assert talk.transfer("server-name").decode() == server.name
+    wait_until(lambda: second.synced_with(1), lambda: second.status().stdout)
+    assert second.document()["sessions"] == {"own": 1, "replica": 0, "unprotected": 1}
+    assert second.corosync.alive()
 
 
 def test_refuse_when_own_run_is_dead(make):

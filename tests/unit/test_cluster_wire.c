@@ -167,6 +167,58 @@ static void test_later_version(void **state)
 	free(got);
 }
 
+/* The fields of `from` without one of a group. */
+static void leave_out(struct message_row *row, const struct message *from, uint16_t group,
+		      uint16_t tag)
+{
+	const uint8_t *at = from->fields, *end = at + from->len;
+	struct message_field field, inner;
+
+	while (message_field(&at, end, &field)) {
+		const uint8_t *in = field.value;
+		size_t begun;
+
+		if (field.tag != group) {
+			message_put(row, field.tag, field.value, field.len);
+			continue;
+		}
+		begun = message_group(row, group);
+		while (message_field(&in, field.value + field.len, &inner))
+			if (inner.tag != tag)
+				message_put(row, inner.tag, inner.value, inner.len);
+		message_group_end(row, begun);
+	}
+}
+
+/* What an earlier version doesn't send is zero, whatever was there. */
+static void test_earlier_version(void **state)
+{
+	struct ftpnat_record *record = calloc(1, sizeof(*record));
+	struct ftpnat_record *got = malloc(sizeof(*got));
+	struct message_row row = { 0 }, earlier = { 0 };
+	char rule[FTPNAT_NAME_LEN];
+	struct message message;
+
+	(void)state;
+	fill_record(record);
+	write_row(&row, record);
+	read_row(&row, &message);
+	message_begin(&earlier, MESSAGE_CONNECTION, 1);
+	leave_out(&earlier, &message, 72, 22); /* ahead */
+	message_end(&earlier);
+	read_row(&earlier, &message);
+	memset(got, 0xff, sizeof(*got));
+	assert_true(wire_get(&message, got, rule, NOW));
+	assert_int_equal(got->state.ahead[15], 0);
+	assert_int_equal(record->state.ahead[15], 0x1234);
+	memcpy(got->state.ahead, record->state.ahead, sizeof(got->state.ahead));
+	assert_memory_equal(got, record, sizeof(*got));
+	message_row_free(&earlier);
+	message_row_free(&row);
+	free(record);
+	free(got);
+}
+
 /* An end is a key and an id. */
 static void test_end(void **state)
 {
@@ -453,6 +505,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_same_on_the_other_side),
 		cmocka_unit_test(test_later_version),
+		cmocka_unit_test(test_earlier_version),
 		cmocka_unit_test(test_end),
 		cmocka_unit_test(test_nonsense_is_refused),
 		cmocka_unit_test(test_cut_off),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "cluster/member_note.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -82,11 +83,15 @@ static json_t *member_note(const struct member *member)
 			 wrong_of(member));
 }
 
-void member_write_note(const struct member *member)
+void member_write_note(struct member *member)
 {
 	json_t *value = member_note(member);
+	int err = value ? cluster_note_write(member->options->pin, value) : -ENOMEM;
 
-	if (value && cluster_note_write(member->options->pin, value))
-		pr_err("can't write the state of the cluster to a file in " RUN_DIR);
+	if (err && !member->note_failed)
+		pr_err("can't write to a file in " RUN_DIR ": %s; until that is mended, "
+		       "`cluster status` shows no members. Sessions go on.",
+		       strerror(-err));
+	member->note_failed = err;
 	json_decref(value);
 }

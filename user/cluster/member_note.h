@@ -6,6 +6,6 @@
 #include "cluster/member_state.h"
 
 /* Writes it to the file that `cluster status` reads. */
-void member_write_note(const struct member *member);
+void member_write_note(struct member *member);
 
 #endif

@@ -60,7 +60,8 @@ struct member {
 	struct engine *engine; /* NULL: not reached */
 	bool lost;	       /* the engine is to be closed */
 	bool synced;
-	bool late; /* what `on_loss` says is in force */
+	bool late;	  /* what `on_loss` says is in force */
+	bool note_failed; /* other commands know nothing */
 	struct peer peer[ENGINE_MEMBERS];
 	size_t peers;
 	struct message_row row; /* to be sent */

@@ -19,15 +19,32 @@ static void note_path(const char *dir, char *path, size_t size)
 			*c = '-';
 }
 
+/* A reader sees the old one or the new one. */
+static int replace(const json_t *note, const char *path)
+{
+	char fresh[PATH_MAX + 4];
+	int err;
+
+	snprintf(fresh, sizeof(fresh), "%s.new", path);
+	errno = EIO;
+	if (!json_dump_file(note, fresh, JSON_COMPACT) && !rename(fresh, path))
+		return 0;
+	err = -errno;
+	unlink(fresh);
+	return err;
+}
+
 int cluster_note_write(const char *dir, const json_t *note)
 {
-	char path[PATH_MAX - 4], fresh[PATH_MAX];
+	char path[PATH_MAX];
+	int err;
 
 	note_path(dir, path, sizeof(path));
-	snprintf(fresh, sizeof(fresh), "%s.new", path);
-	if (json_dump_file(note, fresh, JSON_COMPACT))
-		return -EIO;
-	return rename(fresh, path) ? -errno : 0;
+	err = replace(note, path);
+	/* no room for both; and what was true once is not to stay */
+	if (err && !unlink(path))
+		err = replace(note, path);
+	return err;
 }
 
 json_t *cluster_note_read(const char *dir)

@@ -9,8 +9,9 @@
  * The note: {members, lag, commit, on_loss, degraded: [sentence, ...]}, as `cluster status`
  * prints them. `dir` is the instance's folder in bpffs.
  */
-int cluster_note_write(const char *dir, const json_t *note); /* 0 or -errno */
-json_t *cluster_note_read(const char *dir);		     /* NULL: there is none */
+int cluster_note_write(const char *dir,
+		       const json_t *note); /* 0, or -errno: there is none */
+json_t *cluster_note_read(const char *dir); /* NULL: there is none */
 void cluster_note_remove(const char *dir);
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/util.h"
 
 #define FAILED_WORD "failed" /* behind the number of the process */
+#define STATE_LEN   24	     /* of the file */
 
 /* Named after the folder. */
 static void lock_path(const char *dir, char *path, size_t size)
@@ -26,7 +27,7 @@ static void lock_path(const char *dir, char *path, size_t size)
 
 static void read_state(int fd, struct service_state *state)
 {
-	char text[32] = "", *end;
+	char text[STATE_LEN + 1] = "", *end;
 
 	if (pread(fd, text, sizeof(text) - 1, 0) <= 0)
 		return;
@@ -95,11 +96,13 @@ void service_unlock(const char *dir, int *lock_fd)
 
 void service_note(int lock_fd, bool reload_failed)
 {
-	char text[32];
-	int len = snprintf(text, sizeof(text), "%d%s\n", (int)getpid(),
-			   reload_failed ? " " FAILED_WORD : "");
+	char text[STATE_LEN];
 
-	if (!ftruncate(lock_fd, 0) && pwrite(lock_fd, text, (size_t)len, 0) != len)
+	/* always as long: on a full disk it can be written where it was */
+	memset(text, '\n', sizeof(text));
+	text[snprintf(text, sizeof(text), "%d%s", (int)getpid(),
+		      reload_failed ? " " FAILED_WORD : "")] = '\n';
+	if (pwrite(lock_fd, text, sizeof(text), 0) != sizeof(text))
 		pr_err("can't write to a file in " RUN_DIR ": %s", strerror(errno));
 }
 

@@ -325,6 +325,11 @@ void sentences_service(const struct view *view, json_t *degraded)
 		      "ftpnat`).");
 }
 
+static void see_in_cluster(json_t *degraded, const char *said)
+{
+	fault(degraded, FAULT_CLUSTER, "In the cluster: %s", said);
+}
+
 void sentences_cluster(const struct view *view, json_t *degraded)
 {
 	struct service_state state;
@@ -342,8 +347,12 @@ void sentences_cluster(const struct view *view, json_t *degraded)
 	}
 	note = cluster_note_read(view->instance.dir);
 	json_array_foreach(json_object_get(note, "degraded"), i, said)
-		fault(degraded, FAULT_CLUSTER, "In the cluster: %s",
-		      json_string_value(said));
+		see_in_cluster(degraded, json_string_value(said));
+	if (!note)
+		see_in_cluster(
+			degraded,
+			"`run` can't tell of it, or not yet. Is there room in " RUN_DIR
+			"? See its log.");
 	json_decref(note);
 }
 

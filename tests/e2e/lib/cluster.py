@@ -7,6 +7,7 @@ What moves from one gateway to another is the published address, 192.0.2.10, and
 server's next hop, 10.2.1.1. The gateways talk to each other on p0 (10.99.0.N).
 """
 
+import glob
 import json
 import os
 
@@ -17,6 +18,8 @@ from service import Service
 VIP4, VIP6 = "192.0.2.10", "2001:db8::10"
 NEXT4, NEXT6 = "10.2.1.1", "fd00:2:1::1"  # the server's next hop
 CLIENT_NEXT4, CLIENT_NEXT6 = "10.1.1.1", "fd00:1:1::1"
+
+OTHER = os.environ.get("OTHER")  # another build's ftpnat-load, for the second gateway
 
 COROSYNC = """\
 totem {{
@@ -47,8 +50,8 @@ NODE = """\
 	}}
 """
 # /run and /var/lib/corosync of its own; the abstract sockets belong to the network namespace
-OWN_FILES = ("mount --make-rprivate / && mount -t tmpfs tmpfs /run && mkdir -p /var/lib/corosync && "
-             "mount -t tmpfs tmpfs /var/lib/corosync && exec corosync -f -c \"$1\"")
+OWN_FILES = ("mount --make-rprivate / && mount -t tmpfs -o size=1m tmpfs /run && mkdir -p /var/lib/corosync && "
+             "mount -t tmpfs -o size=1m tmpfs /var/lib/corosync && exec corosync -f -c \"$1\"")
 
 
 class Member:
@@ -70,6 +73,8 @@ class Member:
                                             ("p0", "bp", f"10.99.0.{number}", f"fd00:99::{number}")):
             lab.plug(self.gw, interface, bridge, f"{interface}-{number}", ip4, ip6)
         FtpnatGateway(self)
+        if number == 2 and OTHER:
+            self.gateway.command = OTHER
         self.corosync = self.service = None
 
     def file(self, name):
@@ -79,6 +84,7 @@ class Member:
         self.corosync = Process(["ip", "netns", "exec", self.gw.name, "unshare", "-m", "sh", "-c", OWN_FILES,
                                  "corosync", self.lab.file("corosync.conf")], self.file("corosync.log"))
         self.lab.processes.append(self.corosync)
+        self.lab.corosyncs.append(self.corosync.popen.pid)
         return self.corosync
 
     def config(self, **more):
@@ -89,9 +95,19 @@ class Member:
     def run(self, **more):
         """Starts `ftpnat-load run`."""
         self.gateway.write(self.config(**more))
-        self.service = Service(self, wrap=("unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"',
-                                           f"gw{self.number}"))
+        self.service = Service(self, wrap=(*self.gateway.wrap, "unshare", "--uts", "sh", "-c",
+                                           'hostname "$0" && exec "$@"', f"gw{self.number}"))
         return self.service
+
+    def own_run(self):
+        """Gives its commands a /run/ftpnat of their own: a small file system in a folder."""
+        folder = self.file("run")
+        os.mkdir(folder)
+        run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder])
+        self.closers.append(lambda: run(["umount", "-l", folder]))
+        self.gateway.wrap = ("unshare", "-m", "sh", "-c", 'mount --make-rprivate / && mkdir -p -m 700 /run/ftpnat && '
+                             'mount --bind "$0" /run/ftpnat && exec "$@"', folder)
+        return folder
 
     def start(self, **more):
         self.start_corosync()
@@ -152,6 +168,7 @@ class ClusterLab(Namespaces):
     def __init__(self, name, members=2, token=1000, config=None, **cluster):
         super().__init__(name)
         self.cluster, self.config = cluster, config or {}
+        self.corosyncs = []  # the processes that were started
         try:
             self.switch = Node(self, "sw")
             for bridge in ("bc", "bs", "bp"):
@@ -172,6 +189,11 @@ class ClusterLab(Namespaces):
         except BaseException:
             self.close()
             raise
+
+    def close(self):
+        super().close()
+        for pid in self.corosyncs:  # killed ones leave shared memory
+            run(["rm", "-rf", *glob.glob(f"/dev/shm/qb-{pid}-*"), *glob.glob(f"/dev/shm/qb-corosync-{pid}-*")])
 
     def plug(self, node, interface, bridge, port, ip4, ip6):
         """Connects a node to a bridge."""
