@@ -118,7 +118,8 @@ $(BUILD)/man/%: docs/man/%.scd $(BUILD)/man/reasons.scd
 unit: $(UNIT) $(BUILD)/tests/test_conversations $(LOADERS) $(BUILD)/tests/killer.so ## build the unit tests (build/tests/test_*)
 
 # For the end-to-end tests.
-unit: $(BUILD)/e2e/lib/quick_syn.bpf.o $(BUILD)/e2e/lib/priority_tag.bpf.o $(BUILD)/e2e/lib/power_cut.bpf.o $(BUILD)/e2e/lib/spray.bpf.o $(BUILD)/e2e/lib/lacking.so $(BUILD)/e2e/lib/no_timers.so
+POWER := $(BUILD)/e2e/lib/power_cut.bpf.o $(BUILD)/e2e/lib/power_steps.so
+unit: $(BUILD)/e2e/lib/quick_syn.bpf.o $(BUILD)/e2e/lib/priority_tag.bpf.o $(POWER) $(BUILD)/e2e/lib/spray.bpf.o $(BUILD)/e2e/lib/lacking.so $(BUILD)/e2e/lib/no_timers.so
 
 $(BUILD)/e2e/lib/%.so: tests/e2e/lib/%.c $(BUILD)/.tools
 	$(say) CC $@
@@ -179,14 +180,14 @@ soak: all $(BUILD)/tests/test_conversations ## real sessions under disturbances 
 	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/soak/soak.py $(if $(MINUTES),--minutes $(MINUTES)) \
 		$(if $(SEED),--seed $(SEED)) $(if $(ROUND),--round $(ROUND))
 
-cluster-sweep: all $(BUILD)/e2e/lib/power_cut.bpf.o ## power-off of a gateway before and after each packet of sessions of all kinds: hours (root)
+cluster-sweep: all $(POWER) ## power-off of a gateway at each packet and step of sessions of all kinds, or EVERY=n-th: days (root)
 	@scripts/deps build test
-	@FTPNAT_SWEEP=all PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -p no:cacheprovider -q tests/e2e/test_cluster_sweep.py
+	@FTPNAT_SWEEP=$(or $(EVERY),1) PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -p no:cacheprovider -q tests/e2e/test_cluster_sweep.py
 
 soak-model: $(BUILD)/tests/test_conversations ## random FTP conversations with simulated hosts, until interrupted (root)
 	@$< --count 0
 
-$(BUILD)/tests/killer.so: tests/e2e/lib/killer.c
+$(BUILD)/tests/killer.so: tests/e2e/lib/killer.c tests/e2e/lib/preload.h
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -shared $< -o $@

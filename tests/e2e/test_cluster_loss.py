@@ -7,10 +7,10 @@ import signal
 import pytest
 
 from cluster import VIP4, ClusterLab
+from cluster_talk import Talk, read_all
 from lab import run, wait_until
 from prometheus import sample
 from servers import Pyftpdlib
-from test_cluster_takeover import Talk, read_all
 
 pytestmark = [pytest.mark.ftpnat, pytest.mark.slow, pytest.mark.xdist_group("test_cluster_loss")]
 

@@ -7,10 +7,10 @@ import signal
 import pytest
 
 from cluster import VIP4, ClusterLab
+from cluster_talk import Client
 from lab import wait_until
 from power import Power, power_on
 from servers import Pyftpdlib
-from test_cluster_sweep import Client
 
 pytestmark = [pytest.mark.ftpnat, pytest.mark.slow, pytest.mark.xdist_group("test_cluster_partition")]
 
@@ -40,7 +40,7 @@ def wait_alone(lab):
 
 
 def session(lab):
-    return Client(lab, VIP4, False).login()
+    return Client(lab, VIP4).login()
 
 
 def transfer(lab, client, mode="PASV"):

@@ -9,71 +9,13 @@ import socket
 import pytest
 
 from cluster import VIP4, VIP6, ClusterLab
+from cluster_talk import Talk, read_all
 from lab import wait_until
 from servers import FOLDER, Pyftpdlib
 
 pytestmark = [pytest.mark.ftpnat, pytest.mark.slow, pytest.mark.xdist_group("test_cluster_takeover")]
 
 SIZE = 24 << 20
-
-
-class Talk:
-    """A client's control connection, line by line."""
-
-    def __init__(self, lab, address=VIP4):
-        self.lab, self.address = lab, address
-        with lab.client.inside():
-            self.socket = socket.create_connection((address, 21), timeout=60)
-        self.file = self.socket.makefile("rb")
-        self.reply("220")
-
-    def reply(self, code):
-        line = self.file.readline().decode()
-        while line[3:4] == "-":
-            line = self.file.readline().decode()
-        assert line.startswith(code), line
-        return line
-
-    def say(self, line, code):
-        self.socket.sendall(line.encode() + b"\r\n")
-        return self.reply(code)
-
-    def login(self):
-        self.say("USER ftpnat", "331")
-        self.say("PASS secret", "230")
-        self.say("TYPE I", "200")
-        self.say(f"CWD {FOLDER}", "250")
-        return self
-
-    def passive(self):
-        if ":" in self.address:
-            port = int(self.say("EPSV", "229").split("|")[3])
-        else:
-            numbers = self.say("PASV", "227").partition("(")[2].partition(")")[0].split(",")
-            assert ".".join(numbers[:4]) == self.address
-            port = int(numbers[4]) * 256 + int(numbers[5])
-        return port
-
-    def dial(self, port):
-        with self.lab.client.inside():
-            return socket.create_connection((self.address, port), timeout=60)
-
-    def transfer(self, name):
-        data = self.dial(self.passive())
-        self.say(f"RETR {name}", "1")
-        got = read_all(data)
-        self.reply("226")
-        return got
-
-
-def read_all(data, most=None):
-    got = b""
-    while most is None or len(got) < most:
-        piece = data.recv(65536)
-        if not piece:
-            break
-        got += piece
-    return got
 
 
 @pytest.fixture(params=["all", "none"])

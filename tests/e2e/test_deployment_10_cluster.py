@@ -9,9 +9,10 @@ import re
 import pytest
 
 from cluster import VIP4, ClusterLab
+from cluster_talk import Talk, read_all
 from lab import wait_until
 from servers import TOP, Pyftpdlib
-from test_cluster_takeover import SIZE, Talk, read_all
+from test_cluster_takeover import SIZE
 
 pytestmark = [pytest.mark.ftpnat, pytest.mark.slow, pytest.mark.xdist_group("test_deployment_10_cluster")]
 

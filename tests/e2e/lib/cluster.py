@@ -76,6 +76,7 @@ class Member:
         if number == 2 and OTHER:
             self.gateway.command = OTHER
         self.corosync = self.service = None
+        self.environment = {}  # of its service
 
     def file(self, name):
         return os.path.join(self.dir, name)
@@ -96,7 +97,7 @@ class Member:
         """Starts `ftpnat-load run`."""
         self.gateway.write(self.config(**more))
         self.service = Service(self, wrap=(*self.gateway.wrap, "unshare", "--uts", "sh", "-c",
-                                           'hostname "$0" && exec "$@"', f"gw{self.number}"))
+                                           'hostname "$0" && exec "$@"', f"gw{self.number}"), **self.environment)
         return self.service
 
     def own_run(self):

@@ -3,14 +3,12 @@
  * Preloaded into ftpnat-load: SIGKILL before step KILLER_STEP, counted from 1. A step is a
  * system call that changes something outside of the process. KILLER_LOG gets their names.
  */
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
@@ -19,7 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+#include "preload.h"
 
 static void step(const char *name, const char *what)
 {
@@ -58,18 +56,11 @@ static const char *bpf_change(long command)
 	}
 }
 
-long syscall(long number, ...)
+static long on_syscall(long number, const long a[6])
 {
-	va_list args;
-	long a[6];
-
-	va_start(args, number);
-	for (int i = 0; i < 6; i++)
-		a[i] = va_arg(args, long);
-	va_end(args);
 	if (number == SYS_bpf && bpf_change(a[0]))
 		step("bpf", bpf_change(a[0]));
-	return NEXT(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	return next_syscall(number, a);
 }
 
 static void see_message(int fd, const struct nlmsghdr *msg, size_t len)

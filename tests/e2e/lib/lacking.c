@@ -4,11 +4,9 @@
  *   LACKS=bpf | map:TYPE | helper:NUMBER | tcx | clsact | cls_bpf     RELEASE=5.10.0     VERSION="#1 SMP"
  */
 #include <bpf/libbpf.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/rtnetlink.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +16,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+#include "preload.h"
 
 /* Is `what`, perhaps with a number, to be missing? */
 static bool lacks(const char *what, unsigned int *number)
@@ -64,30 +62,23 @@ static int refused(int command, const union bpf_attr *attr)
 	return 0;
 }
 
-long syscall(long number, ...)
+static long on_syscall(long number, const long a[6])
 {
-	long arg[6];
-	va_list args;
-
-	va_start(args, number);
-	for (int i = 0; i < 6; i++)
-		arg[i] = va_arg(args, long);
-	va_end(args);
 	if (number == SYS_bpf) {
-		int err = refused((int)arg[0], (const union bpf_attr *)arg[1]);
+		int err = refused((int)a[0], (const union bpf_attr *)a[1]);
 
 		if (err) {
 			errno = err;
 			return -1;
 		}
 	}
-	return REAL(syscall)(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
+	return next_syscall(number, a);
 }
 
 int uname(struct utsname *host)
 {
 	const char *release = getenv("RELEASE");
-	int err = REAL(uname)(host);
+	int err = NEXT(uname)(host);
 
 	if (!err && getenv("VERSION"))
 		snprintf(host->version, sizeof(host->version), "%s", getenv("VERSION"));
@@ -98,7 +89,7 @@ int uname(struct utsname *host)
 
 int bpf_tc_hook_create(struct bpf_tc_hook *hook)
 {
-	return lacks("clsact", NULL) ? -ENOENT : REAL(bpf_tc_hook_create)(hook);
+	return lacks("clsact", NULL) ? -ENOENT : NEXT(bpf_tc_hook_create)(hook);
 }
 
 /* Filters of kind bpf are asked for by a name that no kernel has. */
@@ -109,12 +100,12 @@ ssize_t send(int fd, const void *data, size_t len, int flags)
 	ssize_t sent;
 
 	if (!copy)
-		return REAL(send)(fd, data, len, flags);
+		return NEXT(send)(fd, data, len, flags);
 	memcpy(copy, data, len);
 	for (char *at = copy;
 	     (at = memmem(at, len - (size_t)(at - copy), kind, sizeof(kind)));)
 		at[sizeof(kind) - 2] = '-';
-	sent = REAL(send)(fd, copy, len, flags);
+	sent = NEXT(send)(fd, copy, len, flags);
 	free(copy);
 	return sent;
 }

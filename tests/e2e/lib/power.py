@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Power-off of a cluster's gateway at a certain packet, and its return."""
+"""Power-off of a cluster's gateway at a certain packet or step, and its return."""
 
 import json
 import os
@@ -10,17 +10,22 @@ from lab import run, wait_until
 from servers import TOP
 
 PROGRAM = os.path.join(TOP, "build", "e2e", "lib", "power_cut.bpf.o")
-CUT = struct.Struct("=QQII")  # struct cut
+STEPPER = os.path.join(TOP, "build", "e2e", "lib", "power_steps.so")
+STEPS = ("published", "multicast", "multicasted", "apply", "applied", "seen", "said-seen", "inject",
+         "injected")  # enum power_step
+CUT = struct.Struct(f"=QQIIII{len(STEPS)}Q")  # struct power_cut
 
 
 class Power:
-    """Of one gateway: its ports at the switch are cut when the time has come."""
+    """Of one gateway, which does not run yet: its ports at the switch are cut when the time has come."""
 
     def __init__(self, member):
         self.member = member
         self.pins = f"/sys/fs/bpf/{member.name}-power"
+        self.map = f"{self.pins}/power_cut"
         run(["bpftool", "prog", "loadall", PROGRAM, self.pins, "pinmaps", self.pins])
         member.lab.closers.append(lambda: run(["rm", "-r", self.pins], check=False))
+        member.environment = {"LD_PRELOAD": STEPPER, "POWER_CUT": self.map}
         for interface, program in (("c1", "power_counted"), ("s1", "power_counted"), ("p0", "power_peers")):
             port = f"{interface}-{member.number}"
             # not tc -n, which would hide the pins
@@ -29,17 +34,28 @@ class Power:
             for direction in ("ingress", "egress"):
                 run([*tc, "filter", "add", "dev", port, direction, "bpf", "da", "pinned", f"{self.pins}/{program}"])
 
-    def set(self, at=0, after=False):
-        """Counts from 1; 0: never."""
-        run(["bpftool", "map", "update", "pinned", f"{self.pins}/power_cut", "key", "hex", "00", "00", "00", "00",
-             "value", "hex", *CUT.pack(at, 0, after, 0).hex(" ").split()])
+    def set(self, packet=0, after=False, step=None, number=0):
+        """At a packet, or at the step's time of this number; both count from 1. 0: never."""
+        value = CUT.pack(packet, 0, after, 0, STEPS.index(step) if step else 0, number, *[0] * len(STEPS))
+        run(["bpftool", "map", "update", "pinned", self.map, "key", "hex", "00", "00", "00", "00",
+             "value", "hex", *value.hex(" ").split()])
 
-    def get(self):
-        """TCP packets seen, and whether its links are cut."""
-        value = json.loads(run(["bpftool", "-j", "map", "lookup", "pinned", f"{self.pins}/power_cut",
+    def _get(self):
+        value = json.loads(run(["bpftool", "-j", "map", "lookup", "pinned", self.map,
                                 "key", "hex", "00", "00", "00", "00"]).stdout)["value"]
-        _, seen, _, done = CUT.unpack(bytes(int(byte, 16) for byte in value))
-        return seen, bool(done)
+        return CUT.unpack(bytes(int(byte, 16) for byte in value))
+
+    def packets(self):
+        """TCP packets seen."""
+        return self._get()[1]
+
+    def steps(self):
+        """{step: times that it came}"""
+        return dict(zip(STEPS, self._get()[6:]))
+
+    def is_off(self):
+        """Are its links cut, or has its `run` ended at a step?"""
+        return bool(self._get()[3]) or not self.member.service.process.alive()
 
 
 class Watch(threading.Thread):
@@ -55,7 +71,7 @@ class Watch(threading.Thread):
     def run(self):
         try:
             while not self.ended.wait(0.01):
-                if self.power.get()[1]:
+                if self.power.is_off():
                     self.power.member.power_off()
                     self.other.take_addresses()
                     self.happened = True

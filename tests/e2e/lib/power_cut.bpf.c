@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * On the switch's ports of a gateway: with TCP packet number `at` that goes to it or comes
- * from it, all its links are cut.
+ * from it, all its links are cut; or with a step of its `run`, see power_steps.c.
  */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
@@ -9,19 +9,14 @@
 #include <bpf/bpf_helpers.h>
 
 #include "is_tcp.h"
-
-struct cut {
-	__u64 at;    /* 0: never */
-	__u64 seen;  /* TCP packets */
-	__u32 after; /* that packet still passes */
-	__u32 done;
-};
+#include "power_cut.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct cut);
+	__type(value, struct power_cut);
 } power_cut SEC(".maps");
 
 /* Its links to clients and servers. */
@@ -29,7 +24,7 @@ SEC("tc")
 int power_counted(struct __sk_buff *skb)
 {
 	__u32 zero = 0;
-	struct cut *cut = bpf_map_lookup_elem(&power_cut, &zero);
+	struct power_cut *cut = bpf_map_lookup_elem(&power_cut, &zero);
 
 	if (!cut)
 		return TC_ACT_OK;
@@ -46,7 +41,7 @@ SEC("tc")
 int power_peers(struct __sk_buff *skb)
 {
 	__u32 zero = 0;
-	struct cut *cut = bpf_map_lookup_elem(&power_cut, &zero);
+	struct power_cut *cut = bpf_map_lookup_elem(&power_cut, &zero);
 
 	(void)skb;
 	return cut && cut->done ? TC_ACT_SHOT : TC_ACT_OK;

@@ -93,15 +93,21 @@ class LftpImplicit(LftpTls):
     scheme = "ftps"
 
 
+def context():
+    """A client's, that checks no certificate."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.check_hostname = False
+    made.verify_mode = ssl.CERT_NONE
+    made.maximum_version = ssl.TLSVersion.TLSv1_2
+    return made
+
+
 class TlsSession(Session, ftplib.FTP_TLS):
     """ftplib under TLS, which uses the control connection's TLS session for data."""
 
     def __init__(self, method="EPSV", **options):
         super().__init__(method, **options)
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self.context.check_hostname = False
-        self.context.verify_mode = ssl.CERT_NONE
-        self.context.maximum_version = ssl.TLSVersion.TLSv1_2
+        self.context = context()
 
     def open(self, account):
         super().open(account)
