@@ -18,11 +18,14 @@ import time
 from dataclasses import dataclass
 
 import report
+from control_flows import ControlFlows
 from parts import PARTS
 from plots import draw
 from results import Results
 from tools import CPUS, TOP, LabError, Tools
 from variants import VARIANTS, Absent, room_for_conntrack
+
+ALL_PARTS = (*PARTS, ControlFlows)
 
 
 @dataclass
@@ -40,10 +43,12 @@ class Plan:
     round_trips: int = 5000
     echoes: int = 20000
     idle: int = 10_000             # sessions that stand by
+    controls: int = 1_000_000      # control connections that all say something
 
 
 QUICK = Plan(rounds=3, repeats=2, seconds=0.15, flows=(1, 1000, 10_000), sessions=2048, replays=100_000,
-             lines=500, bulk=256 << 20, session_seconds=0.3, round_trips=300, echoes=2000, idle=1000)
+             lines=500, bulk=256 << 20, session_seconds=0.3, round_trips=300, echoes=2000, idle=1000,
+             controls=10_000)
 
 
 def machine():
@@ -91,7 +96,7 @@ def measure(plan, parts, seed, results):
         started = time.monotonic()
         with part_class(plan, results, variants, absent) as part:
             made = time.monotonic()
-            for number in range(1 if part.once else plan.rounds):
+            for number in range(min(plan.rounds, part.rounds or plan.rounds)):
                 play_round(part, number, order)
             say(f"{part_class.__name__.lower()}: labs {made - started:.0f} s, "
                 f"measured {time.monotonic() - made:.0f} s")
@@ -103,7 +108,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="less of everything, in two minutes")
     parser.add_argument("--seed", type=int, default=1, help="for the order of each round")
-    parser.add_argument("--only", action="append", choices=[part.__name__.lower() for part in PARTS],
+    parser.add_argument("--only", action="append", choices=[part.__name__.lower() for part in ALL_PARTS],
                         help="this part, may be repeated")
     parser.add_argument("--redraw", action="store_true", help="measure nothing; the plots of docs/bench again")
     options = parser.parse_args()
@@ -116,7 +121,7 @@ def main():
     plan = QUICK if options.quick else Plan()
     folder = os.path.join(TOP, *(("build", "bench", "result") if options.quick or options.only
                                  else ("docs", "bench")))
-    parts = [part for part in PARTS if not options.only or part.__name__.lower() in options.only]
+    parts = [part for part in ALL_PARTS if not options.only or part.__name__.lower() in options.only]
     results, started = Results(), time.monotonic()
     about = {"date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
              "commit": report.commit(), "machine": machine(),

@@ -13,20 +13,23 @@ from lab import Lab, LabError, run, wait_until
 from syn_flood import SynFlood
 from variants import CONTROL_PORT, SPIN_PORT, Nftables, Ftpnat
 
-# Flow n of many comes from FILL_CLIENT + high part, port FILL_SPORT + high part, to port
-# FILL_DPORT + low part, as frame.h divides n.
+# Flow n of many data connections comes from FILL_CLIENT + high part, port FILL_SPORT + high part, to
+# port FILL_DPORT + low part, as frame.h divides n; of control connections from FILL_CLIENT + high part,
+# port CONTROL_SPORT + low part, to port CONTROL_PORT + high part.
 LOW_BITS = 15
 FILL_CLIENT = "10.1.1.100"
 FILL_SPORT = 20000
 FILL_DPORT = 10000
 FILL_CLIENTS = 100
 CONTROL_SPORT = 10000
+STREAMS = 1001, 5001  # first sequence number of each side, client and server, behind a handshake
 FEW = 16
 TRIES = 5
 
 TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ = 19, 20, 21
 REPAIR_OFF_SILENTLY = -1
 RECEIVING, SENDING = 1, 2
+POINTER = struct.calcsize("P")
 
 
 def sequence_numbers(conn):
@@ -61,6 +64,7 @@ class Scene:
             for node, interface in self._interfaces():
                 node.run(["ethtool", "-L", interface, "rx", len(CPUS), "tx", len(CPUS)])
             self.lab.client.sysctl("net/ipv4/ip_local_port_range", "1024 65535")
+            self.lab.gw.sysctl("net/ipv4/ip_local_port_range", variant.own_ports)
             # first, for a dataplane that asks at its start whether a neighbour takes XDP frames
             for node in (self.lab.client, self.lab.server):
                 if generated:
@@ -235,23 +239,28 @@ class Scene:
     def _handshake(self, count, to_server, to_client, vary_server, vary_client):
         """SYN, SYN and ACK, ACK of so many connections, each by the generator."""
         client, server = self.lab.client, self.lab.server
+        ours, theirs = STREAMS
         for node, (source, destination), flags, seq, ack, vary in (
-                (client, to_server, frames.SYN, 1000, 0, vary_server),
-                (server, to_client, frames.SYN | frames.ACK, 5000, 1001, vary_client),
-                (client, to_server, frames.ACK, 1001, 5001, vary_server)):
+                (client, to_server, frames.SYN, ours - 1, 0, vary_server),
+                (server, to_client, frames.SYN | frames.ACK, theirs - 1, ours, vary_client),
+                (client, to_server, frames.ACK, ours, theirs, vary_server)):
             header = frames.headers(self.macs(node), source, destination, seq, ack, flags)
             # no payload, of which a control connection would keep a copy until it is acknowledged
             self.send_all([frames.template(header, vary)], count, size=frames.HEADER, flows=count,
                           order="order", node=node)
-        header = frames.headers(self.macs(client), *to_server, 1001, 5001, frames.ACK)
+        header = frames.headers(self.macs(client), *to_server, ours, theirs, frames.ACK)
         return frames.template(header, vary_server)
+
+    def _know_clients(self):
+        client = self.lab.client
+        mac = frames.mac(client, "eth0").hex(":")
+        self.lab.gw.ip(*(f"neigh replace {offset(FILL_CLIENT, i)} lladdr {mac} nud permanent "
+                         f"dev {client.gw_interface}" for i in range(FILL_CLIENTS)))
 
     def fill(self, count):
         """So many live data connections; returns the frames of all of them, one template."""
-        gw, client, server = self.lab.gw, self.lab.client, self.lab.server
-        client_mac = frames.mac(client, "eth0").hex(":")
-        gw.ip(*(f"neigh replace {offset(FILL_CLIENT, i)} lladdr {client_mac} nud permanent "
-                f"dev {client.gw_interface}" for i in range(FILL_CLIENTS)))
+        gw, server = self.lab.gw, self.lab.server
+        self._know_clients()
         seen = server.gw4 if self.variant.translates else FILL_CLIENT
         if isinstance(self.variant, Ftpnat):
             self.log_in().sendcmd("PASV")
@@ -288,13 +297,14 @@ class Scene:
         return None
 
     def fill_sessions(self, count):
-        """So many control connections, up to what one address has ports for."""
+        """So many control connections; those beyond 1 << LOW_BITS need more control ports."""
         server = self.lab.server
-        seen = server.gw4 if self.variant.translates else self.lab.client.ip4
-        return self._handshake(count, ((self.lab.client.ip4, CONTROL_SPORT),
-                                       (self.host, CONTROL_PORT)),
+        self._know_clients()
+        seen = server.gw4 if self.variant.translates else FILL_CLIENT
+        return self._handshake(count, ((FILL_CLIENT, CONTROL_SPORT), (self.host, CONTROL_PORT)),
                                ((server.ip4, CONTROL_PORT), (seen, CONTROL_SPORT)),
-                               frames.SPORT_LOW, frames.DPORT_LOW)
+                               frames.SADDR_HIGH | frames.SPORT_LOW | frames.DPORT_HIGH,
+                               frames.SPORT_HIGH | frames.DPORT_LOW)
 
     # ---- ftpnat's maps ----
 
@@ -303,6 +313,16 @@ class Scene:
         entries = json.loads(run(["bpftool", "-j", "map", "dump", "pinned",
                                   os.path.join(self.lab.gateway.pin, name)]).stdout)
         return [entry.get("formatted", entry) for entry in entries]
+
+    def table_memory(self):
+        """Bytes of the tables that connections are entered into, but for their entries."""
+        if isinstance(self.variant, Ftpnat):
+            maps = json.loads(run(["bpftool", "-j", "-f", "map", "show"]).stdout)
+            pin = self.lab.gateway.pin
+            return sum(shown["bytes_memlock"] for shown in maps
+                       if any(path.startswith(f"{pin}/") for path in shown.get("pinned", ())))
+        with open("/proc/sys/net/netfilter/nf_conntrack_buckets") as file:
+            return int(file.read()) * POINTER
 
     def map_memory(self, name):
         return json.loads(run(["bpftool", "-j", "map", "show", "pinned",

@@ -11,6 +11,7 @@
  */
 #define BENCH_MARK	 0xbe9c
 #define BENCH_HEADER	 54 /* Ethernet, IPv4 and TCP without options */
+#define BENCH_PAYLOAD	 6 /* bytes behind them that a template may have; the rest is zero */
 #define BENCH_TEMPLATES	 256
 #define BENCH_LOW_BITS	 15 /* of a flow's number: the rest is its high part */
 #define BENCH_HEADER_V6	 74 /* the same behind a gateway to IPv6 */
@@ -45,7 +46,7 @@
 /* A frame with both checksums zero, and the sums of all that is constant in it. */
 struct bench_template {
 	__u64 header[7]; /* BENCH_HEADER bytes and two of the payload */
-	__u64 rest[2];	 /* of an IPv6 one, but for its urgent pointer */
+	__u64 rest[2]; /* of an IPv6 one, but for its urgent pointer; or four more of the payload */
 	__u32 ip_sum;
 	__u32 tcp_sum;
 	__u32 saddr;

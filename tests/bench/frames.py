@@ -8,7 +8,7 @@ MARK = 0xbe9c
 HEADER = 54  # Ethernet, IPv4 and TCP without options
 HEADER_V6 = 74
 SIZES = {64: 60, 1500: 1514}  # frame with FCS, and packet in the largest frame -> bytes in memory
-SYN, ACK = 0x02, 0x10
+SYN, PSH, ACK = 0x02, 0x08, 0x10
 
 # BENCH_* of frame.h
 SADDR_HIGH, SPORT_HIGH, SPORT_LOW, DPORT_HIGH, DPORT_LOW = 1, 2, 4, 8, 16
@@ -34,9 +34,9 @@ def headers(macs, source, destination, seq, ack, flags):
     return macs[0] + macs[1] + kind + ip + tcp
 
 
-def template(header, vary=0):
-    """A line for `traffic`."""
-    return f"{vary} {header.hex()}\n"
+def template(header, vary=0, payload=b""):
+    """A line for `traffic`; with payload, at most BENCH_PAYLOAD bytes, for IPv4."""
+    return f"{vary} {(header + payload).hex()}\n"
 
 
 def template_length(line):
@@ -60,6 +60,11 @@ def ends(header):
                 (socket.inet_ntop(socket.AF_INET6, header[38:54]), dport))
     sport, dport = struct.unpack("!HH", header[34:38])
     return (socket.inet_ntoa(header[26:30]), sport), (socket.inet_ntoa(header[30:34]), dport)
+
+
+def acknowledged(header):
+    """The number that an IPv4 frame acknowledges."""
+    return struct.unpack("!I", header[42:46])[0]
 
 
 def _folded(data):

@@ -54,7 +54,7 @@ int generate(struct xdp_md *ctx)
 	data = (void *)(long)ctx->data;
 	end = (void *)(long)ctx->data_end;
 	words = data;
-	if (data + sizeof(t->header) > end)
+	if (data + BENCH_HEADER + BENCH_PAYLOAD > end) /* no frame is shorter */
 		return XDP_ABORTED;
 	i = turn;
 	if (i >= BENCH_TEMPLATES)
@@ -86,6 +86,7 @@ int generate(struct xdp_md *ctx)
 		*(__be16 *)(data + BENCH_V6_DPORT) = bpf_htons(dport);
 		*(__be16 *)(data + BENCH_V6_CHECK) = check;
 	} else {
+		*(__u32 *)(data + sizeof(t->header)) = *(const __u32 *)t->rest;
 		*(__be32 *)(data + BENCH_IP_SOURCE) = bpf_htonl(t->saddr + high);
 		*(__be16 *)(data + BENCH_IP_CHECK) = folded(
 			t->ip_sum + ((t->saddr + high) & 0xffff) + (t->saddr >> 16));

@@ -25,7 +25,7 @@ VERDICTS = {"tc": 7, "xdp": 4}  # TC_ACT_REDIRECT, XDP_REDIRECT
 
 
 class Part:
-    once = False  # one round is enough
+    rounds = None  # enough are so many
 
     def __init__(self, plan, results, variants, absent):
         self.plan, self.results, self.absent = plan, results, absent
@@ -207,7 +207,7 @@ class Flows(Part):
 class Sessions(Part):
     """Memory of control connections."""
 
-    once = True
+    rounds = 1
 
     def setup(self, variant):
         if is_basic(variant):
@@ -305,9 +305,9 @@ def _slab():
     raise LabError("/proc/meminfo has no SUnreclaim")
 
 
-def settled_slab():
+def settled_slab(patience=SETTLING):
     """Kernel memory in slabs, when what is freed late has been freed: it stops to move."""
-    last, still, end = _slab(), 0, time.monotonic() + SETTLING
+    last, still, end = _slab(), 0, time.monotonic() + patience
     while still < 5 and time.monotonic() < end:
         time.sleep(0.1)
         now = _slab()

@@ -17,6 +17,7 @@ TABLES = (
     ("Bulk transfer", ("bulk.throughput", "bulk.cpu")),
     ("FTP sessions", ("sessions.rate", "sessions.p50", "sessions.p99", "sessions.failed")),
     ("FTP sessions in a crowd", ("sessions.idle", "sessions.flood", "sessions.flood-failed")),
+    ("Many control connections that all say something", ("controls.rate", "controls.memory")),
     ("Round trip over a data connection", ("echo.p50", "echo.p99", "echo.p999")),
     ("Round trip of an address line", ("line.passive.p50", "line.passive.p99", "line.active.p50",
                                        "line.active.p99")),

@@ -26,7 +26,7 @@ def pinned(name):
 
 
 class Tools:
-    """The sink and the bare programs, loaded once for all labs. Close it."""
+    """The sinks and the bare programs, loaded once for all labs. Close it."""
 
     def __init__(self):
         if not os.path.ismount("/sys/fs/bpf"):
@@ -34,7 +34,7 @@ class Tools:
         self.close()  # what an earlier run left when it was killed
         os.mkdir(PIN)
         run(["bpftool", "prog", "loadall", built("bare.bpf.o"), PIN])
-        run(["bpftool", "prog", "load", built("sink.bpf.o"), pinned("bench_sink"), "pinmaps", PIN])
+        run(["bpftool", "prog", "loadall", built("sink.bpf.o"), PIN, "pinmaps", PIN])
 
     def __enter__(self):
         return self
@@ -51,7 +51,8 @@ class Tools:
 
     @staticmethod
     def attach_xdp(node, interface, program):
-        node.run(["bpftool", "net", "attach", "xdpdrv", "pinned", pinned(program), "dev", interface])
+        node.run(["bpftool", "net", "attach", "xdpdrv", "pinned", pinned(program), "dev", interface,
+                  "overwrite"])
 
     @staticmethod
     def attach_tc(node, interface, program):

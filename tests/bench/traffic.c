@@ -6,7 +6,8 @@
  *
  * NETNS and DEVICE: where frames leave; COUNTS: pinned map of the sink; LENGTH: of
  * a frame without FCS. Each line of TEMPLATES is `VARY HEX`, VARY the BENCH_* bits and
- * HEX the headers with both checksums zero; they are dealt out to the CPUs in turn.
+ * HEX the headers with both checksums zero, and up to BENCH_PAYLOAD bytes of payload; they are dealt out
+ * to the CPUs in turn.
  * With a time they are counted for so long, a tenth of it after the first has come; with xPACKETS so many
  * are sent. Prints JSON: {"sent": n, "total": n of them that arrived, "received": n in
  * the time, "seconds": that time}.
@@ -87,13 +88,15 @@ static __u32 sum(const __u8 *bytes, size_t from, size_t to)
 /* Where the headers of a family have what the generator fills in, and what it sums. */
 struct layout {
 	size_t header;
-	size_t source; /* its last four bytes */
+	size_t payload; /* most that a template may have */
+	size_t source;	/* its last four bytes */
 	size_t destination, transport;
 };
 
 static const struct layout layouts[] = {
-	{ BENCH_HEADER, BENCH_IP_SOURCE, BENCH_IP_SOURCE + 4, BENCH_TCP_SPORT },
-	{ BENCH_HEADER_V6, BENCH_V6_SOURCE, BENCH_V6_SOURCE + 4, BENCH_V6_SPORT },
+	{ BENCH_HEADER, BENCH_PAYLOAD, BENCH_IP_SOURCE, BENCH_IP_SOURCE + 4,
+	  BENCH_TCP_SPORT },
+	{ BENCH_HEADER_V6, 0, BENCH_V6_SOURCE, BENCH_V6_SOURCE + 4, BENCH_V6_SPORT },
 };
 
 /* What varies is left out of the sums: four bytes of the source address, and the ports. */
@@ -107,9 +110,12 @@ static int read_template(struct bench_template *t, const char *line, __u32 lengt
 
 	if (sscanf(line, "%u %n", &vary, &hex) != 1)
 		return -EINVAL;
-	for (size_t i = 0; i < at->header; i++) {
-		if (sscanf(line + hex + 2 * i, "%2x", &value) != 1)
+	for (size_t i = 0; i < at->header + at->payload; i++) {
+		if (sscanf(line + hex + 2 * i, "%2x", &value) != 1) {
+			if (i >= at->header)
+				break; /* no payload */
 			return -EINVAL;
+		}
 		bytes[i] = (__u8)value;
 		if (i == BENCH_ETH_TYPE && value == 0x86)
 			at = &layouts[1];
@@ -131,7 +137,7 @@ static int read_template(struct bench_template *t, const char *line, __u32 lengt
 	t->ip_sum = t->v6 ? 0 : sum(bytes, 14, 26) + sum(bytes, 30, 34);
 	t->tcp_sum = IPPROTO_TCP + tcp_len + (t->v6 ? sum(bytes, 22, at->source) : 0) +
 		     sum(bytes, at->destination, at->transport) +
-		     sum(bytes, at->transport + 4, at->header);
+		     sum(bytes, at->transport + 4, at->header + at->payload);
 	return 0;
 }
 

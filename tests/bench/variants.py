@@ -14,6 +14,7 @@ from servers import endpoint
 CONTROL_PORT = 21
 SPIN_PORT = 2121  # of a server that never sleeps
 MTU_ACROSS = 1520
+PORTS = {"files": CONTROL_PORT, "spin": SPIN_PORT}
 LIMITS = {"control": 262144, "data": 1200000, "expected": 1200000}
 
 
@@ -28,6 +29,9 @@ class Variant:
     family = "v4"      # of the clients
     across = False     # the server has an address of the other family
     masquerade = False
+    ports = PORTS      # control ports of its rules, by their names
+    limits = LIMITS
+    own_ports = "32768 60999"  # of the gateway's sockets: ftpnat keeps its connections out of them
 
     def check(self):
         """Raises Absent when the kernel lacks what it needs."""
@@ -55,13 +59,12 @@ class Variant:
 
 def rules(variant, lab):
     """What every translating variant has: DNAT and SNAT to the gateway, or SNAT alone."""
-    ports = {"files": CONTROL_PORT, "spin": SPIN_PORT}
     if variant.masquerade:
         return {"masquerade": [{"name": "out", "clients": f"{lab.client.ip4}/32", "to": lab.server.gw4,
-                                "control_ports": list(ports.values())}]}
+                                "control_ports": list(variant.ports.values())}]}
     return {"publish": [{"name": name, "listen": endpoint(variant.dialled(lab), port),
                          "servers": [endpoint(variant.server_address(lab), port)], "source": "gateway"}
-                        for name, port in ports.items()]}
+                        for name, port in variant.ports.items()]}
 
 
 class Ftpnat(Variant):
@@ -78,7 +81,7 @@ class Ftpnat(Variant):
         if self.across:  # so that a packet that fills the clients' link is not too long behind us
             for node, interface in ((lab.server, "eth0"), (lab.gw, lab.server.gw_interface)):
                 node.ip(f"link set {interface} mtu {MTU_ACROSS}")
-        gateway.write({"xdp": self.xdp, "limits": LIMITS, **rules(self, lab), **self.more})
+        gateway.write({"xdp": self.xdp, "limits": self.limits, **rules(self, lab), **self.more})
         done = gateway.load("up", check=False)
         if done.returncode:
             raise Absent(" ".join(done.stdout.replace(gateway.path, "ftpnat.yaml").split()))
