@@ -132,10 +132,14 @@ static __always_inline struct ftpnat_session *session_of_data(const __u32 *id,
 	return session;
 }
 
-/* Attempt 0: the next id; then random ones. 1: no session has it. */
+/*
+ * Attempt 0: the next id; then random ones. In a cluster each is random, since a gateway that
+ * has forgotten all gives ids while others still have sessions with those it gave before.
+ * 1: no session has it.
+ */
 static long try_id(__u32 attempt, __u32 **id)
 {
-	__u32 step = attempt ? bpf_get_prandom_u32() : 1;
+	__u32 step = attempt || clustered() ? bpf_get_prandom_u32() : 1;
 	struct ftpnat_usage *usage = usage_get();
 
 	if (!usage)
