@@ -49,7 +49,7 @@ LIBS_LDLIBS = $(eval LIBS_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIBS_L
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all cluster-sweep bpf tools unit man deb deb-check fuzz soak soak-model check check-kernels demo demo-cluster compare attacks check-reproducible bench bench-counts bench-pair bench-tools fuzz-packets lint format install uninstall \
+.PHONY: all cluster-sweep bpf tools unit man deb deb-check fuzz soak soak-model check check-kernels demo demo-cluster compare attacks check-reproducible bench bench-cluster bench-counts bench-pair bench-tools fuzz-packets lint format install uninstall \
 	clean help
 
 all: $(PROGRAM) ## build ./ftpnat-load (default)
@@ -251,7 +251,7 @@ attacks: ## attacks on the kernel helper and on ftpnat, into docs/attacks.md (ro
 
 # ---- benchmark: C and BPF pieces of tests/bench ----
 
-BENCH := $(addprefix $(BUILD)/bench/,sink.bpf.o bare.bpf.o traffic testrun announce ftp_server ftp_client host_counts)
+BENCH := $(addprefix $(BUILD)/bench/,sink.bpf.o bare.bpf.o traffic testrun announce ftp_server ftp_client ftp_crowd host_counts)
 
 $(BUILD)/bench/traffic: $(BUILD)/bench/generate.skel.h
 $(BUILD)/bench/testrun: $(BUILD)/bench/replay.skel.h
@@ -270,6 +270,11 @@ bench: ## measure ftpnat, nftables and plain forwarding; writes docs/bench, with
 	@$(MAKE) --no-print-directory $(JOBS) bench-tools
 	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/bench/bench.py $(if $(QUICK),--quick)
 	$(if $(QUICK),,@scripts/readme-figures)
+
+bench-cluster: ## kill gateways of a cluster and measure it; writes docs/bench/cluster.md, with QUICK=1 build/bench (root)
+	@scripts/deps build bench cluster
+	@$(MAKE) --no-print-directory $(JOBS) bench-tools
+	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/bench/bench_cluster.py $(if $(QUICK),--quick)
 
 bench-counts: ## instructions of the grammar and the edit log, the same on a busy machine
 	@scripts/deps build bench

@@ -88,10 +88,9 @@ def play_round(part, number, order):
                 part.play(step)
 
 
-def measure(plan, parts, seed, results):
-    """All parts; returns what is absent."""
+def measure(plan, parts, seed, results, variants, absent):
+    """All parts; adds to what is absent."""
     order = random.Random(seed)
-    variants, absent = usable()
     for part_class in parts:
         started = time.monotonic()
         with part_class(plan, results, variants, absent) as part:
@@ -100,7 +99,24 @@ def measure(plan, parts, seed, results):
                 play_round(part, number, order)
             say(f"{part_class.__name__.lower()}: labs {made - started:.0f} s, "
                 f"measured {time.monotonic() - made:.0f} s")
-    return absent
+
+
+def describe_run(plan, options):
+    """Where and how; says so when the figures will not be worth much."""
+    about = {"date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+             "commit": report.commit(), "machine": machine(),
+             "kernel": f"{platform.release()} {platform.version()}", "seed": options.seed,
+             "quick": options.quick, "rounds": plan.rounds, "repeats": plan.repeats,
+             "load before": round(os.getloadavg()[0], 2)}
+    if about["load before"] > 0.5:
+        say(f"this machine is not idle (load {about['load before']}): the figures will show it")
+    return about
+
+
+def print_verdicts(results, form=report.RESULT):
+    for goal, value, verdict in report.verdicts(results, form):
+        shown = "" if value is None else f"{value:.2f} "
+        print(f"{verdict:12} {goal.title}: {shown}({goal.wanted()})")
 
 
 def main():
@@ -123,25 +139,18 @@ def main():
                                  else ("docs", "bench")))
     parts = [part for part in ALL_PARTS if not options.only or part.__name__.lower() in options.only]
     results, started = Results(), time.monotonic()
-    about = {"date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
-             "commit": report.commit(), "machine": machine(),
-             "kernel": f"{platform.release()} {platform.version()}", "seed": options.seed,
-             "quick": options.quick, "rounds": plan.rounds, "repeats": plan.repeats,
-             "load before": round(os.getloadavg()[0], 2)}
-    if about["load before"] > 0.5:
-        say(f"this machine is not idle (load {about['load before']}): the figures will show it")
+    about = describe_run(plan, options)
     try:
         with Tools(), room_for_conntrack(max(1 << 18, 1 << (max(plan.flows) - 1).bit_length())):
-            absent = measure(plan, parts, options.seed, results)
+            variants, absent = usable()
+            measure(plan, parts, options.seed, results, variants, absent)
     except LabError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     about["seconds"] = round(time.monotonic() - started)
     report.write(folder, about, absent, results)
     draw(folder, results)
-    for goal, value, verdict in report.verdicts(results):
-        shown = "" if value is None else f"{value:.2f} "
-        print(f"{verdict:12} {goal.title}: {shown}({goal.wanted()})")
+    print_verdicts(results)
     for line in report.gaps(absent, results):
         print(line)
     worse = report.regressions(results)

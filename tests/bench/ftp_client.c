@@ -16,26 +16,23 @@
  *   ftp_client echo ADDRESS PORT CPU COUNT
  *       round trips of one byte over a data connection, without sleeping:
  *       {"count", "p50", "p99", "p999"}
- *   ftp_client line ADDRESS PORT CPU passive|active COUNT
- *       round trips of PASV and its 227, or of PORT and its 200, without sleeping:
- *       {"count", "p50", "p99"}
+ *   ftp_client line ADDRESS PORT CPU passive|active COUNT [sleep]
+ *       round trips of PASV and its 227, or of PORT and its 200, without sleeping but
+ *       where told so: {"count", "p50", "p99"}
  *
  * All times in seconds.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <arpa/inet.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
+
+#include "ftp_end.h"
 
 #define MAX_CLIENTS 1024
 #define SMALL_FILE  "1000"
@@ -69,20 +66,6 @@ struct run {
 	int living;
 };
 
-static void die(const char *what)
-{
-	fprintf(stderr, "ftp_client: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static double seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 /* ---- times ---- */
 
 static void keep(struct times *times, double value)
@@ -113,55 +96,15 @@ static double percentile(struct times *times, double percent)
 
 /* ---- pieces ---- */
 
-static int open_socket(const struct sockaddr_in6 *to, int flags)
-{
-	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
-	const int on = 1;
-
-	if (fd < 0)
-		die("socket");
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (connect(fd, (const struct sockaddr *)to, sizeof(*to)) && errno != EINPROGRESS)
-		die("connect");
-	return fd;
-}
-
 static void say(int fd, const char *line)
 {
 	if (send(fd, line, strlen(line), MSG_NOSIGNAL) < 0)
 		die("send");
 }
 
-static bool is_v4(const struct sockaddr_in6 *server)
-{
-	return IN6_IS_ADDR_V4MAPPED(&server->sin6_addr);
-}
-
 static void say_passive(int fd, const struct sockaddr_in6 *server)
 {
 	say(fd, is_v4(server) ? "PASV\r\n" : "EPSV\r\n");
-}
-
-/* Where the server listens: of a 227, or of a 229 at its own address. */
-static struct sockaddr_in6 announced(const char *line, const struct sockaddr_in6 *server)
-{
-	const char *open = strchr(line, '(');
-	struct sockaddr_in6 to = *server;
-	unsigned int n[6];
-
-	if (open && !is_v4(server) && sscanf(open, "(|||%u|)", &n[0]) == 1) {
-		to.sin6_port = htons((uint16_t)n[0]);
-		return to;
-	}
-	if (!open || sscanf(open, "(%u,%u,%u,%u,%u,%u", &n[0], &n[1], &n[2], &n[3], &n[4],
-			    &n[5]) != 6) {
-		fprintf(stderr, "ftp_client: no address in %s\n", line);
-		exit(1);
-	}
-	to.sin6_port = htons((uint16_t)(n[4] << 8 | n[5]));
-	for (size_t i = 0; i < 4; i++)
-		to.sin6_addr.s6_addr[12 + i] = (uint8_t)n[i];
-	return to;
 }
 
 /* ---- sessions ---- */
@@ -476,7 +419,8 @@ static void say_active(int fd, const struct sockaddr_in6 *own, unsigned int i)
 	say(fd, command);
 }
 
-static void lines(const struct sockaddr_in6 *server, bool active, unsigned int count)
+static void lines(const struct sockaddr_in6 *server, bool active, unsigned int count,
+		  bool sleeps)
 {
 	struct sockaddr_in6 own;
 	socklen_t size = sizeof(own);
@@ -492,43 +436,26 @@ static void lines(const struct sockaddr_in6 *server, bool active, unsigned int c
 			say_active(fd, &own, i);
 		else
 			say_passive(fd, server);
-		hear(fd, line, sizeof(line),
-		     active	   ? "200" :
-		     is_v4(server) ? "227" :
-				     "229");
+		hear_by(sleeps ? 0 : MSG_DONTWAIT, fd, line, sizeof(line),
+			active	      ? "200" :
+			is_v4(server) ? "227" :
+					"229");
 		keep(&times, seconds() - start);
 	}
 	printf("{\"count\": %zu, \"p50\": %.9f, \"p99\": %.9f}\n", times.n,
 	       percentile(&times, 50), percentile(&times, 99));
 }
 
-static bool read_address(struct sockaddr_in6 *sa, const char *text)
-{
-	char mapped[INET6_ADDRSTRLEN];
-
-	snprintf(mapped, sizeof(mapped), strchr(text, ':') ? "%s" : "::ffff:%s", text);
-	sa->sin6_family = AF_INET6;
-	return inet_pton(AF_INET6, mapped, &sa->sin6_addr) == 1;
-}
-
 int main(int argc, char **argv)
 {
 	static struct run run;
-	struct rlimit files;
-	cpu_set_t cpus;
 	size_t clients;
 
-	if (argc < 6 || !read_address(&run.server, argv[2]))
+	run.server.sin6_family = AF_INET6;
+	if (argc < 6 || !read_address(&run.server.sin6_addr, argv[2]))
 		goto usage;
 	run.server.sin6_port = htons((uint16_t)atoi(argv[3]));
-	CPU_ZERO(&cpus);
-	CPU_SET(atoi(argv[4]), &cpus);
-	if (sched_setaffinity(0, sizeof(cpus), &cpus))
-		die("cannot stay on that CPU");
-	if (!getrlimit(RLIMIT_NOFILE, &files)) {
-		files.rlim_cur = files.rlim_max; /* a socket for each session */
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
+	settle_down(atoi(argv[4]));
 	if (!strcmp(argv[1], "sessions") && argc == 7) {
 		clients = (size_t)atoi(argv[5]);
 		sessions(&run, clients < MAX_CLIENTS ? clients : MAX_CLIENTS,
@@ -539,9 +466,9 @@ int main(int argc, char **argv)
 		idle(&run.server, strtoul(argv[5], NULL, 10));
 	} else if (!strcmp(argv[1], "echo") && argc == 6) {
 		echo(&run.server, strtoul(argv[5], NULL, 10));
-	} else if (!strcmp(argv[1], "line") && argc == 7) {
+	} else if (!strcmp(argv[1], "line") && argc >= 7) {
 		lines(&run.server, !strcmp(argv[5], "active"),
-		      (unsigned int)atoi(argv[6]));
+		      (unsigned int)atoi(argv[6]), argc > 7);
 	} else {
 		goto usage;
 	}

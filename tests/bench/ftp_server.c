@@ -2,7 +2,7 @@
 /*
  * The least FTP server, so that the server isn't what is measured: one process, one
  * epoll loop, passive sockets that stay open. Anyone may log in; `RETR 1000` sends
- * 1000 bytes, `STOR x` takes whatever comes, `STOR echo` sends it back.
+ * 1000 bytes of file_content(), `STOR x` takes whatever comes, `STOR echo` sends it back.
  *
  *   ftp_server ADDRESS PORT CPU [spin]     spin: never sleep, for short round trips
  *
@@ -10,22 +10,19 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <arpa/inet.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/sendfile.h>
 
+#include "ftp_end.h"
+
 #define EVENTS	   256
-#define FILE_SIZE  (16 << 20) /* sent again and again where more is wanted */
 #define FIRST_PORT 50000
 
 enum watched { CONTROL_LISTENER, CONTROL, PASSIVE, DATA };
@@ -54,6 +51,7 @@ struct session {
 	bool echo;   /* storing: what comes is sent back */
 	bool wanted; /* a transfer is asked for */
 	off_t left;  /* RETR: bytes still to send */
+	off_t at;    /* ... from here in the file */
 	size_t filled;
 	char input[512];
 	struct session *next_dead;
@@ -68,12 +66,6 @@ struct server {
 	struct passive *spare;
 	struct session *dead; /* freed when no event can name them any more */
 };
-
-static void die(const char *what)
-{
-	fprintf(stderr, "ftp_server: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
 
 static void watch(struct server *server, struct watch *w, uint32_t events)
 {
@@ -155,11 +147,11 @@ static void transfer(const struct server *server, struct session *s)
 			n = send(s->data.fd, sunk, (size_t)n, MSG_NOSIGNAL);
 	}
 	while (n > 0 && s->left > 0) {
-		off_t at = 0;
-
-		n = sendfile(s->data.fd, server->file, &at,
-			     s->left < FILE_SIZE ? (size_t)s->left : FILE_SIZE);
+		n = sendfile(s->data.fd, server->file, &s->at,
+			     (size_t)(s->left < FILE_SIZE - s->at ? s->left :
+								    FILE_SIZE - s->at));
 		s->left -= n > 0 ? n : 0;
+		s->at %= FILE_SIZE;
 	}
 	if (n < 0 && errno == EAGAIN)
 		return;
@@ -206,16 +198,6 @@ static void passive_command(struct server *server, struct session *s)
 	say(s, line);
 }
 
-/* "::ffff:a.b.c.d" of IPv4 */
-static bool read_address(struct in6_addr *addr, const char *text)
-{
-	char mapped[INET6_ADDRSTRLEN + 8];
-
-	snprintf(mapped, sizeof(mapped), "%s%s",
-		 strchr(text, ':') ? "" : "::ffff:", text);
-	return inet_pton(AF_INET6, mapped, addr) == 1;
-}
-
 static bool connect_to(struct session *s, const char *address, unsigned int port)
 {
 	s->active = (struct sockaddr_in6){
@@ -257,6 +239,7 @@ static void transfer_command(struct server *server, struct session *s, const cha
 {
 	s->storing = !size;
 	s->left = size ? atoll(size) : 0;
+	s->at = 0;
 	s->wanted = true;
 	say(s, "150 Here.\r\n");
 	if (s->active.sin6_port) {
@@ -406,24 +389,18 @@ static void serve(struct server *server, int timeout)
 int main(int argc, char **argv)
 {
 	struct server server = { .next_port = FIRST_PORT };
-	struct rlimit files;
-	cpu_set_t cpus;
+	uint8_t *content;
 
 	if (argc < 4 || !read_address(&server.addr, argv[1])) {
 		fprintf(stderr, "usage: ftp_server ADDRESS PORT CPU [spin]\n");
 		return 2;
 	}
-	CPU_ZERO(&cpus);
-	CPU_SET(atoi(argv[3]), &cpus);
-	if (sched_setaffinity(0, sizeof(cpus), &cpus))
-		die("cannot stay on that CPU");
-	if (!getrlimit(RLIMIT_NOFILE, &files)) {
-		files.rlim_cur = files.rlim_max; /* a socket for each session */
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
+	settle_down(atoi(argv[3]));
+	content = file_content();
 	server.file = memfd_create("file", MFD_CLOEXEC);
-	if (server.file < 0 || posix_fallocate(server.file, 0, FILE_SIZE))
+	if (server.file < 0 || write(server.file, content, FILE_SIZE) != FILE_SIZE)
 		die("no memory for the file");
+	free(content);
 	server.epoll = epoll_create1(EPOLL_CLOEXEC);
 	server.listener.what = CONTROL_LISTENER;
 	server.listener.fd = listener(&server, (uint16_t)atoi(argv[2]));

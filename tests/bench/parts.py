@@ -251,6 +251,7 @@ class Sockets(Part):
         self.add("sessions.p50", scene, said["p50"])
         self.add("sessions.p99", scene, said["p99"])
         self.add("sessions.failed", scene, said["failed"])
+        return said
 
     def _echo(self, scene):
         said = scene.echo_tool(self.plan.echoes)

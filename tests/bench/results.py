@@ -35,6 +35,21 @@ MEASURES = {
     "memory.flow": ("memory per data connection, both directions, expiry included", "bytes", 1),
     "memory.flow-map": ("of it in ftpnat_flows", "bytes", 1),
     "memory.session": ("memory per control connection", "bytes", 1),
+    "kill.sessions": ("sessions", "", 1),
+    "kill.sessions-lost": ("sessions lost", "", 1),
+    "kill.transfers": ("of them transferring", "", 1),
+    "kill.transfers-lost": ("transfers lost", "", 1),
+    "kill.gap": ("longest time without a byte, of any transfer", "s", 1),
+    "gap.address": ("until the other one had the address", "s", 1),
+    "gap.bytes": ("longest time without a byte", "s", 1),
+    "join.time": ("time to copy, from `run` ready to synced", "s", 1),
+    "join.maps": ("growth of its maps", "MiB", 1 << 20),
+    "join.session": ("per session", "bytes", 1),
+    "join.rss": ("memory of `run`", "MiB", 1 << 20),
+    "wire.session": ("between the gateways, per session", "kB", 1e3),
+    "wire.idle": ("between idle gateways", "kB/s", 1e3),
+    "program.size": ("ftpnat_ingress, instructions as the kernel runs them", "", 1),
+    "program.references": ("of them name a map of the cluster", "", 1),
 }
 FLOWS_UNIT = ("Mpps", 1e6)
 
@@ -85,11 +100,14 @@ class Results:
 
 
 class Goal:
-    """A ratio of two measures, or one measure, and what it is to reach."""
+    """
+    A ratio of two measures, or one measure, and what it is to reach, if anything. of: what
+    becomes of all values.
+    """
 
-    def __init__(self, key, title, over, under, at_least=None, at_most=None, unit=1):
+    def __init__(self, key, title, over, under, at_least=None, at_most=None, unit=1, of=statistics.median):
         self.key, self.title, self.over, self.under = key, title, over, under
-        self.at_least, self.at_most, self.unit = at_least, at_most, unit
+        self.at_least, self.at_most, self.unit, self.of = at_least, at_most, unit, of
 
     def values(self, results):
         if self.under:
@@ -98,9 +116,9 @@ class Goal:
         return [value / self.unit for value in results.samples.get(measure, {}).get(variant, [])]
 
     def value(self, results):
-        """The median; None when it was not measured."""
+        """None when it was not measured."""
         values = self.values(results)
-        return statistics.median(values) if values else None
+        return self.of(values) if values else None
 
     def middle(self, results):
         """Within these is half of the values."""
@@ -108,10 +126,19 @@ class Goal:
         low, _, high = statistics.quantiles(values, n=4) if len(values) > 1 else values * 3
         return low, high
 
+    def verdict(self, value):
+        if value is None:
+            return "not measured"
+        if self.at_least is None and self.at_most is None:
+            return "no goal"
+        return "reached" if self.reached(value) else "missed"
+
     def reached(self, value):
         return value >= self.at_least if self.at_least is not None else value <= self.at_most
 
     def wanted(self):
+        if self.at_least is None and self.at_most is None:
+            return "–"
         return f"at least {self.at_least}" if self.at_least is not None else f"at most {self.at_most}"
 
     def worse(self, value, before):

@@ -13,9 +13,12 @@ from servers import TOP
 
 sys.path.insert(0, os.path.join(TOP, "tests", "bench"))
 
+import bench_cluster  # noqa: E402
 import counts  # noqa: E402
 import frames  # noqa: E402
 import report  # noqa: E402
+from cluster_parts import PAIR, Kills  # noqa: E402
+from cluster_scene import Crowd  # noqa: E402
 from parts import Packets  # noqa: E402
 from results import Results  # noqa: E402
 from bench_scene import Scene  # noqa: E402
@@ -98,6 +101,45 @@ def test_sockets(make_scene, key):
     with scene.flooded(1000):
         said = scene.client_tool("sessions", CONTROL_PORT, 4, 0.1)
     assert said["sessions"] > 0
+
+
+def test_crowd(make_scene):
+    scene = make_scene("ftpnat-tc", False)
+    crowd = Crowd(scene, 20, 5, 5, 300_000, 1e6)
+    said = crowd.gateway_died()
+    assert (said["sessions"], said["transfers"], said["why"]) == (20, 5, "")
+    crowd = Crowd(scene, 20, 5, 5, 30_000_000, 1e5)
+    next(process for process in scene.lab.processes if process.name.startswith("server-")).stop()
+    said = crowd.gateway_died()
+    assert (said["sessions"], said["transfers"]) == (0, 0) and said["why"]
+
+
+@pytest.mark.slow
+def test_kill(tools):
+    if not shutil.which("corosync"):
+        pytest.skip("no corosync here: scripts/deps cluster")
+    results, plan = Results(), bench_cluster.Plan(kills=1, sessions=40, talkers=10, transfers=10)
+    with Kills(plan, results, [PAIR], {}) as part:
+        (_, scene, _), = part.steps()
+        part._kill(scene)
+        assert scene.program()[1] > 0
+    assert not results.missing
+    assert results.samples["kill.sessions-lost"] == {"pair-all": [0]}
+    assert results.samples["kill.transfers-lost"] == {"pair-all": [0]}
+
+
+@pytest.mark.no_root
+def test_report_of_cluster(tmp_path):
+    results = Results()
+    for results.turn, lost in enumerate((0, 2)):
+        results.add("kill.sessions", "pair-all", 10)
+        results.add("kill.sessions-lost", "pair-all", lost)
+        results.add("line.passive.p50", "without", 1e-5)
+        results.add("line.passive.p50", "pair-all", 3e-4)
+    report.write(tmp_path, {}, {}, results, bench_cluster.FORM)
+    text = (tmp_path / "cluster.md").read_text()
+    assert "| sessions lost of 20 at power-offs | at most 0 | 2.00 |" in text and "| missed |" in text
+    assert "two gateways, `commit: all`, against without `cluster:` | – | 30.00 | 30.00 .. 30.00 | no goal |" in text
 
 
 def test_counts(tools):

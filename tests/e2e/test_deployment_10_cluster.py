@@ -4,46 +4,17 @@
 import hashlib
 import json
 import os
-import re
 
 import pytest
 
 from cluster import VIP4, ClusterLab
 from cluster_talk import Talk, read_all
+from keepalived import holds, start_keepalived
 from lab import wait_until
-from servers import TOP, Pyftpdlib
+from servers import Pyftpdlib
 from test_cluster_takeover import SIZE
 
 pytestmark = [pytest.mark.ftpnat, pytest.mark.slow, pytest.mark.xdist_group("test_deployment_10_cluster")]
-
-PAGE = os.path.join(TOP, "docs", "deployments", "10-cluster-keepalived.md")
-
-
-def keepalived(member):
-    """Its configuration from the page, with the lab's names and addresses."""
-    with open(PAGE) as file:
-        block = re.search(r"```\n(global_defs.*?)```", file.read(), flags=re.S)[1]
-    for old, new in (("eth0", "c1"), ("eth1", "s1"), ("192.0.2.10/24", f"{VIP4}/24"), ("10.9.0.1/24", "10.2.1.1/24"),
-                     ("priority 150", f"priority {150 if member.number == 1 else 100}"),
-                     ("/usr/sbin/ftpnat-load", f"{member.gateway.command} -n {member.gw.name} -p {member.gateway.pin}")):
-        assert old in block, old
-        block = block.replace(old, new)
-    path = member.file("keepalived.conf")
-    with open(path, "w") as file:
-        file.write(block)
-    return path
-
-
-def start_keepalived(lab, member):
-    conf = keepalived(member)
-    member.keepalived = member.gw.start(
-        ["keepalived", "-n", "-l", "-f", conf,
-         *(word for name in ("p", "r", "c") for word in (f"-{name}", member.file(f"keepalived.{name}")))],
-        f"keepalived-{member.number}")
-
-
-def holds(member):
-    return f" {VIP4}/" in member.gw.run(["ip", "addr", "show", "dev", "c1"]).stdout
 
 
 @pytest.fixture
@@ -54,7 +25,7 @@ def lab():
         # the client is on the link of the published address
         lab.client.ip("addr add 192.0.2.100/24 dev eth0")
         for member in lab.members:
-            start_keepalived(lab, member)
+            start_keepalived(member)
         yield lab
 
 
@@ -70,7 +41,6 @@ def test_power_off_of_the_active_one(lab):
     data = talk.dial(talk.passive())
     talk.say("RETR big", "1")
     got = read_all(data, SIZE // 8)
-    active.keepalived.popen.kill()
     active.power_off()
     got += read_all(data)
     talk.reply("226")

@@ -68,14 +68,15 @@ class Member:
         self.gw = self.node = Node(lab, f"gw{number}")
         for key in ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"):
             self.gw.sysctl(key, 1)
-        for interface, bridge, ip4, ip6 in (("c1", "bc", f"10.1.1.1{number}", f"fd00:1:1::1{number}"),
-                                            ("s1", "bs", f"10.2.1.1{number}", f"fd00:2:1::1{number}"),
-                                            ("p0", "bp", f"10.99.0.{number}", f"fd00:99::{number}")):
+        self.links = (("c1", "bc", f"10.1.1.1{number}", f"fd00:1:1::1{number}"),
+                      ("s1", "bs", f"10.2.1.1{number}", f"fd00:2:1::1{number}"),
+                      ("p0", "bp", f"10.99.0.{number}", f"fd00:99::{number}"))
+        for interface, bridge, ip4, ip6 in self.links:
             lab.plug(self.gw, interface, bridge, f"{interface}-{number}", ip4, ip6)
         FtpnatGateway(self)
         if number == 2 and OTHER:
             self.gateway.command = OTHER
-        self.corosync = self.service = None
+        self.corosync = self.service = self.keepalived = None
         self.environment = {}  # of its service
 
     def file(self, name):
@@ -93,11 +94,12 @@ class Member:
                    **more.pop("cluster", {})}
         return {**self.lab.config, "cluster": cluster, **more}
 
-    def run(self, **more):
-        """Starts `ftpnat-load run`."""
+    def run(self, ready=True, **more):
+        """Starts `ftpnat-load run`; ready: returns when it is."""
         self.gateway.write(self.config(**more))
-        self.service = Service(self, wrap=(*self.gateway.wrap, "unshare", "--uts", "sh", "-c",
-                                           'hostname "$0" && exec "$@"', f"gw{self.number}"), **self.environment)
+        self.service = Service(self, ready=ready, wrap=(*self.gateway.wrap, "unshare", "--uts", "sh", "-c",
+                                                        'hostname "$0" && exec "$@"', f"gw{self.number}"),
+                               **self.environment)
         return self.service
 
     def own_run(self):
@@ -154,13 +156,22 @@ class Member:
 
     def power_off(self):
         """All its links are cut, then its processes are killed."""
-        for interface in ("c1", "s1", "p0"):
-            self.gw.ip(f"link set {interface} down")
-        for process in (self.service and self.service.process, self.corosync):
+        self.gw.ip(*(f"link set {interface} down" for interface, *_ in self.links))
+        for process in (self.service and self.service.process, self.corosync, self.keepalived):
             if process:
                 process.popen.kill()
                 process.popen.wait()
         self.gw.alive = False
+
+    def power_on(self):
+        """It starts as after a boot: without any state. Returns when all are synced."""
+        self.gateway.down()
+        for interface, _, ip4, ip6 in self.links:
+            self.gw.ip(f"addr flush dev {interface}", f"link set {interface} up",
+                       *self.lab.addresses(interface, ip4, ip6))
+        self.gw.alive = True
+        self.start()
+        self.lab.wait_synced()
 
 
 class ClusterLab(Namespaces):
@@ -201,8 +212,12 @@ class ClusterLab(Namespaces):
         run(["ip", "link", "add", interface, "netns", node.name, "type", "veth",
              "peer", "name", port, "netns", self.switch.name])
         self.switch.ip(f"link set {port} master {bridge} up")
-        node.ip(f"addr add {ip4}/24 dev {interface}", f"addr add {ip6}/64 dev {interface} nodad",
-                f"link set {interface} up")
+        node.ip(*self.addresses(interface, ip4, ip6), f"link set {interface} up")
+
+    @staticmethod
+    def addresses(interface, ip4, ip6):
+        """What gives them to it."""
+        return f"addr add {ip4}/24 dev {interface}", f"addr add {ip6}/64 dev {interface} nodad"
 
     def start(self, **more):
         """Starts all members, and waits until they are synced."""

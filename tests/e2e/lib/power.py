@@ -6,7 +6,7 @@ import os
 import struct
 import threading
 
-from lab import run, wait_until
+from lab import run
 from servers import TOP
 
 PROGRAM = os.path.join(TOP, "build", "e2e", "lib", "power_cut.bpf.o")
@@ -92,18 +92,5 @@ class Watch(threading.Thread):
 
 def power_on(power):
     """It starts as after a boot: without any state; returns when it is synced."""
-    member, lab = power.member, power.member.lab
-    member.gateway.down()
-    member.drop_addresses()
     power.set()
-    for interface in ("c1", "s1", "p0"):
-        member.gw.ip(f"link set {interface} up")
-        for family, addr in (("4", {"c1": f"10.1.1.1{member.number}/24", "s1": f"10.2.1.1{member.number}/24",
-                                    "p0": f"10.99.0.{member.number}/24"}[interface]),
-                             ("6", {"c1": f"fd00:1:1::1{member.number}/64", "s1": f"fd00:2:1::1{member.number}/64",
-                                    "p0": f"fd00:99::{member.number}/64"}[interface])):
-            member.gw.ip(f"addr replace {addr} dev {interface}" + (" nodad" if family == "6" else ""))
-    member.gw.alive = True
-    member.start()
-    wait_until(lambda: all(other.synced_with(len(lab.members)) for other in lab.members),
-               lambda: "\n".join(other.status().stdout for other in lab.members))
+    power.member.power_on()
