@@ -75,6 +75,21 @@ def test_go_on(make):
     go(second)
 
 
+def test_stays_late(make):
+    """However many messages an engine that takes none leaves behind, the peers don't know the oldest."""
+    lab, _ = make(on_loss="go_on", commit="all", commit_timeout="2s")
+    first, _ = lab.members
+    talk = Talk(lab).login()
+    before = sample(first.service.get()[1], "ftpnat_cluster_late_total")
+    os.kill(first.corosync.popen.pid, signal.SIGSTOP)
+    for _ in range(700):  # each line is a message, and so is its reply
+        talk.say("NOOP", "200")
+    assert sample(first.service.get()[1], "ftpnat_cluster_late") == 1
+    assert sample(first.service.get()[1], "ftpnat_cluster_late_total") == before + 1
+    os.kill(first.corosync.popen.pid, signal.SIGCONT)
+    wait_until(lambda: sample(first.service.get()[1], "ftpnat_cluster_late") == 0, "they are on time again")
+
+
 def test_refuse(make):
     lab, server = make(on_loss="refuse", commit="all")
     first, second = lab.members

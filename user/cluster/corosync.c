@@ -11,11 +11,18 @@
 #include "base/util.h"
 #include "cluster/engine.h"
 
+/*
+ * Multicasts that corosync has taken and not yet given back to us. libqb tells it of each by
+ * a byte on a socket, and once that is full (some 270) it waits for a corosync that answers.
+ */
+#define WINDOW 64
+
 struct engine {
 	cpg_handle_t handle;
 	sd_event_source *source;
 	struct engine_calls calls;
 	uint64_t self;
+	unsigned int under_way; /* of WINDOW */
 	bool gone;
 };
 
@@ -37,9 +44,12 @@ static void see_message(cpg_handle_t handle, const struct cpg_name *group, uint3
 			uint32_t pid, void *message, size_t len)
 {
 	struct engine *engine = engine_of(handle);
+	uint64_t from = number_of(node, pid);
 
 	(void)group;
-	engine->calls.deliver(engine->calls.arg, number_of(node, pid), message, len);
+	if (from == engine->self && engine->under_way)
+		engine->under_way--;
+	engine->calls.deliver(engine->calls.arg, from, message, len);
 }
 
 static void see_view(cpg_handle_t handle, const struct cpg_name *group,
@@ -134,9 +144,13 @@ static int corosync_publish(struct engine *engine, const void *message, size_t l
 
 	if (engine->gone)
 		return -ENOTCONN;
+	if (engine->under_way >= WINDOW)
+		return -EAGAIN;
 	err = cpg_mcast_joined(engine->handle, CPG_TYPE_AGREED, &whole, 1);
-	if (err == CS_OK)
+	if (err == CS_OK) {
+		engine->under_way++;
 		return 0;
+	}
 	/* what ends the connection shows in see_ready(), too */
 	return err == CS_ERR_TRY_AGAIN ? -EAGAIN : -ENOTCONN;
 }

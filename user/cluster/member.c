@@ -97,6 +97,7 @@ static void leave(struct member *member)
 	member->synced = false;
 	member->row.len = 0;
 	member->known = member->number;
+	member->forgotten_usec = 0;
 }
 
 static int join(struct member *member)

@@ -8,6 +8,8 @@
 
 #define CHUNK	   60000 /* bytes of messages in a multicast */
 #define RETRY_USEC 2000	 /* until a message is offered again to a busy engine */
+/* Bytes that wait for the engine at most; then the programs' records wait in their ring. */
+#define ROW_LONGEST (16 << 20)
 
 const double member_latencies[MEMBER_LATENCIES] = { 0.0005, 0.001, 0.002, 0.005,
 						    0.01,   0.02,  0.05,  0.1,
@@ -15,39 +17,59 @@ const double member_latencies[MEMBER_LATENCIES] = { 0.0005, 0.001, 0.002, 0.005,
 
 static int see_later(sd_event_source *source, uint64_t usec, void *arg);
 
-/* Bytes of the messages at the start of the row that go together. */
-static size_t chunk(const struct message_row *row)
+/* Bytes of the messages from `at` on that go together. */
+static size_t chunk(const uint8_t *at, const uint8_t *end)
 {
-	const uint8_t *at = row->bytes, *end = at + row->len;
+	const uint8_t *start = at;
 	struct message message;
 	size_t len = 0;
 
 	while (message_next(&at, end, &message) &&
-	       (!len || (size_t)(at - row->bytes) <= CHUNK))
-		len = (size_t)(at - row->bytes);
+	       (!len || (size_t)(at - start) <= CHUNK))
+		len = (size_t)(at - start);
 	return len;
 }
 
-/* Nothing is lost: what the engine doesn't take now is offered again soon. */
+/* Offers the row to the engine; how much of it was taken. *busy: it will take more later. */
+static size_t offer(struct member *member, bool *busy)
+{
+	const struct message_row *row = &member->row;
+	size_t sent = 0;
+
+	*busy = false;
+	while (member->engine && sent < row->len && !*busy) {
+		size_t len = chunk(row->bytes + sent, row->bytes + row->len);
+
+		*busy = member->kind->publish(member->engine, row->bytes + sent, len) ==
+			-EAGAIN;
+		if (!*busy)
+			sent += len;
+	}
+	return sent;
+}
+
+/*
+ * Nothing is lost: what the engine doesn't take now is offered again soon. While it takes
+ * nothing, the row may not grow for ever: then the programs' records stay in their ring, and
+ * once that is full the programs do what on_loss says.
+ */
 void member_send(struct member *member)
 {
 	struct message_row *row = &member->row;
+	bool busy;
+	size_t sent = offer(member, &busy);
+	int on;
 
-	while (member->engine && row->len) {
-		size_t len = chunk(row);
-		int err = member->kind->publish(member->engine, row->bytes, len);
-
-		if (err == -EAGAIN) {
-			if (!member->later &&
-			    sd_event_add_time_relative(member->event, &member->later,
-						       CLOCK_MONOTONIC, RETRY_USEC, 0,
-						       see_later, member) < 0)
-				member->later = NULL; /* the next tick does it */
-			return;
-		}
-		memmove(row->bytes, row->bytes + len, row->len - len);
-		row->len -= len;
-	}
+	if (sent)
+		memmove(row->bytes, row->bytes + sent, row->len - sent);
+	row->len -= sent;
+	if (busy && !member->later &&
+	    sd_event_add_time_relative(member->event, &member->later, CLOCK_MONOTONIC,
+				       RETRY_USEC, 0, see_later, member) < 0)
+		member->later = NULL; /* the next tick does it */
+	on = row->len < ROW_LONGEST ? SD_EVENT_ON : SD_EVENT_OFF;
+	if (member->published)
+		sd_event_source_set_enabled(member->published, on);
 }
 
 static int see_later(sd_event_source *source, uint64_t usec, void *arg)
@@ -77,6 +99,8 @@ uint64_t member_next_number(struct member *member)
 {
 	struct sent *sent = &member->sent[++member->number % MEMBER_SENT];
 
+	if (sent->number > member->known && !member->forgotten_usec)
+		member->forgotten_usec = sent->usec;
 	*sent = (struct sent){ member->number, member_now() };
 	member->counts.sent++;
 	return member->number;
@@ -172,6 +196,8 @@ void member_see_known(struct member *member)
 		if (sent->number == member->known && member->peers > 1)
 			count_latency(member, now - sent->usec);
 	}
+	if (member->number - member->known <= MEMBER_SENT)
+		member->forgotten_usec = 0;
 	if (member->exchange.dir)
 		exchange_release(&member->exchange, committed(member), 0);
 }
@@ -183,9 +209,8 @@ static uint64_t age_behind(const struct member *member, uint64_t known)
 
 	if (known >= member->number)
 		return 0;
-	if (sent->number != known + 1) /* so old that it is forgotten */
-		sent = &member->sent[(member->number + 1) % MEMBER_SENT];
-	return member_now() - sent->usec;
+	return member_now() -
+	       (sent->number == known + 1 ? sent->usec : member->forgotten_usec);
 }
 
 uint64_t member_waits(const struct member *member)

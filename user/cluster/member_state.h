@@ -68,6 +68,8 @@ struct member {
 	sd_event_source *later; /* sends it */
 	uint64_t number;	/* of the newest message */
 	struct sent sent[MEMBER_SENT];
+	/* when the oldest unknown message went out of which `sent` has no entry any more; 0: none */
+	uint64_t forgotten_usec;
 	uint64_t known; /* the newest message that all others have dealt with */
 	struct member_counts counts;
 	struct exchange exchange;

@@ -74,10 +74,11 @@ static int see_step(sd_event_source *source, uint64_t usec, void *arg)
 	const struct share_calls *calls = &sharing->calls;
 
 	(void)usec;
-	for (size_t i = 0; i < STEP && sharing->at < sharing->n; i++)
-		if (!calls->busy(calls->arg))
+	if (!calls->busy(calls->arg)) {
+		for (size_t i = 0; i < STEP && sharing->at < sharing->n; i++)
 			share_one(sharing, &sharing->keys[sharing->at++]);
-	exchange_consume(sharing->exchange);
+		exchange_consume(sharing->exchange);
+	}
 	calls->flush(calls->arg);
 	if (sharing->at == sharing->n) {
 		calls->done(calls->arg, sharing->asked);
