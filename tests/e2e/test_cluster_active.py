@@ -8,9 +8,9 @@ import struct
 import pytest
 
 from cluster import VIP4, VIP6, ClusterLab
+from cluster_talk import Client
 from lab import run, wait_until
 from servers import TOP, Pyftpdlib
-from test_cluster_sweep import Client
 
 pytestmark = [pytest.mark.ftpnat, pytest.mark.slow, pytest.mark.xdist_group("test_cluster_active")]
 
@@ -58,7 +58,7 @@ def lab():
 
 
 def session(lab, address, modes):
-    client = Client(lab, address, False).login()
+    client = Client(lab, address).login()
     for mode in modes:
         assert client.retrieve(mode, "file") == lab.ftpd.bytes
     client.say("QUIT", "221")
@@ -101,7 +101,7 @@ def test_one_of_three_dies(lab):
     first, second, third = lab.members
     for spray in lab.sprays:
         spray.set(lab.members)
-    client = Client(lab, VIP4, False).login()
+    client = Client(lab, VIP4).login()
     data = client.dial(client.passive_port("PASV"))
     client.say("RETR file", "1")
     got = data.recv(SIZE // 4)

@@ -7,9 +7,9 @@ import re
 import pytest
 
 from cluster import VIP4, ClusterLab
+from cluster_talk import Client
 from lab import wait_until
 from servers import TOP, Pyftpdlib
-from test_cluster_sweep import Client
 
 pytestmark = [pytest.mark.ftpnat, pytest.mark.slow, pytest.mark.xdist_group("test_deployment_11_cluster")]
 
@@ -83,7 +83,7 @@ def test_announced_while_synced(lab):
     for member in lab.members:
         announce(member)
     wait_announced(lab, first, second)
-    clients = [Client(lab, VIP4, False).login() for _ in range(4)]
+    clients = [Client(lab, VIP4).login() for _ in range(4)]
     for client in clients:
         assert client.retrieve("PASV", "file") == content
 
