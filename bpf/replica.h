@@ -190,7 +190,7 @@ static __always_inline bool replica_teaches(const struct packet *p)
  */
 static __noinline int replica_data(struct scratch *s, struct ftpnat_flow *flow)
 {
-	__u32 now = now_seconds();
+	__u32 now = now_seconds(), from = flow->tcp & FTPNAT_RECORD_FROM;
 	struct ftpnat_flow *other;
 
 	if (!replica_teaches(&s->packet))
@@ -201,7 +201,7 @@ static __noinline int replica_data(struct scratch *s, struct ftpnat_flow *flow)
 	if (!replica_learn(s, flow, other))
 		return 0;
 	replica_own(s, &now);
-	s->record_has = FTPNAT_RECORD_CLAIMED;
+	s->record_has = FTPNAT_RECORD_CLAIMED | from;
 	return 0;
 }
 
@@ -525,6 +525,24 @@ static __noinline bool replica_replaces(const struct ftpnat_flow *flow)
 	return other && flow_closing(flow->tcp, other->tcp);
 }
 
+/*
+ * Another gateway has claimed a data connection of this one, from a third: neither knew of the
+ * other's claim. The lower slot keeps it, and says so once more to those that have heard the
+ * other one last.
+ */
+static __noinline bool replica_keeps(const struct ftpnat_record *r)
+{
+	__u32 by = r->flow.tcp & FTPNAT_TCP_OWNER;
+	__u32 mine = ftpnat_slot << FTPNAT_TCP_OWNER_SHIFT;
+	struct scratch *s = scratch_get();
+
+	if (!s || (r->has & FTPNAT_RECORD_FROM) == mine || by < mine)
+		return false;
+	s->record_key = r->key;
+	record_publish(false, FTPNAT_RECORD_CLAIMED | by);
+	return true;
+}
+
 static __noinline enum ftpnat_applied replica_connection(struct ftpnat_record *r)
 {
 	struct ftpnat_flow *flow = bpf_map_lookup_elem(&ftpnat_flows, &r->key);
@@ -555,7 +573,7 @@ static __noinline enum ftpnat_applied replica_connection(struct ftpnat_record *r
 			if (!session || !(r->has & FTPNAT_RECORD_SESSION) ||
 			    (__s32)(r->state.epoch - session->epoch) <= 0)
 				return FTPNAT_APPLIED_STALE;
-		} else if (own && !claims) {
+		} else if (own && (!claims || replica_keeps(r))) {
 			return FTPNAT_APPLIED_STALE;
 		}
 		if (!other)

@@ -51,6 +51,9 @@ enum ftpnat_record_type {
 #define FTPNAT_RECORD_LOGS     0x02
 #define FTPNAT_RECORD_EXPECTED 0x04
 #define FTPNAT_RECORD_CLAIMED  0x08 /* its sender owns it from now on */
+/* ... of a data connection: it was of the gateway with this slot, placed as FTPNAT_TCP_OWNER */
+#define FTPNAT_RECORD_FROM_SHIFT FTPNAT_TCP_OWNER_SHIFT
+#define FTPNAT_RECORD_FROM	 FTPNAT_TCP_OWNER
 
 /* Of the session's expectation; its key is the session's. */
 struct ftpnat_record_expected {

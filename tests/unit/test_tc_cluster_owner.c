@@ -20,6 +20,7 @@
 #define OPENS	     .also = { FTPNAT_EXPECTED }
 #define MINE	     .also = { FTPNAT_TAKEN_OVER }
 #define NOT_ALIVE    (1U << 31) /* of ftpnat_cluster.alive */
+#define GONE	     3		/* slot of a gateway that nobody sees */
 #define FIRST_CLIENT 41008	/* of the slice of slot 1 */
 
 /* Each knows that the other one lives; the first is at hand. */
@@ -321,6 +322,79 @@ static void test_data_by_both(void **state)
 	assert_true(data_states(&talk, &data) & FTPNAT_TCP_FIN);
 }
 
+/* The client's entry of a data connection that the gateway at hand owns, or that another one does. */
+static __u32 data_owner(const struct talk *talk, const struct data *data)
+{
+	const struct packet_spec syn =
+		cluster_data_ports(data, talk_sent(talk, CLIENT), CLIENT);
+	const struct ftpnat_tuple key = tuple(syn.src, syn.sport, syn.dst, syn.dport);
+	struct ftpnat_flow flow;
+
+	assert_true(dataplane_flow(&key, &flow));
+	if (!(flow.flags & FTPNAT_FLOW_REPLICA))
+		return 0;
+	return (flow.tcp & FTPNAT_TCP_OWNER) >> FTPNAT_TCP_OWNER_SHIFT;
+}
+
+/*
+ * The owner of a data connection is gone, and each of the other two gets a packet of it before
+ * it knows what the other one got: the lower slot keeps it, whoever is heard first.
+ */
+static void test_data_claimed_by_both(void **state)
+{
+	static const struct step announced[] = {
+		C("EPSV\r\n"),
+		S("229 (|||2560|)\r\n", OPENS),
+		{ 0 },
+	};
+	const __u32 *heard_first = *state;
+	struct data data = { false, { FIRST_CLIENT, FIRST_PORT }, { 1000, 2000 } };
+	const struct published *published;
+	struct ftpnat_record gone;
+	struct passed passed;
+	struct talk talk;
+
+	cluster_begin(&talk, MASQ4);
+	assert_true(talk_steps(&talk, "announced", announced));
+	assert_true(cluster_data("SYN", &talk, &data, CLIENT, SYN, NULL, data_arrives));
+	assert_true(cluster_data("SYN-ACK", &talk, &data, SERVER, SYN | ACK, NULL, NULL));
+	cluster_pass(SECOND);
+	assert_true(cluster_data("ACK", &talk, &data, CLIENT, ACK, NULL, data_opens));
+	assert_int_equal(cluster_published(&published), 1);
+	gone = published[0].record;
+	gone.has |= FTPNAT_RECORD_CLAIMED | FIRST << FTPNAT_RECORD_FROM_SHIFT;
+	gone.flow.tcp = (gone.flow.tcp & ~FTPNAT_TCP_OWNER) |
+			GONE << FTPNAT_TCP_OWNER_SHIFT;
+	gone.other.tcp = (gone.other.tcp & ~FTPNAT_TCP_OWNER) |
+			 GONE << FTPNAT_TCP_OWNER_SHIFT;
+	assert_int_equal(cluster_apply(FIRST, &gone), FTPNAT_APPLIED_DEMOTED);
+	assert_int_equal(cluster_apply(SECOND, &gone), FTPNAT_APPLIED);
+
+	cluster_go_to(FIRST);
+	assert_int_equal(data_owner(&talk, &data), GONE);
+	assert_true(
+		cluster_data("data", &talk, &data, CLIENT, ACK | PSH, "abc", taken_over));
+	cluster_go_to(SECOND);
+	assert_true(
+		cluster_data("data", &talk, &data, SERVER, ACK | PSH, "def", taken_over));
+
+	for (int turn = 0; turn < 2; turn++) {
+		__u32 to = turn == 0 ? 3 - *heard_first : *heard_first;
+
+		cluster_go_to(3 - to);
+		passed = cluster_pass(to);
+		assert_int_equal(passed.result[FTPNAT_APPLIED_DEMOTED], to == SECOND);
+		assert_int_equal(passed.result[FTPNAT_APPLIED_STALE], to == FIRST);
+	}
+	/* what the first one has said once more, for those that heard the second one last */
+	cluster_go_to(FIRST);
+	cluster_pass(SECOND);
+	assert_int_equal(data_owner(&talk, &data), 0);
+	cluster_go_to(SECOND);
+	assert_int_equal(data_owner(&talk, &data), FIRST);
+	assert_int_equal(cluster_published(&published), 0);
+}
+
 /*
  * Who forges the first packet after a takeover sets the numbers by which its reset counts. The
  * ends, which know better, go on all the same, and the connection with them.
@@ -405,13 +479,15 @@ static void test_syn_waits(void **state)
 int main(void)
 {
 	static enum scene_id scenes[] = { MASQ4, MASQ6, KEEP4, FULL4 };
-	struct CMUnitTest test[2 * ARRAY_SIZE(scenes) + 7];
+	struct CMUnitTest test[2 * ARRAY_SIZE(scenes) + 9];
 	const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_blind_is_not_told),
 		cmocka_unit_test(test_again_is_taken_over),
 		cmocka_unit_test(test_sent_on_once),
 		cmocka_unit_test(test_no_owner),
 		cmocka_unit_test(test_data_by_both),
+		cmocka_unit_test_prestate(test_data_claimed_by_both, &(__u32){ FIRST }),
+		cmocka_unit_test_prestate(test_data_claimed_by_both, &(__u32){ SECOND }),
 		cmocka_unit_test(test_data_survives_forgery),
 		cmocka_unit_test(test_syn_waits),
 	};
