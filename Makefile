@@ -41,7 +41,7 @@ UNIT_SRC  := $(wildcard tests/unit/test_*.c)
 UNIT      := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 UNIT_LIB  := $(patsubst tests/unit/lib/%.c,$(BUILD)/tests/lib/%.o,$(wildcard tests/unit/lib/*.c))
 LOADERS   := $(foreach kind,refused brief other,$(BUILD)/$(kind)/ftpnat-load)
-MODEL_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/model/*.c))
+MODEL_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out %.bpf.c,$(wildcard tests/model/*.c)))
 
 # Evaluated once, and only by targets that compile.
 LIBS_CFLAGS = $(eval LIBS_CFLAGS := $$(shell pkg-config --cflags $(LIBS)))$(LIBS_CFLAGS)
@@ -49,7 +49,7 @@ LIBS_LDLIBS = $(eval LIBS_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIBS_L
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all cluster-sweep bpf tools unit man deb deb-check fuzz soak soak-model check check-kernels demo demo-cluster compare attacks check-reproducible bench bench-cluster bench-counts bench-pair bench-tools fuzz-packets lint format install uninstall \
+.PHONY: all cluster-sweep bpf tools unit man deb deb-check fuzz soak soak-model soak-model-cluster check check-kernels demo demo-cluster compare attacks check-reproducible bench bench-cluster bench-counts bench-pair bench-tools fuzz-packets lint format install uninstall \
 	clean help
 
 all: $(PROGRAM) ## build ./ftpnat-load (default)
@@ -115,7 +115,7 @@ $(BUILD)/man/%: docs/man/%.scd $(BUILD)/man/reasons.scd
 
 # ---- tests ----
 
-unit: $(UNIT) $(BUILD)/tests/test_conversations $(LOADERS) $(BUILD)/tests/killer.so ## build the unit tests (build/tests/test_*)
+unit: $(UNIT) $(BUILD)/tests/test_conversations $(BUILD)/tests/test_cluster_model $(LOADERS) $(BUILD)/tests/killer.so ## build the unit tests (build/tests/test_*)
 
 # For the end-to-end tests.
 POWER := $(BUILD)/e2e/lib/power_cut.bpf.o $(BUILD)/e2e/lib/power_steps.so
@@ -156,7 +156,13 @@ $(BUILD)/tests/model/%.o: tests/model/%.c $(BUILD)/ftpnat_tc.skel.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(USER_CFLAGS) -Itests -MD -MP -c $< -o $@
 
-$(BUILD)/tests/test_conversations: $(MODEL_OBJ)
+$(BUILD)/tests/test_conversations: $(filter-out %/cluster.o %/test_cluster_model.o,$(MODEL_OBJ))
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_LDLIBS) -o $@
+
+# With members as `run` has them, but for corosync: the model's engine is in its place.
+$(BUILD)/tests/model/cluster.o: $(BUILD)/model/injected.skel.h
+$(BUILD)/tests/test_cluster_model: $(filter-out %/test_conversations.o,$(MODEL_OBJ)) $(BUILD)/libftpnat.a
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_LDLIBS) -o $@
 
@@ -183,6 +189,9 @@ soak: all $(BUILD)/tests/test_conversations ## real sessions under disturbances 
 cluster-sweep: all $(POWER) ## power-off of a gateway at each packet and step of sessions of all kinds, or EVERY=n-th: days (root)
 	@scripts/deps build test
 	@FTPNAT_SWEEP=$(or $(EVERY),1) PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -p no:cacheprovider -q tests/e2e/test_cluster_sweep.py
+
+soak-model-cluster: $(BUILD)/tests/test_cluster_model ## the same through clusters of which a gateway dies (root)
+	@$< --count 0
 
 soak-model: $(BUILD)/tests/test_conversations ## random FTP conversations with simulated hosts, until interrupted (root)
 	@$< --count 0

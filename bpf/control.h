@@ -197,12 +197,13 @@ static __always_inline enum ftpnat_reason control_locked(struct scan *c,
 	return verdict == FTPNAT_ANSWERED ? acknowledge(c, ack) : verdict;
 }
 
-/* A change that did not wait is told afterwards. */
+/* A change that did not wait is told afterwards, and that the session announces nothing more. */
 static __noinline int control_tell(struct scan *c, enum ftpnat_reason verdict)
 {
 	struct scratch *s = c->s;
 
-	if (verdict == FTPNAT_PARKED || verdict == FTPNAT_UNCOMMITTED)
+	if ((verdict == FTPNAT_PARKED || verdict == FTPNAT_UNCOMMITTED) &&
+	    !s->turn.closing)
 		return 0;
 	s->waits = false;
 	return record_tell(c->skb, s->segment.session, true, false, s->record_has);
@@ -280,7 +281,9 @@ __noinline enum ftpnat_reason control_packet(struct __sk_buff *skb,
 			}
 			if (logs_look(&c)) {
 				verdict = control_locked(&c, flow);
-				if (clustered() && s->tells && (p->len || s->record_has))
+				if (clustered() &&
+				    ((s->tells && (p->len || s->record_has)) ||
+				     s->turn.closing))
 					control_tell(&c, verdict);
 				if (!p->len)
 					logs_leave(session, seg->now);

@@ -16,7 +16,7 @@ static __always_inline enum ftpnat_reason control_payload(struct scan *c)
 	struct packet *p = &c->s->packet;
 	struct segment *seg = &c->s->segment;
 	bool fin = p->flags & TH_FIN;
-	__u32 from, until;
+	__u32 from, until, next;
 	enum ftpnat_reason verdict;
 
 	/* only now: memory for what its receiver discards would be anybody's to take */
@@ -28,9 +28,14 @@ static __always_inline enum ftpnat_reason control_payload(struct scan *c)
 	if (seq_before(stream->next, p->seq) && stream->tls != FTPNAT_TLS_LOST)
 		return FTPNAT_AHEAD;
 	line_prepare(c->session);
+	next = stream->next;
 	verdict = segment_scan(c);
+	if (clustered())
+		stream->unknown += stream->next - next;
 	if (verdict != GO_ON)
 		return verdict;
+	if (fin && seg->end == stream->next)
+		stream->fin = 1;
 	if (clustered() && c->s->waits) {
 		c->s->waits = false;
 		verdict = record_tell(c->skb, seg->session, true, true, c->s->record_has);
@@ -38,10 +43,10 @@ static __always_inline enum ftpnat_reason control_payload(struct scan *c)
 			return verdict;
 	}
 
+	if (clustered() && seq_before(stream->next - stream->unknown, seg->end))
+		stream->unknown = stream->next - seg->end;
 	from = seg->start;
 	until = seg->end;
-	if (fin && seg->end == stream->next)
-		stream->fin = 1;
 	if (stream->held_len) {
 		if (stream->fin) {
 			/* no more will come: held bytes go out before the FIN */
@@ -57,7 +62,7 @@ static __always_inline enum ftpnat_reason control_payload(struct scan *c)
 			return GO_ON;
 		if (!stream->window && !seq_before(stream->taken, seg->end))
 			return ask(c); /* we would not know when it opens */
-		return held(c, held_from(stream), stream->next);
+		return held(c, held_from(stream), stream->next - stream->unknown);
 	}
 	if (segment_untouched(c, from, until) && until == seg->start + c->s->segment.len)
 		return GO_ON;

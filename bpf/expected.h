@@ -186,7 +186,7 @@ static __always_inline bool expect_keeps(const struct expectation_new *a, __u16 
 {
 	const struct ftpnat_expected *e = (const struct ftpnat_expected *)a->value;
 
-	return port_in_slice(port) || addr_equal(&a->key.dst, &e->dst);
+	return port_in_slice(port) || a->own || addr_equal(&a->key.dst, &e->dst);
 }
 
 /* Attempt 0: the port as it is, if it is in the range; then random ones. */

@@ -66,6 +66,7 @@ static __always_inline void expectation_fill(struct ftpnat_session *session,
 
 	s->expectation.key.dport = bpf_htons(port);
 	s->expectation.key.pad = 0;
+	s->expectation.own = false;
 	e->dport = bpf_htons(port);
 	e->session = s->segment.session;
 	e->created = s->segment.now;

@@ -125,6 +125,7 @@ expect_passive(struct __sk_buff *skb, struct ftpnat_session *session,
 			expect(skb, session, s, rule->data_port_min, rule->data_port_max);
 	} else {
 		xlat_towards(&key->dst, session, rule, named);
+		s->expectation.own = true;
 		verdict = expect(skb, session, s, line->port, line->port);
 	}
 	if (verdict != GO_ON)

@@ -82,6 +82,25 @@ static __noinline int record_session(struct ftpnat_record *r,
 	return record_expected(r);
 }
 
+/*
+ * The record's connection as its session knows it: of a FIN that waits, its entries get to
+ * know only later.
+ */
+static __noinline int record_ends(struct ftpnat_record *r)
+{
+	if (!(r->has & FTPNAT_RECORD_SESSION))
+		return 0;
+	if (r->state.stream[FTPNAT_FROM_CLIENT].fin) {
+		r->flow.tcp |= FTPNAT_TCP_FIN;
+		r->other.tcp |= FTPNAT_TCP_PEER;
+	}
+	if (r->state.stream[FTPNAT_FROM_SERVER].fin) {
+		r->other.tcp |= FTPNAT_TCP_FIN;
+		r->flow.tcp |= FTPNAT_TCP_PEER;
+	}
+	return 0;
+}
+
 /* The connection of s->record_key goes on, and the peers don't know its newest change. */
 static __noinline int record_mark(void)
 {
@@ -144,6 +163,7 @@ __noinline int record_publish(bool locked, __u32 has)
 			record_session(r, session);
 			session_unlock(session, &r->session);
 		}
+		record_ends(r);
 	}
 	return record_send(r);
 }

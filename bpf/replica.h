@@ -111,6 +111,10 @@ static __always_inline bool replica_again(const struct packet *p,
 
 	if (end == p->seq || !known)
 		return false;
+	/* a session that is still to come begins there */
+	if (flow->kind == FTPNAT_CONTROL && !(p->flags & TH_SYN) &&
+	    !session_of_control(&p->tuple, flow))
+		return false;
 	if (!seq_before(flow->end, end))
 		return true;
 	flow->end = end;
@@ -146,6 +150,10 @@ static __noinline enum ftpnat_reason replica_packet(struct __sk_buff *skb,
 
 	if (!s || !flow)
 		return GO_ON;
+	/* it waited for what another gateway has made stale since; its sender repeats it */
+	if (s->injected && flow->kind == FTPNAT_CONTROL &&
+	    session_of_control(&s->packet.tuple, flow))
+		return FTPNAT_UNCOMMITTED;
 	owner = (flow->tcp & FTPNAT_TCP_OWNER) >> FTPNAT_TCP_OWNER_SHIFT;
 	if (s->injected || s->sent_on || !s->packet.l3 || !cluster_has(owner))
 		return GO_ON;
@@ -278,7 +286,11 @@ static __always_inline bool replica_expects_already(const struct ftpnat_record *
 		return false;
 	s->replica_expectation = *a;
 	e = bpf_map_lookup_elem(&ftpnat_expected, &s->replica_expectation);
-	return e && e->session == r->session;
+	/* the same public port may have been promised for another of the end */
+	return e && e->session == r->session && e->mode == r->expected.mode &&
+	       e->sport == r->expected.sport && e->dport == r->expected.dport &&
+	       addr_equal(&e->src, &r->expected.src) &&
+	       addr_equal(&e->dst, &r->expected.dst);
 }
 
 /* With the session locked: its logs become the record's. 0 or -ENOMEM. */
@@ -315,6 +327,7 @@ static __noinline int replica_write(struct ftpnat_record *r,
 		expectation_close(session, r->session, FTPNAT_EXPECTED_REPLACED);
 	if (session->flags & ~r->state.flags & FTPNAT_SESSION_OPAQUE)
 		tls_forget(session, r->session);
+	r->state.stream[0].unknown = r->state.stream[1].unknown = 0;
 	r->state.lock = r->session; /* this lock */
 	r->state.id = r->session;
 	r->state.gone = 0;
@@ -510,18 +523,28 @@ static __always_inline void replica_opened(struct ftpnat_flow *flow, __u32 tcp)
 		served_change(flow, 0, 1);
 }
 
-/* Has another connection taken the place of this gateway's one, which is over? */
-static __noinline bool replica_replaces(const struct ftpnat_flow *flow)
+/*
+ * Does the record's connection take the place of the one of these ends that is known here? Of
+ * a gateway's own one when that is over. If one SYN has come to two gateways before either
+ * knew of the other, the lower slot has it, for all: nobody has forwarded it yet.
+ */
+static __noinline bool replica_replaces(const struct ftpnat_flow *flow,
+					const struct ftpnat_record *r)
 {
 	struct scratch *s = scratch_get();
 	struct ftpnat_flow *other;
+	__u32 owner = ftpnat_slot;
 
-	if (!s || !flow)
+	if (!s || !flow || !r)
 		return false;
-	if (flow->flags & FTPNAT_FLOW_REPLICA)
-		return true;
 	tuple_swap(&s->looked, &flow->to);
 	other = bpf_map_lookup_elem(&ftpnat_flows, &s->looked);
+	if (flow->flags & FTPNAT_FLOW_REPLICA)
+		owner = (flow->tcp & FTPNAT_TCP_OWNER) >> FTPNAT_TCP_OWNER_SHIFT;
+	if (other && !(other->tcp & FTPNAT_TCP_SYN) && flow->end == r->flow.end)
+		return (r->flow.tcp & FTPNAT_TCP_OWNER) >> FTPNAT_TCP_OWNER_SHIFT < owner;
+	if (flow->flags & FTPNAT_FLOW_REPLICA)
+		return true;
 	return other && flow_closing(flow->tcp, other->tcp);
 }
 
@@ -556,7 +579,7 @@ static __noinline enum ftpnat_applied replica_connection(struct ftpnat_record *r
 	r->flow.flags &= (__u8)~FTPNAT_FLOW_UNPROTECTED;
 	r->other.flags |= FTPNAT_FLOW_REPLICA;
 	if (flow && (flow->session != r->flow.session || flow->kind != r->flow.kind)) {
-		if (!replica_replaces(flow))
+		if (!replica_replaces(flow, r))
 			return FTPNAT_APPLIED_STALE;
 		flow_remove(&r->key);
 		flow = NULL;

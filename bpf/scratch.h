@@ -130,6 +130,7 @@ struct expectation_new {
 	} asked;
 	__u16 port_min;
 	__u16 port_max;
+	bool own; /* the ports are of the end's own address, perhaps in another form */
 	enum search done;
 	__u64 value[sizeof(struct ftpnat_expected) /
 		    8]; /* zeroed image, as flow_new.entry */

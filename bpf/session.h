@@ -175,6 +175,23 @@ static __always_inline void session_shifts(struct ftpnat_session *session, __u8 
 }
 
 /*
+ * Is the handshake over? The client's ACK, which waits for nobody, may have passed another
+ * gateway, which is dead: then the server's first words say that it has got it.
+ */
+static __always_inline bool session_may_begin(const struct packet *p,
+					      const struct ftpnat_flow *flow,
+					      const struct ftpnat_flow *other)
+{
+	if ((flow->tcp & FTPNAT_TCP_ESTABLISHED) != FTPNAT_TCP_ESTABLISHED)
+		return false;
+	if ((other->tcp & FTPNAT_TCP_ESTABLISHED) == FTPNAT_TCP_ESTABLISHED)
+		return true;
+	return clustered() && flow->flags & FTPNAT_FLOW_REPLICA &&
+	       !(flow->flags & FTPNAT_FLOW_CLIENT) && other->tcp & FTPNAT_TCP_SYN &&
+	       p->len && p->seq == flow->end && p->ack == flow->ack;
+}
+
+/*
  * The session of the control connection of the packet in the scratch memory, whose
  * flow is given; entered when the handshake is over.
  */
@@ -193,8 +210,7 @@ static __always_inline struct ftpnat_session *session_get(struct scratch *s,
 	tuple_swap(other_key, &s->to);
 	other = bpf_map_lookup_elem(&ftpnat_flows, other_key);
 	blank = bpf_map_lookup_elem(&ftpnat_blank, &zero);
-	if (!blank || !other ||
-	    (flow->tcp & other->tcp & FTPNAT_TCP_ESTABLISHED) != FTPNAT_TCP_ESTABLISHED)
+	if (!blank || !other || !session_may_begin(&s->packet, flow, other))
 		return NULL;
 	client = flow->flags & FTPNAT_FLOW_CLIENT ? flow : other;
 	server = flow->flags & FTPNAT_FLOW_CLIENT ? other : flow;

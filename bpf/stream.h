@@ -107,11 +107,12 @@ static __always_inline __u32 stream_unmap_ack(struct ftpnat_stream *s,
 	__u32 seq = stream_unmap(s, log, ack, false);
 
 	/*
-	 * held bytes are acknowledged with the bytes before them; an ACK is never taken
-	 * back
+	 * held bytes are acknowledged with the bytes before them, unless the peers of a
+	 * cluster don't know them yet; an ACK is never taken back
 	 */
-	if (s->held_len && seq == held_from(s))
-		s->taken = s->next;
+	if (s->held_len && seq == held_from(s) &&
+	    seq_before(s->taken, s->next - s->unknown))
+		s->taken = s->next - s->unknown;
 	return seq_before(seq, s->taken) ? s->taken : seq;
 }
 

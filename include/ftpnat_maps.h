@@ -22,6 +22,6 @@
 #include "ftpnat_transfer.h"
 #include "ftpnat_types.h"
 
-#define FTPNAT_LAYOUT 23
+#define FTPNAT_LAYOUT 24
 
 #endif

@@ -70,6 +70,7 @@ struct ftpnat_stream {
 	__u32 kept; /* sender's: bytes [kept, kept + kept_len) are in ftpnat_log.kept */
 	__u16 kept_len; /* what the receiver hasn't acknowledged of the bytes before `next` */
 	__u16 reply_told; /* server's: `reply` as the client has read it; 0: the same */
+	__u32 unknown; /* bytes before `next` that the peers of a cluster don't know yet */
 	struct ftp_parser parser;
 };
 

@@ -30,14 +30,22 @@ static bool is_listen(const struct alg_model *m,
 /* Or a port. */
 enum choice { CHOICE_NONE = -1, CHOICE_UNKNOWN = -2 };
 
+/* Of the slice of a gateway of the cluster. */
+static bool in_slice(const struct alg_model *m, int port)
+{
+	return !m->config.slots || (unsigned)port % 16 < m->config.slots;
+}
+
 /* The port stays if it may; else any of the range: a port, or enum choice. */
 static int choose_port(struct alg_model *m, const struct alg_expectation *expectation,
 		       unsigned wanted, unsigned min, unsigned max, enum alg_side reader,
 		       size_t offset, int numbers)
 {
+	/* a port of the end's own address is nobody else's; which gateway reads is not known */
+	bool stays = !m->config.slots || same(&expectation->public, &expectation->to_dst);
 	int port;
 
-	if (wanted >= min && wanted <= max && !is_listen(m, expectation, wanted))
+	if (stays && wanted >= min && wanted <= max && !is_listen(m, expectation, wanted))
 		return (int)wanted;
 	if (min == max && is_listen(m, expectation, min))
 		return CHOICE_NONE;
@@ -46,7 +54,8 @@ static int choose_port(struct alg_model *m, const struct alg_expectation *expect
 		return CHOICE_UNKNOWN;
 	/* a choice that must not be is not a choice: what follows will differ */
 	return port >= (int)min && port <= (int)max &&
-			       !is_listen(m, expectation, (unsigned)port) ?
+			       !is_listen(m, expectation, (unsigned)port) &&
+			       in_slice(m, port) ?
 		       port :
 		       (int)min;
 }

@@ -20,6 +20,7 @@ struct alg_config {
 	bool no_room;	   /* the table of expectations is full */
 	uint16_t port_min; /* public data ports */
 	uint16_t port_max;
+	unsigned slots; /* gateways of a cluster, each with its slice of the ports; 0: one */
 	uint16_t listen_port;	 /* control port of `dialled`, no data port; 0: none */
 	struct alg_addr client;	 /* as it is */
 	struct alg_addr seen;	 /* as the server sees it */

@@ -68,9 +68,8 @@ static int find_devices(struct gateway *g)
 	return 0;
 }
 
-int gateway_open(struct gateway *g)
+static int make_network(struct gateway *g)
 {
-	memset(g, 0, sizeof(*g));
 	if (unshare(CLONE_NEWNET)) {
 		fprintf(stderr, "can't make a network namespace: %s\n", strerror(errno));
 		return -1;
@@ -80,11 +79,32 @@ int gateway_open(struct gateway *g)
 		return -1;
 	}
 	g->tap = open_tap();
-	if (g->tap < 0 || find_devices(g))
+	return g->tap < 0 ? -1 : find_devices(g);
+}
+
+static bool of_run(const struct bpf_program *program)
+{
+	const char *name = bpf_program__name(program);
+
+	return !strcmp(name, "ftpnat_replica") || !strcmp(name, "ftpnat_tell");
+}
+
+int gateway_open(struct gateway *g, unsigned slot, const struct gateway *beside)
+{
+	struct bpf_program *program;
+
+	memset(g, 0, sizeof(*g));
+	if (beside)
+		*g = *beside;
+	else if (make_network(g))
 		return -1;
+	g->slot = slot;
 	g->skel = ftpnat_tc__open();
 	if (!g->skel)
 		return -1;
+	g->skel->rodata->ftpnat_slot = slot;
+	g->skel->rodata->ftpnat_inject_mark = GATEWAY_INJECT;
+	g->skel->rodata->ftpnat_patience = 1U << 30; /* on the slowest machine */
 	bpf_map__set_max_entries(g->skel->maps.ftpnat_flows, ENTRIES);
 	bpf_map__set_max_entries(g->skel->maps.ftpnat_sessions, ENTRIES);
 	bpf_map__set_max_entries(g->skel->maps.ftpnat_logs, ENTRIES);
@@ -92,6 +112,10 @@ int gateway_open(struct gateway *g)
 	bpf_map__set_max_entries(g->skel->maps.ftpnat_tls, ENTRIES);
 	bpf_map__set_max_entries(g->skel->maps.ftpnat_expected, ENTRIES);
 	bpf_map__set_max_entries(g->skel->maps.ftpnat_clients, ENTRIES);
+	bpf_object__for_each_program(program, g->skel->obj)
+		bpf_program__set_autoload(program,
+					  program == g->skel->progs.ftpnat_ingress ||
+						  (slot && of_run(program)));
 	if (ftpnat_tc__load(g->skel)) {
 		fprintf(stderr, "can't load the programs\n");
 		return -1;
@@ -201,9 +225,10 @@ void gateway_configure(struct gateway *g, const struct alg_config *config, uint1
 }
 
 int gateway_run(struct gateway *g, enum alg_side from, uint8_t *frame, size_t *len,
-		unsigned gso_size)
+		unsigned gso_size, unsigned mark)
 {
 	struct __sk_buff ctx = {
+		.cb = { [4] = mark },
 		.ifindex = g->ifindex[from],
 		.ingress_ifindex = g->ifindex[from],
 		.gso_size = gso_size,
@@ -238,26 +263,55 @@ bool gateway_sent(struct gateway *g, uint8_t *frame, size_t *len)
 	return false;
 }
 
-bool gateway_log_full(struct gateway *g)
+uint64_t gateway_counted(struct gateway *g, enum ftpnat_reason reason)
 {
 	int cpus = libbpf_num_possible_cpus();
-	__u64 values[cpus], sum = 0, before = g->log_full;
-	__u32 key = FTPNAT_LOG_FULL;
+	__u64 values[cpus], sum = 0;
+	__u32 key = reason;
 
 	if (!bpf_map_lookup_elem(bpf_map__fd(g->skel->maps.ftpnat_reasons), &key, values))
 		for (int i = 0; i < cpus; i++)
 			sum += values[i];
-	g->log_full = sum;
-	return sum != before;
+	return sum;
+}
+
+void gateway_reasons(struct gateway *g, char *text, size_t size)
+{
+	static const char *const names[] = {
+#define NAME(symbol, name, what, remedy) name,
+		FTPNAT_REASONS(NAME)
+#undef NAME
+	};
+	size_t at = 0;
+
+	*text = 0;
+	for (unsigned i = 0; i < FTPNAT_REASON_MAX; i++) {
+		uint64_t count = gateway_counted(g, i);
+
+		if (count != g->counted[i] && at < size)
+			at += (size_t)snprintf(text + at, size - at, " %s", names[i]);
+		g->counted[i] = count;
+	}
+}
+
+bool gateway_log_full(struct gateway *g)
+{
+	uint64_t before = g->log_full;
+
+	g->log_full = gateway_counted(g, FTPNAT_LOG_FULL);
+	return g->log_full != before;
 }
 
 bool gateway_progress(struct gateway *g, uint32_t next[2])
 {
 	struct ftpnat_session session;
+	int fd = bpf_map__fd(g->skel->maps.ftpnat_sessions);
 	__u32 id = 1; /* the first */
 
-	if (bpf_map_lookup_elem(bpf_map__fd(g->skel->maps.ftpnat_sessions), &id,
-				&session))
+	/* in a cluster, of whichever gateway */
+	if (g->slot && bpf_map_get_next_key(fd, NULL, &id))
+		return false;
+	if (bpf_map_lookup_elem(fd, &id, &session))
 		return false;
 	next[ALG_CLIENT] = session.stream[FTPNAT_FROM_CLIENT].next;
 	next[ALG_SERVER] = session.stream[FTPNAT_FROM_SERVER].next;

@@ -4,7 +4,6 @@
  * the model: what each end received, which data connection is expected, that no packet
  * is malformed and that nothing stalls. See --help.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -16,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "conversation.h"
+#include "trial.h"
 
 #define DEFAULT_COUNT 100000
 
@@ -55,9 +54,7 @@ static const struct {
 
 /* Too large for the stack; one conversation at a time. */
 static struct gateway gateway;
-static struct conversation conversation;
-static struct wire wire;
-static struct alg_model model;
+static struct trial trial;
 
 /* Shared by all jobs. */
 static struct {
@@ -65,233 +62,11 @@ static struct {
 	bool stop;
 } * progress;
 
-static int told_port(void *arg, enum alg_side reader, size_t offset, int numbers)
-{
-	const struct tcp_end *end = &wire.end[reader];
-	unsigned value[2] = { 0 };
-
-	(void)arg;
-	for (int i = 0; i < numbers; i++, offset++) {
-		size_t digits = 0;
-
-		for (; offset < end->rcv_nxt && isdigit(end->in[offset]) && digits < 5;
-		     digits++)
-			value[i] = value[i] * 10 + end->in[offset++] - '0';
-		if (offset >= end->rcv_nxt)
-			return -1;
-	}
-	return (int)(numbers == 2 ? value[0] << 8 | value[1] : value[0]) & 0xffff;
-}
-
-static void print_bytes(const char *title, const uint8_t *bytes, size_t len)
-{
-	fprintf(stderr, "%s\"", title);
-	for (size_t i = 0; i < len; i++) {
-		if (bytes[i] == '\n')
-			fprintf(stderr, "\\n");
-		else if (bytes[i] == '\r')
-			fprintf(stderr, "\\r");
-		else if (isprint(bytes[i]))
-			fprintf(stderr, "%c", bytes[i]);
-		else
-			fprintf(stderr, "\\x%02x", bytes[i]);
-	}
-	fprintf(stderr, "\"\n");
-}
-
-static void print_near(const char *title, const uint8_t *bytes, size_t len, size_t at)
-{
-	size_t from = at > 60 ? at - 60 : 0, to = len < at + 60 ? len : at + 60;
-
-	print_bytes(title, bytes + from, to - from);
-}
-
-/* What `side` read must match the model, completely unless it was cut short. */
-static void check_stream(enum alg_side side)
-{
-	const struct alg_stream *want = &model.stream[!side];
-	const struct tcp_end *got = &wire.end[side];
-	size_t at = 0, all = want->out_len, more = 0;
-	bool cut = wire.end[0].closed || wire.end[1].closed || want->unknown;
-
-	while (at < all && at < got->rcv_nxt && want->out[at] == got->in[at])
-		at++;
-	/* of an unfinished line as much as the gateway likes */
-	while (at == all && all + more < got->rcv_nxt && more < want->line_len &&
-	       want->line[more] == got->in[all + more])
-		more++;
-	if (at == all && at + more == got->rcv_nxt)
-		return;
-	if (cut && (at == got->rcv_nxt || (want->unknown && at == all)))
-		return;
-	print_near("  model:    ", want->out, all, at);
-	print_near("  received: ", got->in, got->rcv_nxt, at);
-	wire_fail(&wire, "%s received %u bytes, the model says %zu, they differ at %zu",
-		  got->name, got->rcv_nxt, all, at);
-}
-
-static void check_expectations(const struct gateway_rest *rest)
-{
-	if (rest->expectations != model.expecting)
-		wire_fail(&wire, "%u expectations stand, the model says %d (port %u)",
-			  rest->expectations, model.expecting,
-			  rest->expectations ? rest->expectation.public_port :
-					       model.expectation.public_port);
-	if (rest->expectations &&
-	    memcmp(&rest->expectation, &model.expectation, sizeof(rest->expectation)))
-		wire_fail(
-			&wire,
-			"the expectation is another than the model's: port %u to %u, not %u to %u",
-			rest->expectation.public_port, rest->expectation.to_dport,
-			model.expectation.public_port, model.expectation.to_dport);
-}
-
-static void check_ends(void)
-{
-	bool aborted = wire.end[0].closed || wire.end[1].closed;
-
-	for (int side = 0; side < 2; side++) {
-		const struct tcp_end *end = &wire.end[side];
-		const struct script *script = &conversation.script[side];
-
-		if (conversation.clean && !conversation.network.duplicate &&
-		    !wire.dropped && options.features & FEATURE_PROMPT &&
-		    /* a line that grows may not fit a window that is nearly closed */
-		    !wire.end[!side].overrun &&
-		    /* the gateway, which has seen no wider window, keeps the byte of a probe */
-		    !end->probed && end->retransmissions && !aborted)
-			wire_fail(&wire, "%s sent again although nothing was lost",
-				  end->name);
-		if (aborted)
-			continue;
-		if (!script->ended || !tcp_all_acked(end))
-			wire_fail(
-				&wire,
-				"stalled: %s is at %u of %u events, %u of %u bytes acknowledged",
-				end->name, script->spoken, script->events, end->una,
-				end->out_len);
-		if (conversation.script[!side].ending == ENDING_CLOSE && !end->peer_fin)
-			wire_fail(&wire, "stalled: %s never got the FIN", end->name);
-	}
-	if (aborted && conversation.clean && !wire.end[0].reset && !wire.end[1].reset)
-		wire_fail(&wire, "the reset never arrived");
-	/* one that overtakes data is believed by the end that has the data first, and not by the gateway */
-	if ((wire.end[0].reset || wire.end[1].reset) && !wire.reset_seen &&
-	    !conversation.network.jitter)
-		wire_fail(&wire, "the gateway doesn't know of the reset");
-}
-
-/* The model gets what the gateway received, in that order. */
-static void run_model(void)
-{
-	uint32_t fed[2] = { 0 };
-
-	alg_init(&model, &conversation.config, told_port, NULL);
-	model.client_port = conversation.client_port;
-	model.dialled_port = conversation.dialled_port;
-	model.seen_port = wire.seen_port;
-	for (unsigned i = 0; i < wire.events; i++) {
-		const struct wire_event *e = &wire.event[i];
-
-		if (e->until < fed[e->from])
-			wire_fail(&wire, "parsed backwards");
-		alg_feed(&model, e->from, wire.end[e->from].out + fed[e->from],
-			 e->until - fed[e->from]);
-		fed[e->from] = e->until;
-	}
-	if (wire.end[0].closed || wire.end[1].closed) {
-		if (wire.reset_seen)
-			alg_close(&model);
-	} else if (conversation.script[0].ending == ENDING_CLOSE) {
-		for (int side = 0; side < 2; side++)
-			if (fed[side] != wire.end[side].out_len)
-				wire_fail(&wire, "%s's stream was parsed up to %u of %u",
-					  wire.end[side].name, fed[side],
-					  wire.end[side].out_len);
-		alg_close(&model);
-	}
-}
-
-static void set_up(void)
-{
-	struct conversation *c = &conversation;
-	struct tcp_end *client = &wire.end[ALG_CLIENT], *server = &wire.end[ALG_SERVER];
-
-	gateway_configure(&gateway, &c->config, c->dialled_port, c->server_port);
-	wire.config = c->config;
-	wire.dialled_port = c->dialled_port;
-	for (int i = 0; i < 2; i++) {
-		tcp_init(&wire.end[i], &c->traits[i]);
-		wire.talker[i] =
-			(struct wire_talker){ script_run, script_next, &c->script[i] };
-	}
-	client->local = c->config.client;
-	client->remote = c->config.dialled;
-	client->local_port = c->client_port;
-	client->remote_port = c->dialled_port;
-	server->local = c->config.server;
-	server->remote = c->config.seen;
-	server->local_port = c->server_port;
-	server->listening = true;
-}
-
-static void describe(void)
-{
-	const struct conversation *c = &conversation;
-	static const char *const side[] = { "client", "server" };
-
-	printf("%s%s, source %s, ports %u-%u, modes%s%s%s%s\n",
-	       c->config.publish ? "publish" : "masquerade",
-	       alg_across(&c->config) ? " across families" : "",
-	       memcmp(&c->config.client, &c->config.seen, 16) ? "another" : "keep",
-	       c->config.port_min, c->config.port_max, c->config.active ? " active" : "",
-	       c->config.passive ? " passive" : "", c->config.foreign ? ", foreign" : "",
-	       c->config.no_room ? ", no room" : "");
-	printf("loss %u%%, duplicates %u%%, jitter %u us\n", c->network.loss,
-	       c->network.duplicate, c->network.jitter);
-	for (int i = 0; i < 2; i++) {
-		const struct tcp_traits *t = &c->traits[i];
-
-		printf("%s: isn %u mss %u window %u%s%s%s%s%s%s, writes %u-%u pause %u ms\n",
-		       side[i], t->isn, t->mss, t->window, t->timestamps ? " ts" : "",
-		       t->sack ? " sack" : "", t->nagle ? " nagle" : "",
-		       t->delayed_ack ? " delayed-ack" : "",
-		       t->slow_reader ? " slow" : "", t->burst > 1 ? " gso" : "",
-		       c->script[i].write_min, c->script[i].write_max,
-		       c->script[i].pause);
-	}
-	for (int i = 0; i < 2; i++)
-		for (unsigned j = 0; j < c->script[i].events; j++) {
-			const struct script_event *e = &c->script[i].event[j];
-
-			printf("%s, after %u lines: ", side[i], e->wait);
-			fflush(stdout);
-			print_bytes("", c->script[i].byte + e->start, e->len);
-		}
-}
-
 /* NULL, or what went wrong. */
 static const char *converse(uint64_t seed, unsigned steps, bool verbose)
 {
-	struct gateway_rest rest;
-
-	conversation_make(&conversation, seed, steps, options.features);
-	wire_init(&wire, &gateway, &conversation.network, ~seed, verbose);
-	if (verbose)
-		describe();
-	set_up();
-	if (setjmp(wire.failed)) {
-		gateway_forget(&gateway, &rest);
-		return wire.failure;
-	}
-	wire_run(&wire);
-	run_model();
-	check_stream(ALG_CLIENT);
-	check_stream(ALG_SERVER);
-	check_ends();
-	gateway_forget(&gateway, &rest);
-	check_expectations(&rest);
-	return NULL;
+	trial_make(&trial, seed, steps, options.features);
+	return trial_hold(&trial, &gateway, 1, NULL, verbose ? stdout : NULL);
 }
 
 /* The shortest beginning of the conversation that still fails. */
@@ -310,7 +85,7 @@ static void shrink(uint64_t seed)
 
 static void job(unsigned number)
 {
-	if (gateway_open(&gateway))
+	if (gateway_open(&gateway, 0, NULL))
 		exit(1);
 	for (uint64_t i = number; !options.count || i < options.count;
 	     i += options.jobs) {
@@ -321,7 +96,8 @@ static void job(unsigned number)
 			break;
 		failure = converse(seed, options.steps, options.verbose);
 		__atomic_fetch_add(&progress->done, 1, __ATOMIC_RELAXED);
-		__atomic_fetch_add(&progress->packets, wire.packets, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&progress->packets, trial.wire.packets,
+				   __ATOMIC_RELAXED);
 		if (!failure)
 			continue;
 		__atomic_fetch_add(&progress->failed, 1, __ATOMIC_RELAXED);

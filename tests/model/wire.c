@@ -124,12 +124,23 @@ static void trace(const struct wire *w, const char *what, enum alg_side from,
 {
 	char text[512];
 
-	if (!w->verbose)
+	if (!w->trace)
 		return;
 	frame_text(text, sizeof(text), seg, w->end[from].traits.isn + 1,
 		   w->end[!from].traits.isn + 1);
-	printf("%9.3f ms  %-6s %s %-6s %s\n", (double)w->now / MS, side_name[from], what,
-	       side_name[to], text);
+	fprintf(w->trace, "%9.3f ms  %-6s %s %-6s %s\n", (double)w->now / MS,
+		side_name[from], what, side_name[to], text);
+}
+
+/* Where somebody looks on, and it may take its time. */
+static void trace_reasons(const struct wire *w, struct gateway *gateway)
+{
+	char text[256];
+
+	if (w->trace != stdout)
+		return;
+	gateway_reasons(gateway, text, sizeof(text));
+	fprintf(w->trace, "%*s gateway %u:%s\n", 12, "", gateway->slot, text);
 }
 
 static bool same_end(const struct alg_addr *a, uint16_t port, const struct alg_addr *b,
@@ -161,31 +172,82 @@ static enum alg_side destination(struct wire *w, const struct segment *seg)
 	return ALG_SERVER;
 }
 
-static void note_event(struct wire *w, enum alg_side from, uint32_t until)
+static bool parsed(const struct wire *w, struct gateway *gateway, uint32_t until[2])
+{
+	uint32_t next[2];
+
+	until[0] = until[1] = 0;
+	if (!gateway_progress(gateway, next))
+		return false;
+	for (int i = 0; i < 2; i++)
+		until[i] = next[i] - (w->end[i].traits.isn + 1);
+	return true;
+}
+
+/* What has the gateway learned from the packet? */
+static void note_progress(struct wire *w, struct gateway *gateway, enum alg_side from,
+			  const uint32_t before[2])
 {
 	struct wire_event *last = w->events ? &w->event[w->events - 1] : NULL;
+	uint32_t until[2];
 
-	if (last && last->from == from) {
-		last->until = until;
+	if (!parsed(w, gateway, until) || until[from] == before[from])
+		return;
+	if (until[from] > w->end[from].max)
+		wire_fail(w, "%s's stream parsed up to %u of %u", side_name[from],
+			  until[from], w->end[from].max);
+	if (last && last->from == from && last->until == before[from] &&
+	    last->before[!from] == before[!from]) {
+		last->until = until[from];
 		return;
 	}
 	if (w->events == WIRE_EVENTS)
 		wire_fail(w, "too many events");
-	w->event[w->events++] = (struct wire_event){ from, until };
+	w->event[w->events++] =
+		(struct wire_event){ from, { before[0], before[1] }, until[from] };
 }
 
-/* What has the gateway learned from the packet? */
-static void note_progress(struct wire *w, enum alg_side from)
+/* Does the step lead to this point, or past it? */
+static bool leads_to(const struct wire_event *e, const uint32_t point[2])
 {
-	uint32_t next[2], until;
+	return e->before[!e->from] == point[!e->from] &&
+	       e->before[e->from] < point[e->from] && e->until >= point[e->from];
+}
 
-	if (!gateway_progress(w->gateway, next))
-		return;
-	until = next[from] - (w->end[from].traits.isn + 1);
-	if (until > w->end[from].max)
-		wire_fail(w, "%s's stream parsed up to %u of %u", side_name[from], until,
-			  w->end[from].max);
-	note_event(w, from, until);
+/* The newest of those, at best before this one. */
+static unsigned step_to(struct wire *w, unsigned before, const uint32_t point[2])
+{
+	for (unsigned i = before; i-- > 0;)
+		if (leads_to(&w->event[i], point))
+			return i;
+	for (unsigned i = w->events; i-- > before;)
+		if (leads_to(&w->event[i], point))
+			return i;
+	wire_fail(w, "a gateway is where none has ever been: %u, %u", point[0], point[1]);
+}
+
+unsigned wire_path(struct wire *w, struct wire_event *path)
+{
+	unsigned n = 0, at = w->events;
+	uint32_t point[2] = { 0 }, here[2];
+
+	for (unsigned i = 0; i < w->gateways; i++)
+		if (!w->gateway[i].dead && parsed(w, &w->gateway[i], here) &&
+		    here[0] + here[1] > point[0] + point[1])
+			memcpy(point, here, sizeof(point));
+	while (point[0] || point[1]) {
+		at = step_to(w, at, point);
+		path[n] = w->event[at];
+		path[n++].until = point[w->event[at].from];
+		memcpy(point, w->event[at].before, sizeof(point));
+	}
+	for (unsigned i = 0; i < n / 2; i++) {
+		struct wire_event last = path[n - 1 - i];
+
+		path[n - 1 - i] = path[i];
+		path[i] = last;
+	}
+	return n;
 }
 
 static void note_ack(struct tcp_end *end, const struct segment *seg)
@@ -271,7 +333,7 @@ static void attack(struct wire *w, enum alg_side from, const struct segment *rea
 	if (forgery.damaged)
 		f.byte[f.len - 1] ^= 1;
 	trace(w, "~> | ", from, !from, &forgery.segment);
-	verdict = gateway_run(w->gateway, from, f.byte, &f.len, 0);
+	verdict = gateway_run(w->gateway, from, f.byte, &f.len, 0, 0);
 	w->forged++;
 	if (!parsed_up_to(w, from, &after) || after != before)
 		wire_fail(w, "a forged segment was parsed");
@@ -288,38 +350,84 @@ static void attack(struct wire *w, enum alg_side from, const struct segment *rea
 	leaves(w, &f, from);
 }
 
-static void at_gateway(struct wire *w, struct wire_frame *f)
+static void at_gateway(struct wire *w, struct gateway *gateway, struct wire_frame *f,
+		       unsigned mark)
 {
 	static struct wire_frame own;
 	enum alg_side from = f->side;
-	struct segment before;
+	struct segment seg;
+	uint32_t before[2];
 	size_t was = f->len;
 	uint8_t copy[FRAME_MAX];
+	bool reads;
 	int verdict;
 
 	memcpy(copy, f->byte, was);
-	frame_parse(&before, copy, was);
+	frame_parse(&seg, copy, was);
+	/* of what isn't FTP any more, a FIN may come before the last bytes */
+	reads = seg.len || seg.flags & FIN;
 	if (++w->packets > WORK_LIMIT)
 		wire_fail(w, "stalled: %llu packets", (unsigned long long)w->packets);
-	verdict = gateway_run(w->gateway, from, f->byte, &f->len, f->gso_size);
-	if (gateway_log_full(w->gateway))
+	if (reads)
+		parsed(w, gateway, before);
+	verdict = gateway_run(gateway, from, f->byte, &f->len, f->gso_size, mark);
+	trace(w, verdict == TC_ACT_SHOT ? "->  x" : "-> | ", from, !from, &seg);
+	trace_reasons(w, gateway);
+	if (gateway_log_full(gateway))
 		w->dropped = true;
-	if (before.len)
-		note_progress(w, from);
-	if (before.flags & RST)
-		w->reset_seen |= gateway_reset(w->gateway);
-	if (before.flags & ACK && !(before.flags & RST))
-		note_ack(&w->end[from], &before);
-	trace(w, verdict == TC_ACT_SHOT ? "->  x" : "-> | ", from, !from, &before);
-	while (gateway_sent(w->gateway, own.byte, &own.len))
+	if (reads)
+		note_progress(w, gateway, from, before);
+	if (seg.flags & RST)
+		w->reset_seen |= gateway_reset(gateway);
+	if (seg.flags & ACK && !(seg.flags & RST))
+		note_ack(&w->end[from], &seg);
+	while (gateway_sent(gateway, own.byte, &own.len))
 		leaves(w, &own, from);
 	if (verdict != TC_ACT_SHOT && verdict != TC_ACT_REDIRECT)
 		wire_fail(w, "verdict %d", verdict);
 	if (verdict == TC_ACT_REDIRECT)
 		leaves(w, f, from);
+	if (w->cluster.pick)
+		w->cluster.ran(w->cluster.arg, gateway, from, &seg, verdict);
 	if (w->traits.forged && random_chance(&w->random, w->traits.forged) &&
 	    may_forge(w))
-		attack(w, from, &before);
+		attack(w, from, &seg);
+}
+
+static void arrive_at_gateway(struct wire *w, struct wire_frame *f)
+{
+	struct gateway *gateway = w->cluster.pick ? w->cluster.pick(w->cluster.arg) :
+						    w->gateway;
+
+	if (gateway)
+		at_gateway(w, gateway, f, 0);
+}
+
+void wire_inject(struct wire *w, struct gateway *gateway, enum alg_side from,
+		 const uint8_t *frame, size_t len, unsigned mark)
+{
+	static struct wire_frame f;
+
+	f.side = from;
+	f.gso_size = 0;
+	f.forged = false;
+	f.len = len;
+	memcpy(f.byte, frame, len);
+	at_gateway(w, gateway, &f, mark);
+}
+
+void wire_deliver(struct wire *w, enum alg_side to, const struct segment *seg)
+{
+	static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 1 };
+	static struct wire_frame f;
+
+	f.arriving = true;
+	f.forged = false;
+	f.gso_size = 0;
+	f.side = to;
+	f.len = frame_build(f.byte, seg, mac, w->gateway->mac[to]);
+	trace(w, "|  ->", !to, to, seg);
+	send_frame(w, &f);
 }
 
 static void run_end(struct wire *w, enum alg_side side)
@@ -342,11 +450,18 @@ static bool step(struct wire *w)
 	uint64_t at[2] = { next_timer(w, ALG_CLIENT), next_timer(w, ALG_SERVER) };
 	uint64_t frame_at = w->queued ? w->frame[w->heap[0]].at : NEVER;
 	enum alg_side side = at[ALG_SERVER] < at[ALG_CLIENT] ? ALG_SERVER : ALG_CLIENT;
+	uint64_t told_at = w->cluster.next ? w->cluster.next(w->cluster.arg) : NEVER;
 	struct segment seg;
 	unsigned i;
 
-	if (frame_at == NEVER && at[side] == NEVER)
+	if (frame_at == NEVER && at[side] == NEVER && told_at == NEVER)
 		return false;
+	if (told_at <= frame_at && told_at <= at[side]) {
+		w->now = told_at;
+		w->end[0].now = w->end[1].now = w->now;
+		w->cluster.run(w->cluster.arg);
+		return true;
+	}
 	w->now = frame_at <= at[side] ? frame_at : at[side];
 	w->end[0].now = w->end[1].now = w->now;
 	if (frame_at > at[side]) {
@@ -364,19 +479,21 @@ static bool step(struct wire *w)
 			tcp_send_ack(&w->end[side]); /* RFC 5961: a challenge */
 		run_end(w, side);
 	} else {
-		at_gateway(w, &w->frame[i]);
+		arrive_at_gateway(w, &w->frame[i]);
 	}
 	w->spare[w->spares++] = i;
 	return true;
 }
 
 void wire_init(struct wire *w, struct gateway *gateway, const struct wire_traits *traits,
-	       uint64_t seed, bool verbose)
+	       uint64_t seed, FILE *trace)
 {
 	w->gateway = gateway;
 	w->traits = *traits;
 	w->random.state = seed;
-	w->verbose = verbose;
+	w->trace = trace;
+	w->gateways = 1;
+	memset(&w->cluster, 0, sizeof(w->cluster));
 	w->now = w->serial = w->packets = w->forged = 0;
 	w->queued = w->events = 0;
 	w->seen_port = 0;

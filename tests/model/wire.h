@@ -8,6 +8,7 @@
 #define FTPNAT_MODEL_WIRE_H
 
 #include <setjmp.h>
+#include <stdio.h>
 
 #include "gateway.h"
 #include "tcp_end.h"
@@ -32,9 +33,14 @@ struct wire_frame {
 	uint8_t byte[FRAME_MAX];
 };
 
-/* The gateway has received what `from` sent up to offset `until`. */
+/*
+ * A gateway that had parsed both ends' streams up to `before` has received what `from` sent
+ * up to offset `until`. Several gateways may go on from the same point, and not all come to
+ * anything.
+ */
 struct wire_event {
 	enum alg_side from;
+	uint32_t before[2];
 	uint32_t until;
 };
 
@@ -45,11 +51,28 @@ struct wire_talker {
 	void *arg;
 };
 
+struct wire;
+
+/* The gateways as a cluster: which of them gets a packet, and what they tell each other. */
+struct wire_cluster {
+	void (*begin)(void *arg, struct wire *wire);
+	struct gateway *(*pick)(void *arg); /* NULL: the packet is lost */
+	/* this packet has run through that gateway, with this verdict */
+	void (*ran)(void *arg, struct gateway *gateway, enum alg_side from,
+		    const struct segment *seg, int verdict);
+	uint64_t (*next)(const void *arg); /* when to be run */
+	void (*run)(void *arg);
+	void *arg;
+	bool orphans; /* an expectation may outlive its session, until its time is over */
+};
+
 struct wire {
 	struct wire_traits traits;
 	struct gateway *gateway;
+	unsigned gateways;
+	struct wire_cluster cluster; /* pick NULL: there is one gateway */
 	struct random random;
-	bool verbose;
+	FILE *trace; /* NULL: none */
 	uint64_t now, serial;
 	struct tcp_end end[2];
 	struct wire_talker talker[2];
@@ -60,7 +83,7 @@ struct wire {
 	unsigned heap[WIRE_FRAMES], queued; /* indices, earliest first */
 	unsigned spare[WIRE_FRAMES], spares;
 
-	struct wire_event event[WIRE_EVENTS]; /* in order */
+	struct wire_event event[WIRE_EVENTS]; /* as they happened */
 	unsigned events;
 	bool reset_seen; /* and believed, at the gateway */
 	bool dropped;	 /* a packet, for want of room in this model or in the edit log */
@@ -72,7 +95,17 @@ struct wire {
 };
 
 void wire_init(struct wire *w, struct gateway *gateway, const struct wire_traits *traits,
-	       uint64_t seed, bool verbose);
+	       uint64_t seed, FILE *trace);
+/*
+ * What the gateways have read in the end, in this order, of a session that is where the one of
+ * them that knows most has it: steps of `path`, of WIRE_EVENTS; their number.
+ */
+unsigned wire_path(struct wire *w, struct wire_event *path);
+/* A frame comes in again, or from another gateway. */
+void wire_inject(struct wire *w, struct gateway *gateway, enum alg_side from,
+		 const uint8_t *frame, size_t len, unsigned mark);
+/* A packet that this gateway has not sent comes to an end. */
+void wire_deliver(struct wire *w, enum alg_side to, const struct segment *seg);
 /* Until nothing happens any more. */
 void wire_run(struct wire *w);
 /* Ends the conversation: to w->failed with w->failure set. */

@@ -256,8 +256,8 @@ static void test_end(void **state)
 	out = talk_syn_heard(&next);
 	assert_true(check_from("next", &next, CLIENT, &in, &out, FTPNAT_FORWARDED, NULL));
 	n = cluster_published(&published);
-	assert_int_equal(n, 2); /* and the new connection */
-	*end = published[0].record;
+	assert_int_equal(n, 3); /* the reset, the end, and the new connection */
+	*end = published[1].record;
 	assert_int_equal(end->type, FTPNAT_RECORD_END);
 	cluster_go_to(SECOND);
 	assert_int_equal(dataplane_flows(), 2);

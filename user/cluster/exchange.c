@@ -318,6 +318,7 @@ void exchange_apply(struct exchange *x, const struct message *message)
 {
 	struct ftpnat_record *record = &x->record;
 	char rule[FTPNAT_NAME_LEN];
+	__u32 session;
 	int id;
 
 	if (!wire_get(message, record, rule, now_seconds()))
@@ -332,6 +333,7 @@ void exchange_apply(struct exchange *x, const struct message *message)
 		}
 		record->flow.rule = record->other.rule = record->state.rule = (__u16)id;
 	}
+	session = record->session;
 	switch (run_on_inbox(x, x->replica_fd, record)) {
 	case FTPNAT_APPLIED:
 		x->counts.applied++;
@@ -341,7 +343,8 @@ void exchange_apply(struct exchange *x, const struct message *message)
 		break;
 	case FTPNAT_APPLIED_DEMOTED:
 		x->counts.demoted++;
-		forget_session(x, record->session);
+		exchange_consume(x); /* some of its frames may still be in the ring */
+		forget_session(x, session);
 		break;
 	default:
 		x->counts.full++;

@@ -60,8 +60,8 @@ struct wire_table {
 /* A new member of one of these is added below: else a gateway that takes over lacks it. */
 _Static_assert(sizeof(struct ftp_line) == 28, "line_fields has all of it");
 _Static_assert(sizeof(struct ftp_parser) == 52, "parser_fields has all of it");
-_Static_assert(sizeof(struct ftpnat_stream) == 112, "stream_fields has all of it");
-_Static_assert(sizeof(struct ftpnat_session) == 440, "session_fields has all of it");
+_Static_assert(sizeof(struct ftpnat_stream) == 116, "stream_fields has all of it");
+_Static_assert(sizeof(struct ftpnat_session) == 448, "session_fields has all of it");
 _Static_assert(sizeof(struct ftpnat_flow) == 96, "flow_fields has all of it");
 
 /* ---- what is sent of each struct; see ftpnat_*.h for what it means ---- */
@@ -117,6 +117,7 @@ static const struct wire_field parser_fields[] = {
 #undef T
 static const struct wire_table parser_table = TABLE(parser_fields);
 
+/* But for `unknown`: its receiver knows all of it. */
 #define T struct ftpnat_stream
 static const struct wire_field stream_fields[] = {
 	NUMBER(1, T, next),	   NUMBER(2, T, base),
