@@ -99,6 +99,7 @@ static __noinline bool logs_take(struct scan *c, bool enter)
 		session->log = logs_new();
 		if (session->log == NO_LOGS)
 			return false;
+		session->keeps_logs = session->logged == seg->now;
 		session->logged = seg->now;
 	}
 	key = session->log;
@@ -115,13 +116,14 @@ static __noinline bool logs_take(struct scan *c, bool enter)
 }
 
 /*
- * Takes the logs in which nothing is from a session, if it has had them for a while or has
- * ended. A busy one keeps them: it would need others at once.
+ * Takes the logs in which nothing is from a session. A busy one, which needed some again within
+ * a second, keeps them for the rest of it: the next line would take some from ftpnat_spare,
+ * whose lock all CPUs share.
  */
 static __always_inline void logs_leave(struct ftpnat_session *session, __u32 now)
 {
 	if (session->log != NO_LOGS && !logs_used(session) &&
-	    (session->closing || session->logged != now))
+	    (session->closing || !session->keeps_logs || session->logged != now))
 		logs_release(session);
 }
 

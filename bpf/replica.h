@@ -307,6 +307,7 @@ static __noinline int replica_logs(struct ftpnat_record *r,
 	}
 	r->state.log = session->log;
 	r->state.logged = session->logged;
+	r->state.keeps_logs = session->keeps_logs;
 	if (!(r->has & FTPNAT_RECORD_LOGS))
 		return 0;
 	return (int)bpf_map_update_elem(&ftpnat_logs, &r->state.log, &r->logs, BPF_ANY);

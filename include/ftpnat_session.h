@@ -129,7 +129,7 @@ struct ftpnat_session {
 	__u32 created;	  /* its control connection */
 	__u32 spoken;	  /* when either end last finished a line */
 	__u32 log;	  /* key of its logs in ftpnat_logs; 0: it has none */
-	__u32 logged;	  /* when it got them */
+	__u32 logged;	  /* when it last got some */
 	__u32 queued; /* when its entry of ftpnat_expiry was entered; 0: it has none */
 	__u16 rule;
 	__u8 flags;
@@ -147,7 +147,8 @@ struct ftpnat_session {
 	__u8 gone; /* about to be removed */
 	__u8 untranslated : 1; /* ALGS DISABLE64: lines stay in the client's family */
 	__u8 announced : 2;    /* enum ftpnat_announced */
-	__u8 pad : 5;
+	__u8 keeps_logs : 1;   /* it got logs twice within the second `logged` */
+	__u8 pad : 4;
 	__u16 others; /* commands in flight that don't matter, behind all of them */
 	__u16 mss[FTPNAT_DIR_MAX];  /* largest segment that each sender takes itself */
 	struct ftpnat_tuple client; /* client -> what it dialled */

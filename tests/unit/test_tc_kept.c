@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -369,21 +370,45 @@ static void test_shifted_edge(void **state)
 	say(&talk, CLIENT, "PASV\r\n", true);
 }
 
-/* Logs live while something is unacknowledged, and a second longer. */
+static __u64 second(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (__u64)now.tv_sec;
+}
+
+static void say_and_acknowledge(struct talk *talk)
+{
+	assert_true(talk_step(talk, "line", &(struct step)C("NOOP\r\n")));
+	assert_int_equal(dataplane_logs(), 1);
+	assert_true(talk_step(talk, "ACK", &(struct step)S(NULL, .flags = ACK)));
+}
+
+/*
+ * Logs live while something is unacknowledged; those of a session that needed some twice
+ * within a second, a second longer.
+ */
 static void test_logs(void **state)
 {
 	struct talk talk;
+	__u64 began;
 
 	(void)state;
-	talk_begin(&talk, KEEP4);
-	assert_int_equal(dataplane_logs(), 0);
-	assert_true(talk_step(&talk, "line", &(struct step)C("NOOP\r\n")));
-	assert_int_equal(dataplane_logs(), 1);
-	assert_true(talk_step(&talk, "ACK", &(struct step)S(NULL, .flags = ACK)));
+	do {
+		talk_begin(&talk, KEEP4);
+		assert_int_equal(dataplane_logs(), 0);
+		began = second();
+		say_and_acknowledge(&talk);
+		assert_int_equal(dataplane_logs(), 0);
+		say_and_acknowledge(&talk);
+	} while (second() != began);
 	assert_int_equal(dataplane_logs(), 1);
 	dataplane_age_logs();
 	assert_true(talk_step(&talk, "ACK", &(struct step)S(NULL, .flags = ACK)));
 	assert_int_equal(dataplane_logs(), 0);
+	say_and_acknowledge(&talk);
+	dataplane_age_logs();
 	assert_true(talk_step(&talk, "line", &(struct step)S("200 ok\r\n")));
 	assert_int_equal(dataplane_logs(), 1);
 }
@@ -405,7 +430,6 @@ static void speak_all(uint16_t port, bool acked)
 		assert_true(talk_step(&talk, "line", &(struct step)C("NOOP\r\n")));
 		if (!acked)
 			continue;
-		dataplane_age_logs();
 		assert_true(talk_step(&talk, "ACK", &(struct step)S(NULL, .flags = ACK)));
 	}
 }

@@ -89,6 +89,7 @@ void cluster_compare(__u32 id, bool expects)
 	second.queued = first.queued;
 	second.log = first.log;
 	second.logged = first.logged;
+	second.keeps_logs = first.keeps_logs;
 	if (!expects) {
 		first.flags &= (__u8)~FTPNAT_SESSION_EXPECTS;
 		second.flags &= (__u8)~FTPNAT_SESSION_EXPECTS;
