@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "base/options.h"
+#include "cluster/member_note.h"
 #include "cluster/note.h"
 
 #define DIR  "/sys/fs/bpf/note"
@@ -98,11 +99,67 @@ static void test_no_room_at_all(void **state)
 	assert_null(cluster_note_read(DIR));
 }
 
+/* ---- what is in it ---- */
+
+static uint64_t first(const struct engine *engine)
+{
+	(void)engine;
+	return 1;
+}
+
+/* What is wrong with a cluster of two, of which the second one says these. */
+static void says(const char *version, const char *form, const char *wrong)
+{
+	static const struct engine_kind kind = { .self = first };
+	struct options options = { .pin = DIR };
+	struct member *member = calloc(1, sizeof(*member));
+	json_auto_t *note = NULL;
+	const char *said;
+
+	*member = (struct member){
+		.options = &options,
+		.kind = &kind,
+		.engine = (struct engine *)member, /* reached */
+		.synced = true,
+		.form = "0123456789abcdef",
+		.peers = 2,
+		.peer = { { .id = 1,
+			    .known = true,
+			    .slot = 1,
+			    .version = FTPNAT_VERSION,
+			    .form = "0123456789abcdef" },
+			  { .id = 2, .known = true, .slot = 2 } },
+	};
+	snprintf(member->peer[1].version, sizeof(member->peer[1].version), "%s", version);
+	snprintf(member->peer[1].form, sizeof(member->peer[1].form), "%s", form);
+	member_write_note(member);
+	note = cluster_note_read(DIR);
+	said = json_string_value(json_array_get(json_object_get(note, "degraded"), 0));
+	if (wrong)
+		assert_non_null(strstr(said ? said : "", wrong));
+	else
+		assert_null(said);
+	cluster_note_remove(DIR);
+	free(member);
+}
+
+/* A member of another version has other defaults, perhaps: that is no other configuration. */
+static void test_other_rules(void **state)
+{
+	(void)state;
+	if (missing)
+		skip();
+	says(FTPNAT_VERSION, "0123456789abcdef", NULL);
+	says(FTPNAT_VERSION, "fedcba9876543210", "Slot 2 () has other rules");
+	says("9.9", "fedcba9876543210", NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_no_room_at_all),
+		cmocka_unit_test(test_other_rules),
 	};
 
 	return cmocka_run_group_tests_name("cluster_note", tests, own_disk, take_down);

@@ -13,7 +13,7 @@ static void compare(const struct member *member, const struct peer *peer, json_t
 {
 	if (!peer->known)
 		return;
-	if (strcmp(peer->form, member->form))
+	if (member_differs(member, peer))
 		sentence(
 			wrong,
 			"Slot %u (%s) has other rules, limits or timeouts than this gateway: "

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "cluster/member_state.h"
 
+#include <string.h>
 #include <time.h>
 
 struct peer *member_peer(struct member *member, uint64_t id)
@@ -51,6 +52,12 @@ bool member_is_settled(const struct member *member)
 		slots |= 1U << peer->slot;
 	}
 	return member->peers > 0;
+}
+
+bool member_differs(const struct member *member, const struct peer *peer)
+{
+	return peer->known && !strcmp(peer->version, FTPNAT_VERSION) &&
+	       strcmp(peer->form, member->form) != 0;
 }
 
 uint64_t member_now(void)

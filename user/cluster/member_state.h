@@ -95,6 +95,11 @@ struct peer *member_lowest(struct member *member, bool synced);
 const struct peer *member_heir(const struct member *member);
 /* Has every member said who it is, and do no two say that they are the same? */
 bool member_is_settled(const struct member *member);
+/*
+ * Has a peer other rules, limits or timeouts? Not told of one of another version: it writes the
+ * same file with other defaults.
+ */
+bool member_differs(const struct member *member, const struct peer *peer);
 uint64_t member_now(void); /* CLOCK_MONOTONIC, microseconds */
 
 #endif

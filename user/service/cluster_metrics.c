@@ -81,8 +81,7 @@ static __u64 others_that_differ(const struct member *member)
 	__u64 n = 0;
 
 	for (size_t i = 0; i < member->peers; i++)
-		n += member->peer[i].known &&
-		     strcmp(member->peer[i].form, member->form) != 0;
+		n += member_differs(member, &member->peer[i]);
 	return n;
 }
 
