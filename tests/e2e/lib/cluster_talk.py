@@ -64,13 +64,13 @@ class Talk:
 
 
 def read_all(data, most=None):
-    got = b""
+    got = bytearray()  # bytes would be copied for each piece
     while most is None or len(got) < most:
         piece = data.recv(65536)
         if not piece:
             break
         got += piece
-    return got
+    return bytes(got)
 
 
 class Client(Talk):

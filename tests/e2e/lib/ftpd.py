@@ -10,8 +10,12 @@ import logging
 import sys
 
 from pyftpdlib.authorizers import DummyAuthorizer
-from pyftpdlib.handlers import FTPHandler
+from pyftpdlib.handlers import FTPHandler, PassiveDTP
 from pyftpdlib.servers import MultiprocessFTPServer
+
+
+class Patient(PassiveDTP):
+    timeout = 300  # else 30 s: on a busy machine a client may come later
 
 
 def main(name, root, listen):
@@ -22,6 +26,7 @@ def main(name, root, listen):
     class Handler(FTPHandler):
         authorizer = users
         banner = f"{name} ready."
+        passive_dtp = Patient
 
     host, port = listen.rsplit(":", 1)
     server = MultiprocessFTPServer((host.strip("[]"), int(port)), Handler)
