@@ -16,7 +16,7 @@ static __always_inline enum ftpnat_reason control_payload(struct scan *c)
 	struct packet *p = &c->s->packet;
 	struct segment *seg = &c->s->segment;
 	bool fin = p->flags & TH_FIN;
-	__u32 from, until, next;
+	__u32 from, until;
 	enum ftpnat_reason verdict;
 
 	/* only now: memory for what its receiver discards would be anybody's to take */
@@ -28,10 +28,9 @@ static __always_inline enum ftpnat_reason control_payload(struct scan *c)
 	if (seq_before(stream->next, p->seq) && stream->tls != FTPNAT_TLS_LOST)
 		return FTPNAT_AHEAD;
 	line_prepare(c->session);
-	next = stream->next;
 	verdict = segment_scan(c);
 	if (clustered())
-		stream->unknown += stream->next - next;
+		stream->unknown += stream->next - seg->scan.first;
 	if (verdict != GO_ON)
 		return verdict;
 	if (fin && seg->end == stream->next)

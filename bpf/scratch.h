@@ -47,6 +47,7 @@ struct scanning {
 	__u32 held_from; /* sender's: first byte not yet delivered that it may carry */
 	__u32 line;	 /* first byte of the line being scanned */
 	__u32 fresh;	 /* first byte that was not parsed before */
+	__u32 first;	 /* the same, also where TLS has ended behind it */
 	__u16 held_len;	 /* bytes that were held back when the segment came */
 	bool full;	 /* the edit log is full: the line at `line` has to come again */
 	bool releasing;	 /* held bytes are in front of the line being scanned */

@@ -249,6 +249,7 @@ static __always_inline enum ftpnat_reason segment_scan(struct scan *c)
 	enum ftpnat_reason verdict;
 
 	seg->scan.full = false;
+	seg->scan.first = stream->next;
 	seg->scan.fresh = stream->next;
 	seg->scan.held_len = stream->held_len;
 	seg->scan.held_from = held_from(stream);

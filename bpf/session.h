@@ -175,10 +175,22 @@ static __always_inline void session_shifts(struct ftpnat_session *session, __u8 
 }
 
 /*
- * Is the handshake over? The client's ACK, which waits for nobody, may have passed another
- * gateway, which is dead: then the server's first words say that it has got it.
+ * In a cluster the client's ACK, which waits for nobody, may have passed another gateway, which
+ * is dead: then the server's first words say that it has got it.
  */
-static __always_inline bool session_may_begin(const struct packet *p,
+static __noinline bool session_begins_here(const struct scratch *s,
+					   const struct ftpnat_flow *flow,
+					   const struct ftpnat_flow *other)
+{
+	const struct packet *p = &s->packet;
+
+	return flow->flags & FTPNAT_FLOW_REPLICA &&
+	       !(flow->flags & FTPNAT_FLOW_CLIENT) && other->tcp & FTPNAT_TCP_SYN &&
+	       p->len && p->seq == flow->end && p->ack == flow->ack;
+}
+
+/* Is the handshake over? */
+static __always_inline bool session_may_begin(const struct scratch *s,
 					      const struct ftpnat_flow *flow,
 					      const struct ftpnat_flow *other)
 {
@@ -186,9 +198,7 @@ static __always_inline bool session_may_begin(const struct packet *p,
 		return false;
 	if ((other->tcp & FTPNAT_TCP_ESTABLISHED) == FTPNAT_TCP_ESTABLISHED)
 		return true;
-	return clustered() && flow->flags & FTPNAT_FLOW_REPLICA &&
-	       !(flow->flags & FTPNAT_FLOW_CLIENT) && other->tcp & FTPNAT_TCP_SYN &&
-	       p->len && p->seq == flow->end && p->ack == flow->ack;
+	return clustered() && session_begins_here(s, flow, other);
 }
 
 /*
@@ -210,7 +220,7 @@ static __always_inline struct ftpnat_session *session_get(struct scratch *s,
 	tuple_swap(other_key, &s->to);
 	other = bpf_map_lookup_elem(&ftpnat_flows, other_key);
 	blank = bpf_map_lookup_elem(&ftpnat_blank, &zero);
-	if (!blank || !other || !session_may_begin(&s->packet, flow, other))
+	if (!blank || !other || !session_may_begin(s, flow, other))
 		return NULL;
 	client = flow->flags & FTPNAT_FLOW_CLIENT ? flow : other;
 	server = flow->flags & FTPNAT_FLOW_CLIENT ? other : flow;
