@@ -184,9 +184,9 @@ static __noinline bool session_begins_here(const struct scratch *s,
 {
 	const struct packet *p = &s->packet;
 
-	return flow->flags & FTPNAT_FLOW_REPLICA &&
-	       !(flow->flags & FTPNAT_FLOW_CLIENT) && other->tcp & FTPNAT_TCP_SYN &&
-	       p->len && p->seq == flow->end && p->ack == flow->ack;
+	return flow->flags & FTPNAT_FLOW_REPLICA && !(flow->flags & FTPNAT_FLOW_CLIENT) &&
+	       other->tcp & FTPNAT_TCP_SYN && p->len && p->seq == flow->end &&
+	       p->ack == flow->ack;
 }
 
 /* Is the handshake over? */

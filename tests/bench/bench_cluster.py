@@ -24,13 +24,13 @@ from tools import TOP, LabError
 
 @dataclass
 class Plan:
-    rounds: int = 5
+    rounds: int = 3
     repeats: int = 4             # in each round, of what is compared
     kills: int = 3               # of a gateway with many sessions
     sessions: int = 10_000       # then, of which:
     talkers: int = 1000          # say PASV each second
     transfers: int = 1000        # get a file
-    gap_kills: int = 4           # for each interval of adverts
+    gap_kills: int = 3           # for each interval of adverts
     joined_flows: int = 2000     # data connections to copy
     clients: int = 32            # FTP sessions at once
     session_seconds: float = 1.0

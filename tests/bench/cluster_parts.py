@@ -34,7 +34,7 @@ TITLES = {**{setup.key: setup.title for setup in SETUPS},
 class Once(Part):
     """Of one cluster; repeats what it needs itself."""
 
-    once = True
+    rounds = 1
 
     def setup(self, variant):
         if variant is PAIR:
