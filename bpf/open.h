@@ -130,6 +130,8 @@ __noinline enum ftpnat_reason data_open(struct __sk_buff *skb, bool egress, bool
 	if (e && e->sport)
 		flow_makes_room(TUPLE_OF_REPLIES);
 	verdict = data_admit();
+	if (limit_makes_room(new, verdict))
+		verdict = data_admit();
 	if (verdict == GO_ON) {
 		verdict = flow_open(skb, new);
 		if (verdict != GO_ON)

@@ -56,7 +56,7 @@ static __always_inline bool rule_has_others(const struct flow_new *new)
 	return usage && usage->sessions[rule] > usage->open[rule];
 }
 
-/* May there be room behind the limit that refuses the control connection of `new`? */
+/* May there be room behind the limit that refuses the connection of `new`? */
 static __always_inline bool limit_makes_room(struct flow_new *new,
 					     enum ftpnat_reason limit)
 {

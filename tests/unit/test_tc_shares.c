@@ -49,19 +49,42 @@ static void other_talk(struct talk *talk, struct scene *other, const struct scen
 	talk_from_port(talk, other, CLIENT_PORT + 1);
 }
 
-/* An announced data connection from this port of the client: does it go on, or is it refused? */
-static bool data_dials(struct talk *talk, uint16_t port, enum ftpnat_reason refused)
+/* The SYN of an announced data connection from this port of the client: does it go on, or is it refused? */
+static bool data_syn(struct talk *talk, uint16_t port, enum ftpnat_reason refused)
 {
 	struct packet_spec in, out;
 
-	data_announce(talk);
 	in = data_sent(talk, CLIENT);
 	out = data_heard(talk, CLIENT);
 	in.flags = out.flags = SYN;
+	in.ack = out.ack = 0;
 	in.sport = out.sport = port;
 	return check_from("data SYN", talk, CLIENT, &in, refused ? &in : &out,
 			  refused ? refused : talk_reason(talk),
 			  refused ? NULL : data_arrives);
+}
+
+static bool data_dials(struct talk *talk, uint16_t port, enum ftpnat_reason refused)
+{
+	data_announce(talk);
+	return data_syn(talk, port, refused);
+}
+
+static const enum ftpnat_reason data_refused[] = { FTPNAT_DATA_UNANSWERED,
+						   FTPNAT_REASON_MAX };
+
+/* The client gives up the one from this port. */
+static bool data_resets(struct talk *talk, uint16_t port)
+{
+	struct packet_spec in = data_sent(talk, CLIENT), out = data_heard(talk, CLIENT);
+
+	in.flags = out.flags = RST;
+	in.ack = out.ack = 0;
+	in.sport = out.sport = port;
+	in.seq++;
+	out.seq++;
+	return check_from("data RST", talk, CLIENT, &in, &out, talk_reason(talk),
+			  data_refused);
 }
 
 static void test_share_of_data(void **state)
@@ -89,8 +112,13 @@ static void test_share_of_data(void **state)
 			good &= data_dials(&second, port++, 0);
 		good &= data_dials(&talk, port++, FTPNAT_CLIENT_SHARE);
 		good &= data_dials(&second, port++, 0);
+		/* what has ended makes room */
+		good &= data_resets(&talk, DATA_PORT);
+		good &= data_resets(&talk, DATA_PORT + 1);
+		good &= data_syn(&talk, port++, 0);
+		good &= data_dials(&talk, port++, FTPNAT_CLIENT_SHARE);
 		assert_true(good);
-		assert_int_equal(client_has(scene->client).number[FTPNAT_HAS_DATA], 70);
+		assert_int_equal(client_has(scene->client).number[FTPNAT_HAS_DATA], 69);
 		assert_int_equal(client_has(other.client).number[FTPNAT_HAS_DATA], 7);
 	}
 }
