@@ -3,6 +3,7 @@
 
 import json
 import signal
+import time
 
 import pytest
 
@@ -11,6 +12,8 @@ from lab import wait_until
 from prometheus import sample
 
 pytestmark = [pytest.mark.ftpnat, pytest.mark.slow, pytest.mark.xdist_group("test_cluster_members")]
+
+FOUND = 10  # seconds that a member which has just joined waits for others
 
 RULE = {"name": "files", "listen": f"{VIP4}:21", "servers": ["10.2.1.2:21"]}
 
@@ -30,8 +33,10 @@ def lab(request):
 def test_members_come_and_go(lab):
     first, second, third = lab.members
     first.start_corosync()
+    begun = time.monotonic()
     first.run(metrics={"listen": "127.0.0.1:9821"})
     wait_until(lambda: first.synced_with(1), lambda: first.status().stdout)
+    assert time.monotonic() - begun > FOUND  # the others may only not have been found yet
     for member in (second, third):
         member.start()
     lab.wait_synced()

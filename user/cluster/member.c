@@ -106,6 +106,7 @@ static int join(struct member *member)
 	int err;
 
 	member->kind = kinds[member->config.engine];
+	member->joined_usec = member_now();
 	err = member->kind->open(&member->engine, member->event, member->config.group,
 				 &calls);
 	member_write_note(member);

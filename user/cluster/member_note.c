@@ -55,7 +55,12 @@ static json_t *wrong_of(const struct member *member)
 			 "`ftpnat-load cluster take` ends that.",
 			 member_heir(member)->slot);
 	if (member->engine && !member->synced && !json_array_size(wrong))
-		sentence(wrong, "Not synced yet: wait for the other members.");
+		sentence(
+			wrong,
+			member_waits_for_others(member) ?
+				"Not synced yet: looking for other members. Without any, this "
+				"gateway is synced ten seconds after it has joined." :
+				"Not synced yet: wait for the other members.");
 	return wrong;
 }
 

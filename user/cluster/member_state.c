@@ -40,6 +40,18 @@ struct peer *member_lowest(struct member *member, bool synced)
 	return found;
 }
 
+/*
+ * corosync that begins is a ring of its own until its links are up and it hears the others: with
+ * its defaults 2 to 4 seconds.
+ */
+#define OTHERS_FOUND_USEC 10000000
+
+bool member_waits_for_others(const struct member *member)
+{
+	return member->engine && member->peers == 1 &&
+	       member_now() - member->joined_usec < OTHERS_FOUND_USEC;
+}
+
 bool member_is_settled(const struct member *member)
 {
 	uint32_t slots = 0;

@@ -59,6 +59,7 @@ struct member {
 	const struct engine_kind *kind;
 	struct engine *engine; /* NULL: not reached */
 	bool lost;	       /* the engine is to be closed */
+	uint64_t joined_usec;  /* CLOCK_MONOTONIC, when it was reached */
 	bool synced;
 	bool late;	  /* what `on_loss` says is in force */
 	bool note_failed; /* other commands know nothing */
@@ -93,6 +94,11 @@ bool member_has_peer(const struct member *member, bool synced);
 struct peer *member_lowest(struct member *member, bool synced);
 /* The member that gets what this one gives away: synced, not drained, lowest slot; or NULL. */
 const struct peer *member_heir(const struct member *member);
+/*
+ * Alone, but for so short a time that the others may only not have been found yet? An engine
+ * that has just started does not see them at once.
+ */
+bool member_waits_for_others(const struct member *member);
 /* Has every member said who it is, and do no two say that they are the same? */
 bool member_is_settled(const struct member *member);
 /*

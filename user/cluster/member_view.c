@@ -68,7 +68,10 @@ void member_see_lateness(struct member *member)
 		exchange_release(&member->exchange, 0, UINT64_MAX);
 }
 
-/* A member that isn't synced asks one that is; if none is, the lowest slot counts as synced. */
+/*
+ * A member that isn't synced asks one that is; if none is, the lowest slot counts as synced. One
+ * that has just joined and is alone waits: others may have sessions that it doesn't know.
+ */
 static bool is_synced(struct member *member)
 {
 	const struct peer *synced = member_lowest(member, true),
@@ -82,7 +85,8 @@ static bool is_synced(struct member *member)
 		member->asked = 0;
 	if (synced)
 		member_ask(member, synced);
-	else if (!member->asked && (!other || member->config.slot < other->slot))
+	else if (!member->asked && !member_waits_for_others(member) &&
+		 (!other || member->config.slot < other->slot))
 		return true;
 	return false;
 }
