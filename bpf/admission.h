@@ -80,6 +80,7 @@ __noinline int client_undo(void)
 			     1);
 	if (!(s->flow.flags & FTPNAT_FLOW_COUNTED))
 		return 0;
+	s->flow.flags &= (__u8)~FTPNAT_FLOW_COUNTED;
 	client_of(s, &s->flow.key.src, s->flow.rule);
 	client_has_less(s, FTPNAT_HAS_HALF_OPEN);
 	client_less();
@@ -130,8 +131,10 @@ static __always_inline const struct ftpnat_addr *data_client(const struct flow_n
 /* The data connection that data_admit() has counted did not come about. */
 static __always_inline void data_undo(struct scratch *s)
 {
-	if (s->flow.flags & FTPNAT_FLOW_COUNTED)
-		client_data_less(data_client(&s->flow), s->flow.rule);
+	if (!(s->flow.flags & FTPNAT_FLOW_COUNTED))
+		return;
+	s->flow.flags &= (__u8)~FTPNAT_FLOW_COUNTED;
+	client_data_less(data_client(&s->flow), s->flow.rule);
 }
 
 /*

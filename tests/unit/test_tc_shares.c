@@ -14,7 +14,8 @@
 #include "lib/talk.h"
 #include "base/util.h"
 
-#define TABLE 100 /* three quarters: 75; a share, which is the least one: 64 */
+#define TABLE 100 /* three quarters: 75 */
+#define SHARE 64  /* of it: the least one */
 
 static void test_share(void **state)
 {
@@ -131,6 +132,54 @@ static bool known(const char *client)
 	return !bpf_map_lookup_elem(dataplane_fd("ftpnat_clients"), &key, &value);
 }
 
+/*
+ * The last that a client has is gone with what made room for one more: that one isn't counted,
+ * and nothing is taken back for it later.
+ */
+static void test_room_is_all_it_had(void **state)
+{
+	const struct scene *scene = scene_get(FULL4);
+	struct ftpnat_client_key key;
+	struct talk talk, second;
+	struct ftpnat_client client;
+	struct packet_spec syn;
+	struct ftpnat_tuple came;
+	struct ftpnat_flow flow;
+	struct scene other;
+	uint16_t port = DATA_PORT;
+	bool good = true;
+
+	(void)state;
+	scene_configure(scene, NULL);
+	dataplane_config()->limit[FTPNAT_DATA] = TABLE;
+	dataplane_apply();
+	talk_init(&talk, scene);
+	talk_open(&talk);
+	other_talk(&second, &other, scene);
+	talk_open(&second);
+	for (int n = 0; n < SHARE; n++)
+		good &= data_dials(&talk, port++, 0);
+	for (int n = SHARE; n <= TABLE * 3 / 4; n++)
+		good &= data_dials(&second, port++, 0);
+	good &= data_dials(&talk, port, FTPNAT_CLIENT_SHARE);
+	for (int n = 0; n < SHARE; n++)
+		good &= data_resets(&talk, (uint16_t)(DATA_PORT + n));
+	assert_true(good);
+	/* its session was not counted: the table of clients was full */
+	key = client_key(scene->client);
+	client = client_has(scene->client);
+	client.number[FTPNAT_HAS_SESSIONS] = 0;
+	assert_int_equal(bpf_map_update_elem(dataplane_fd("ftpnat_clients"), &key,
+					     &client, BPF_EXIST),
+			 0);
+	assert_true(data_syn(&talk, port, 0));
+	assert_false(known(scene->client));
+	syn = data_sent(&talk, CLIENT);
+	came = tuple(syn.src, port, syn.dst, syn.dport);
+	assert_true(dataplane_flow(&came, &flow));
+	assert_false(flow.flags & FTPNAT_FLOW_COUNTED);
+}
+
 static const enum ftpnat_reason data_ends[] = { FTPNAT_DATA_CLOSED, FTPNAT_REASON_MAX };
 
 /* A client without sessions is still counted for the data connections that it has left. */
@@ -215,6 +264,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_share),
 		cmocka_unit_test(test_share_of_data),
+		cmocka_unit_test(test_room_is_all_it_had),
 		cmocka_unit_test(test_data_outlives_its_session),
 		cmocka_unit_test(test_old_half_open),
 	};
