@@ -11,6 +11,16 @@
 
 /* ---- taking over ---- */
 
+/* Both ends have answered; that was told where the connection was then. */
+static __always_inline void replica_opened(struct ftpnat_flow *flow)
+{
+	__u32 before = __sync_fetch_and_or(&flow->tcp, FTPNAT_TCP_OPENED);
+
+	if (!(before & (FTPNAT_TCP_OPENED | FTPNAT_TCP_TOLD)) &&
+	    flow->kind == FTPNAT_CONTROL)
+		served_change(flow, 0, 1);
+}
+
 /* Both entries of the connection of s->record_key are this gateway's from now on. */
 static __noinline int replica_own(struct scratch *s, __u32 *seen)
 {
@@ -22,7 +32,8 @@ static __noinline int replica_own(struct scratch *s, __u32 *seen)
 	flow->flags &= (__u8)~FTPNAT_FLOW_REPLICA;
 	flow->seen = *seen;
 	__sync_fetch_and_and(&flow->tcp, ~FTPNAT_TCP_OWNER);
-	__sync_fetch_and_or(&flow->tcp, FTPNAT_TCP_ESTABLISHED | FTPNAT_TCP_OPENED);
+	__sync_fetch_and_or(&flow->tcp, FTPNAT_TCP_ESTABLISHED);
+	replica_opened(flow);
 	tuple_swap(&s->looked, &flow->to);
 	other = bpf_map_lookup_elem(&ftpnat_flows, &s->looked);
 	if (!other)
@@ -450,24 +461,31 @@ static __noinline enum ftpnat_applied replica_enter(struct ftpnat_record *r, __u
 	struct ftpnat_config *config = config_get();
 	struct ftpnat_usage *usage = usage_get();
 	struct scratch *s = scratch_get();
+	int rc;
 
 	if (!s || !config || !usage ||
 	    usage->flows[r->flow.kind & 1] >= config->limit[r->flow.kind & 1])
 		return FTPNAT_APPLIED_FULL;
-	r->flow.queued = now;
+	r->flow.queued = r->flow.seen = r->other.seen = now;
 	replica_count(r);
 	if (map_insert(&ftpnat_flows, &r->reverse, &r->other)) {
 		replica_uncount(r);
 		return FTPNAT_APPLIED_FULL;
 	}
-	if (map_insert(&ftpnat_flows, &r->key, &r->flow) || expiry_enter(&r->key, now)) {
+	rc = map_insert(&ftpnat_flows, &r->key, &r->flow);
+	if (!rc && expiry_enter(&r->key, now)) {
 		bpf_map_delete_elem(&ftpnat_flows, &r->key);
+		rc = -ENOMEM;
+	}
+	if (rc) { /* perhaps a packet has just entered its own there */
 		bpf_map_delete_elem(&ftpnat_flows, &r->reverse);
 		replica_uncount(r);
 		return FTPNAT_APPLIED_FULL;
 	}
 	if (r->flow.kind == FTPNAT_CONTROL) {
-		served_change(&r->flow, 1, r->flow.tcp & FTPNAT_TCP_OPENED ? 1 : 0);
+		if (!(r->flow.tcp & FTPNAT_TCP_TOLD)) /* else it is over already */
+			served_change(&r->flow, 1,
+				      r->flow.tcp & FTPNAT_TCP_OPENED ? 1 : 0);
 		return FTPNAT_APPLIED;
 	}
 	session_data(&r->session, r->flow.created, 1);
@@ -509,19 +527,6 @@ static __always_inline void replica_ends(struct ftpnat_flow *flow,
 {
 	if (flow->kind == FTPNAT_DATA && flow->tcp & other->tcp & FTPNAT_TCP_FIN)
 		__sync_fetch_and_or(&flow->tcp, FTPNAT_TCP_FINISHED);
-}
-
-/* Both ends have answered, as the record says for the first time. */
-static __always_inline void replica_opened(struct ftpnat_flow *flow, __u32 tcp)
-{
-	__u32 before;
-
-	if (!(tcp & FTPNAT_TCP_OPENED))
-		return;
-	before = __sync_fetch_and_or(&flow->tcp, FTPNAT_TCP_OPENED);
-	if (!(before & (FTPNAT_TCP_OPENED | FTPNAT_TCP_TOLD)) &&
-	    flow->kind == FTPNAT_CONTROL)
-		served_change(flow, 0, 1);
 }
 
 /*
@@ -602,7 +607,11 @@ static __noinline enum ftpnat_applied replica_connection(struct ftpnat_record *r
 		}
 		if (!other)
 			return FTPNAT_APPLIED_FULL;
-		replica_opened(flow, r->flow.tcp);
+		if (r->flow.tcp & FTPNAT_TCP_OPENED)
+			replica_opened(flow);
+		/* whether its client is counted here */
+		r->flow.flags &= (__u8)~FTPNAT_FLOW_COUNTED;
+		r->flow.flags |= flow->flags & FTPNAT_FLOW_COUNTED;
 		replica_update(flow, &r->flow, now);
 		replica_update(other, &r->other, now);
 		replica_ends(flow, other);

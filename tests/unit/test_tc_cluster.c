@@ -165,19 +165,6 @@ static void test_takeover(void **state)
 
 /* ---- old records ---- */
 
-/* The newest record of a control connection that the gateway at hand has published. */
-static void newest_record(struct ftpnat_record *record)
-{
-	const struct published *published;
-	size_t n = cluster_published(&published);
-
-	while (n && (published[n - 1].record.type != FTPNAT_RECORD_CONNECTION ||
-		     published[n - 1].record.flow.kind != FTPNAT_CONTROL))
-		n--;
-	assert_true(n > 0);
-	*record = published[n - 1].record;
-}
-
 static void test_old_records(void **state)
 {
 	struct ftpnat_record *old = malloc(sizeof(*old)), *line = malloc(sizeof(*line));
@@ -189,9 +176,9 @@ static void test_old_records(void **state)
 	cluster_begin(&talk, MASQ4);
 	id = cluster_session(&talk);
 	assert_true(talk_step(&talk, "a line", &(struct step)C("NOOP\r\n")));
-	newest_record(old);
+	cluster_newest(old);
 	assert_true(talk_step(&talk, "a line", &(struct step)C("SYST\r\n")));
-	newest_record(line);
+	cluster_newest(line);
 	assert_int_equal(cluster_apply(SECOND, line), FTPNAT_APPLIED);
 	cluster_go_to(SECOND);
 	assert_true(dataplane_session(id, &before));
@@ -215,7 +202,7 @@ static void test_old_records(void **state)
 	assert_memory_equal(&before, &after, sizeof(before));
 
 	/* its former owner gives it up */
-	newest_record(old);
+	cluster_newest(old);
 	assert_true(old->has & FTPNAT_RECORD_CLAIMED);
 	assert_int_equal(cluster_apply(FIRST, old), FTPNAT_APPLIED_DEMOTED);
 	cluster_compare(id, false);
@@ -406,7 +393,7 @@ static void test_mutated_records(void **state)
 	assert_true(talk_step(&theirs, "theirs",
 			      &(struct step)C("PORT $c,10,0\r\n", "PORT $p,10,0\r\n",
 					      OPENS)));
-	newest_record(record);
+	cluster_newest(record);
 	cluster_message(&row, record);
 	bytes = malloc(row.len);
 	cluster_go_to(SECOND);

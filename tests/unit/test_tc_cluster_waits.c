@@ -150,27 +150,6 @@ static bool is_unprotected(const struct talk *talk)
 	return flow.flags & FTPNAT_FLOW_UNPROTECTED;
 }
 
-/* As a timer of the programs, or `run`, has it published; FTPNAT_RECORD_CLAIMED: taken over. */
-static __u32 tell(const struct talk *talk, __u32 has)
-{
-	struct ftpnat_record *record = calloc(1, sizeof(*record));
-	const struct packet_spec syn = talk_sent(talk, CLIENT);
-	uint8_t frame[64] = { 0 };
-	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame,
-		    .data_size_in = sizeof(frame));
-	__u32 zero = 0;
-
-	record->key = tuple(syn.src, syn.sport, syn.dst, syn.dport);
-	record->has = has;
-	assert_int_equal(bpf_map_update_elem(dataplane_fd("ftpnat_inbox"), &zero, record,
-					     BPF_ANY),
-			 0);
-	assert_int_equal(bpf_prog_test_run_opts(dataplane_program("ftpnat_tell"), &run),
-			 0);
-	free(record);
-	return run.retval;
-}
-
 #define AWAY "425 A part of this service is away, try again later.\r\n"
 
 /* `order`: why the peers aren't told. */
@@ -215,7 +194,7 @@ static void refuses(const struct ftpnat_cluster *order)
 	/* on time again: `run` publishes what has not changed since */
 	cluster_order(&(struct ftpnat_cluster){
 		.tell = 1, .commit = FTPNAT_COMMIT_ALL, .go_on = 1, .refuse = 1 });
-	assert_int_equal(tell(&talk, 0), 0);
+	assert_int_equal(cluster_tell(&talk, 0), 0);
 	assert_false(is_unprotected(&talk));
 	cluster_order(&(struct ftpnat_cluster){ .tell = 1 });
 	assert_true(talk_steps(&second, "as before", again));
@@ -284,10 +263,10 @@ static void test_take(void **state)
 	assert_int_equal(cluster_pass(SECOND).result[FTPNAT_APPLIED_FULL], 0);
 
 	/* its own can't be taken */
-	assert_int_equal(tell(&talk, FTPNAT_RECORD_CLAIMED), 1);
+	assert_int_equal(cluster_tell(&talk, FTPNAT_RECORD_CLAIMED), 1);
 	cluster_go_to(SECOND);
-	assert_int_equal(tell(&talk, FTPNAT_RECORD_CLAIMED), 0);
-	assert_int_equal(tell(&talk, FTPNAT_RECORD_CLAIMED), 1);
+	assert_int_equal(cluster_tell(&talk, FTPNAT_RECORD_CLAIMED), 0);
+	assert_int_equal(cluster_tell(&talk, FTPNAT_RECORD_CLAIMED), 1);
 	assert_int_equal(cluster_pass(FIRST).result[FTPNAT_APPLIED_DEMOTED], 1);
 	cluster_compare(cluster_session(&talk), false);
 	assert_true(talk_step(&talk, "there", &(struct step)S("150 ok\r\n")));

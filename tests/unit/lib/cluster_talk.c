@@ -4,8 +4,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include <bpf/bpf.h>
 #include <cmocka.h>
 
 const enum ftpnat_reason taken_over[] = { FTPNAT_TAKEN_OVER, FTPNAT_REASON_MAX };
@@ -65,6 +67,38 @@ bool cluster_injected(const char *says, struct talk *talk, enum end from,
 	talk->unheard[from][0] = '\0';
 	return good && run.action == TC_REDIRECT &&
 	       packet_same(says, &expected, &run.packet);
+}
+
+void cluster_newest(struct ftpnat_record *record)
+{
+	const struct published *published;
+	size_t n = cluster_published(&published);
+
+	while (n && (published[n - 1].record.type != FTPNAT_RECORD_CONNECTION ||
+		     published[n - 1].record.flow.kind != FTPNAT_CONTROL))
+		n--;
+	assert_true(n > 0);
+	*record = published[n - 1].record;
+}
+
+__u32 cluster_tell(const struct talk *talk, __u32 has)
+{
+	struct ftpnat_record *record = calloc(1, sizeof(*record));
+	const struct packet_spec syn = talk_sent(talk, CLIENT);
+	uint8_t frame[64] = { 0 };
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame,
+		    .data_size_in = sizeof(frame));
+	__u32 zero = 0;
+
+	record->key = tuple(syn.src, syn.sport, syn.dst, syn.dport);
+	record->has = has;
+	assert_int_equal(bpf_map_update_elem(dataplane_fd("ftpnat_inbox"), &zero, record,
+					     BPF_ANY),
+			 0);
+	assert_int_equal(bpf_prog_test_run_opts(dataplane_program("ftpnat_tell"), &run),
+			 0);
+	free(record);
+	return run.retval;
 }
 
 __u32 cluster_session(const struct talk *talk)

@@ -32,6 +32,14 @@ bool cluster_injected(const char *says, struct talk *talk, enum end from,
 		      const struct published *waited, const char *text,
 		      enum ftpnat_reason reason, const enum ftpnat_reason *also);
 
+/* The last that the gateway at hand has published of a control connection. */
+void cluster_newest(struct ftpnat_record *record);
+/*
+ * As a timer of the programs, or `run`, has the conversation published at the gateway at hand;
+ * FTPNAT_RECORD_CLAIMED: taken over. What ftpnat_tell returns.
+ */
+__u32 cluster_tell(const struct talk *talk, __u32 has);
+
 /* The id of the session of this conversation. */
 __u32 cluster_session(const struct talk *talk);
 /* Both gateways have the same of it; an expectation that was used may be forgotten. */
