@@ -19,7 +19,6 @@ from man_pages import ask, entries, help_text, plain, read, sections, source
 from servers import TOP
 
 PAGES = [os.path.join(TOP, "build", "man", name) for name in ("ftpnat-load.8", "ftpnat.yaml.5")]
-LATER = "Not in this version"
 
 pytestmark = [pytest.mark.no_root, pytest.mark.xdist_group("make")]  # make does not share build/ with another
 
@@ -60,12 +59,12 @@ def test_every_reason_is_explained(pages):
 # ---- ftpnat-load(8) ----
 
 def described_verbs():
-    """{"servers drain": (arguments, text), ...}"""
+    """{"servers": arguments, "cluster take": "", ...}"""
     found = {}
-    for head, text in entries(sections(source("ftpnat-load.8"))["VERBS"]):
+    for head, _ in entries(sections(source("ftpnat-load.8"))["VERBS"]):
         name, arguments = re.fullmatch(r"\*(.+?)\*(.*)", head).groups()
         assert name not in found, f"{name} is described twice"
-        found[name] = plain(arguments).strip(), text
+        found[name] = plain(arguments).strip()
     return found
 
 
@@ -73,17 +72,9 @@ def test_every_verb_is_described_and_no_other():
     known, _ = help_text()
     assert len(known) >= 10
     described = described_verbs()
-    now = {name for name, (_, text) in described.items() if LATER not in text}
-    assert {name.split()[0] for name in now} == set(known)
+    assert {name.split()[0] for name in described} == set(known)
     for name in known:
-        assert described[name][0] == known[name], name
-
-
-def test_verbs_marked_as_not_in_this_version_are_refused_as_such():
-    for name, (_, text) in described_verbs().items():
-        if LATER in text:
-            done = ask(*name.split())
-            assert (done.returncode, "not in this version" in done.stderr) == (2, True), name
+        assert described[name] == known[name], name
 
 
 def test_every_option_is_described_and_no_other():
@@ -167,10 +158,6 @@ def check(tmp_path):
     return check
 
 
-def unsupported(message):
-    return "not supported by this version" in message
-
-
 def accepted(message):
     return message.rpartition("; accepted: ")[2]
 
@@ -247,38 +234,17 @@ def test_default_is_the_one_in_force(check, place, key):
         return  # there is none, or it is words
     value = re.sub(r"\\(.)", r"\1", default[1])
     without, refusal = check(place, COMPANIONS.get(key, {}))
-    if without is None:
-        assert unsupported(refusal)
-        return
+    assert without, refusal
     assert check(place, {key: value}) == (without, "")
 
 
-def refused_values(check, place, key):
-    """Which of the example and of the choices are not supported, of all of them."""
+@pytest.mark.parametrize("place, key", KEYS)
+def test_example_and_choices_are_accepted(check, place, key):
     kind = described(place, key)[0]
     choices = kind.split(", ") if re.fullmatch(r"\w+(, \w+)+", kind) else []
-    results = {value: check(place, {key: value}) for value in choices or [example(place, key)]}
-    for value, (effective, message) in results.items():
-        assert effective or unsupported(message), f"{key}: {value}: {message}"
-    return {value for value, (_, message) in results.items() if unsupported(message)}, set(results)
-
-
-@pytest.mark.parametrize("place, key", KEYS)
-def test_what_is_not_supported_is_marked_and_nothing_else(check, place, key):
-    mark = re.search(rf"^\t{LATER}(?:: (.*))?\.$", described(place, key)[1], flags=re.M)
-    refused, values = refused_values(check, place, key)
-    if check(place, {})[0] is None and key not in refused:
-        assert not mark, "what holds for the whole mapping is said where the mapping is"
-    elif refused == values:
-        assert mark and not mark[1]
-    else:
-        assert set(plain(mark[1]).split(", ") if mark else []) == refused
-
-
-@pytest.mark.parametrize("place, key", KEYS)
-def test_example_is_accepted(check, place, key):
-    effective, message = check(place, {key: example(place, key)})
-    assert effective or unsupported(message), message
+    for value in (example(place, key), *choices):
+        effective, message = check(place, {key: value})
+        assert effective, f"{key}: {value}: {message}"
 
 
 def test_whole_examples_are_accepted(tmp_path):
