@@ -49,15 +49,12 @@ LIBS_LDLIBS = $(eval LIBS_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIBS_L
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all cluster-sweep bpf tools unit man deb deb-check fuzz soak soak-model soak-model-cluster check check-kernels demo demo-cluster compare attacks check-reproducible bench bench-cluster bench-counts bench-pair bench-tools fuzz-packets lint format install uninstall \
+.PHONY: all cluster-sweep bpf unit man deb deb-check fuzz soak soak-model soak-model-cluster check check-kernels demo demo-cluster compare attacks check-reproducible bench bench-cluster bench-counts bench-pair bench-tools fuzz-packets lint format install uninstall \
 	clean help
 
 all: $(PROGRAM) ## build ./ftpnat-load (default)
 
 # ---- tools and libraries: report what is missing in one line ----
-
-tools:
-	@scripts/deps --check build
 
 $(BUILD)/.tools: scripts/deps
 	@scripts/deps --check build
@@ -190,10 +187,10 @@ cluster-sweep: all $(POWER) ## power-off of a gateway at each packet and step of
 	@scripts/deps build test
 	@FTPNAT_SWEEP=$(or $(EVERY),1) PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -p no:cacheprovider -q tests/e2e/test_cluster_sweep.py
 
-soak-model-cluster: $(BUILD)/tests/test_cluster_model ## the same through clusters of which a gateway dies (root)
+soak-model: $(BUILD)/tests/test_conversations ## random FTP conversations with simulated hosts, until interrupted (root)
 	@$< --count 0
 
-soak-model: $(BUILD)/tests/test_conversations ## random FTP conversations with simulated hosts, until interrupted (root)
+soak-model-cluster: $(BUILD)/tests/test_cluster_model ## the same through clusters of which a gateway dies (root)
 	@$< --count 0
 
 $(BUILD)/tests/killer.so: tests/e2e/lib/killer.c tests/e2e/lib/preload.h
@@ -395,7 +392,8 @@ clean: ## remove everything that was built
 	$(Q)rm -rf $(BUILD) $(PROGRAM)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@echo '  Variables: V=1, PREFIX, DESTDIR, CC, BPF_CLANG, CFLAGS; soak: MINUTES, SEED, ROUND'
+	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / { printf "  %-22s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo '  Variables: V=1, PREFIX, DESTDIR, CC, BPF_CLANG, CFLAGS; soak: MINUTES, SEED, ROUND;'
+	@echo '  cluster-sweep: EVERY; compare: JOOL=1; bench, bench-cluster, bench-pair: QUICK=1; bench-pair: OTHER'
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
