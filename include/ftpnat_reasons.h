@@ -279,7 +279,7 @@
 	  "EPSV, EPSV ALL or 227 across address families that can't be translated, refused (RFC 6384)", \
 	  "Nothing: clients go on with EPSV.") \
 	X(TRANSFER_DONE, "transfer_done", \
-	  "a file was transferred, or tried to be (with `records`)", \
+	  "a file was transferred, or tried to be (with records)", \
 	  "Nothing.") \
 	X(LINE_COMMAND, "line_command", \
 	  "command that the rule's commands do not allow, refused", \
@@ -300,7 +300,7 @@
 	  "connection of another gateway of the cluster whose packets come here now", \
 	  "Nothing, if that gateway died or was drained.") \
 	X(RATE, "rate", \
-	  "data packet dropped: its rule or client is two seconds ahead of its `rate`", \
+	  "data packet dropped: its rule or client is two seconds ahead of its rate", \
 	  "Nothing: TCP slows down. If the rate isn't reached, see fq in ftpnat-load status.") \
 	X(LINE_UNPROTECTED, "line_unprotected", \
 	  "data connection refused because the other gateways of the cluster can't be informed", \
