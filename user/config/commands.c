@@ -163,10 +163,11 @@ int config_commands_parse(struct config_parser *p, const struct config_key *key,
 	if (ret)
 		return ret;
 	if (commands->read_only + !!commands->allow_n + !!commands->deny_n != 1)
-		return config_error_at(p->err, commands->at, -EINVAL,
-				       "commands: needs exactly one of profile, allow and deny; "
-				       "accepted: %s",
-				       key->accepted);
+		return config_error_at(
+			p->err, commands->at, -EINVAL,
+			"commands: needs exactly one of profile, allow and deny; "
+			"accepted: %s",
+			key->accepted);
 	return 0;
 }
 
