@@ -99,6 +99,16 @@ def test_corosync_dies_and_comes_back(lab):
     lab.wait_synced([first, second])
 
 
+def test_corosync_comes_later(lab):
+    first = lab.members[0]
+    first.run()
+    first.service.wait_log("corosync can't be reached", "`systemctl start corosync`")
+    assert first.status().returncode == 3
+    first.start_corosync()
+    wait_until(lambda: other(first, 1), lambda: first.status().stdout)
+    assert first.service.log().count("can't be reached") == 1
+
+
 def test_no_cluster(lab):
     first = lab.members[0]
     first.gateway.up(lab.config)

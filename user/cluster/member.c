@@ -157,6 +157,7 @@ int member_configure(struct member *member, const struct config *config)
 	bool stays = member->config.at.line && now->at.line &&
 		     member->config.engine == now->engine &&
 		     !strcmp(member->config.group, now->group);
+	int err;
 
 	if (config_form(config, member->form))
 		return err_r(-ENOMEM, "out of memory");
@@ -171,11 +172,18 @@ int member_configure(struct member *member, const struct config *config)
 		return 0;
 	if (open_exchange(member) || member_orders_open(member))
 		return -EIO;
-	if (!stays)
-		return join(member);
-	if (member->engine)
-		member_say_hello(member);
-	return 0;
+	if (stays) {
+		if (member->engine)
+			member_say_hello(member);
+		return 0;
+	}
+	err = join(member);
+	if (!err && !member->engine)
+		pr_warn("cluster %s: %s can't be reached, it is tried again: `systemctl start %s`, "
+			"and see its log",
+			now->group, config_engine_names[now->engine],
+			config_engine_names[now->engine]);
+	return err;
 }
 
 void member_tend(struct member *member)
