@@ -123,8 +123,14 @@ static __always_inline bool control_ends_late(const struct scan *c,
 /* Its packets come here, and not to the gateway that owned the session: it is ours. */
 static __noinline int control_claim(struct scan *c, const struct ftpnat_flow *flow)
 {
+	struct ftpnat_flow *client;
+
 	replica_claim(c->session);
 	record_of_packet(c->s, flow);
+	/* session_begins_here(): nobody else has counted it as open */
+	client = bpf_map_lookup_elem(&ftpnat_flows, &c->s->record_key);
+	if (client)
+		replica_opened(client);
 	replica_own(c->s, &c->s->segment.now);
 	c->s->record_has = FTPNAT_RECORD_CLAIMED;
 	return 0;

@@ -32,8 +32,7 @@ static __noinline int replica_own(struct scratch *s, __u32 *seen)
 	flow->flags &= (__u8)~FTPNAT_FLOW_REPLICA;
 	flow->seen = *seen;
 	__sync_fetch_and_and(&flow->tcp, ~FTPNAT_TCP_OWNER);
-	__sync_fetch_and_or(&flow->tcp, FTPNAT_TCP_ESTABLISHED);
-	replica_opened(flow);
+	__sync_fetch_and_or(&flow->tcp, FTPNAT_TCP_ESTABLISHED | FTPNAT_TCP_OPENED);
 	tuple_swap(&s->looked, &flow->to);
 	other = bpf_map_lookup_elem(&ftpnat_flows, &s->looked);
 	if (!other)
