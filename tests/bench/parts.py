@@ -130,20 +130,23 @@ class Packets(Part):
         program = programs[hook]
         if ours and hook == "xdp":
             program = f"{program},{programs['tc']}"
-        yield "ns.data", partial(self._replay, scene, program, data, verdict)
+        yield "ns.data", partial(self._replay, scene, "data", program, data, verdict)
         if not ours or hook != "tc":
             return
         client, _ = scene.control_headers()
-        yield "ns.control", partial(self._replay, scene, programs["tc"], client.hex(), verdict,
+        yield "ns.control", partial(self._replay, scene, "control", programs["tc"], client.hex(), verdict,
                                     frames.HEADER)
         for measure, address in (("ns.line", "10,1,1,2"), ("ns.line-resized", "010,001,001,002")):
             yield measure, partial(self._lines, scene, programs["tc"], address)
 
-    def _replay(self, scene, program, header, verdict, length=frames.SIZES[64]):
+    def _replay(self, scene, packet, program, header, verdict, length=frames.SIZES[64]):
+        """Nanoseconds; adds the instructions where the machine counts them."""
         for _ in range(3):  # the last packet may be one of the few that go another way
             said = tool("testrun", scene.lab.gw.path, "replay", scene.lab.client.gw_interface,
                         program, length, self.plan.replays, header)
             if said["verdict"] == verdict:
+                if said["instructions"] is not None:
+                    self.add(f"instructions.{packet}", scene, said["instructions"])
                 return said["ns"]
         raise LabError(f"in a test run the packet was not forwarded: verdict {said['verdict']}")
 

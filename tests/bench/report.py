@@ -28,7 +28,8 @@ class Form:
 TABLES = (
     ("Packets per second on established data connections",
      ("packets.64.one", "packets.64.all", "packets.1500.one", "packets.1500.all", "packets.lost")),
-    ("Nanoseconds per packet by test run", ("ns.data", "ns.control", "ns.line", "ns.line-resized")),
+    ("Nanoseconds per packet by test run", ("ns.data", "ns.control", "ns.line", "ns.line-resized",
+                                            "instructions.data", "instructions.control")),
     ("Bulk transfer", ("bulk.throughput", "bulk.cpu")),
     ("FTP sessions", ("sessions.rate", "sessions.p50", "sessions.p99", "sessions.failed")),
     ("FTP sessions in a crowd", ("sessions.idle", "sessions.flood", "sessions.flood-failed")),

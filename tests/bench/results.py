@@ -32,6 +32,8 @@ MEASURES = {
     "ns.control": ("control packet without payload, by test run", "ns", 1),
     "ns.line": ("PORT line rewritten, same length, by test run", "ns", 1),
     "ns.line-resized": ("PORT line rewritten, other length, by test run", "ns", 1),
+    "instructions.data": ("instructions of a data packet", "", 1),
+    "instructions.control": ("instructions of a control packet without payload", "", 1),
     "memory.flow": ("memory per data connection, both directions, expiry included", "bytes", 1),
     "memory.flow-map": ("of it in ftpnat_flows", "bytes", 1),
     "memory.session": ("memory per control connection", "bytes", 1),

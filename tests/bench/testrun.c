@@ -3,8 +3,9 @@
  * Nanoseconds per packet with BPF_PROG_TEST_RUN, of programs that are attached; JSON.
  *
  *   testrun NETNS replay DEVICE PROGRAM_ID[,NEXT_ID] LENGTH REPEAT HEX
- *       the same packet again and again: {"ns": of the program, "replay": what putting
- *       the packet back costs, already taken off, "verdict": its last one}; NEXT_ID: of
+ *       the same packet again and again: {"ns": of the program, "instructions": of it, or
+ *       null where the machine doesn't count them, "replay": what putting the packet back
+ *       costs, already taken off, "verdict": its last one}; NEXT_ID: of
  *       the program that gets what the first passes on, as it may the first of a second
  *   testrun NETNS lines DEVICE SERVER_DEVICE PROGRAM_ID COUNT HEX SERVER_HEX ADDRESS
  *       new PORT lines, each with its reply: {"p50", "p99", "null": what an empty program
@@ -15,12 +16,15 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/perf_event.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <arpa/inet.h>
@@ -124,19 +128,46 @@ static void finish(struct frame *f)
 
 /* ---- the same packet again and again ---- */
 
-static __u32 repeat(int fd, const struct frame *f, bool xdp, unsigned int ifindex,
-		    int times, int *verdict)
+/* Of one run of a program. */
+struct cost {
+	__u32 ns;
+	double instructions;
+};
+
+/* A counter of the instructions that this thread retires in the kernel; -1: the machine has none. */
+static int instruction_counter(void)
+{
+	struct perf_event_attr attr = { .type = PERF_TYPE_HARDWARE,
+					.size = sizeof(attr),
+					.config = PERF_COUNT_HW_INSTRUCTIONS,
+					.disabled = 1,
+					.exclude_user = 1,
+					.exclude_hv = 1 };
+
+	return (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+static struct cost repeat(int fd, const struct frame *f, bool xdp, unsigned int ifindex,
+			  int times, int counter, int *verdict)
 {
 	struct __sk_buff skb = { .ifindex = ifindex };
 	struct xdp_md md = { .data_end = f->len, .ingress_ifindex = ifindex };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = f->byte, .data_size_in = f->len,
 		    .ctx_in = xdp ? (void *)&md : &skb,
 		    .ctx_size_in = xdp ? sizeof(md) : sizeof(skb), .repeat = times);
+	__u64 instructions = 0;
 
+	if (counter >= 0 && (ioctl(counter, PERF_EVENT_IOC_RESET, 0) ||
+			     ioctl(counter, PERF_EVENT_IOC_ENABLE, 0)))
+		die("counting instructions");
 	if (bpf_prog_test_run_opts(fd, &opts))
 		die("test run");
+	if (counter >= 0 &&
+	    (ioctl(counter, PERF_EVENT_IOC_DISABLE, 0) ||
+	     read(counter, &instructions, sizeof(instructions)) != sizeof(instructions)))
+		die("counting instructions");
 	*verdict = (int)opts.retval;
-	return opts.duration;
+	return (struct cost){ opts.duration, (double)instructions / times };
 }
 
 static struct replay *load_null(void)
@@ -177,17 +208,18 @@ static struct replay *load_replay(int target, bool xdp)
 	return NULL;
 }
 
-static __u32 replay(int target, const struct frame *f, bool xdp, unsigned int ifindex,
-		    int times, int *verdict)
+static struct cost replay(int target, const struct frame *f, bool xdp,
+			  unsigned int ifindex, int times, int counter, int *verdict)
 {
 	struct replay *skel = load_replay(target, xdp);
-	__u32 ns;
+	struct cost cost;
 
 	memcpy(skel->bss->header, f->byte, sizeof(skel->bss->header));
-	ns = repeat(bpf_program__fd(xdp ? skel->progs.replay_xdp : skel->progs.replay_tc),
-		    f, xdp, ifindex, times, verdict);
+	cost = repeat(bpf_program__fd(xdp ? skel->progs.replay_xdp :
+					    skel->progs.replay_tc),
+		      f, xdp, ifindex, times, counter, verdict);
 	replay__destroy(skel);
-	return ns;
+	return cost;
 }
 
 /* XDP hands on the first packet of each second, and TC tells the neighbour layer of it. */
@@ -195,8 +227,8 @@ static void pass_once(int fd, int next_fd, const struct frame *f, unsigned int i
 {
 	int ignored;
 
-	repeat(fd, f, true, ifindex, 1, &ignored);
-	repeat(next_fd, f, false, ifindex, 1, &ignored);
+	repeat(fd, f, true, ifindex, 1, -1, &ignored);
+	repeat(next_fd, f, false, ifindex, 1, -1, &ignored);
 }
 
 static void replays(char **argv)
@@ -207,8 +239,10 @@ static void replays(char **argv)
 	int next_fd = next ? bpf_prog_get_fd_by_id((__u32)atoi(next + 1)) : -1;
 	int times = atoi(argv[3]), verdict, ignored;
 	struct bpf_prog_info info = { 0 };
-	__u32 size = sizeof(info), ns, empty;
+	__u32 size = sizeof(info);
 	struct replay *null = load_null();
+	int counter = instruction_counter();
+	struct cost whole, empty;
 	struct frame f;
 	bool xdp;
 
@@ -224,12 +258,16 @@ static void replays(char **argv)
 	finish(&f);
 	if (next_fd >= 0)
 		pass_once(fd, next_fd, &f, ifindex);
-	ns = replay(fd, &f, xdp, ifindex, times, &verdict);
+	whole = replay(fd, &f, xdp, ifindex, times, counter, &verdict);
 	empty = replay(bpf_program__fd(xdp ? null->progs.null_xdp : null->progs.null_tc),
-		       &f, xdp, ifindex, times, &ignored);
+		       &f, xdp, ifindex, times, counter, &ignored);
 	replay__destroy(null);
-	printf("{\"ns\": %d, \"replay\": %u, \"verdict\": %d}\n", (int)ns - (int)empty,
-	       empty, verdict);
+	printf("{\"ns\": %d, \"replay\": %u, \"verdict\": %d, \"instructions\": ",
+	       (int)whole.ns - (int)empty.ns, empty.ns, verdict);
+	if (counter >= 0)
+		printf("%.1f}\n", whole.instructions - empty.instructions);
+	else
+		printf("null}\n");
 }
 
 /* ---- new lines ---- */
