@@ -238,7 +238,7 @@ __noinline enum ftpnat_reason control_packet(struct __sk_buff *skb,
 					     struct ftpnat_flow *flow,
 					     enum ftpnat_reason routed, bool egress)
 {
-	struct scratch *s = scratch_get();
+	struct scratch *s = scratch_of_packet();
 	struct scan c = { .skb = skb };
 	struct ftpnat_session *session;
 	struct packet *p;
