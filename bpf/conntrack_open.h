@@ -87,6 +87,17 @@ static long try_port(__u32 attempt, struct port_search *search)
 	return 1;
 }
 
+/*
+ * Has either end of a data connection that is closing sent more than a FIN that the other one
+ * has not acknowledged? It may have to come again.
+ */
+static __always_inline bool data_under_way(const struct ftpnat_flow *one,
+					   const struct ftpnat_flow *other)
+{
+	return one->kind == FTPNAT_DATA && !((one->tcp | other->tcp) & FTPNAT_TCP_RST) &&
+	       (one->end - other->ack > 1 || other->end - one->ack > 1);
+}
+
 enum ended { ENDED_NONE, ENDED_NOT, ENDED_GONE };
 
 /* Takes the connection that ended first from its queue, and removes it if it has not begun again. */
@@ -106,8 +117,9 @@ static __always_inline enum ended ended_remove(struct flow_new *new)
 		return ENDED_NOT;
 	tuple_swap(&new->closed_other, &flow->to);
 	other = bpf_map_lookup_elem(&ftpnat_flows, &new->closed_other);
-	if (other && !flow_closing(flow->tcp, other->tcp))
-		return ENDED_NOT; /* its tuple lives again */
+	if (other && (!flow_closing(flow->tcp, other->tcp) /* its tuple lives again */ ||
+		      data_under_way(flow, other)))
+		return ENDED_NOT;
 	flow_remove(&new->closed);
 	return ENDED_GONE;
 }

@@ -142,6 +142,73 @@ static void test_data_full(void **state)
 		data_check("its retransmission", &talk, CLIENT, SYN, NULL, data_arrives));
 }
 
+/* A segment of the data connection, this far behind its first numbers. */
+static bool data_segment(const char *says, const struct talk *talk, enum end from,
+			 uint8_t flags, const char *payload, uint32_t seq, uint32_t ack)
+{
+	struct packet_spec in = data_sent(talk, from), out = data_heard(talk, from);
+
+	in.flags = out.flags = flags;
+	in.payload = out.payload = payload;
+	in.seq += seq;
+	in.ack += ack;
+	out.seq += seq;
+	out.ack += ack;
+	return check_from(says, talk, from, &in, &out, talk_reason(talk), NULL);
+}
+
+/*
+ * Both ends have finished, and the end of one is acknowledged. It makes room for another one,
+ * but not while bytes may have to come again.
+ */
+static void test_last_bytes_stay(void **state)
+{
+	static const enum scene_id scenes[] = { KEEP4, FULL6, MASQ4 };
+	static const enum ftpnat_reason in_its_place[] = { FTPNAT_EXPECTED_USED,
+							   FTPNAT_DATA_CLOSED,
+							   FTPNAT_REASON_MAX };
+	const char *tail = "the last bytes";
+	const uint32_t len = (uint32_t)strlen(tail);
+
+	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(scenes); i++) {
+		bool acknowledged = i % 2, good = true;
+		struct packet_spec in, out;
+		struct talk talk;
+
+		data_open(&talk, scenes[i / 2]);
+		dataplane_config()->limit[FTPNAT_DATA] = 1;
+		dataplane_apply();
+		if (acknowledged) {
+			good &= data_segment("the server finishes", &talk, SERVER,
+					     FIN | ACK, tail, 0, 0);
+			good &= data_segment("so does the client", &talk, CLIENT,
+					     FIN | ACK, NULL, 0, len + 1);
+		} else {
+			good &= data_segment("the client finishes", &talk, CLIENT,
+					     FIN | ACK, NULL, 0, 0);
+			good &= data_segment("so does the server", &talk, SERVER,
+					     FIN | ACK, tail, 0, 1);
+		}
+		data_announce(&talk);
+		in = data_sent(&talk, CLIENT);
+		out = data_heard(&talk, CLIENT);
+		in.flags = out.flags = SYN;
+		in.ack = out.ack = 0;
+		in.sport = out.sport = DATA_PORT + 1;
+		if (acknowledged) {
+			good &= check_from("another one", &talk, CLIENT, &in, &out,
+					   talk_reason(&talk), in_its_place);
+		} else {
+			good &= check_from("refused", &talk, CLIENT, &in, &in,
+					   FTPNAT_DATA_FULL, NULL);
+			good &= data_segment("the last bytes again", &talk, SERVER,
+					     FIN | ACK, tail, 0, 1);
+		}
+		assert_true(good);
+	}
+}
+
 /* ---- the same tuple again ---- */
 
 static void test_syn_after_the_end(void **state)
@@ -385,6 +452,7 @@ int main(void)
 		cmocka_unit_test(test_control_full),
 		cmocka_unit_test(test_half_open_makes_room),
 		cmocka_unit_test(test_data_full),
+		cmocka_unit_test(test_last_bytes_stay),
 		cmocka_unit_test(test_syn_after_the_end),
 		cmocka_unit_test(test_refused_syns_take_no_id),
 		cmocka_unit_test(test_no_session_has_the_id_of_a_living_one),
