@@ -100,7 +100,10 @@ static __always_inline bool data_under_way(const struct ftpnat_flow *one,
 
 enum ended { ENDED_NONE, ENDED_NOT, ENDED_GONE };
 
-/* Takes the connection that ended first from its queue, and removes it if it has not begun again. */
+/*
+ * Takes the connection that ended first from its queue, and removes it if it has not begun again
+ * and nothing of it is under way.
+ */
 static __always_inline enum ended ended_remove(struct flow_new *new)
 {
 	struct ftpnat_flow *flow, *other;

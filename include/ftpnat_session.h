@@ -90,8 +90,9 @@ struct ftpnat_log {
 /*
  * ftpnat_logs: any number -> the logs of a session, which it has from its first byte that is
  * not acknowledged until all are, or, if it needs some twice within a second, for the rest of
- * that. Only the holder of the session's lock may use them. 0: empty ones for all others. ftpnat_spare: the numbers of those that no
- * session has; nothing is in them, whatever they contain.
+ * that. Only the holder of the session's lock may use them. 0: empty ones for all others.
+ * ftpnat_spare: the numbers of those that no session has; nothing is in them, whatever they
+ * contain.
  */
 struct ftpnat_logs {
 	struct ftpnat_log log[FTPNAT_DIR_MAX];

@@ -50,6 +50,19 @@ static void other_talk(struct talk *talk, struct scene *other, const struct scen
 	talk_from_port(talk, other, CLIENT_PORT + 1);
 }
 
+/* Sessions of two clients, in a table of few data connections. */
+static void two_clients(const struct scene *scene, struct talk *talk, struct scene *other,
+			struct talk *second)
+{
+	scene_configure(scene, NULL);
+	dataplane_config()->limit[FTPNAT_DATA] = TABLE;
+	dataplane_apply();
+	talk_init(talk, scene);
+	talk_open(talk);
+	other_talk(second, other, scene);
+	talk_open(second);
+}
+
 /* The SYN of an announced data connection from this port of the client: does it go on, or is it refused? */
 static bool data_syn(struct talk *talk, uint16_t port, enum ftpnat_reason refused)
 {
@@ -100,13 +113,7 @@ static void test_share_of_data(void **state)
 		uint16_t port = DATA_PORT;
 		bool good = true;
 
-		scene_configure(scene, NULL);
-		dataplane_config()->limit[FTPNAT_DATA] = TABLE;
-		dataplane_apply();
-		talk_init(&talk, scene);
-		talk_open(&talk);
-		other_talk(&second, &other, scene);
-		talk_open(&second);
+		two_clients(scene, &talk, &other, &second);
 		for (int n = 0; n < 70; n++)
 			good &= data_dials(&talk, port++, 0);
 		for (int n = 0; n < 6; n++)
@@ -150,13 +157,7 @@ static void test_room_is_all_it_had(void **state)
 	bool good = true;
 
 	(void)state;
-	scene_configure(scene, NULL);
-	dataplane_config()->limit[FTPNAT_DATA] = TABLE;
-	dataplane_apply();
-	talk_init(&talk, scene);
-	talk_open(&talk);
-	other_talk(&second, &other, scene);
-	talk_open(&second);
+	two_clients(scene, &talk, &other, &second);
 	for (int n = 0; n < SHARE; n++)
 		good &= data_dials(&talk, port++, 0);
 	for (int n = SHARE; n <= TABLE * 3 / 4; n++)
