@@ -52,16 +52,22 @@ bool member_waits_for_others(const struct member *member)
 	       member_now() - member->joined_usec < OTHERS_FOUND_USEC;
 }
 
-bool member_is_settled(const struct member *member)
+bool member_knows_all(const struct member *member)
 {
-	uint32_t slots = 0;
+	for (size_t i = 0; i < member->peers; i++)
+		if (!member->peer[i].known)
+			return false;
+	return member->peers > 0;
+}
 
+bool member_has_own_slot(const struct member *member)
+{
 	for (size_t i = 0; i < member->peers; i++) {
 		const struct peer *peer = &member->peer[i];
 
-		if (!peer->known || slots & 1U << peer->slot)
+		if (!member_is_self(member, peer) && peer->known &&
+		    peer->slot == member->config.slot)
 			return false;
-		slots |= 1U << peer->slot;
 	}
 	return member->peers > 0;
 }

@@ -99,8 +99,10 @@ const struct peer *member_heir(const struct member *member);
  * that has just started does not see them at once.
  */
 bool member_waits_for_others(const struct member *member);
-/* Has every member said who it is, and do no two say that they are the same? */
-bool member_is_settled(const struct member *member);
+/* Has every member said who it is? */
+bool member_knows_all(const struct member *member);
+/* Does no other member say that it has the same slot? */
+bool member_has_own_slot(const struct member *member);
 /*
  * Has a peer other rules, limits or timeouts? Not told of one of another version: it writes the
  * same file with other defaults.

@@ -70,17 +70,20 @@ void member_see_lateness(struct member *member)
 
 /*
  * A member that isn't synced asks one that is; if none is, the lowest slot counts as synced. One
- * that has just joined and is alone waits: others may have sessions that it doesn't know.
+ * that has just joined and is alone waits: others may have sessions that it doesn't know. One that
+ * is synced stays so when others join of which it knows nothing yet: they have to find it synced.
  */
 static bool is_synced(struct member *member)
 {
 	const struct peer *synced = member_lowest(member, true),
 			  *other = member_lowest(member, false);
 
-	if (!member_is_settled(member) || !member->exchange.dir)
+	if (!member->exchange.dir || !member_has_own_slot(member))
 		return false;
 	if (member->synced)
 		return true;
+	if (!member_knows_all(member))
+		return false;
 	if (member->asked && !member_peer(member, member->asked))
 		member->asked = 0;
 	if (synced)
