@@ -12,6 +12,9 @@ from lab import run, wait_until
 from prometheus import sample
 from servers import Pyftpdlib
 
+# a peer on a busy machine isn't late
+PATIENT = "5s"
+
 pytestmark = [pytest.mark.ftpnat, pytest.mark.slow, pytest.mark.xdist_group("test_cluster_loss")]
 
 
@@ -91,7 +94,7 @@ def test_stays_late(make):
 
 
 def test_refuse(make):
-    lab, server = make(on_loss="refuse", commit="all")
+    lab, server = make(on_loss="refuse", commit="all", commit_timeout=PATIENT)
     first, second = lab.members
     talk = Talk(lab).login()
     announced = talk.passive()
@@ -126,8 +129,7 @@ def test_refuse(make):
 
 def test_refuse_while_corosync_is_away(make):
     # the other engine may notice the death only when its token is lost, then agrees for 1.2 tokens
-    # ... and a peer on a busy machine is not late yet
-    lab, server = make(token=1000, on_loss="refuse", commit="all", commit_timeout="2s")
+    lab, server = make(token=1000, on_loss="refuse", commit="all", commit_timeout=PATIENT)
     first, _ = lab.members
     talk = Talk(lab).login()
     assert talk.transfer("server-name").decode() == server.name
