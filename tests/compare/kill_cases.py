@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import pairs
 from cluster import VIP4, VIP6
+from ends import Ends, readable
 from lab import SLOWER, LabError, wait_until
 from lines import commas
 from pairs import FTP, LAN4, LAN6, MASQUERADED4, MASQUERADED6, SOON
@@ -65,15 +66,12 @@ def cases():
     return _cases
 
 
-def readable(data):
-    return f"`{data.decode('latin-1').encode('unicode_escape').decode()}`" if data else "nothing"
-
-
-class Session:
-    """A control connection, and what its two ends do."""
+class Session(Ends):
+    """What its two ends do."""
 
     def __init__(self, lab, rule, listener):
-        self.lab, self.rule, self.open = lab, rule, []
+        super().__init__()
+        self.lab, self.rule = lab, rule
         self.client = self.dial(lab.client, rule.client, (rule.dial, FTP))
         self.server = self.keep(listener.accept()[0])
         self.wait(SOON)
@@ -91,13 +89,8 @@ class Session:
                 sock.settimeout(seconds)
 
     def keep(self, sock):
-        self.open.append(sock)
         sock.settimeout(getattr(self, "patience", SOON))
-        return sock
-
-    def close(self):
-        for sock in self.open:
-            sock.close()
+        return super().keep(sock)
 
     def listen(self, node, address):
         with node.inside():
@@ -121,45 +114,6 @@ class Session:
             return self.keep(listener.accept()[0])
         except TimeoutError:
             raise Failed("no data connection arrives") from None
-
-    # ---- lines ----
-
-    def name(self, tcp):
-        return "client" if tcp is self.client else "server"
-
-    def line(self, tcp):
-        """The next one that arrives there."""
-        got = b""
-        try:
-            while not got.endswith(b"\n"):
-                byte = tcp.recv(1)
-                if not byte:
-                    break
-                got += byte
-        except TimeoutError:
-            pass
-        except OSError as why:
-            raise Failed(f"the {self.name(tcp)} reads {readable(got)}, then {why}") from why
-        return got
-
-    def reads(self, tcp, line):
-        got = self.line(tcp)
-        if got != line:
-            raise Failed(f"the {self.name(tcp)} reads {readable(got)}, not {readable(line)}")
-
-    def says(self, tcp, line):
-        self.sends(tcp, line)
-        self.reads(self.server if tcp is self.client else self.client, line)
-
-    def sends(self, tcp, text):
-        try:
-            tcp.sendall(text)
-        except OSError as why:
-            raise Failed(f"the {self.name(tcp)} can't send {readable(text)}: {why}") from why
-
-    def asks(self, command, reply):
-        self.says(self.client, command)
-        self.says(self.server, reply)
 
     def acknowledged(self, tcp):
         """Waits until all that it has sent is."""

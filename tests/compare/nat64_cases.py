@@ -6,6 +6,7 @@ import socket
 from dataclasses import dataclass
 
 import nat64
+from ends import Ends, readable
 from gateways import FtpnatGateway
 from lab import SLOWER, Lab, run, wait_until
 from world import Failed
@@ -96,15 +97,12 @@ class World:
         return sock
 
 
-def readable(data):
-    return f"`{data.decode('latin-1').encode('unicode_escape').decode()}`" if data else "nothing"
-
-
-class Session:
-    """A control connection, of which both ends do what the case says."""
+class Session(Ends):
+    """Both ends do what the case says."""
 
     def __init__(self, world):
-        self.world, self.open = world, []
+        super().__init__()
+        self.world = world
         listener = self.keep(world.listen(world.lab.server, world.server, FTP))
         self.client = self.keep(world.connect(world.lab.client, world.dial, FTP))
         self.server = self.keep(listener.accept()[0])
@@ -112,41 +110,6 @@ class Session:
         listener.close()
         self.says(self.server, b"220 ready\r\n")
         self.asks(b"USER ftp\r\n", b"230 welcome\r\n")
-
-    def keep(self, sock):
-        self.open.append(sock)
-        return sock
-
-    def close(self):
-        for sock in self.open:
-            sock.close()
-
-    def line(self, tcp):
-        """The next line that arrives there."""
-        got = b""
-        try:
-            while not got.endswith(b"\n"):
-                byte = tcp.recv(1)
-                if not byte:
-                    break
-                got += byte
-        except TimeoutError:
-            pass
-        return got
-
-    def reads(self, tcp, line):
-        got = self.line(tcp)
-        if got != line:
-            who = "client" if tcp is self.client else "server"
-            raise Failed(f"the {who} reads {readable(got)}, not {readable(line)}")
-
-    def says(self, tcp, line):
-        tcp.sendall(line)
-        self.reads(self.server if tcp is self.client else self.client, line)
-
-    def asks(self, command, reply):
-        self.says(self.client, command)
-        self.says(self.server, reply)
 
     def in_step(self):
         self.asks(b"NOOP\r\n", b"200 ok\r\n")
