@@ -14,6 +14,7 @@
 #include "mss.h"
 #include "open.h"
 #include "qos.h"
+#include "replica_apply.h"
 #include "tags.h"
 
 /* Is this the first packet of a connection? */

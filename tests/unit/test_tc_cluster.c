@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Two gateways of a cluster: what one publishes the other enters, and goes on with it, byte
- * for byte; bpf/cluster.h, record.h and replica.h.
+ * for byte; bpf/cluster.h, record.h, replica.h and replica_apply.h.
  */
 #include <arpa/inet.h>
 #include <setjmp.h>
