@@ -5,17 +5,13 @@
  * open where it must be, once. Then the same while the cluster's rule is broken on purpose,
  * which must be found. See --help.
  */
-#include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "cluster.h"
+#include "jobs.h"
 
 #define DEFAULT_COUNT 150
 #define FOUND_WITHIN  400  /* conversations until a broken rule shows */
@@ -26,22 +22,14 @@
 	(FEATURE_ALL & ~(unsigned)(FEATURE_FORGED | FEATURE_PROMPT | FEATURE_KEEPALIVE | \
 				   FEATURE_ABORT))
 
-static struct {
-	uint64_t seed, count; /* count 0: without end */
-	unsigned steps, jobs;
-	enum mutation mutation;
-	bool verbose, keep_going;
-} options = { .seed = 1, .count = DEFAULT_COUNT, .steps = ~0U };
+static struct jobs jobs = { .name = "cluster_model", .count = DEFAULT_COUNT, .seed = 1 };
+static enum mutation broken_rule; /* --break */
 
 static struct cluster cluster;
 static struct trial trial;
 
-/* Shared by all jobs. */
-static struct {
-	uint64_t done, packets, failed;
-	uint64_t found[MUTATION_MAX]; /* first seed that showed it; 0: none yet */
-	bool stop;
-} * progress;
+/* Shared by all jobs: the first seed that showed each broken rule; 0: none yet. */
+static uint64_t *found;
 
 static void print_failure(uint64_t seed, const char *failure, const char *trace,
 			  size_t len)
@@ -58,17 +46,16 @@ static const char *converse(uint64_t seed, enum mutation mutation)
 	const char *failure;
 	char *trace = NULL;
 	size_t len = 0;
-	FILE *out = options.verbose ? stdout : open_memstream(&trace, &len);
+	FILE *out = jobs.verbose ? stdout : open_memstream(&trace, &len);
 
 	cluster.mutation = mutation;
-	trial_make(&trial, seed, options.steps, FEATURES);
+	trial_make(&trial, seed, jobs.steps, FEATURES);
 	cluster_make(&cluster, &trial);
 	failure = cluster_hold(&cluster, &trial, out);
-	__atomic_fetch_add(&progress->done, 1, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&progress->packets, trial.wire.packets, __ATOMIC_RELAXED);
-	if (!options.verbose)
+	jobs_count(&jobs, trial.wire.packets, failure && mutation == broken_rule);
+	if (!jobs.verbose)
 		fclose(out);
-	if (failure && (mutation == MUTATION_NONE || options.mutation == mutation))
+	if (failure && (mutation == MUTATION_NONE || broken_rule == mutation))
 		print_failure(seed, failure, trace ?: "", len);
 	free(trace);
 	return failure;
@@ -76,33 +63,32 @@ static const char *converse(uint64_t seed, enum mutation mutation)
 
 static void hold_the_rule(unsigned number)
 {
-	for (uint64_t i = number;
-	     (!options.count || i < options.count) && !progress->stop;
-	     i += options.jobs) {
-		if (!converse(options.seed + i, options.mutation))
-			continue;
-		__atomic_fetch_add(&progress->failed, 1, __ATOMIC_RELAXED);
-		if (!options.keep_going)
-			progress->stop = true;
-	}
+	for (uint64_t i = number; (!jobs.count || i < jobs.count) && !jobs.progress->stop;
+	     i += jobs.number)
+		converse(jobs.seed + i, broken_rule);
 }
 
 static void break_the_rule(unsigned number)
 {
 	for (enum mutation m = MUTATION_NONE + 1; m < MUTATION_MAX; m++)
-		for (uint64_t i = number; i < FOUND_WITHIN && !progress->found[m];
-		     i += options.jobs)
-			if (converse(options.seed + i, m))
-				progress->found[m] = options.seed + i;
+		for (uint64_t i = number; i < FOUND_WITHIN && !found[m]; i += jobs.number)
+			if (converse(jobs.seed + i, m))
+				found[m] = jobs.seed + i;
 }
 
-static void job(unsigned number, bool breaks)
+/* With all defaults the rules are broken, too. */
+static bool breaks_rules(void)
+{
+	return !jobs.counted && !broken_rule;
+}
+
+static void job(unsigned number)
 {
 	freopen("/dev/null", "r", stdin);
 	if (cluster_open(&cluster))
 		exit(1);
 	hold_the_rule(number);
-	if (breaks && !progress->failed) {
+	if (breaks_rules() && !jobs.progress->failed) {
 		freopen("/dev/null", "w", stderr); /* what the model says of it */
 		break_the_rule(number);
 	}
@@ -137,114 +123,45 @@ static enum mutation mutation(const char *name)
 	exit(2);
 }
 
-/* Are all defaults in force? */
-static bool parse_options(int argc, char **argv)
+static void see_option(int option, const char *argument)
 {
-	static const struct option known[] = {
-		{ "seed", required_argument, NULL, 's' },
-		{ "count", required_argument, NULL, 'c' },
-		{ "steps", required_argument, NULL, 'n' },
-		{ "jobs", required_argument, NULL, 'j' },
-		{ "keep-going", no_argument, NULL, 'k' },
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "break", required_argument, NULL, 'b' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
-	bool seeded = false, counted = false;
-	int o;
-
-	while ((o = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		switch (o) {
-		case 's':
-			options.seed = strtoull(optarg, NULL, 0);
-			seeded = true;
-			break;
-		case 'c':
-			options.count = strtoull(optarg, NULL, 0);
-			counted = true;
-			break;
-		case 'n':
-			options.steps = (unsigned)strtoul(optarg, NULL, 0);
-			break;
-		case 'j':
-			options.jobs = (unsigned)strtoul(optarg, NULL, 0);
-			break;
-		case 'k':
-			options.keep_going = true;
-			break;
-		case 'v':
-			options.verbose = true;
-			break;
-		case 'b':
-			options.mutation = mutation(optarg);
-			break;
-		case 'h':
-			usage(stdout);
-			exit(0);
-		default:
-			usage(stderr);
-			exit(2);
-		}
-	}
-	if (!seeded && !options.count)
-		options.seed = (uint64_t)time(NULL) << 20;
-	if (!options.jobs)
-		options.jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
-	if (options.count && options.jobs > options.count)
-		options.jobs = (unsigned)options.count;
-	return !counted && !options.mutation;
+	(void)option; /* there is one */
+	broken_rule = mutation(argument);
 }
 
 /* How many tests have failed. */
-static int report(bool broken, bool breaks, double seconds)
+static int report(bool whole)
 {
-	int failed = progress->failed || broken;
+	int failed = jobs.progress->failed || !whole;
 
-	printf("%llu conversations from seed %llu, %llu packets, %.1f s, %llu failed\n",
-	       (unsigned long long)progress->done, (unsigned long long)options.seed,
-	       (unsigned long long)progress->packets, seconds,
-	       (unsigned long long)progress->failed);
-	for (enum mutation m = MUTATION_NONE + 1; breaks && m < MUTATION_MAX; m++) {
-		if (progress->found[m])
+	jobs_print(&jobs);
+	for (enum mutation m = MUTATION_NONE + 1; breaks_rules() && m < MUTATION_MAX;
+	     m++) {
+		if (found[m])
 			printf("%s: found by seed %llu\n", mutation_names[m],
-			       (unsigned long long)progress->found[m]);
+			       (unsigned long long)found[m]);
 		else
 			printf("%s: NOT FOUND\n", mutation_names[m]);
-		failed += !progress->found[m];
+		failed += !found[m];
 	}
 	if (failed)
 		printf("[  FAILED  ] %d test(s).\n", failed);
 	else
-		printf("[  PASSED  ] %d test(s).\n", breaks ? MUTATION_MAX : 1);
+		printf("[  PASSED  ] %d test(s).\n", breaks_rules() ? MUTATION_MAX : 1);
 	return failed;
 }
 
 int main(int argc, char **argv)
 {
-	bool breaks = parse_options(argc, argv), broken = false;
-	struct timespec start, end;
-	int status;
+	static const struct option more[] = {
+		{ "break", required_argument, NULL, 'b' },
+	};
 
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	printf("[ RUN      ] cluster_model\n");
-	if (geteuid()) {
-		printf("needs root\n[  SKIPPED ] cluster_model\n[  SKIPPED ] 1 test(s).\n");
-		return 0;
-	}
-	progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE,
-			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (progress == MAP_FAILED)
+	jobs_parse(&jobs, argc, argv, more, sizeof(more) / sizeof(*more), see_option,
+		   usage);
+	found = mmap(NULL, MUTATION_MAX * sizeof(*found), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (found == MAP_FAILED)
 		return 1;
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	fflush(stdout);
-	for (unsigned i = 0; i < options.jobs; i++)
-		if (!fork())
-			job(i, breaks);
-	while (wait(&status) > 0 || errno == EINTR)
-		broken |= !WIFEXITED(status) || WEXITSTATUS(status);
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	return !!report(broken, breaks,
-			(double)(end.tv_sec - start.tv_sec) +
-				(double)(end.tv_nsec - start.tv_nsec) / 1e9);
+	return !!report(jobs_run(&jobs, job));
 }

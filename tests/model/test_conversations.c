@@ -4,26 +4,17 @@
  * the model: what each end received, which data connection is expected, that no packet
  * is malformed and that nothing stalls. See --help.
  */
-#include <errno.h>
-#include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "jobs.h"
 #include "trial.h"
 
 #define DEFAULT_COUNT 100000
 
-static struct {
-	uint64_t seed, count; /* count 0: without end */
-	unsigned steps, features, jobs;
-	bool verbose, keep_going;
-} options = { .count = DEFAULT_COUNT, .steps = ~0U, .features = FEATURE_ALL };
+static struct jobs jobs = { .name = "conversations", .count = DEFAULT_COUNT, .seed = 1 };
+static unsigned features_held = FEATURE_ALL;
 
 static const struct {
 	const char *name;
@@ -56,16 +47,10 @@ static const struct {
 static struct gateway gateway;
 static struct trial trial;
 
-/* Shared by all jobs. */
-static struct {
-	uint64_t done, packets, failed;
-	bool stop;
-} * progress;
-
 /* NULL, or what went wrong. */
 static const char *converse(uint64_t seed, unsigned steps, bool verbose)
 {
-	trial_make(&trial, seed, steps, options.features);
+	trial_make(&trial, seed, steps, features_held);
 	return trial_hold(&trial, &gateway, 1, NULL, verbose ? stdout : NULL);
 }
 
@@ -74,7 +59,7 @@ static void shrink(uint64_t seed)
 {
 	const char *failure;
 
-	for (unsigned steps = 0; steps < options.steps && steps <= 40; steps++) {
+	for (unsigned steps = 0; steps < jobs.steps && steps <= 40; steps++) {
 		failure = converse(seed, steps, false);
 		if (!failure)
 			continue;
@@ -87,26 +72,18 @@ static void job(unsigned number)
 {
 	if (gateway_open(&gateway, 0, NULL))
 		exit(1);
-	for (uint64_t i = number; !options.count || i < options.count;
-	     i += options.jobs) {
-		uint64_t seed = options.seed + i;
-		const char *failure;
+	for (uint64_t i = number; (!jobs.count || i < jobs.count) && !jobs.progress->stop;
+	     i += jobs.number) {
+		uint64_t seed = jobs.seed + i;
+		const char *failure = converse(seed, jobs.steps, jobs.verbose);
 
-		if (progress->stop)
-			break;
-		failure = converse(seed, options.steps, options.verbose);
-		__atomic_fetch_add(&progress->done, 1, __ATOMIC_RELAXED);
-		__atomic_fetch_add(&progress->packets, trial.wire.packets,
-				   __ATOMIC_RELAXED);
+		jobs_count(&jobs, trial.wire.packets, failure);
 		if (!failure)
 			continue;
-		__atomic_fetch_add(&progress->failed, 1, __ATOMIC_RELAXED);
 		fprintf(stderr, "--seed %llu --count 1: %s\n", (unsigned long long)seed,
 			failure);
-		if (!options.verbose)
+		if (!jobs.verbose)
 			shrink(seed);
-		if (!options.keep_going)
-			progress->stop = true;
 	}
 	gateway_close(&gateway);
 	exit(0);
@@ -125,7 +102,7 @@ static void usage(FILE *out)
 		DEFAULT_COUNT);
 	for (size_t i = 0; i < sizeof(features) / sizeof(*features); i++)
 		fprintf(out, "                %c %s\n",
-			options.features & features[i].feature ? '+' : ' ',
+			features_held & features[i].feature ? '+' : ' ',
 			features[i].name);
 	fprintf(out, "  --keep-going  do not stop at the first failure\n"
 		     "  --verbose     show every packet\n");
@@ -142,102 +119,26 @@ static unsigned feature(const char *name)
 	exit(2);
 }
 
-static void parse_options(int argc, char **argv)
+static void see_option(int option, const char *argument)
 {
-	static const struct option known[] = {
-		{ "seed", required_argument, NULL, 's' },
-		{ "count", required_argument, NULL, 'c' },
-		{ "steps", required_argument, NULL, 'n' },
-		{ "jobs", required_argument, NULL, 'j' },
-		{ "without", required_argument, NULL, 'w' },
-		{ "with", required_argument, NULL, 'W' },
-		{ "keep-going", no_argument, NULL, 'k' },
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
-	bool seeded = false;
-	int o;
-
-	while ((o = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		switch (o) {
-		case 's':
-			options.seed = strtoull(optarg, NULL, 0);
-			seeded = true;
-			break;
-		case 'c':
-			options.count = strtoull(optarg, NULL, 0);
-			break;
-		case 'n':
-			options.steps = (unsigned)strtoul(optarg, NULL, 0);
-			break;
-		case 'j':
-			options.jobs = (unsigned)strtoul(optarg, NULL, 0);
-			break;
-		case 'w':
-			options.features &= ~feature(optarg);
-			break;
-		case 'W':
-			options.features |= feature(optarg);
-			break;
-		case 'k':
-			options.keep_going = true;
-			break;
-		case 'v':
-			options.verbose = true;
-			break;
-		case 'h':
-			usage(stdout);
-			exit(0);
-		default:
-			usage(stderr);
-			exit(2);
-		}
-	}
-	if (!seeded)
-		options.seed = options.count ? 1 : (uint64_t)time(NULL) << 20;
-	if (!options.jobs)
-		options.jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
-	if (options.count && options.jobs > options.count)
-		options.jobs = (unsigned)options.count;
+	if (option == 'w')
+		features_held &= ~feature(argument);
+	else
+		features_held |= feature(argument);
 }
 
 int main(int argc, char **argv)
 {
-	struct timespec start, end;
-	bool broken = false;
-	double seconds;
-	int status;
+	static const struct option more[] = {
+		{ "without", required_argument, NULL, 'w' },
+		{ "with", required_argument, NULL, 'W' },
+	};
+	bool passed;
 
-	parse_options(argc, argv);
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	printf("[ RUN      ] conversations\n");
-	if (geteuid()) {
-		printf("needs root\n[  SKIPPED ] conversations\n[  SKIPPED ] 1 test(s).\n");
-		return 0;
-	}
-	progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE,
-			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (progress == MAP_FAILED)
-		return 1;
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	fflush(stdout);
-	for (unsigned i = 0; i < options.jobs; i++)
-		if (!fork())
-			job(i);
-	while (wait(&status) > 0 || errno == EINTR)
-		broken |= !WIFEXITED(status) || WEXITSTATUS(status);
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	seconds = (double)(end.tv_sec - start.tv_sec) +
-		  (double)(end.tv_nsec - start.tv_nsec) / 1e9;
-	printf("%llu conversations from seed %llu, %llu packets, %.1f s, %llu failed\n",
-	       (unsigned long long)progress->done, (unsigned long long)options.seed,
-	       (unsigned long long)progress->packets, seconds,
-	       (unsigned long long)progress->failed);
-	if (progress->failed || broken) {
-		printf("[  FAILED  ] 1 test(s).\n");
-		return 1;
-	}
-	printf("[  PASSED  ] 1 test(s).\n");
-	return 0;
+	jobs_parse(&jobs, argc, argv, more, sizeof(more) / sizeof(*more), see_option,
+		   usage);
+	passed = jobs_run(&jobs, job) && !jobs.progress->failed;
+	jobs_print(&jobs);
+	printf(passed ? "[  PASSED  ] 1 test(s).\n" : "[  FAILED  ] 1 test(s).\n");
+	return !passed;
 }
