@@ -101,7 +101,7 @@ def test_refuse(make):
     stop(second)
     wait_until(lambda: "answer late: new data connections are refused" in first.status().stdout,
                lambda: first.status().stdout)
-    assert first.status().returncode == 3
+    assert first.status().returncode == 0  # it is the one that is well
     assert sample(first.service.get()[1], "ftpnat_cluster_late") == 1
     # what was announced before, and all other lines, go on
     data = talk.dial(announced)

@@ -324,6 +324,23 @@ static void test_all_begin(void **state)
 	}
 }
 
+/* Somebody comes with a slot that is taken: its own concern, until it has another one. */
+static void test_a_slot_is_taken(void **state)
+{
+	(void)state;
+	for (unsigned seed = 0; seed < SEEDS; seed++) {
+		begin(seed);
+		has_all(1);
+		world.member[0].config.slot = world.member[1].config.slot;
+		join(0);
+		run(SIZE_MAX);
+		assert_false(world.member[0].synced);
+		world.member[0].config.slot = 1;
+		member_say_hello(&world.member[0]);
+		all_are_synced();
+	}
+}
+
 static int end(void **state)
 {
 	(void)state;
@@ -338,6 +355,7 @@ int main(void)
 		cmocka_unit_test(test_two_join),
 		cmocka_unit_test(test_the_asked_one_dies),
 		cmocka_unit_test(test_all_begin),
+		cmocka_unit_test(test_a_slot_is_taken),
 	};
 
 	setlogmask(LOG_UPTO(LOG_ERR));

@@ -167,6 +167,8 @@ int member_configure(struct member *member, const struct config *config)
 		close_exchange(member);
 		cluster_note_remove(member->options->pin);
 	}
+	if (stays && now->slot != member->config.slot)
+		member->synced = false; /* perhaps somebody has this one */
 	member->config = *now;
 	if (!now->at.line)
 		return 0;

@@ -9,6 +9,12 @@
 #include "cluster/member_send.h"
 #include "cluster/note.h"
 
+/* Is another one to have the sessions? */
+static bool is_drained(const struct member *member)
+{
+	return member->drained && member_heir(member);
+}
+
 static void compare(const struct member *member, const struct peer *peer, json_t *wrong)
 {
 	if (!peer->known)
@@ -49,7 +55,7 @@ static json_t *wrong_of(const struct member *member)
 			 member->config.on_loss == FTPNAT_ON_LOSS_REFUSE ?
 				 "new data connections are refused" :
 				 "lines go on before they know them");
-	if (member->drained && member_heir(member))
+	if (is_drained(member))
 		sentence(wrong,
 			 "This gateway is drained: its sessions are given to slot %u. "
 			 "`ftpnat-load cluster take` ends that.",
@@ -62,6 +68,16 @@ static json_t *wrong_of(const struct member *member)
 				"gateway is synced ten seconds after it has joined." :
 				"Not synced yet: wait for the other members.");
 	return wrong;
+}
+
+/*
+ * Should this gateway have packets? What else is wrong (rules that differ, peers that are late)
+ * concerns all members: who takes the addresses from those that aren't ready would take them
+ * from all.
+ */
+static bool is_ready(const struct member *member)
+{
+	return member->synced && !is_drained(member);
 }
 
 static json_t *member_note(const struct member *member)
@@ -80,10 +96,11 @@ static json_t *member_note(const struct member *member)
 					  "configuration", peer->form, "version",
 					  peer->version));
 	}
-	return json_pack("{s:s, s:i, s:b, s:o, s:f, s:s, s:s, s:o}", "group",
+	return json_pack("{s:s, s:i, s:b, s:b, s:o, s:f, s:s, s:s, s:o}", "group",
 			 member->config.group, "slot", (int)member->config.slot, "synced",
-			 member->synced, "members", members, "lag", member_lag(member),
-			 "commit", config_commit_names[member->config.commit], "on_loss",
+			 member->synced, "ready", is_ready(member), "members", members,
+			 "lag", member_lag(member), "commit",
+			 config_commit_names[member->config.commit], "on_loss",
 			 config_on_loss_names[member->config.on_loss], "degraded",
 			 wrong_of(member));
 }

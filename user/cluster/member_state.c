@@ -66,7 +66,8 @@ bool member_has_own_slot(const struct member *member)
 		const struct peer *peer = &member->peer[i];
 
 		if (!member_is_self(member, peer) && peer->known &&
-		    peer->slot == member->config.slot)
+		    peer->slot == member->config.slot &&
+		    (peer->synced || !member->synced))
 			return false;
 	}
 	return member->peers > 0;

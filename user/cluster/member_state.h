@@ -101,7 +101,10 @@ const struct peer *member_heir(const struct member *member);
 bool member_waits_for_others(const struct member *member);
 /* Has every member said who it is? */
 bool member_knows_all(const struct member *member);
-/* Does no other member say that it has the same slot? */
+/*
+ * Does no other member say that it has the same slot? One that isn't synced takes nothing from
+ * one that is.
+ */
 bool member_has_own_slot(const struct member *member);
 /*
  * Has a peer other rules, limits or timeouts? Not told of one of another version: it writes the

@@ -119,8 +119,9 @@ static json_t *document(const struct view *view, const json_t *note,
 
 static json_t *empty_note(void)
 {
-	return json_pack("{s:n, s:n, s:b, s:[], s:f, s:n, s:n}", "group", "slot",
-			 "synced", 0, "members", "lag", 0.0, "commit", "on_loss");
+	return json_pack("{s:n, s:n, s:b, s:b, s:[], s:f, s:n, s:n}", "group", "slot",
+			 "synced", 0, "ready", 0, "members", "lag", 0.0, "commit",
+			 "on_loss");
 }
 
 int cluster_needed(const struct view *view)
@@ -139,7 +140,7 @@ int verb_cluster(const struct options *options)
 	json_auto_t *note = NULL, *doc = NULL;
 	struct service_state service;
 	struct sessions sessions = { 0 };
-	bool synced;
+	bool ready;
 	int err = view_open(&view, options) ?:
 			  view_walk(&view, FTPNAT_MAP_FLOWS, see_flow, &sessions);
 
@@ -153,13 +154,12 @@ int verb_cluster(const struct options *options)
 	if (!note)
 		note = empty_note();
 	doc = document(&view, note, &sessions);
-	synced = json_is_true(json_object_get(doc, "synced")) &&
-		 !json_array_size(json_object_get(doc, "degraded"));
+	ready = json_is_true(json_object_get(doc, "ready"));
 	if (options->json)
 		err = view_print_json(json_incref(doc));
 	else
 		print_text(doc);
 	if (err)
 		return err;
-	return synced ? 0 : EXIT_DEGRADED;
+	return ready ? 0 : EXIT_DEGRADED;
 }

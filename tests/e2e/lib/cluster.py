@@ -123,9 +123,12 @@ class Member:
         return json.loads(self.status().stdout)
 
     def synced_with(self, number):
-        """Is it synced, with that many members?"""
+        """Is it synced, with that many members, and nothing wrong?"""
         done = self.status()
-        return done.returncode == 0 and done.stdout.count('"slot"') == number + 1
+        if done.returncode:
+            return False
+        document = json.loads(done.stdout)
+        return document["synced"] and not document["degraded"] and len(document["members"]) == number
 
     def take_addresses(self):
         """It is the active one from now on, as VRRP would have it."""
