@@ -298,7 +298,7 @@ def test_log_is_in_columns(make_lab):
         service.process.forget()
         with lab.client.inside():
             login(lab.client, lab.vips(number)[0], server).quit()
-        service.wait_log("control_opened")
+        service.wait_log("control_opened", "control_closed")
         lines = [line for line in service.log().splitlines() if " control_" in line]
         return {(line.index(" control_"), line.index(" 10.1.1.2:")) for line in lines}
 
