@@ -12,10 +12,9 @@ from lab import run, wait_until
 from prometheus import sample
 from servers import Pyftpdlib
 
-# a peer on a busy machine isn't late
-PATIENT = "5s"
-
 pytestmark = [pytest.mark.ftpnat, pytest.mark.slow, pytest.mark.xdist_group("test_cluster_loss")]
+
+PATIENT = "5s"  # commit_timeout: a peer on a busy machine isn't late
 
 
 @pytest.fixture

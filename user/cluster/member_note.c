@@ -71,9 +71,8 @@ static json_t *wrong_of(const struct member *member)
 }
 
 /*
- * Should this gateway have packets? What else is wrong (rules that differ, peers that are late)
- * concerns all members: who takes the addresses from those that aren't ready would take them
- * from all.
+ * Should this gateway have packets? Rules that differ and peers that are late count for nothing
+ * here: all members have them, and all would lose their addresses.
  */
 static bool is_ready(const struct member *member)
 {
